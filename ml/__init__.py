@@ -1,0 +1,1 @@
+"""The room of networks: pixels in, findings out. It imports none of the other rooms."""
