@@ -46,7 +46,7 @@ _CHAIN_CONTEXT: Final = b"kinlight/pair-chain1\x00"
 
 @cache
 def words() -> tuple[str, ...]:
-    """The 1,296 words: the EFF's short list but for two, chosen to be typed and told apart easily."""
+    """The 1,296 words: the EFF's short list but for two, chosen to be told apart easily."""
     return tuple((files("kinlight.crypto") / "words.txt").read_text("ascii").split())
 
 
