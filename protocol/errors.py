@@ -1,0 +1,198 @@
+"""What can go wrong between two nodes, and the numbers that say so on the wire.
+
+The tree's root is in `kinlight.crypto.errors`. A refusal travels as a number only: the sentence
+that the user reads is always this side's own, never text from a peer.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..crypto.errors import (
+    BadCertificateError,
+    BadSignatureError,
+    LocalError,
+    MalformedError,
+    PeerError,
+    PieceMismatchError,
+    SealBrokenError,
+    WrongCodeError,
+)
+
+
+class UnexpectedMessageError(PeerError):
+    """A message came that is not allowed at this point, so the connection was ended."""
+
+    code = "unexpected-message"
+
+
+class TooMuchError(PeerError):
+    """The other side sent more than is allowed, so the connection was ended."""
+
+    code = "too-much"
+
+
+class OtherVersionError(PeerError):
+    """The other node speaks another version of the protocol. Update the older of the two."""
+
+    code = "other-version"
+
+
+class UnknownPeerError(PeerError):
+    """The other node does not know this one. Pair with it first."""
+
+    code = "unknown-peer"
+
+
+class WrongPeerError(PeerError):
+    """Somebody else answered than the contact that was called; nothing was said to them."""
+
+    code = "wrong-peer"
+
+
+class NotPairingError(PeerError):
+    """No pairing code is open there. Ask for a new code and type it within two minutes."""
+
+    code = "not-pairing"
+
+
+class GoneError(PeerError):
+    """The other side no longer has this photo."""
+
+    code = "gone"
+
+
+class BusyError(PeerError):
+    """The other side has too much to do; it will be tried again."""
+
+    code = "busy"
+
+
+class StorageFullError(PeerError):
+    """The other side's disk is full. Nothing was lost here; it will be tried again."""
+
+    code = "peer-disk-full"
+
+
+class DeclinedError(PeerError):
+    """The other side declined the photo."""
+
+    code = "declined"
+
+
+class PeerFailedError(PeerError):
+    """The other side could not do it and does not say why."""
+
+    code = "peer-failed"
+
+
+class DeniedError(PeerError):
+    """The grant does not allow this."""
+
+    code = "denied"
+
+
+class BrokenGrantError(DeniedError):
+    """The grant is not a chain of statements by those who may grant this."""
+
+    code = "grant-broken"
+
+
+class WrongAudienceError(DeniedError):
+    """The grant was given to somebody else."""
+
+    code = "grant-for-another"
+
+
+class ExpiredGrantError(DeniedError):
+    """The grant has expired. Ask the sender to share the photo again."""
+
+    code = "grant-expired"
+
+
+class EarlyGrantError(DeniedError):
+    """The grant is not valid yet."""
+
+    code = "grant-not-yet"
+
+
+class OutOfScopeError(DeniedError):
+    """The grant does not cover this photo."""
+
+    code = "grant-other-photo"
+
+
+class OperationDeniedError(DeniedError):
+    """The grant does not cover this operation."""
+
+    code = "grant-other-operation"
+
+
+class OtherRenditionError(DeniedError):
+    """The grant does not cover this rendition of the photo."""
+
+    code = "grant-other-rendition"
+
+
+class UnknownCaveatError(DeniedError):
+    """The grant has a condition that this version can't check, so it allows nothing."""
+
+    code = "grant-unknown-condition"
+
+
+class WidenedGrantError(BrokenGrantError):
+    """The grant was passed on by somebody who was not allowed to."""
+
+    code = "grant-passed-on"
+
+
+class UnsupportedGrantError(LocalError):
+    """This version can't promise that yet, so it does not pretend to."""
+
+    code = "not-in-this-version"
+
+
+WIRE_CODES: Final[dict[int, type[PeerError]]] = {
+    1: PeerFailedError,
+    2: MalformedError,
+    3: UnexpectedMessageError,
+    4: TooMuchError,
+    5: OtherVersionError,
+    6: UnknownPeerError,
+    7: NotPairingError,
+    8: WrongCodeError,
+    9: BadCertificateError,
+    10: BadSignatureError,
+    11: SealBrokenError,
+    12: PieceMismatchError,
+    20: GoneError,
+    21: BusyError,
+    22: StorageFullError,
+    23: DeclinedError,
+    30: DeniedError,
+    31: BrokenGrantError,
+    32: WrongAudienceError,
+    33: ExpiredGrantError,
+    34: EarlyGrantError,
+    35: OutOfScopeError,
+    36: OperationDeniedError,
+    37: OtherRenditionError,
+    38: UnknownCaveatError,
+    39: WidenedGrantError,
+}
+"""Numbers are never used again for something else. An unknown one reads as `PeerFailedError`."""
+
+_NUMBERS: Final = {error: number for number, error in WIRE_CODES.items()}
+
+
+def wire_code(error: Exception) -> int:
+    """The number to send for `error`: its own or that of the nearest ancestor that has one."""
+    for kind in type(error).__mro__:
+        if kind in _NUMBERS:
+            return _NUMBERS[kind]
+    return _NUMBERS[PeerFailedError]
+
+
+def from_wire(number: int) -> PeerError:
+    """The error that `number` stands for."""
+    return WIRE_CODES.get(number, PeerFailedError)()

@@ -1,0 +1,65 @@
+"""Every size, count and time that a peer can influence, in one place.
+
+Each has a test at the limit and one past it. Formats that fix a bound by their definition keep
+the number beside the format; it is named here again so that this page is the whole list.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..crypto import blob, encoding, identity, keystore, pairing
+
+# The channel and the hello.
+OPENING_BYTES: Final = 32 * 1024
+"""All that may arrive before the peer is authenticated."""
+OPENING_SECONDS: Final = 5.0
+"""From the first byte of a connection to an authenticated peer."""
+VERSIONS: Final = 16
+"""Protocol versions that a hello may list."""
+
+# Messages.
+MESSAGE_BYTES: Final = 1024 * 1024
+SEALED_CHAIN_BYTES: Final = 6 * 1024
+ENVELOPE_BYTES: Final = 64 * 1024
+RANGES: Final = 1024
+"""Ranges of pieces in one fetch."""
+MANIFEST_PART_BYTES: Final = 512 * 1024
+
+# A session's open requests.
+CREDIT: Final = 64
+"""Pieces that a fetch may have under way."""
+FETCHES: Final = 64
+"""Fetches that one peer may have open at a time."""
+
+# Photos.
+NAME_BYTES: Final = 255
+MEDIA_TYPE_BYTES: Final = 127
+METADATA_BYTES: Final = 64 * 1024
+PHOTO_BYTES: Final = blob.MAX_CONTENT_BYTES
+PIECES: Final = blob.MAX_PIECES
+MANIFEST_BYTES: Final = blob.MAX_MANIFEST_BYTES
+
+# Capabilities.
+CAPABILITY_BYTES: Final = 8 * 1024
+CAPABILITY_DEPTH: Final = 4
+CAVEATS: Final = 16
+CAVEAT_PHOTOS: Final = 64
+"""Photos that one `photos` caveat may list."""
+ENVELOPE_CERTIFICATES: Final = 8
+ENVELOPE_KEYS: Final = 4
+
+# What one contact may have waiting here.
+OFFERS_PER_CONTACT: Final = 10_000
+
+# Pairing.
+PAIRING_RUNS: Final = pairing.MAX_RUNS
+PAIRING_SECONDS: Final = pairing.LIFETIME_SECONDS
+INVITATION_BYTES: Final = pairing.MAX_INVITATION_BYTES
+INVITATION_ADDRESSES: Final = pairing.MAX_ADDRESSES
+
+# Key material.
+CHAIN_BYTES: Final = identity.MAX_CHAIN_BYTES
+KEY_FILE_BYTES: Final = keystore.MAX_FILE_BYTES
+KEY_SLOTS: Final = keystore.MAX_SLOTS
+ENCODING_DEPTH: Final = encoding.MAX_DEPTH

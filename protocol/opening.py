@@ -1,0 +1,261 @@
+"""Proving who one is inside a fresh channel: to a contact, or for the first time by a code.
+
+Every proof covers X, the channel's exporter value, so it is worth nothing on another channel: a
+relay can pass bytes on but can't be either end. Decisions are made here; when each message is
+allowed is the session table's matter (docs/spec/channel.md, docs/spec/pairing.md).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..crypto import encoding, pairing, signing
+from ..crypto.channel import Role
+from ..crypto.encoding import Reader
+from ..crypto.errors import (
+    BadCertificateError,
+    BadSignatureError,
+    MalformedError,
+    SealBrokenError,
+    WrongCodeError,
+)
+from ..crypto.identity import DeviceChain
+from ..crypto.pairing import Code, CodeExchange, Invitation, PairingKey
+from ..crypto.secret import Secret
+from ..crypto.signing import SigningKey
+from ..crypto.wrap import KemKey
+from . import limits
+from .errors import NotPairingError, UnknownPeerError, WrongPeerError
+from .messages import PairChain, PairConfirm, Prove, Welcome
+
+HELLO_DOMAIN: Final = b"kinlight/hello1"
+
+Entropy = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDevice:
+    """This device: its keys, its papers, and the name that it gives itself when pairing."""
+
+    signing: SigningKey
+    kem: KemKey
+    chain: DeviceChain
+    name: str
+
+    @property
+    def identity(self) -> bytes:
+        """The root public key that this device speaks for."""
+        return self.chain.identity
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A contact as the hello needs it: the identity, and the secret from the pairing."""
+
+    identity: bytes
+    pair_secret: Secret
+
+
+@dataclass(slots=True)
+class PairingWindow:
+    """An open code and its QR twin. Each run over the code is counted when it begins.
+
+    Counting at the start, not at failure, is what bounds guessing: many connections at once get
+    no more tries than one after the other. A QR secret can't be guessed and is not counted.
+    """
+
+    code: Code
+    invitation: Invitation
+    runs_left: int = limits.PAIRING_RUNS
+    closed: bool = False
+
+    def begin(self, method: str) -> None:
+        """Spend a run; `NotPairingError` if none is left or the time is over."""
+        if self.closed:
+            raise NotPairingError
+        if method == "code":
+            self.runs_left -= 1
+            self.closed = self.runs_left == 0
+
+
+def _signed_body(mode: str, role: Role, exporter: bytes, chain_digest: bytes, peer: bytes) -> bytes:
+    return encoding.encode([1, "hello", mode, role, exporter, chain_digest, peer])
+
+
+def _check_hello(chain: DeviceChain, body: bytes, signature: bytes) -> None:
+    try:
+        signing.verify(chain.device, HELLO_DOMAIN, body, signature)
+    except BadSignatureError:
+        raise WrongPeerError("it has no key for the papers that it showed") from None
+
+
+def _other(role: Role) -> Role:
+    return "listener" if role == "dialer" else "dialer"
+
+
+class ContactOpening:
+    """Two contacts recognise each other by tags under their pair secret, then sign."""
+
+    def __init__(self, device: LocalDevice, role: Role, exporter: bytes, peer: Pinned) -> None:
+        self._device = device
+        self._role: Role = role
+        self._exporter = exporter
+        self.peer: Final = peer
+
+    def dial_tag(self) -> bytes:
+        """What our hello shows to this contact."""
+        return pairing.dial_tag(self.peer.pair_secret, self._exporter)
+
+    def accept_tag(self) -> bytes:
+        """What our welcome shows to this contact."""
+        return pairing.accept_tag(self.peer.pair_secret, self._exporter)
+
+    def check_welcome(self, welcome: Welcome) -> None:
+        """`UnknownPeerError` if the listener is not the contact, or doesn't know us."""
+        if not hmac.compare_digest(welcome.proof, self.accept_tag()):
+            raise UnknownPeerError
+
+    def prove(self) -> Prove:
+        """Our papers and our signature, for this contact on this channel only."""
+        chain = self._device.chain
+        body = _signed_body("contact", self._role, self._exporter, chain.digest, self.peer.identity)
+        return Prove(chain.encoded, self._device.signing.sign(HELLO_DOMAIN, body))
+
+    def check_proof(self, proof: Prove) -> DeviceChain:
+        """The contact's device; `WrongPeerError` if the papers are not this contact's."""
+        chain = DeviceChain.decode(proof.chain)
+        if chain.identity != self.peer.identity:
+            raise WrongPeerError
+        body = _signed_body(
+            "contact", _other(self._role), self._exporter, chain.digest, self._device.identity
+        )
+        _check_hello(chain, body, proof.signature)
+        return chain
+
+
+def recognise(contacts: Iterable[Pinned], tag: bytes, exporter: bytes) -> Pinned | None:
+    """The contact whose dial tag this is. Looks at all, so that time tells nothing."""
+    found = None
+    for contact in contacts:
+        if hmac.compare_digest(pairing.dial_tag(contact.pair_secret, exporter), tag):
+            found = contact
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Acquaintance:
+    """What a pairing yields: the other's papers, the name it gives itself, the shared secret."""
+
+    chain: DeviceChain
+    name: str
+    pair_secret: Secret = field(repr=False)
+
+
+class PairOpening:
+    """Two strangers who share a code or a QR secret show that they do, then who they are."""
+
+    def __init__(
+        self,
+        device: LocalDevice,
+        role: Role,
+        exporter: bytes,
+        secret: Code | Invitation,
+        entropy: Entropy,
+    ) -> None:
+        self._device = device
+        self._role: Role = role
+        self._dialer = role == "dialer"
+        self._exporter = exporter
+        self._invitation = secret if isinstance(secret, Invitation) else None
+        self._exchange: CodeExchange | None = None
+        self._key: PairingKey | None = None
+        self._peer: DeviceChain | None = None
+        self._peer_name = ""
+        if isinstance(secret, Code):
+            self._exchange = CodeExchange(
+                secret, dialer=self._dialer, exporter=exporter, entropy=entropy
+            )
+        else:
+            self._key = PairingKey(secret.secret, exporter)
+
+    @property
+    def method(self) -> str:
+        """`code` or `qr`."""
+        return "qr" if self._exchange is None else "code"
+
+    def first_message(self) -> bytes:
+        """The SPAKE2 message, or nothing where a QR secret needs none."""
+        return b"" if self._exchange is None else self._exchange.message
+
+    def receive_first(self, message: bytes) -> None:
+        """The other side's SPAKE2 message."""
+        if self._exchange is None:
+            if message:
+                raise MalformedError("a QR pairing has no SPAKE2 message")
+            return
+        if len(message) != pairing.MESSAGE_BYTES:
+            raise WrongCodeError
+        self._key = PairingKey(self._exchange.finish(message), self._exporter)
+
+    def chain_message(self) -> PairChain:
+        """Our papers and name, readable only with the code."""
+        body = encoding.encode([self._device.chain.encoded, self._device.name])
+        return PairChain(self._shared_key().seal_chain(body, dialer=self._dialer))
+
+    def receive_chain(self, message: PairChain) -> None:
+        """The other side's papers; `WrongCodeError` if it did not know the code."""
+        try:
+            body = self._shared_key().open_chain(message.sealed, dialer=not self._dialer)
+        except SealBrokenError:
+            raise WrongCodeError from None
+        reader = Reader(encoding.decode(body, limits.SEALED_CHAIN_BYTES), "papers")
+        chain = DeviceChain.decode(reader.octets("chain", maximum=limits.CHAIN_BYTES))
+        self._peer_name = reader.text("name", limits.NAME_BYTES)
+        reader.end()
+        scanned = self._invitation if self._dialer else None
+        if scanned is not None and not scanned.expects(chain.identity):
+            raise WrongPeerError("it is not the node that showed the QR code")
+        if chain.identity == self._device.identity:
+            raise BadCertificateError("that is this node itself")
+        self._peer = chain
+
+    def confirm_message(self) -> PairConfirm:
+        """Key confirmation over both chains, and our signature."""
+        mine, theirs = self._device.chain.digest, self._peer_chain().digest
+        body = _signed_body("pair", self._role, self._exporter, mine, self._peer_chain().identity)
+        return PairConfirm(
+            self._confirmation(mine, theirs, dialer=self._dialer),
+            self._device.signing.sign(HELLO_DOMAIN, body),
+        )
+
+    def receive_confirm(self, message: PairConfirm) -> Acquaintance:
+        """The finished pairing, if the other side confirms the same key, papers and channel."""
+        chain = self._peer_chain()
+        expected = self._confirmation(
+            self._device.chain.digest, chain.digest, dialer=not self._dialer
+        )
+        if not hmac.compare_digest(message.confirmation, expected):
+            raise WrongCodeError
+        body = _signed_body(
+            "pair", _other(self._role), self._exporter, chain.digest, self._device.identity
+        )
+        _check_hello(chain, body, message.signature)
+        secret = self._shared_key().pair_secret(self._device.identity, chain.identity)
+        return Acquaintance(chain, self._peer_name, secret)
+
+    def _confirmation(self, mine: bytes, theirs: bytes, *, dialer: bool) -> bytes:
+        first, second = (mine, theirs) if self._dialer else (theirs, mine)
+        return self._shared_key().confirmation(first, second, dialer=dialer)
+
+    def _shared_key(self) -> PairingKey:
+        if self._key is None:
+            raise WrongCodeError
+        return self._key
+
+    def _peer_chain(self) -> DeviceChain:
+        if self._peer is None:
+            raise WrongCodeError
+        return self._peer

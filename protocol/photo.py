@@ -1,0 +1,267 @@
+"""What is said about a photo: the signed record, its metadata, and the envelope that carries them.
+
+The record names the sealed blobs and holds no key. Keys and the capability travel apart from it,
+in an envelope sealed to one device (docs/spec/record.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..crypto import blob, encoding, signing
+from ..crypto.blob import CONTENT_ID_BYTES, PHOTO_ID_BYTES, Kind
+from ..crypto.encoding import Reader, Value
+from ..crypto.errors import BadCertificateError, BadSignatureError, MalformedError, SealBrokenError
+from ..crypto.identity import MAX_CERTIFICATE_BYTES, DeviceCertificate
+from ..crypto.secret import Secret
+from ..crypto.signing import Signed, SigningKey
+from ..crypto.wrap import SEALED_OVERHEAD, KemKey, seal_to
+from . import limits
+from .capability import Capability
+from .opening import LocalDevice
+
+RECORD_DOMAIN: Final = b"kinlight/photo1"
+ENVELOPE_DOMAIN: Final = b"kinlight/envelope1"
+NONCE_BYTES: Final = 16
+POLICIES: Final = ("original", "no-location", "clean")
+
+_PHOTO_ID: Final = b"kinlight/pid1"
+_ENVELOPE_INFO: Final = "kinlight/env1"
+_RECORD_BYTES: Final = 512
+_ENVELOPE_STEP: Final = 4096
+_KEY_BYTES: Final = 32
+
+
+def photo_id(author: bytes, nonce: bytes) -> bytes:
+    """16 bytes that only this author could have chosen, and that tell nothing to others."""
+    return hashlib.sha256(_PHOTO_ID + author + nonce).digest()[:PHOTO_ID_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRecord:
+    """The author's statement: this photo is this sealed blob, with this sealed metadata."""
+
+    author: bytes
+    photo_id: bytes
+    kind: Kind
+    content_id: bytes
+    ciphertext_length: int
+    metadata_id: bytes
+    device: bytes
+    signed: Signed
+
+    @classmethod
+    def sign(
+        cls,
+        device: SigningKey,
+        author: bytes,
+        photo_id: bytes,
+        content: blob.Manifest,
+        metadata_id: bytes,
+    ) -> PhotoRecord:
+        """Make and sign the record of an original."""
+        content_id = content.content_id
+        body: Value = [
+            1, "photo", author, photo_id, int(Kind.ORIGINAL),
+            content_id, content.length, metadata_id, device.public,
+        ]  # fmt: skip
+        return cls(
+            author,
+            photo_id,
+            Kind.ORIGINAL,
+            content_id,
+            content.length,
+            metadata_id,
+            device.public,
+            device.sign_value(RECORD_DOMAIN, body),
+        )
+
+    @classmethod
+    def read(cls, signed: Signed) -> PhotoRecord:
+        """Check form and signature. That `device` speaks for `author` is the envelope's matter."""
+        reader = Reader(signed.unverified(), "photo record")
+        reader.literal(1, "photo")
+        author = signing.check_public_key(reader.octets("author", signing.KEY_BYTES))
+        photo = reader.octets("photo id", PHOTO_ID_BYTES)
+        if reader.integer("kind") != Kind.ORIGINAL:
+            raise MalformedError("photo record: kind")
+        content_id = reader.octets("content id", CONTENT_ID_BYTES)
+        length = reader.integer("length", blob.MAX_CIPHERTEXT_BYTES)
+        blob.piece_count(length)
+        metadata_id = reader.octets("metadata id", CONTENT_ID_BYTES)
+        device = reader.octets("device", signing.KEY_BYTES)
+        reader.end()
+        signing.verify(device, RECORD_DOMAIN, signed.body, signed.signature)
+        return cls(author, photo, Kind.ORIGINAL, content_id, length, metadata_id, device, signed)
+
+    def blob_id(self, kind: Kind) -> bytes:
+        """The content id of the photo's blob of that kind."""
+        return self.metadata_id if kind is Kind.METADATA else self.content_id
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What travels sealed beside the photo.
+
+    `name` is the name as it was at the author's, to be shown with care and never used as a path;
+    `modified` is the file's time in nanoseconds since 1970; `length` and `sha256` are those of
+    the content; `policy` says what was done to it before it was sealed.
+    """
+
+    name: str
+    media_type: str
+    modified: int
+    length: int
+    sha256: bytes
+    policy: str
+
+    def encode(self) -> bytes:
+        """Canonical bytes, to be sealed as the photo's metadata blob."""
+        return encoding.encode(
+            [
+                1, "meta", self.name, self.media_type,
+                self.modified, self.length, self.sha256, self.policy,
+            ]
+        )  # fmt: skip
+
+    @classmethod
+    def decode(cls, data: bytes) -> Metadata:
+        """The reverse of `encode`."""
+        reader = Reader(encoding.decode(data, limits.METADATA_BYTES), "metadata")
+        reader.literal(1, "meta")
+        name = reader.text("name", limits.NAME_BYTES)
+        media_type = reader.text("media type", limits.MEDIA_TYPE_BYTES)
+        modified = reader.integer("modified", 2**63 - 1)
+        length = reader.integer("length", limits.PHOTO_BYTES)
+        sha256 = reader.octets("sha256", 32)
+        policy = reader.text("policy", 16)
+        reader.end()
+        if policy not in POLICIES:
+            raise MalformedError("metadata: policy")
+        return cls(name, media_type, modified, length, sha256, policy)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A photo addressed to one device: record, capability, keys, and the papers to check them.
+
+    `devices` maps the device keys of the certificates inside to their identities, all verified.
+    """
+
+    sender_device: bytes
+    recipient_device: bytes
+    record: PhotoRecord
+    capability: Capability
+    keys: Mapping[Kind, Secret] = field(repr=False)
+    devices: Mapping[bytes, bytes]
+
+    @staticmethod
+    def seal(
+        sender: LocalDevice,
+        recipient_device: bytes,
+        recipient_kem: bytes,
+        record: PhotoRecord,
+        capability: Capability,
+        keys: Mapping[Kind, Secret],
+        certificates: tuple[DeviceCertificate, ...],
+    ) -> bytes:
+        """The sealed bytes. The signature is inside and names the recipient."""
+        body: Value = [
+            1, "env", sender.signing.public, recipient_device,
+            record.signed.to_value(),
+            capability.encoded,
+            [[int(kind), key.reveal()] for kind, key in sorted(keys.items())],
+            [certificate.signed.to_value() for certificate in certificates],
+        ]  # fmt: skip
+        signed = sender.signing.sign_value(ENVELOPE_DOMAIN, body).encode()
+        prefixed = len(signed).to_bytes(4) + signed
+        padded = prefixed + bytes(-len(prefixed) % _ENVELOPE_STEP)
+        return seal_to(recipient_kem, _envelope_info(recipient_device, recipient_kem), padded)
+
+    @classmethod
+    def open(cls, sealed: bytes, device: LocalDevice, sender_device: bytes) -> Envelope:
+        """Open an envelope that the authenticated peer `sender_device` handed over.
+
+        Everything inside is verified: the sender's signature, the addressee, the certificates,
+        the record, and the capability's chain up to the record's author. What the capability
+        allows is judged by `Capability.allow`, with a clock.
+        """
+        if len(sealed) > limits.ENVELOPE_BYTES:
+            raise MalformedError("envelope too long")
+        me, kem = device.signing.public, device.kem
+        signed = _unpad(kem, _envelope_info(me, kem.public), sealed)
+        reader = Reader(signed.unverified(), "envelope")
+        reader.literal(1, "env")
+        if reader.octets("sender", signing.KEY_BYTES) != sender_device:
+            raise BadSignatureError("the envelope is another sender's")
+        if reader.octets("recipient", signing.KEY_BYTES) != me:
+            raise SealBrokenError
+        record_signed = Signed.from_value(reader.array("record", 2), _RECORD_BYTES, "photo record")
+        capability_bytes = reader.octets("capability", maximum=limits.CAPABILITY_BYTES)
+        keys = _read_keys(reader.array("keys", limits.ENVELOPE_KEYS))
+        certificates = reader.array("certificates", limits.ENVELOPE_CERTIFICATES)
+        reader.end()
+        signing.verify(sender_device, ENVELOPE_DOMAIN, signed.body, signed.signature)
+
+        devices = _read_certificates(certificates)
+        record = PhotoRecord.read(record_signed)
+        if devices.get(record.device) != record.author:
+            raise BadCertificateError("the photo's device does not speak for its author")
+        capability = Capability.decode(capability_bytes)
+        capability.verify(record.author, devices)
+        return cls(sender_device, me, record, capability, keys, devices)
+
+
+def _envelope_info(device: bytes, kem_public: bytes) -> bytes:
+    return encoding.encode([_ENVELOPE_INFO, device, hashlib.sha256(kem_public).digest()])
+
+
+def _unpad(kem: KemKey, info: bytes, sealed: bytes) -> Signed:
+    padded = kem.open(info, sealed)
+    length = int.from_bytes(padded[:4])
+    if len(padded) % _ENVELOPE_STEP or len(padded) - 4 - length not in range(_ENVELOPE_STEP):
+        raise MalformedError("envelope padding")
+    if padded[4 + length :].strip(b"\x00"):
+        raise MalformedError("envelope padding")
+    return Signed.decode(
+        padded[4 : 4 + length], limits.ENVELOPE_BYTES - SEALED_OVERHEAD, "envelope"
+    )
+
+
+def _read_keys(items: list[Value]) -> dict[Kind, Secret]:
+    keys: dict[Kind, Secret] = {}
+    for item in items:
+        if not isinstance(item, list):
+            raise MalformedError("envelope: keys")
+        reader = Reader(item, "key")
+        kind = reader.integer("kind")
+        if kind not in tuple(Kind) or kind in keys:
+            raise MalformedError("envelope: keys")
+        keys[Kind(kind)] = Secret(reader.octets("key", _KEY_BYTES))
+        reader.end()
+    return keys
+
+
+def _read_certificates(items: list[Value]) -> dict[bytes, bytes]:
+    """Device key -> identity, for certificates signed by the identity itself or by a device
+    that an earlier certificate in the list allows to certify.
+    """
+    found: dict[bytes, DeviceCertificate] = {}
+    for item in items:
+        certificate = DeviceCertificate.read(
+            Signed.from_value(item, MAX_CERTIFICATE_BYTES, "device certificate")
+        )
+        issuer = found.get(certificate.issuer)
+        by_root = certificate.issuer == certificate.identity
+        by_device = (
+            issuer is not None
+            and issuer.issuer == issuer.identity == certificate.identity
+            and issuer.may_certify
+        )
+        if not (by_root or by_device):
+            raise BadCertificateError("a certificate is not from who may give it")
+        found[certificate.device] = certificate
+    return {device: certificate.identity for device, certificate in found.items()}

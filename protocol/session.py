@@ -1,0 +1,375 @@
+"""A session between two nodes: channel, hello, then messages. Bytes in, events out.
+
+When each message is allowed is the table `MOVES`: (role, state, what came) -> next state. What is
+not in the table ends the session and changes nothing else. docs/spec/channel.md draws its diagram
+from this table.
+
+Feed `receive` with what the pipe gives, act on the events, write `to_send()` to the pipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+
+from ..crypto.channel import Channel, ChannelSettings, Role
+from ..crypto.errors import ChannelError, PeerError, TruncatedError, WeakChannelError
+from ..crypto.identity import DeviceChain
+from ..crypto.pairing import Code, Invitation
+from . import errors, limits, messages
+from .errors import (
+    NotPairingError,
+    OtherVersionError,
+    TooMuchError,
+    UnexpectedMessageError,
+    UnknownPeerError,
+    from_wire,
+    wire_code,
+)
+from .framing import FrameReader, frame
+from .messages import (
+    VERSION,
+    WORK,
+    Bye,
+    Hello,
+    Message,
+    PairChain,
+    PairConfirm,
+    PairDone,
+    Prove,
+    Welcome,
+)
+from .opening import (
+    Acquaintance,
+    ContactOpening,
+    Entropy,
+    LocalDevice,
+    PairingWindow,
+    PairOpening,
+    Pinned,
+    recognise,
+)
+
+
+class State(Enum):
+    """Where a session stands; the name says what it waits for."""
+
+    CHANNEL = "channel"
+    HELLO = "hello"
+    WELCOME = "welcome"
+    PROOF = "proof"
+    PAIR_WELCOME = "pair welcome"
+    PAIR_CHAIN = "pair chain"
+    PAIR_CONFIRM = "pair confirm"
+    PAIR_DONE = "pair done"
+    PAIRED = "paired"
+    UP = "up"
+    ENDED = "ended"
+
+
+Happening = type[Message] | str
+"""What drives the table: a message type, or `channel up`, `hello contact`, `hello pair`."""
+
+_D: Final[Role] = "dialer"
+_L: Final[Role] = "listener"
+_Row = tuple[Role, State, Happening, State]
+_ROWS: Final[tuple[_Row, ...]] = (
+    # Contacts.
+    (_D, State.CHANNEL, "channel up, contact", State.WELCOME),
+    (_D, State.WELCOME, Welcome, State.PROOF),
+    (_D, State.PROOF, Prove, State.UP),
+    (_L, State.CHANNEL, "channel up", State.HELLO),
+    (_L, State.HELLO, "hello contact", State.PROOF),
+    (_L, State.PROOF, Prove, State.UP),
+    # First meeting.
+    (_D, State.CHANNEL, "channel up, pair", State.PAIR_WELCOME),
+    (_D, State.PAIR_WELCOME, Welcome, State.PAIR_CHAIN),
+    (_D, State.PAIR_CHAIN, PairChain, State.PAIR_CONFIRM),
+    (_D, State.PAIR_CONFIRM, PairConfirm, State.PAIR_DONE),
+    (_D, State.PAIR_DONE, PairDone, State.PAIRED),
+    (_L, State.HELLO, "hello pair", State.PAIR_CHAIN),
+    (_L, State.PAIR_CHAIN, PairChain, State.PAIR_CONFIRM),
+    (_L, State.PAIR_CONFIRM, PairConfirm, State.PAIRED),
+    # Work, and the end.
+    *((role, State.UP, message, State.UP) for role in (_D, _L) for message in WORK),
+    *(
+        (role, state, Bye, State.ENDED)
+        for role in (_D, _L)
+        for state in State
+        if state not in (State.CHANNEL, State.ENDED)
+    ),
+)
+
+MOVES: Final[Mapping[tuple[Role, State, Happening], State]] = MappingProxyType(
+    {(role, state, what): after for role, state, what, after in _ROWS}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Established:
+    """The peer is authenticated; work may begin."""
+
+    peer: DeviceChain
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """A first meeting succeeded. A listener stores it, then calls `pairing_stored`."""
+
+    acquaintance: Acquaintance
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message of an established session."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Nothing follows. `error` is None after a proper goodbye."""
+
+    error: PeerError | None
+
+
+Event = Established | Paired | Received | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """What a listener needs to judge a hello: contacts that may call, and an open code, if any."""
+
+    contacts: Callable[[], Iterable[Pinned]]
+    window: Callable[[], PairingWindow | None]
+
+
+class Session:
+    """One end of one connection. `to` says what for: a contact, a code or QR, or a `Callee`."""
+
+    def __init__(
+        self,
+        settings: ChannelSettings,
+        device: LocalDevice,
+        to: Pinned | Code | Invitation | Callee,
+        entropy: Entropy,
+    ) -> None:
+        self.role: Final[Role] = "listener" if isinstance(to, Callee) else "dialer"
+        self.state = State.CHANNEL
+        self.peer: DeviceChain | None = None
+        self._device = device
+        self._to = to
+        self._entropy = entropy
+        self._channel = Channel(self.role, settings)
+        self._frames = FrameReader()
+        self._opening_bytes = 0
+        self._contact: ContactOpening | None = None
+        self._pair: PairOpening | None = None
+        self._window: PairingWindow | None = None
+        self._acquaintance: Acquaintance | None = None
+
+    # What the pipe's driver calls.
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Events that `data` brings about. A fault of the peer is an `Ended` event, not raised."""
+        events: list[Event] = []
+        if self._ended:
+            return events
+        try:
+            self._count_opening(len(data))
+            established = self._channel.established
+            plaintext = self._channel.receive(data)
+            if self._channel.established and not established:
+                self._begin()
+            for message in self._frames.feed(plaintext):
+                events += self._handle(messages.decode(message))
+                if self._ended:
+                    break
+            if self._channel.closed_by_peer and not self._ended:
+                raise TruncatedError
+        except PeerError as error:
+            events.append(self._fail(error))
+        return events
+
+    def receive_eof(self) -> list[Event]:
+        """The pipe ended. Without a goodbye before it that is a cut, and never a success."""
+        if self.state is State.ENDED:
+            return []
+        self.state = State.ENDED
+        return [Ended(TruncatedError())]
+
+    def to_send(self) -> bytes:
+        """Bytes for the pipe."""
+        return self._channel.to_send()
+
+    def send(self, message: Message) -> None:
+        """Queue a message of an established session."""
+        if self.state is not State.UP:
+            raise ValueError(f"{type(message).__name__} while {self.state.value}")
+        self._queue(message)
+
+    def pairing_stored(self) -> None:
+        """The listener has stored the new contact durably; tell the dialer and say goodbye."""
+        self._queue(PairDone())
+        self.close()
+
+    def close(self, error: Exception | None = None) -> None:
+        """Say goodbye, with the reason if the other side did something wrong."""
+        if self.state is State.ENDED:
+            return
+        if self._channel.established:
+            self._queue(Bye(wire_code(error) if error else 0))
+            self._channel.close()
+        self.state = State.ENDED
+
+    @property
+    def _ended(self) -> bool:
+        return self.state is State.ENDED
+
+    # The table at work.
+
+    def _count_opening(self, count: int) -> None:
+        if self.state is State.UP:
+            return
+        self._opening_bytes += count
+        if self._opening_bytes > limits.OPENING_BYTES:
+            raise TooMuchError("before it was authenticated")
+
+    def _begin(self) -> None:
+        match self._to:
+            case Callee():
+                self._move("channel up")
+            case Pinned():
+                self._contact = ContactOpening(
+                    self._device, self.role, self._channel.exporter, self._to
+                )
+                self._move("channel up, contact")
+                self._queue(Hello((VERSION,), "contact", "", self._contact.dial_tag()))
+            case Code() | Invitation():
+                self._pair = self._pair_opening(self._to)
+                self._move("channel up, pair")
+                self._queue(
+                    Hello((VERSION,), "pair", self._pair.method, self._pair.first_message())
+                )
+
+    def _move(self, what: Happening) -> None:
+        after = MOVES.get((self.role, self.state, what))
+        if after is None:
+            raise UnexpectedMessageError
+        self.state = after
+
+    def _handle(self, message: Message) -> list[Event]:
+        happening = f"hello {message.mode}" if isinstance(message, Hello) else type(message)
+        self._move(happening)
+        match message:
+            case Bye():
+                self._channel.close()
+                return [Ended(from_wire(message.code) if message.code else None)]
+            case Hello():
+                self._answer_hello(message)
+            case Welcome():
+                self._answer_welcome(message)
+            case Prove():
+                self.peer = self._contact_opening().check_proof(message)
+                return [Established(self.peer)]
+            case PairChain():
+                self._answer_chain(message)
+            case PairConfirm():
+                return self._answer_confirm(message)
+            case PairDone():
+                return self._finish_pairing()
+            case _:
+                return [Received(message)]
+        return []
+
+    def _answer_hello(self, hello: Hello) -> None:
+        if not isinstance(self._to, Callee):
+            raise UnexpectedMessageError
+        if VERSION not in hello.versions:
+            raise OtherVersionError
+        if hello.mode == "pair":
+            self._answer_pair_hello(hello, self._to.window())
+            return
+        peer = recognise(self._to.contacts(), hello.proof, self._channel.exporter)
+        if peer is None:
+            # Random bytes and the end: a stranger can't tell it from a node that knows others.
+            self._queue(Welcome(VERSION, self._entropy(len(hello.proof))))
+            raise UnknownPeerError
+        self._contact = ContactOpening(self._device, self.role, self._channel.exporter, peer)
+        self._queue(Welcome(VERSION, self._contact.accept_tag()))
+        self._queue(self._contact.prove())
+
+    def _answer_pair_hello(self, hello: Hello, window: PairingWindow | None) -> None:
+        if window is None or hello.method not in messages.METHODS:
+            raise NotPairingError
+        window.begin(hello.method)
+        self._window = window
+        secret = window.code if hello.method == "code" else window.invitation
+        self._pair = self._pair_opening(secret)
+        self._pair.receive_first(hello.proof)
+        self._queue(Welcome(VERSION, self._pair.first_message()))
+
+    def _answer_welcome(self, welcome: Welcome) -> None:
+        if welcome.version != VERSION:
+            raise OtherVersionError
+        if self._pair is not None:
+            self._pair.receive_first(welcome.proof)
+            self._queue(self._pair.chain_message())
+            return
+        contact = self._contact_opening()
+        contact.check_welcome(welcome)
+        self._queue(contact.prove())
+
+    def _answer_chain(self, message: PairChain) -> None:
+        pair = self._pairing()
+        pair.receive_chain(message)
+        if self.role == "listener":
+            self._queue(pair.chain_message())
+            self._queue(pair.confirm_message())
+
+    def _answer_confirm(self, message: PairConfirm) -> list[Event]:
+        pair = self._pairing()
+        acquaintance = self._acquaintance = pair.receive_confirm(message)
+        self.peer = acquaintance.chain
+        if self.role == "dialer":
+            self._queue(pair.confirm_message())
+            return []
+        if self._window is not None:
+            self._window.closed = True  # one code, one contact
+        return [Paired(acquaintance)]
+
+    def _finish_pairing(self) -> list[Event]:
+        if self._acquaintance is None:
+            raise UnexpectedMessageError
+        return [Paired(self._acquaintance)]
+
+    def _fail(self, error: PeerError) -> Ended:
+        # A stranger gets no reason, and a broken channel carries none.
+        told = not isinstance(error, (ChannelError, WeakChannelError, UnknownPeerError))
+        try:
+            if told and self._channel.established:
+                self._queue(Bye(errors.wire_code(error)))
+            self._channel.close()
+        except ChannelError:
+            pass
+        self.state = State.ENDED
+        return Ended(error)
+
+    def _pair_opening(self, secret: Code | Invitation) -> PairOpening:
+        return PairOpening(self._device, self.role, self._channel.exporter, secret, self._entropy)
+
+    def _contact_opening(self) -> ContactOpening:
+        if self._contact is None:
+            raise UnexpectedMessageError
+        return self._contact
+
+    def _pairing(self) -> PairOpening:
+        if self._pair is None:
+            raise UnexpectedMessageError
+        return self._pair
+
+    def _queue(self, message: Message) -> None:
+        self._channel.send(frame(message.encode()))

@@ -1,0 +1,139 @@
+"""Bringing a blob over: which pieces are missing, which are under way, how much may come.
+
+Both sides are plain bookkeeping. The receiver's only lasting state is which pieces it has, and
+that is found again by hashing what lies on the disk: a bitmap that can't lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from ..crypto.blob import Manifest, manifest_length
+from ..crypto.errors import MalformedError, PieceMismatchError
+from . import limits
+from .errors import TooMuchError, UnexpectedMessageError
+
+
+class Bitmap:
+    """Which of `size` pieces are there."""
+
+    def __init__(self, size: int) -> None:
+        self.size: Final = size
+        self._bits = bytearray(-(-size // 8))
+        self.count = 0
+
+    def __contains__(self, index: int) -> bool:
+        return bool(self._bits[index >> 3] & (1 << (index & 7)))
+
+    def add(self, index: int) -> None:
+        """Note that piece `index` is there."""
+        if index not in self:
+            self._bits[index >> 3] |= 1 << (index & 7)
+            self.count += 1
+
+    @property
+    def complete(self) -> bool:
+        """Whether none is missing."""
+        return self.count == self.size
+
+    def missing(self, most: int) -> list[tuple[int, int]]:
+        """The first `most` runs of missing pieces as (first, count)."""
+        runs: list[tuple[int, int]] = []
+        start: int | None = None
+        for index in range(self.size + 1):
+            absent = index < self.size and index not in self
+            if absent and start is None:
+                start = index
+            elif not absent and start is not None:
+                runs.append((start, index - start))
+                start = None
+                if len(runs) == most:
+                    break
+        return runs
+
+
+class Download:
+    """The receiver's side of one blob. Give it the manifest's bytes, then pieces."""
+
+    def __init__(self, content_id: bytes, ciphertext_length: int | None) -> None:
+        self.content_id: Final = content_id
+        self.manifest: Manifest | None = None
+        self.have: Bitmap = Bitmap(0)
+        self._expected = ciphertext_length
+        self._buffer = bytearray()
+
+    def receive_manifest(self, data: bytes) -> bool:
+        """Take the next part; True once the manifest is whole and the right one."""
+        if self.manifest is not None:
+            raise UnexpectedMessageError
+        self._buffer += data
+        wanted = self._manifest_length()
+        if wanted is None or len(self._buffer) < wanted:
+            return False
+        if len(self._buffer) > wanted:
+            raise TooMuchError("a manifest longer than its blob needs")
+        self.resume(bytes(self._buffer))
+        self._buffer.clear()
+        return True
+
+    def resume(self, manifest: bytes) -> None:
+        """Set the manifest, also one kept from an earlier run."""
+        decoded = Manifest.decode(manifest, self.content_id)
+        if self._expected is not None and decoded.length != self._expected:
+            raise MalformedError("the manifest's length is not the record's")
+        self.manifest = decoded
+        self.have = Bitmap(decoded.pieces)
+
+    def _manifest_length(self) -> int | None:
+        if self._expected is not None:
+            return manifest_length(self._expected)
+        # A small blob whose length no record gives: its manifest says it in the first 8 bytes.
+        if len(self._buffer) < 8:
+            return None
+        length = int.from_bytes(self._buffer[:8])
+        wanted = manifest_length(length)
+        if length > limits.METADATA_BYTES * 2:
+            raise TooMuchError("a metadata blob of more than 128 KiB")
+        return wanted
+
+    def receive_piece(self, index: int, data: bytes) -> None:
+        """Check a piece; return only if it is right and was not there yet."""
+        if self.manifest is None:
+            raise UnexpectedMessageError
+        self.manifest.check_piece(index, data)
+        if index in self.have:
+            raise PieceMismatchError(f"piece {index} came twice")
+
+    @property
+    def complete(self) -> bool:
+        """Whether every piece is there."""
+        return self.manifest is not None and self.have.complete
+
+
+class Upload:
+    """The sender's side of one fetch: which piece is next, within the credit."""
+
+    def __init__(self, pieces: int, ranges: tuple[tuple[int, int], ...], credit: int) -> None:
+        self._next: Iterator[int] = (
+            index for first, count in ranges for index in range(first, min(first + count, pieces))
+        )
+        self._credit = credit
+        self.done = False
+
+    def add_credit(self, pieces: int) -> None:
+        """The receiver has room for so many more."""
+        self._credit += pieces
+        if self._credit > limits.CREDIT:
+            raise TooMuchError("more credit than a fetch may have")
+
+    def take(self) -> int | None:
+        """The next piece to send, or None: no credit at the moment, or `done`."""
+        if self._credit == 0 or self.done:
+            return None
+        index = next(self._next, None)
+        if index is None:
+            self.done = True
+            return None
+        self._credit -= 1
+        return index
