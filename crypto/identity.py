@@ -88,7 +88,7 @@ class DeviceCertificate:
         return cls(identity, issuer, device, not_before, seq, may_certify, signed)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DeviceChain:
     """A device's papers, verified: identity certificate, device certificates, KEM statement."""
 
@@ -99,6 +99,9 @@ class DeviceChain:
     kem_not_after: int
     certificates: tuple[DeviceCertificate, ...]
     encoded: bytes
+
+    def __repr__(self) -> str:
+        return f"DeviceChain(device={self.device.hex()[:16]}…)"
 
     @property
     def digest(self) -> bytes:
