@@ -15,6 +15,10 @@ OPENING_BYTES: Final = 32 * 1024
 """All that may arrive before the peer is authenticated."""
 OPENING_SECONDS: Final = 5.0
 """From the first byte of a connection to an authenticated peer."""
+DIAL_TAGS: Final = 32
+"""Contacts that one hello may ask for."""
+TAG_STEP: Final = 8
+"""Their number is filled up to a multiple of this."""
 VERSIONS: Final = 16
 """Protocol versions that a hello may list."""
 

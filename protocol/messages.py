@@ -133,12 +133,12 @@ def decode(data: bytes) -> Message:
 
 @_message(1)
 class Hello(Message):
-    """Dialer's first word: `proof` is a dial tag (contact), a SPAKE2 message or empty (pair)."""
+    """Dialer's first word: `proof` is dial tags (contact), a SPAKE2 message or empty (pair)."""
 
     versions: tuple[int, ...] = _versions()
     mode: str = _text(16)
     method: str = _text(16)
-    proof: bytes = _octets(maximum=64)
+    proof: bytes = _octets(maximum=limits.DIAL_TAGS * pairing.TAG_BYTES)
 
 
 @_message(2)

@@ -8,7 +8,7 @@ allowed is the session table's matter (docs/spec/channel.md, docs/spec/pairing.m
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -29,7 +29,7 @@ from ..crypto.signing import SigningKey
 from ..crypto.wrap import KemKey
 from . import limits
 from .errors import NotPairingError, UnknownPeerError, WrongPeerError
-from .messages import PairChain, PairConfirm, Prove, Welcome
+from .messages import PairChain, PairConfirm, Prove
 
 HELLO_DOMAIN: Final = b"kinlight/hello1"
 
@@ -96,8 +96,42 @@ def _other(role: Role) -> Role:
     return "listener" if role == "dialer" else "dialer"
 
 
+def dial_tags(contacts: Sequence[Pinned], exporter: bytes, entropy: Entropy) -> bytes:
+    """The tags of all contacts that a listener may turn out to be, filled up with random ones.
+
+    One connection thus asks for many contacts at once. To anybody else the tags are random
+    bytes, and their number says only the next step of `limits.TAG_STEP`.
+    """
+    tags = [pairing.dial_tag(contact.pair_secret, exporter) for contact in contacts]
+    fill = -len(tags) % limits.TAG_STEP
+    tags += [entropy(pairing.TAG_BYTES) for _ in range(fill)]
+    return b"".join(sorted(tags))
+
+
+def recognise(contacts: Iterable[Pinned], tags: bytes, exporter: bytes) -> Pinned | None:
+    """The contact one of whose dial tags is among `tags`. Looks at all, so time tells nothing."""
+    size = pairing.TAG_BYTES
+    shown = {tags[start : start + size] for start in range(0, len(tags), size)}
+    found = None
+    for contact in contacts:
+        if pairing.dial_tag(contact.pair_secret, exporter) in shown:
+            found = contact
+    return found
+
+
+def recognise_answer(contacts: Iterable[Pinned], tag: bytes, exporter: bytes) -> Pinned:
+    """The contact that answered; `UnknownPeerError` if it is none of those that were asked for."""
+    found = None
+    for contact in contacts:
+        if hmac.compare_digest(pairing.accept_tag(contact.pair_secret, exporter), tag):
+            found = contact
+    if found is None:
+        raise UnknownPeerError
+    return found
+
+
 class ContactOpening:
-    """Two contacts recognise each other by tags under their pair secret, then sign."""
+    """Two contacts that recognised each other by tags show their papers and sign."""
 
     def __init__(self, device: LocalDevice, role: Role, exporter: bytes, peer: Pinned) -> None:
         self._device = device
@@ -105,18 +139,9 @@ class ContactOpening:
         self._exporter = exporter
         self.peer: Final = peer
 
-    def dial_tag(self) -> bytes:
-        """What our hello shows to this contact."""
-        return pairing.dial_tag(self.peer.pair_secret, self._exporter)
-
     def accept_tag(self) -> bytes:
         """What our welcome shows to this contact."""
         return pairing.accept_tag(self.peer.pair_secret, self._exporter)
-
-    def check_welcome(self, welcome: Welcome) -> None:
-        """`UnknownPeerError` if the listener is not the contact, or doesn't know us."""
-        if not hmac.compare_digest(welcome.proof, self.accept_tag()):
-            raise UnknownPeerError
 
     def prove(self) -> Prove:
         """Our papers and our signature, for this contact on this channel only."""
@@ -134,15 +159,6 @@ class ContactOpening:
         )
         _check_hello(chain, body, proof.signature)
         return chain
-
-
-def recognise(contacts: Iterable[Pinned], tag: bytes, exporter: bytes) -> Pinned | None:
-    """The contact whose dial tag this is. Looks at all, so that time tells nothing."""
-    found = None
-    for contact in contacts:
-        if hmac.compare_digest(pairing.dial_tag(contact.pair_secret, exporter), tag):
-            found = contact
-    return found
 
 
 @dataclass(frozen=True, slots=True)

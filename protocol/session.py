@@ -9,12 +9,13 @@ Feed `receive` with what the pipe gives, act on the events, write `to_send()` to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
+from ..crypto import pairing
 from ..crypto.channel import Channel, ChannelSettings, Role
 from ..crypto.errors import ChannelError, PeerError, TruncatedError, WeakChannelError
 from ..crypto.identity import DeviceChain
@@ -50,7 +51,9 @@ from .opening import (
     PairingWindow,
     PairOpening,
     Pinned,
+    dial_tags,
     recognise,
+    recognise_answer,
 )
 
 
@@ -148,13 +151,17 @@ class Callee:
 
 
 class Session:
-    """One end of one connection. `to` says what for: a contact, a code or QR, or a `Callee`."""
+    """One end of one connection.
+
+    `to` says what for: the contacts that a listener may turn out to be (at most
+    `limits.DIAL_TAGS`), a code or a QR secret; or, for a listener, a `Callee`.
+    """
 
     def __init__(
         self,
         settings: ChannelSettings,
         device: LocalDevice,
-        to: Pinned | Code | Invitation | Callee,
+        to: Sequence[Pinned] | Code | Invitation | Callee,
         entropy: Entropy,
     ) -> None:
         self.role: Final[Role] = "listener" if isinstance(to, Callee) else "dialer"
@@ -242,18 +249,16 @@ class Session:
         match self._to:
             case Callee():
                 self._move("channel up")
-            case Pinned():
-                self._contact = ContactOpening(
-                    self._device, self.role, self._channel.exporter, self._to
-                )
-                self._move("channel up, contact")
-                self._queue(Hello((VERSION,), "contact", "", self._contact.dial_tag()))
             case Code() | Invitation():
                 self._pair = self._pair_opening(self._to)
                 self._move("channel up, pair")
                 self._queue(
                     Hello((VERSION,), "pair", self._pair.method, self._pair.first_message())
                 )
+            case _:
+                self._move("channel up, contact")
+                tags = dial_tags(self._to, self._channel.exporter, self._entropy)
+                self._queue(Hello((VERSION,), "contact", "", tags))
 
     def _move(self, what: Happening) -> None:
         after = MOVES.get((self.role, self.state, what))
@@ -296,7 +301,7 @@ class Session:
         peer = recognise(self._to.contacts(), hello.proof, self._channel.exporter)
         if peer is None:
             # Random bytes and the end: a stranger can't tell it from a node that knows others.
-            self._queue(Welcome(VERSION, self._entropy(len(hello.proof))))
+            self._queue(Welcome(VERSION, self._entropy(pairing.TAG_BYTES)))
             raise UnknownPeerError
         self._contact = ContactOpening(self._device, self.role, self._channel.exporter, peer)
         self._queue(Welcome(VERSION, self._contact.accept_tag()))
@@ -319,9 +324,11 @@ class Session:
             self._pair.receive_first(welcome.proof)
             self._queue(self._pair.chain_message())
             return
-        contact = self._contact_opening()
-        contact.check_welcome(welcome)
-        self._queue(contact.prove())
+        if isinstance(self._to, Callee | Code | Invitation):
+            raise UnexpectedMessageError
+        peer = recognise_answer(self._to, welcome.proof, self._channel.exporter)
+        self._contact = ContactOpening(self._device, self.role, self._channel.exporter, peer)
+        self._queue(self._contact.prove())
 
     def _answer_chain(self, message: PairChain) -> None:
         pair = self._pairing()
