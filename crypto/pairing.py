@@ -40,6 +40,7 @@ SECRET_BYTES: Final = 16
 MAX_ADDRESSES: Final = 8
 MAX_INVITATION_BYTES: Final = 1024
 
+_CODE: Final = re.compile(r"([1-9][0-9]?)[- ]+([a-z]+)[- ]+([a-z]+)")
 _INVITATION: Final = "kinlight:"
 _CHAIN_CONTEXT: Final = b"kinlight/pair-chain1\x00"
 
@@ -65,16 +66,13 @@ class Code:
     @classmethod
     def parse(cls, text: str) -> Code:
         """From what a person typed; `InvalidCodeError` says what is off before a try is spent."""
-        slot, *parts = re.split(r"[\s-]+", text.strip().lower())
-        if not re.fullmatch(r"[1-9][0-9]?", slot, re.ASCII) or len(parts) < 2:
+        match = _CODE.fullmatch(text.strip().lower())
+        if match is None:
             raise InvalidCodeError("it looks like 7-maple-orbit")
-        # One word of the list has a hyphen itself, so every place to cut is tried.
-        for cut in range(1, len(parts)):
-            first, second = "-".join(parts[:cut]), "-".join(parts[cut:])
-            if first in words() and second in words():
-                return cls(int(slot), (first, second))
-        wrong = next((part for part in parts if part not in words()), parts[-1])
-        raise InvalidCodeError(f"{wrong!r} is not one of the words")
+        for word in match.group(2, 3):
+            if word not in words():
+                raise InvalidCodeError(f"{word!r} is not one of the words")
+        return cls(int(match[1]), (match[2], match[3]))
 
     def __str__(self) -> str:
         return "-".join((str(self.slot), *self.secret_words))
