@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from itertools import pairwise
+from typing import Final, Literal, TypeVar
 
 from ..crypto import encoding, signing
 from ..crypto.blob import PHOTO_ID_BYTES
@@ -42,6 +43,8 @@ LATER: Final = ("album", "attr", "max_depth", "network", "count")
 """Conditions of the vocabulary that this version knows by name but can't check yet."""
 
 AudienceKind = Literal["identity", "device"]
+
+_Item = TypeVar("_Item", bytes, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,10 @@ class Caveats:
             match name:
                 case "photos":
                     ids = Reader(reader.array("ids", limits.CAVEAT_PHOTOS), "photos")
-                    photos = frozenset(_octets(ids, PHOTO_ID_BYTES))
+                    photos = _rising(_octets(ids, PHOTO_ID_BYTES), "photos out of order")
                 case "ops":
-                    names = Reader(reader.array("names", len(OPERATIONS)), "ops")
-                    operations = frozenset(_texts(names))
+                    names = Reader(reader.array("names", limits.CAVEATS), "ops")
+                    operations = _rising(_texts(names), "ops out of order")
                     if not operations <= set(OPERATIONS):
                         unknown = name
                 case "before":
@@ -122,6 +125,14 @@ class Caveats:
                     continue
             reader.end()
         return cls(photos, operations, before, after, rendition, unknown)
+
+
+def _rising(items: Iterable[_Item], complaint: str) -> frozenset[_Item]:
+    """The items as a set; `MalformedError` unless they rise, so that one set has one form."""
+    found = list(items)
+    if any(later <= earlier for earlier, later in pairwise(found)):
+        raise MalformedError(complaint)
+    return frozenset(found)
 
 
 def _octets(reader: Reader, length: int) -> Iterable[bytes]:
@@ -203,7 +214,10 @@ class Capability:
         nonce: bytes,
         parent: Capability | None = None,
     ) -> Capability:
-        """A first link by the photo's author, or a further one under `parent`."""
+        """A first link by the photo's author, or a further one under `parent`.
+
+        Raises `UnsupportedGrantError` where every reader would refuse it for its size or depth.
+        """
         if caveats.unknown is not None:
             raise UnsupportedGrantError(caveats.unknown)
         if parent is None and (caveats.photos is None or caveats.operations is None):
@@ -218,7 +232,10 @@ class Capability:
         ]  # fmt: skip
         signed = signer.sign_value(CAPABILITY_DOMAIN, body)
         before = [link.signed for link in parent.links] if parent else []
-        return cls.decode(encoding.encode([link.to_value() for link in (*before, signed)]))
+        try:
+            return cls.decode(encoding.encode([link.to_value() for link in (*before, signed)]))
+        except MalformedError as error:
+            raise UnsupportedGrantError(error.detail) from None
 
     @classmethod
     def decode(cls, data: bytes) -> Capability:

@@ -51,7 +51,6 @@ CAVEATS: Final = 16
 CAVEAT_PHOTOS: Final = 64
 """Photos that one `photos` caveat may list."""
 ENVELOPE_CERTIFICATES: Final = 8
-ENVELOPE_KEYS: Final = 4
 
 # What one contact may have waiting here.
 OFFERS_PER_CONTACT: Final = 10_000

@@ -71,6 +71,8 @@ class PairingWindow:
     invitation: Invitation
     runs_left: int = limits.PAIRING_RUNS
     closed: bool = False
+    """No run may begin any more: the time is over, the runs are spent, or it was used."""
+    used: bool = False
 
     def begin(self, method: str) -> None:
         """Spend a run; `NotPairingError` if none is left or the time is over."""
@@ -79,6 +81,12 @@ class PairingWindow:
         if method == "code":
             self.runs_left -= 1
             self.closed = self.runs_left == 0
+
+    def finish(self) -> None:
+        """One code, one contact: `NotPairingError` to a run that another one outran."""
+        if self.used:
+            raise NotPairingError
+        self.used = self.closed = True
 
 
 def _signed_body(mode: str, role: Role, exporter: bytes, chain_digest: bytes, peer: bytes) -> bytes:
@@ -111,6 +119,8 @@ def dial_tags(contacts: Sequence[Pinned], exporter: bytes, entropy: Entropy) -> 
 def recognise(contacts: Iterable[Pinned], tags: bytes, exporter: bytes) -> Pinned | None:
     """The contact one of whose dial tags is among `tags`. Looks at all, so time tells nothing."""
     size = pairing.TAG_BYTES
+    if not tags or len(tags) % (limits.TAG_STEP * size):
+        raise MalformedError("the number of dial tags")
     shown = {tags[start : start + size] for start in range(0, len(tags), size)}
     found = None
     for contact in contacts:

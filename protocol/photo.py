@@ -201,7 +201,7 @@ class Envelope:
             raise SealBrokenError
         record_signed = Signed.from_value(reader.array("record", 2), _RECORD_BYTES, "photo record")
         capability_bytes = reader.octets("capability", maximum=limits.CAPABILITY_BYTES)
-        keys = _read_keys(reader.array("keys", limits.ENVELOPE_KEYS))
+        keys = _read_keys(reader.array("keys", len(Kind)))
         certificates = reader.array("certificates", limits.ENVELOPE_CERTIFICATES)
         reader.end()
         signing.verify(sender_device, ENVELOPE_DOMAIN, signed.body, signed.signature)
@@ -238,10 +238,12 @@ def _read_keys(items: list[Value]) -> dict[Kind, Secret]:
             raise MalformedError("envelope: keys")
         reader = Reader(item, "key")
         kind = reader.integer("kind")
-        if kind not in tuple(Kind) or kind in keys:
+        if kind not in tuple(Kind) or any(kind <= earlier for earlier in keys):
             raise MalformedError("envelope: keys")
         keys[Kind(kind)] = Secret(reader.octets("key", _KEY_BYTES))
         reader.end()
+    if len(keys) != len(Kind):
+        raise MalformedError("envelope: a key is missing")
     return keys
 
 
@@ -263,5 +265,7 @@ def _read_certificates(items: list[Value]) -> dict[bytes, bytes]:
         )
         if not (by_root or by_device):
             raise BadCertificateError("a certificate is not from who may give it")
+        if certificate.device in found:
+            raise BadCertificateError("two certificates are for the same device")
         found[certificate.device] = certificate
     return {device: certificate.identity for device, certificate in found.items()}

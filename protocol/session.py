@@ -17,7 +17,13 @@ from typing import Final
 
 from ..crypto import pairing
 from ..crypto.channel import Channel, ChannelSettings, Role
-from ..crypto.errors import ChannelError, PeerError, TruncatedError, WeakChannelError
+from ..crypto.errors import (
+    ChannelError,
+    MalformedError,
+    PeerError,
+    TruncatedError,
+    WeakChannelError,
+)
 from ..crypto.identity import DeviceChain
 from ..crypto.pairing import Code, Invitation
 from . import errors, limits, messages
@@ -164,6 +170,8 @@ class Session:
         to: Sequence[Pinned] | Code | Invitation | Callee,
         entropy: Entropy,
     ) -> None:
+        if isinstance(to, Sequence) and not 1 <= len(to) <= limits.DIAL_TAGS:
+            raise ValueError(f"a hello asks for 1 to {limits.DIAL_TAGS} contacts")
         self.role: Final[Role] = "listener" if isinstance(to, Callee) else "dialer"
         self.state = State.CHANNEL
         self.peer: DeviceChain | None = None
@@ -183,20 +191,13 @@ class Session:
     def receive(self, data: bytes) -> list[Event]:
         """Events that `data` brings about. A fault of the peer is an `Ended` event, not raised."""
         events: list[Event] = []
-        if self._ended:
-            return events
+        view = memoryview(data)
         try:
-            self._count_opening(len(data))
-            established = self._channel.established
-            plaintext = self._channel.receive(data)
-            if self._channel.established and not established:
-                self._begin()
-            for message in self._frames.feed(plaintext):
-                events += self._handle(messages.decode(message))
-                if self._ended:
-                    break
-            if self._channel.closed_by_peer and not self._ended:
-                raise TruncatedError
+            while view and not self._ended:
+                # Work may follow the proof that ends the opening in the same bytes of the pipe.
+                part = bytes(view[: self._room(len(view))])
+                view = view[len(part) :]
+                self._take(part, events)
         except PeerError as error:
             events.append(self._fail(error))
         return events
@@ -219,7 +220,14 @@ class Session:
         self._queue(message)
 
     def pairing_stored(self) -> None:
-        """The listener has stored the new contact durably; tell the dialer and say goodbye."""
+        """The listener has stored the new contact durably; tell the dialer and say goodbye.
+
+        Nothing is said if the dialer left meanwhile.
+        """
+        if self.state is State.ENDED:
+            return
+        if self.role != "listener" or self.state is not State.PAIRED:
+            raise ValueError(f"nothing to store while {self.state.value}")
         self._queue(PairDone())
         self.close()
 
@@ -238,12 +246,27 @@ class Session:
 
     # The table at work.
 
-    def _count_opening(self, count: int) -> None:
+    def _room(self, count: int) -> int:
+        """How many of `count` bytes may be taken now: all, but few before the peer is known."""
         if self.state is State.UP:
-            return
-        self._opening_bytes += count
-        if self._opening_bytes > limits.OPENING_BYTES:
+            return count
+        room = min(count, limits.OPENING_BYTES - self._opening_bytes)
+        if room == 0:
             raise TooMuchError("before it was authenticated")
+        self._opening_bytes += room
+        return room
+
+    def _take(self, data: bytes, events: list[Event]) -> None:
+        established = self._channel.established
+        plaintext = self._channel.receive(data)
+        if self._channel.established and not established:
+            self._begin()
+        for message in self._frames.feed(plaintext):
+            events += self._handle(messages.decode(message))
+            if self._ended:
+                return
+        if self._channel.closed_by_peer:
+            raise TruncatedError
 
     def _begin(self) -> None:
         match self._to:
@@ -298,6 +321,8 @@ class Session:
         if hello.mode == "pair":
             self._answer_pair_hello(hello, self._to.window())
             return
+        if hello.method:
+            raise MalformedError("a contact's hello has no method")
         peer = recognise(self._to.contacts(), hello.proof, self._channel.exporter)
         if peer is None:
             # Random bytes and the end: a stranger can't tell it from a node that knows others.
@@ -339,13 +364,14 @@ class Session:
 
     def _answer_confirm(self, message: PairConfirm) -> list[Event]:
         pair = self._pairing()
-        acquaintance = self._acquaintance = pair.receive_confirm(message)
-        self.peer = acquaintance.chain
+        acquaintance = pair.receive_confirm(message)
         if self.role == "dialer":
+            self.peer, self._acquaintance = acquaintance.chain, acquaintance
             self._queue(pair.confirm_message())
             return []
         if self._window is not None:
-            self._window.closed = True  # one code, one contact
+            self._window.finish()
+        self.peer = acquaintance.chain
         return [Paired(acquaintance)]
 
     def _finish_pairing(self) -> list[Event]:

@@ -7,6 +7,7 @@ that is found again by hashing what lies on the disk: a bitmap that can't lie.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from ..crypto.blob import Manifest, manifest_length
@@ -67,6 +68,8 @@ class Download:
         """Take the next part; True once the manifest is whole and the right one."""
         if self.manifest is not None:
             raise UnexpectedMessageError
+        if not data:  # or parts could go on for ever
+            raise MalformedError("an empty part of a manifest")
         self._buffer += data
         wanted = self._manifest_length()
         if wanted is None or len(self._buffer) < wanted:
@@ -115,11 +118,15 @@ class Upload:
     """The sender's side of one fetch: which piece is next, within the credit."""
 
     def __init__(self, pieces: int, ranges: tuple[tuple[int, int], ...], credit: int) -> None:
-        self._next: Iterator[int] = (
-            index for first, count in ranges for index in range(first, min(first + count, pieces))
-        )
+        clamped = [range(first, min(first + count, pieces)) for first, count in ranges]
+        self._next: Iterator[int] = chain.from_iterable(clamped)
+        self._left = sum(len(run) for run in clamped)
         self._credit = credit
-        self.done = False
+
+    @property
+    def done(self) -> bool:
+        """Whether every piece that was asked for has been taken."""
+        return self._left == 0
 
     def add_credit(self, pieces: int) -> None:
         """The receiver has room for so many more."""
@@ -131,9 +138,6 @@ class Upload:
         """The next piece to send, or None: no credit at the moment, or `done`."""
         if self._credit == 0 or self.done:
             return None
-        index = next(self._next, None)
-        if index is None:
-            self.done = True
-            return None
         self._credit -= 1
-        return index
+        self._left -= 1
+        return next(self._next)
