@@ -1,0 +1,100 @@
+"""People with devices, made from fixed seeds, and a random source that repeats itself."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from kinlight.crypto.identity import DeviceCertificate, DeviceChain, issue_identity, issue_kem
+from kinlight.crypto.pairing import Code, Invitation, identity_hash
+from kinlight.crypto.recovery import RecoveryWords
+from kinlight.crypto.secret import Secret
+from kinlight.crypto.signing import SigningKey
+from kinlight.crypto.wrap import KemKey
+from kinlight.protocol.opening import LocalDevice, PairingWindow, Pinned
+
+NOW = 1_800_000_000
+
+
+def fixed(label: str, length: int = 32) -> bytes:
+    """Bytes that depend on `label` alone."""
+    return hashlib.shake_256(label.encode()).digest(length)
+
+
+class FixedEntropy:
+    """Gives other bytes at each call, the same ones in each run."""
+
+    def __init__(self, label: str = "entropy") -> None:
+        self._label = label
+        self._calls = 0
+
+    def __call__(self, length: int) -> bytes:
+        self._calls += 1
+        return fixed(f"{self._label} {self._calls}", length)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with recovery words and any number of devices."""
+
+    name: str
+    words: RecoveryWords
+    root: SigningKey
+
+    @classmethod
+    def named(cls, name: str) -> Person:
+        words = RecoveryWords(Secret(fixed(f"words of {name}")))
+        return cls(name, words, SigningKey(words.root_seed()))
+
+    @property
+    def identity(self) -> bytes:
+        return self.root.public
+
+    def signing_key(self, device: str) -> SigningKey:
+        return SigningKey(Secret(fixed(f"{device} of {self.name}")))
+
+    def certificate(
+        self, device: bytes, issuer: SigningKey | None = None, *, may_certify: bool = False
+    ) -> DeviceCertificate:
+        return DeviceCertificate.issue(
+            issuer or self.root,
+            self.identity,
+            device,
+            not_before=1_700_000_000,
+            seq=1,
+            may_certify=may_certify,
+        )
+
+    def device(self, name: str = "phone") -> LocalDevice:
+        key = self.signing_key(name)
+        kem = KemKey(Secret(fixed(f"KEM of {name} of {self.name}")))
+        chain = DeviceChain.assemble(
+            issue_identity(self.words),
+            [self.certificate(key.public)],
+            issue_kem(key, kem.public),
+        )
+        return LocalDevice(key, kem, chain, f"{self.name}'s {name}")
+
+
+def pair_secret(one: Person, other: Person) -> Secret:
+    """The secret that two people got when they paired."""
+    names = sorted((one.name, other.name))
+    return Secret(fixed(f"pair secret of {names[0]} and {names[1]}"))
+
+
+def pinned(contact: Person, of: Person) -> Pinned:
+    """`contact` as it stands in the list of `of`."""
+    return Pinned(contact.identity, pair_secret(contact, of))
+
+
+CODE = Code(7, ("maple", "orbit"))
+
+
+def invitation_to(person: Person) -> Invitation:
+    return Invitation(
+        identity_hash(person.identity), Secret(fixed("QR secret", 16)), ("192.0.2.7:4430",), NOW
+    )
+
+
+def window_of(person: Person) -> PairingWindow:
+    return PairingWindow(CODE, invitation_to(person))
