@@ -36,6 +36,8 @@ HASH_BYTES: Final = 32
 PHOTO_ID_BYTES: Final = 16
 CONTENT_ID_BYTES: Final = 32
 MAX_MANIFEST_BYTES: Final = 8 + HEADER_BYTES + MAX_PIECES * HASH_BYTES
+MAX_CONTENT_BYTES: Final = 15 * 2**30
+"""The largest photo or clip that is sealed: it fits in `MAX_PIECES` whatever the padding."""
 
 _LENGTH_BYTES: Final = 8
 _STEP: Final = CHUNKS_PER_PIECE * CHUNK_BYTES
@@ -67,10 +69,6 @@ def sealed_length(length: int) -> int:
     """Ciphertext bytes of a content of `length` bytes."""
     padded = padme(_LENGTH_BYTES + length)
     return HEADER_BYTES + padded + TAG_BYTES * (padded // CHUNK_BYTES + 1)
-
-
-MAX_CONTENT_BYTES: Final = 15 * 2**30
-"""The largest photo or clip that is sealed: it fits in `MAX_PIECES` whatever the padding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +144,11 @@ def seal(
     """Seal `length` bytes of `source` into `sink` and return the manifest.
 
     `key` is used for this blob alone. Memory stays below 2 MiB whatever the length. Raises
-    `SourceChangedError` if the source turns out shorter or longer than `length`.
+    `SourceChangedError` if the source turns out shorter or longer than `length`, `ValueError` for
+    more than `MAX_CONTENT_BYTES`.
     """
+    if length > MAX_CONTENT_BYTES:
+        raise ValueError(f"a blob holds at most {MAX_CONTENT_BYTES} bytes")
     encryptor = Cobblestone256Encryptor(key.reveal(), context=_context(kind, photo_id))
     pieces = _PieceHashes()
     for block in _plaintext(source, length):
