@@ -63,8 +63,11 @@ def ended(events: Iterable[Event]) -> Ended:
 
 
 def error_of(events: Iterable[Event]) -> type[PeerError] | None:
-    """Class of the error with which a session ended; None after a goodbye."""
-    error = ended(events).error
+    """Class of the error with which a session ended; None after a goodbye, heard or said."""
+    ends = [event for event in events if isinstance(event, Ended)]
+    if not ends:
+        return None
+    error = ended(ends).error
     return None if error is None else type(error)
 
 
