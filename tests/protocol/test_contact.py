@@ -94,9 +94,7 @@ def test_the_number_and_order_of_contacts_hardly_show(alice: Person) -> None:
     )
 
 
-def test_a_stranger_gets_random_bytes_and_no_reason(
-    alice: Person, bob: Person, mallory: Person
-) -> None:
+def test_a_stranger_gets_random_bytes_and_no_reason(alice: Person, bob: Person) -> None:
     seen: set[bytes] = set()
     for number in range(3):
         duel = Duel(
@@ -175,7 +173,7 @@ def test_papers_of_another_identity_are_refused(
 
 @pytest.mark.parametrize("role", ["dialer", "listener"])
 def test_a_device_that_the_contact_did_not_certify_is_refused(
-    role: str, alice: Person, bob: Person, mallory: Person
+    role: str, alice: Person, bob: Person
 ) -> None:
     joined = Partner("dialer" if role == "dialer" else "listener", alice, bob, "contact")
     joined.bring_to(State.PROOF)
