@@ -145,8 +145,8 @@ class Channel:
                 return b"".join(parts)
 
     def close(self) -> None:
-        """Queue the close notice: after it this end sends nothing more."""
-        if self.established:
+        """Queue the close notice: after it this end sends nothing. Twice is as good as once."""
+        if self.established and not self._connection.get_shutdown() & SSL.SENT_SHUTDOWN:
             try:
                 self._connection.shutdown()
             except SSL.Error:

@@ -141,6 +141,16 @@ def test_nothing_is_sent_after_a_close(pair: Pair) -> None:
         dialer.send(b"more")
 
 
+def test_a_channel_may_be_closed_twice(pair: Pair) -> None:
+    dialer, listener = pair
+    dialer.close()
+    notice = dialer.to_send()
+    dialer.close()
+    assert dialer.to_send() == b""
+    listener.receive(notice)
+    assert listener.closed_by_peer
+
+
 def test_what_follows_a_close_is_not_read(pair: Pair) -> None:
     dialer, listener = pair
     dialer.close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,6 +39,7 @@ def test_a_chain_says_who_the_device_is(papers: Papers, chain: DeviceChain) -> N
     assert again.kem == papers.kem.public
     assert again.kem_not_after == FOREVER
     assert again.recovery_kem == wrap.KemKey(papers.words.recovery_kem_seed()).public
+    assert again.digest == hashlib.sha256(chain.encoded).digest()
     assert len(chain.encoded) <= MAX_CHAIN_BYTES
 
 
