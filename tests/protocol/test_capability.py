@@ -41,8 +41,7 @@ PHOTO, OTHER_PHOTO = fixed("photo", 16), fixed("other photo", 16)
 VIEW: list[Value] = ["ops", ["view"]]
 SHARE: list[Value] = ["ops", ["reshare", "view"]]
 PHOTOS: list[Value] = ["photos", [PHOTO]]
-_ROOT = [SHARE, PHOTOS]
-ROOT: list[Value] = [*_ROOT]
+ROOT: list[Value] = [SHARE, PHOTOS]
 NONE: list[Value] = []
 
 
@@ -95,11 +94,11 @@ def request(person: Person, **changes: object) -> Request:
     return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def root(alice: Person, bob: Person, *caveats: list[Value]) -> Capability:
+def root(alice: Person, bob: Person, *caveats: Sequence[Value]) -> Capability:
     """Alice grants Bob; caveats beside `photos` and `ops` in their order."""
-    return (
-        Chain().link(alice, bob, sorted([*ROOT, *caveats], key=lambda c: str(c[0]))).verified(alice)
-    )
+    listed: list[Sequence[Value]] = [SHARE, PHOTOS, *caveats]
+    ordered = sorted(listed, key=lambda caveat: str(caveat[0]))
+    return Chain().link(alice, bob, ordered).verified(alice)
 
 
 # What is allowed.

@@ -1,0 +1,134 @@
+"""A signature made for one type of statement counts as no other, anywhere that one is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+from kinlight.crypto import identity, signing
+from kinlight.crypto.errors import BadCertificateError, BadSignatureError, PeerError
+from kinlight.crypto.identity import DeviceCertificate, DeviceChain, issue_identity, issue_kem
+from kinlight.crypto.signing import Signed, SigningKey
+from kinlight.protocol import capability, opening, photo
+from kinlight.protocol.errors import BrokenGrantError, WrongPeerError
+from kinlight.protocol.messages import Prove
+from kinlight.protocol.opening import ContactOpening
+from kinlight.protocol.photo import PhotoRecord
+
+from .people import Person, fixed, pinned
+from .photos import Draft, grant_by, record_by
+from .test_capability import ROOT, Chain
+
+DOMAINS: Mapping[str, bytes] = {
+    "identity": identity.IDENTITY_DOMAIN,
+    "device": identity.DEVICE_DOMAIN,
+    "kem": identity.KEM_DOMAIN,
+    "hello": opening.HELLO_DOMAIN,
+    "record": photo.RECORD_DOMAIN,
+    "envelope": photo.ENVELOPE_DOMAIN,
+    "capability": capability.CAPABILITY_DOMAIN,
+}
+
+ALICE, BOB = Person.named("Alice"), Person.named("Bob")
+PHONE = ALICE.signing_key("phone")
+
+
+def moved(signed: Signed, key: SigningKey, domain: bytes) -> Signed:
+    return Signed(signed.body, key.sign(domain, signed.body))
+
+
+def read_identity(domain: bytes) -> None:
+    paper = moved(issue_identity(ALICE.words), ALICE.root, domain)
+    DeviceChain.assemble(
+        paper, [ALICE.certificate(PHONE.public)], issue_kem(PHONE, ALICE.device().kem.public)
+    )
+
+
+def read_device(domain: bytes) -> None:
+    paper = moved(ALICE.certificate(PHONE.public).signed, ALICE.root, domain)
+    DeviceCertificate.read(paper)
+
+
+def read_kem(domain: bytes) -> None:
+    paper = moved(issue_kem(PHONE, ALICE.device().kem.public), PHONE, domain)
+    DeviceChain.assemble(issue_identity(ALICE.words), [ALICE.certificate(PHONE.public)], paper)
+
+
+class Recorder:
+    """Stands in for a key and keeps what it was asked to sign."""
+
+    def __init__(self) -> None:
+        self.body = b""
+        self.public = PHONE.public
+
+    def sign(self, domain: bytes, body: bytes) -> bytes:
+        self.body = body
+        return PHONE.sign(domain, body)
+
+
+def read_hello(domain: bytes) -> None:
+    device, exporter = ALICE.device(), fixed("X")
+    recorder = Recorder()
+    object.__setattr__(device, "signing", recorder)
+    chain = ContactOpening(device, "dialer", exporter, pinned(BOB, ALICE)).prove().chain
+    judge = ContactOpening(BOB.device(), "listener", exporter, pinned(ALICE, BOB))
+    judge.check_proof(Prove(chain, PHONE.sign(domain, recorder.body)))
+
+
+def read_record(domain: bytes) -> None:
+    PhotoRecord.read(moved(record_by(ALICE).signed, PHONE, domain))
+
+
+def read_envelope(domain: bytes) -> None:
+    record = record_by(ALICE)
+    draft = Draft.of(
+        ALICE, BOB, record, grant_by(ALICE, BOB, record), [ALICE.certificate(PHONE.public)]
+    )
+    draft.domain = domain
+    draft.open()
+
+
+def read_capability(domain: bytes) -> None:
+    Chain().link(ALICE, BOB, ROOT, domain=domain).verified(ALICE)
+
+
+READERS: Mapping[str, tuple[Callable[[bytes], None], type[PeerError]]] = {
+    "identity": (read_identity, BadCertificateError),
+    "device": (read_device, BadSignatureError),
+    "kem": (read_kem, BadCertificateError),
+    "hello": (read_hello, WrongPeerError),
+    "record": (read_record, BadSignatureError),
+    "envelope": (read_envelope, BadSignatureError),
+    "capability": (read_capability, BrokenGrantError),
+}
+
+
+def test_every_domain_of_the_two_rooms_is_in_the_matrix() -> None:
+    found = {
+        value
+        for module in (identity, opening, photo, capability)
+        for name, value in vars(module).items()
+        if name.endswith("_DOMAIN")
+    }
+    assert set(DOMAINS.values()) == found
+    assert len(found) == len(DOMAINS)
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_a_reader_takes_its_own_type_of_signature_alone(reader: str, domain: str) -> None:
+    read, error = READERS[reader]
+    if reader == domain:
+        read(DOMAINS[domain])
+    else:
+        with pytest.raises(error):
+            read(DOMAINS[domain])
+
+
+def test_no_domain_begins_another() -> None:
+    for one in DOMAINS.values():
+        for other in DOMAINS.values():
+            assert one == other or not other.startswith(one)
+    signature = PHONE.sign(b"kinlight/test1", b"body")
+    with pytest.raises(BadSignatureError):
+        signing.verify(PHONE.public, b"kinlight/test", b"body", signature)
