@@ -1,0 +1,185 @@
+"""Sealed blobs as files. A file under its content id is whole; anything else is a partial one.
+
+blobs/ab/abcdef…           whole, never changed
+blobs/incoming/abcdef….part     pieces written at their places, holes where they miss
+blobs/incoming/abcdef….manifest the manifest to check them against
+blobs/incoming/….sealing   a file being sealed; removed at the next start
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from ..crypto import blob
+from ..crypto.blob import Kind, Manifest
+from ..crypto.secret import Secret
+from ..protocol.transfer import Download
+from .errors import BlobMissingError, storage_error
+from .home import sync_folder, write_file
+
+
+class BlobStore:
+    """The blob folder. Methods block on the disk: call the long ones in a thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._incoming = folder / "incoming"
+        try:
+            self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error) from None
+
+    def path(self, content_id: bytes) -> Path:
+        """Where the whole blob lies or will lie."""
+        name = content_id.hex()
+        return self._folder / name[:2] / name
+
+    def __contains__(self, content_id: bytes) -> bool:
+        return self.path(content_id).is_file()
+
+    # Our own photos.
+
+    def seal(
+        self, source: BinaryIO, length: int, key: Secret, kind: Kind, photo_id: bytes
+    ) -> Manifest:
+        """Seal `source` into the store, durably, and return the manifest."""
+        temporary = self._incoming / f"{secrets.token_hex(16)}.sealing"
+        try:
+            with temporary.open("xb") as sink:
+                temporary.chmod(0o600)
+                manifest = blob.seal(source, length, sink, key, kind, photo_id)
+                sink.flush()
+                os.fsync(sink.fileno())
+            self._settle(temporary, manifest.content_id)
+        except OSError as error:
+            raise storage_error(error) from None
+        finally:
+            temporary.unlink(missing_ok=True)
+        return manifest
+
+    def _settle(self, temporary: Path, content_id: bytes) -> None:
+        final = self.path(content_id)
+        if not final.parent.is_dir():
+            final.parent.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(self._folder)
+        temporary.replace(final)
+        sync_folder(final.parent)
+
+    # Reading.
+
+    def open(self, content_id: bytes) -> BinaryIO:
+        """The whole blob, for reading; `BlobMissingError` if it is not here."""
+        try:
+            return self.path(content_id).open("rb")
+        except OSError:
+            raise BlobMissingError from None
+
+    def unseal(
+        self, content_id: bytes, sink: BinaryIO, key: Secret, kind: Kind, photo_id: bytes,
+        limit: int,
+    ) -> int:  # fmt: skip
+        """Open a whole blob into `sink`; see `blob.unseal`."""
+        with self.open(content_id) as source:
+            return blob.unseal(source, sink, key, kind, photo_id, limit)
+
+    # Blobs on their way in.
+
+    def resume(self, download: Download) -> None:
+        """Set `download` to what lies here from an earlier run: each piece is hashed again."""
+        try:
+            encoded = self._manifest_path(download.content_id).read_bytes()
+        except OSError:
+            return
+        download.resume(encoded)
+        manifest = download.manifest
+        if manifest is None:
+            return
+        with (
+            contextlib.suppress(FileNotFoundError),
+            self._part(download.content_id).open("rb") as f,
+        ):
+            if f.read(blob.HEADER_BYTES) != manifest.header:
+                return
+            for index in range(manifest.pieces):
+                data = f.read(blob.PIECE_BYTES)
+                with contextlib.suppress(blob.PieceMismatchError):
+                    manifest.check_piece(index, data)
+                    download.have.add(index)
+
+    def begin(self, manifest: Manifest) -> BinaryIO:
+        """Open the partial file of a blob for writing pieces, keeping those already there."""
+        content_id = manifest.content_id
+        if not self._manifest_path(content_id).exists():
+            write_file(self._manifest_path(content_id), manifest.encode())
+        part = self._part(content_id)
+        try:
+            descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
+            file = os.fdopen(descriptor, "r+b", buffering=0)
+            file.write(manifest.header)
+        except OSError as error:
+            raise storage_error(error) from None
+        return file
+
+    @staticmethod
+    def write_piece(file: BinaryIO, index: int, data: bytes) -> None:
+        """Put a checked piece at its place."""
+        try:
+            file.seek(blob.piece_offset(index))
+            if file.write(data) != len(data):
+                raise OSError(28, "short write")
+        except OSError as error:
+            raise storage_error(error) from None
+
+    def check_incoming(
+        self, content_id: bytes, sink: BinaryIO, key: Secret, kind: Kind, photo_id: bytes,
+        limit: int,
+    ) -> int:  # fmt: skip
+        """Open a partial file whose pieces are all there, before it becomes a whole blob."""
+        with self._part(content_id).open("rb") as source:
+            return blob.unseal(source, sink, key, kind, photo_id, limit)
+
+    def finish(self, content_id: bytes) -> None:
+        """Make a complete partial file durable under its final name."""
+        part = self._part(content_id)
+        try:
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            self._settle(part, content_id)
+            self._manifest_path(content_id).unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(error) from None
+
+    def discard(self, content_id: bytes) -> None:
+        """Forget a partial blob."""
+        self._part(content_id).unlink(missing_ok=True)
+        self._manifest_path(content_id).unlink(missing_ok=True)
+
+    def sweep(self, known: Iterable[bytes], expected: Iterable[bytes]) -> int:
+        """Remove leftovers; return how many.
+
+        `known` are the content ids of whole blobs that the library has, `expected` those that
+        may still come. A file that no row names was being written when the process ended.
+        """
+        whole = {content_id.hex() for content_id in known}
+        partial = {content_id.hex() for content_id in expected} - whole
+        removed = 0
+        for file in self._incoming.iterdir():
+            if file.name.split(".")[0] not in partial or file.suffix == ".sealing":
+                file.unlink(missing_ok=True)
+                removed += 1
+        for file in self._folder.glob("[0-9a-f][0-9a-f]/*"):
+            if file.name not in whole:
+                file.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+    def _part(self, content_id: bytes) -> Path:
+        return self._incoming / f"{content_id.hex()}.part"
+
+    def _manifest_path(self, content_id: bytes) -> Path:
+        return self._incoming / f"{content_id.hex()}.manifest"

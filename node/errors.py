@@ -1,0 +1,263 @@
+"""What can go wrong on this machine, as the user reads it, and the exit code of each."""
+
+from __future__ import annotations
+
+import errno
+from typing import Final
+
+from ..crypto.errors import KinlightError, LocalError, PeerError
+
+
+class NoHomeError(LocalError):
+    """There is no kinlight node here yet. Run `kinlight up` to make one."""
+
+    code = "no-node"
+
+
+class HomeExistsError(LocalError):
+    """There is a kinlight node here already; nothing was changed."""
+
+    code = "node-exists"
+
+
+class HomeUnusableError(LocalError):
+    """The node's folder can't be used. Check its owner, its permissions and `--home`."""
+
+    code = "home-unusable"
+
+
+class BadConfigError(LocalError):
+    """The settings in config.toml can't be used."""
+
+    code = "bad-config"
+
+
+class NotRunningError(LocalError):
+    """The daemon is not running. Start it with `kinlight up`."""
+
+    code = "not-running"
+
+
+class AlreadyRunningError(LocalError):
+    """Another kinlight process uses this home. End it with `kinlight down`."""
+
+    code = "already-running"
+
+
+class StartFailedError(LocalError):
+    """The daemon did not start."""
+
+    code = "start-failed"
+
+
+class LockedError(LocalError):
+    """The node is locked. Unlock it with `kinlight unlock`."""
+
+    code = "locked"
+
+
+class PassphraseNeededError(LocalError):
+    """A pass phrase is needed and there is no terminal to ask for it. Use `--passphrase-file`."""
+
+    code = "passphrase-needed"
+
+
+class BadPassphraseFileError(LocalError):
+    """The pass phrase file can't be used."""
+
+    code = "passphrase-file"
+
+
+class BadWordsFileError(LocalError):
+    """The recovery words file can't be used."""
+
+    code = "words-file"
+
+
+class LibraryDamagedError(LocalError):
+    """The library is damaged. Restore library.db from a copy; blobs and keys are untouched."""
+
+    code = "library-damaged"
+
+
+class NewerLibraryError(LocalError):
+    """A newer version of kinlight wrote this library. Install that version again."""
+
+    code = "library-newer"
+
+
+class DiskFullError(LocalError):
+    """The disk is full. Nothing was lost; make room and try again."""
+
+    code = "disk-full"
+
+
+class UnreadableFileError(LocalError):
+    """A file can't be read, so it was not shared."""
+
+    code = "unreadable"
+
+
+class FileTooLargeError(LocalError):
+    """A file is too large to be shared."""
+
+    code = "too-large"
+
+
+class UnwritableFolderError(LocalError):
+    """The folder can't be written to; nothing was exported."""
+
+    code = "unwritable"
+
+
+class NameTakenError(LocalError):
+    """Another file of that name is there and was left alone. `--keep-both` adds a number."""
+
+    code = "name-taken"
+
+
+class NoSuchContactError(LocalError):
+    """There is no contact of that name. `kinlight contacts list` shows them."""
+
+    code = "no-such-contact"
+
+
+class ContactExistsError(LocalError):
+    """Another contact has that name already."""
+
+    code = "contact-exists"
+
+
+class BlockedContactError(LocalError):
+    """That contact is blocked. `kinlight contacts block NAME --off` lets them in again."""
+
+    code = "contact-blocked"
+
+
+class NoSuchPhotoError(LocalError):
+    """There is no photo with that id. `kinlight inbox` shows those that came."""
+
+    code = "no-such-photo"
+
+
+class AmbiguousIdError(LocalError):
+    """More than one photo begins with that id. Give more of its digits."""
+
+    code = "ambiguous-id"
+
+
+class NotHereYetError(LocalError):
+    """The photo is not here yet."""
+
+    code = "not-here-yet"
+
+
+class BlobMissingError(LocalError):
+    """The photo's sealed file is missing or damaged on this disk. Ask its sender for it again."""
+
+    code = "blob-missing"
+
+
+class BadTimeError(LocalError):
+    """That is not a time. Say 30d, 12h, 45m, 10s, or a date like 2026-12-31."""
+
+    code = "bad-time"
+
+
+class BadRequestError(LocalError):
+    """The request can't be understood."""
+
+    code = "bad-request"
+
+
+class NoSuchNodeError(LocalError):
+    """No node with that pairing code was found. Check that both are in the same network."""
+
+    code = "no-such-node"
+
+
+class PairingOpenError(LocalError):
+    """A pairing code is open already. Use it, or wait until it ends."""
+
+    code = "pairing-open"
+
+
+class PairingOverError(LocalError):
+    """Nobody used the code in time, so it is no longer valid. Run `kinlight pair` for a new one."""
+
+    code = "pairing-over"
+
+
+class PairingSpentError(LocalError):
+    """The code was tried three times with wrong words, so it is no longer valid. Make a new one."""
+
+    code = "pairing-spent"
+
+
+class UnreachableError(LocalError):
+    """That address did not answer."""
+
+    code = "unreachable"
+
+
+class InternalError(LocalError):
+    """Something unexpected went wrong in the daemon; its log names the place."""
+
+    code = "internal"
+
+
+# Exit codes: one per kind of trouble, so that a script can tell what to do next.
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_REFUSED: Final = 3
+EXIT_NOT_RUNNING: Final = 4
+EXIT_LOCKED: Final = 5
+EXIT_NOT_FOUND: Final = 6
+EXIT_FILES: Final = 7
+
+_EXITS: Final[dict[str, int]] = {
+    "not-running": EXIT_NOT_RUNNING,
+    "no-node": EXIT_NOT_RUNNING,
+    "locked": EXIT_LOCKED,
+    "wrong-passphrase": EXIT_LOCKED,
+    "wrong-words": EXIT_LOCKED,
+    "passphrase-needed": EXIT_LOCKED,
+    "passphrase-file": EXIT_LOCKED,
+    "words-file": EXIT_LOCKED,
+    "no-such-contact": EXIT_NOT_FOUND,
+    "no-such-photo": EXIT_NOT_FOUND,
+    "ambiguous-id": EXIT_NOT_FOUND,
+    "no-such-node": EXIT_NOT_FOUND,
+    "not-here-yet": EXIT_NOT_FOUND,
+    "unreadable": EXIT_FILES,
+    "unwritable": EXIT_FILES,
+    "disk-full": EXIT_FILES,
+    "name-taken": EXIT_FILES,
+    "too-large": EXIT_FILES,
+    "file-changed": EXIT_FILES,
+    "home-unusable": EXIT_FILES,
+    "blob-missing": EXIT_FILES,
+    "library-damaged": EXIT_FILES,
+    "library-newer": EXIT_FILES,
+    "key-file-damaged": EXIT_FILES,
+    "bad-time": EXIT_USAGE,
+    "bad-request": EXIT_USAGE,
+    "invalid-code": EXIT_USAGE,
+    "not-in-this-version": EXIT_REFUSED,
+    "contact-blocked": EXIT_REFUSED,
+}
+
+
+def exit_code(error: KinlightError) -> int:
+    """The command's exit code; every fault of a peer is `EXIT_REFUSED`."""
+    if error.code in _EXITS:
+        return _EXITS[error.code]
+    return EXIT_REFUSED if isinstance(error, PeerError) else EXIT_FAILED
+
+
+def storage_error(error: OSError) -> LocalError:
+    """What a failed write to our own folder means for the user."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFullError()
+    return HomeUnusableError(error.strerror or "")

@@ -1,0 +1,216 @@
+"""A link: one session driven over one pipe.
+
+One task reads, one writes. What is queued for writing is bounded: `send` waits for room, `post`
+(for answers given while reading, which must not wait or two nodes could wait for each other) ends
+the link when a peer causes more answers than it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from ..crypto.errors import PeerError, TruncatedError
+from ..crypto.identity import DeviceChain
+from ..protocol import limits
+from ..protocol.errors import TooMuchError
+from ..protocol.messages import Message, Ping, Pong
+from ..protocol.opening import Acquaintance
+from ..protocol.session import Ended, Established, Paired, Received, Session, State
+from .pipes import Pipe
+
+QUEUE_BYTES: Final = 1024 * 1024
+"""`send` waits while more than this is queued."""
+POST_BYTES: Final = 4 * QUEUE_BYTES
+"""A link whose peer lets more than this pile up is ended."""
+PING_SECONDS: Final = 15.0
+"""Silence after which the peer is asked whether it is there."""
+SILENCE_SECONDS: Final = 40.0
+"""Silence after which the link is taken for dead."""
+FAREWELL_SECONDS: Final = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Link:
+    """One connection to another node. `open` first, then `run`."""
+
+    def __init__(self, pipe: Pipe, session: Session) -> None:
+        self.pipe: Final = pipe
+        self.session: Final = session
+        self.ended = asyncio.Event()
+        self._out: deque[bytes] = deque()
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._held: list[Received] = []
+        self._pings = 0
+
+    @property
+    def peer(self) -> DeviceChain:
+        """The authenticated other side of an established link."""
+        if self.session.peer is None:
+            raise ValueError("the link is not established")
+        return self.session.peer
+
+    async def open(self) -> DeviceChain | Acquaintance:
+        """Handshake and hello, within the limits of time and bytes.
+
+        Returns the contact's device, or what a pairing yielded; raises the `PeerError` that
+        prevented it.
+        """
+        try:
+            async with asyncio.timeout(limits.OPENING_SECONDS):
+                return await self._open()
+        except TimeoutError:
+            raise TruncatedError("it took too long to answer") from None
+        except OSError:
+            raise TruncatedError from None
+
+    async def _open(self) -> DeviceChain | Acquaintance:
+        outcome: DeviceChain | Acquaintance | None = None
+        while outcome is None:
+            await self._flush()
+            data = await self.pipe.read()
+            events = self.session.receive(data) if data else self.session.receive_eof()
+            for event in events:
+                match event:
+                    case Established():
+                        outcome = event.peer
+                    case Paired():
+                        outcome = event.acquaintance
+                    case Received():
+                        self._held.append(event)
+                    case Ended():
+                        if outcome is not None:
+                            continue  # a goodbye right after a pairing
+                        await self._flush()
+                        raise event.error or TruncatedError()
+        await self._flush()
+        return outcome
+
+    async def _flush(self) -> None:
+        data = self.session.to_send()
+        if data:
+            await self.pipe.write(data)
+
+    async def run(self, handle: Callable[[Message], Awaitable[None]]) -> PeerError | None:
+        """Carry messages until the end; return why it ended, None after a goodbye.
+
+        `handle` is awaited for each message before the next is read, which is the back-pressure;
+        it must not wait for a further message of this link. A `PeerError` from it ends the link.
+        """
+        writer = asyncio.create_task(self._write())
+        keeper = asyncio.create_task(self._keep_alive())
+        try:
+            return await self._read(handle)
+        finally:
+            self.ended.set()
+            self._room.set()
+            keeper.cancel()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_SECONDS):
+                    self._wake.set()
+                    await writer
+            await self.pipe.close()
+
+    async def _read(self, handle: Callable[[Message], Awaitable[None]]) -> PeerError | None:
+        try:
+            held, self._held = self._held, []
+            for event in held:
+                await self._deliver(event.message, handle)
+            while True:
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    data = await self.pipe.read()
+                events = self.session.receive(data) if data else self.session.receive_eof()
+                self._collect()
+                for event in events:
+                    match event:
+                        case Received():
+                            await self._deliver(event.message, handle)
+                        case Ended():
+                            return event.error
+                        case _:
+                            pass
+                if self.ended.is_set():
+                    return None
+        except (OSError, TimeoutError):
+            return TruncatedError()
+        except PeerError as error:
+            self.session.close(error)
+            with contextlib.suppress(TooMuchError):
+                self._collect()
+            return error
+
+    async def _deliver(
+        self, message: Message, handle: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        match message:
+            case Ping():
+                self.post(Pong(message.token))
+            case Pong():
+                pass
+            case _:
+                await handle(message)
+
+    async def _write(self) -> None:
+        while not (self.ended.is_set() and not self._out):
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                while self._out:
+                    data = self._out.popleft()
+                    await self.pipe.write(data)
+                    self._queued -= len(data)
+                    if self._queued < QUEUE_BYTES:
+                        self._room.set()
+            except OSError:
+                return  # the reader finds out as well, and says so
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            self._pings += 1
+            self.post(Ping(self._pings))
+
+    def _collect(self) -> None:
+        """Move what the session wants to say into the bounded queue."""
+        data = self.session.to_send()
+        if data:
+            self._out.append(data)
+            self._queued += len(data)
+            if self._queued >= QUEUE_BYTES:
+                self._room.clear()
+            self._wake.set()
+        if self._queued > POST_BYTES:
+            raise TooMuchError("it causes answers and does not take them")
+
+    async def send(self, message: Message) -> None:
+        """Queue a message; waits until there is room. `TruncatedError` if the link has ended."""
+        while not self._room.is_set() and not self.ended.is_set():
+            await self._room.wait()
+        if self.ended.is_set() or self.session.state is not State.UP:
+            raise TruncatedError
+        self.session.send(message)
+        self._collect()
+
+    def post(self, message: Message) -> None:
+        """Queue an answer at once; `TooMuchError` if the peer takes no answers."""
+        if not self.ended.is_set() and self.session.state is State.UP:
+            self.session.send(message)
+            self._collect()
+
+    async def close(self) -> None:
+        """Say goodbye and let go. `run` returns soon after."""
+        self.session.close()
+        self.ended.set()
+        self._room.set()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await self._flush()
+        await self.pipe.close()

@@ -1,0 +1,71 @@
+"""Names that came from elsewhere: made harmless for the file system and for the screen.
+
+The name as sent stays in the metadata. Only here, at the border, does it become a file name.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Final
+
+MAX_NAME_BYTES: Final = 200
+"""Leaves room for ` (12)` and a temporary suffix below the usual limit of 255 bytes."""
+
+_RESERVED: Final = frozenset(
+    [
+        *("con", "prn", "aux", "nul", "conin$", "conout$"),
+        *(f"{device}{digit}" for device in ("com", "lpt") for digit in "0123456789¹²³"),
+    ]
+)
+_FORBIDDEN: Final = frozenset('<>:"/\\|?*')
+
+
+def file_name(name: str) -> str:
+    """A name that is safe on Linux, macOS and Windows, and one component long.
+
+    Path separators, control and bidirectional characters and what Windows forbids become `_`;
+    leading dots go; reserved device names get a `_`; the result is NFC and at most
+    `MAX_NAME_BYTES` long, its suffix kept. Never empty.
+    """
+    # What follows the last separator of either kind: `../x.jpg` is x.jpg.
+    last = PureWindowsPath(PurePosixPath(name).name).name if name.strip("./\\") else ""
+    text = unicodedata.normalize("NFC", last)
+    text = "".join("_" if _unsafe(char) else char for char in text)
+    text = text.strip().lstrip(".").rstrip(". ")
+    if not text.strip("_ ."):
+        return "photo"
+    if text.split(".")[0].strip().casefold() in _RESERVED:
+        text = "_" + text
+    return _shorten(text)
+
+
+def _unsafe(char: str) -> bool:
+    # Cc control, Cf format (bidirectional marks), Cs surrogates, Co private, Zl/Zp separators.
+    return char in _FORBIDDEN or unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+
+
+def _shorten(text: str) -> str:
+    if len(text.encode()) <= MAX_NAME_BYTES:
+        return text
+    stem, dot, suffix = text.rpartition(".")
+    if not dot or len(suffix.encode()) > 16:
+        stem, dot, suffix = text, "", ""
+    room = MAX_NAME_BYTES - len((dot + suffix).encode())
+    return stem.encode()[:room].decode("utf-8", "ignore").rstrip(". ") + dot + suffix
+
+
+def numbered(name: str, number: int) -> str:
+    """`beach.jpg` as `beach (2).jpg`."""
+    stem, dot, suffix = name.rpartition(".")
+    return f"{stem} ({number}).{suffix}" if dot and stem else f"{name} ({number})"
+
+
+def shown(text: str) -> str:
+    """Text from a peer for a terminal: control, format and bidirectional characters escaped."""
+    return "".join(
+        char.encode("unicode_escape").decode("ascii")
+        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+        else char
+        for char in text
+    )

@@ -1,0 +1,35 @@
+"""A pipe: bytes to one other node, perhaps slow, perhaps cut, never trusted."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from .addresses import Address
+
+PathKind = Literal["lan", "direct", "relay", "webrtc"]
+
+
+class Pipe(Protocol):
+    """What the secure channel runs over."""
+
+    @property
+    def path(self) -> PathKind:
+        """What kind of way the bytes take, for the user to see."""
+        ...
+
+    @property
+    def remote(self) -> Address | None:
+        """Where the other end is, if it has an address."""
+        ...
+
+    async def read(self) -> bytes:
+        """The next bytes; empty at the end. `OSError` if the pipe broke."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send; returns when there is room for more. `OSError` if the pipe broke."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the pipe. Never raises."""
+        ...

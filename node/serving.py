@@ -1,0 +1,165 @@
+"""Serving blobs to a peer that shows a capability for them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+
+from ..crypto import blob
+from ..crypto.blob import Kind, Manifest
+from ..crypto.errors import KinlightError, TruncatedError
+from ..protocol import limits
+from ..protocol.capability import Capability, Request
+from ..protocol.errors import BusyError, GoneError, OutOfScopeError, wire_code
+from ..protocol.messages import Credit, Fetch, FetchRefused, FetchStop, ManifestPart, Piece
+from ..protocol.opening import LocalDevice
+from ..protocol.transfer import Upload
+from .blobstore import BlobStore
+from .errors import BlobMissingError
+from .library import Library
+from .link import Link
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Open:
+    upload: Upload
+    task: asyncio.Task[None]
+    credit: asyncio.Event
+
+
+class Server:
+    """Answers the fetches of one link. Every fetch is judged by its capability, now."""
+
+    def __init__(
+        self,
+        link: Link,
+        device: LocalDevice,
+        library: Library,
+        blobs: BlobStore,
+        now: Callable[[], int],
+    ) -> None:
+        self._link: Final = link
+        self._device = device
+        self._library = library
+        self._blobs = blobs
+        self._now = now
+        self._open: dict[int, _Open] = {}
+
+    def fetch(self, message: Fetch) -> None:
+        """Start to serve, or refuse with the reason."""
+        try:
+            if message.request in self._open or len(self._open) >= limits.FETCHES:
+                raise BusyError
+            manifest = self._authorise(message)
+            file = self._blobs.open(message.content_id)
+        except BlobMissingError:
+            self._link.post(FetchRefused(message.request, wire_code(GoneError())))
+            return
+        except KinlightError as error:
+            _log.info("refused a fetch: %s", error.code)
+            self._link.post(FetchRefused(message.request, wire_code(error)))
+            return
+        upload = Upload(manifest.pieces, message.ranges, message.credit)
+        credit = asyncio.Event()
+        task = asyncio.create_task(self._serve(message, manifest, file, upload, credit))
+        self._open[message.request] = _Open(upload, task, credit)
+
+    def _authorise(self, message: Fetch) -> Manifest:
+        """The manifest, if the capability allows this peer this photo now; else the reason.
+
+        What is not here and what is not this photo's look the same to the asker, and both only
+        show after the capability has been checked.
+        """
+        peer = self._link.peer
+        capability = Capability.decode(message.capability)
+        photo = self._library.photo(message.photo_id)
+        author = photo.author if photo else self._device.identity
+        capability.verify(author, self._known_devices())
+        request = Request(
+            identity=peer.identity,
+            device=peer.device,
+            photo_id=message.photo_id,
+            operation="view",
+            rendition="original",
+            now=self._now(),
+        )
+        capability.allow(request)
+        if photo is None:
+            raise GoneError
+        if message.content_id not in (photo.record.blob_id(kind) for kind in Kind):
+            raise OutOfScopeError
+        stored = self._library.blob(message.content_id)
+        if stored is None:
+            raise GoneError
+        return stored.decoded_manifest()
+
+    def _known_devices(self) -> dict[bytes, bytes]:
+        """Devices whose certificates were verified: our own and our contacts'."""
+        known = {self._device.signing.public: self._device.identity}
+        for contact in self._library.contacts():
+            for chain in self._library.devices(contact.identity):
+                known[chain.device] = chain.identity
+        return known
+
+    async def _serve(
+        self,
+        message: Fetch,
+        manifest: Manifest,
+        file: BinaryIO,
+        upload: Upload,
+        credit: asyncio.Event,
+    ) -> None:
+        request = message.request
+        try:
+            with file:
+                if message.manifest:
+                    await self._send_manifest(request, manifest)
+                while not upload.done:
+                    index = upload.take()
+                    if index is None:
+                        if not upload.done:
+                            await credit.wait()
+                            credit.clear()
+                        continue
+                    file.seek(blob.piece_offset(index))
+                    data = file.read(manifest.piece_length(index))
+                    await self._link.send(Piece(request, index, data))
+        except TruncatedError:
+            pass
+        except OSError:
+            with contextlib.suppress(TruncatedError):
+                await self._link.send(FetchRefused(request, wire_code(GoneError())))
+        finally:
+            self._open.pop(request, None)
+
+    async def _send_manifest(self, request: int, manifest: Manifest) -> None:
+        encoded = manifest.encode()
+        for start in range(0, len(encoded), limits.MANIFEST_PART_BYTES):
+            part = encoded[start : start + limits.MANIFEST_PART_BYTES]
+            await self._link.send(ManifestPart(request, part))
+
+    def credit(self, message: Credit) -> None:
+        """More room at the other side. For a fetch that has just ended it means nothing."""
+        found = self._open.get(message.request)
+        if found is not None:
+            found.upload.add_credit(message.pieces)
+            found.credit.set()
+
+    def stop(self, message: FetchStop) -> None:
+        """The other side wants no more of this fetch."""
+        found = self._open.pop(message.request, None)
+        if found is not None:
+            found.task.cancel()
+
+    async def close(self) -> None:
+        """End all fetches."""
+        tasks = [found.task for found in self._open.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
