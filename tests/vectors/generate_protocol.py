@@ -1,0 +1,625 @@
+"""Writes the vectors of the protocol: `python tests/vectors/generate_protocol.py [FOLDER]`.
+
+As `generate.py`: from docs/spec alone, without kinlight, the same bytes at every run, but for
+envelopes, whose HPKE randomness the library draws; those are kept from the file that is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from generate import (
+    DEVICE_KEM,
+    HERE,
+    LAPTOP,
+    PHONE,
+    ROOT,
+    STRANGER,
+    TABLET,
+    Case,
+    Value,
+    device_certificate,
+    encode,
+    fixed,
+    hkdf,
+    identity_certificate,
+    kem_statement,
+    public,
+    readable,
+    sign,
+    wrap,
+    write_json,
+)
+from nacl.signing import SigningKey
+
+X = fixed("exporter")
+OTHER_X = fixed("exporter of another channel")
+PAIR_SECRET = fixed("pair secret")
+NOW = 1_800_000_000
+
+# Two people: Ada is ROOT with PHONE, Ben is STRANGER with LAPTOP.
+ADA, BEN = public(ROOT), public(STRANGER)
+ADA_PAPER = device_certificate(ROOT, PHONE)
+BEN_PAPER = device_certificate(STRANGER, LAPTOP, identity=BEN)
+ADA_CHAIN = encode([identity_certificate(), [ADA_PAPER], kem_statement(PHONE)])
+BEN_CHAIN = encode([identity_certificate(STRANGER), [BEN_PAPER], kem_statement(LAPTOP)])
+
+
+def case(op: str, name: str, kind: str, expect: str, **fields: Any) -> Case:
+    shown = {
+        field: value.hex() if isinstance(value, bytes) else value for field, value in fields.items()
+    }
+    return {"op": op, "name": name, "class": kind, "expect": expect, **shown}
+
+
+def frame(message: bytes) -> bytes:
+    total = 4 + len(message)
+    padded = next((size for size in (256, 1024, 4096) if total <= size), total)
+    return len(message).to_bytes(4) + message + bytes(padded - total)
+
+
+# channel
+
+
+def hello_signature(
+    key: SigningKey, mode: str, role: str, exporter: bytes, chain: bytes, peer: bytes
+) -> bytes:
+    digest = hashlib.sha256(chain).digest()
+    signature = sign(key, b"kinlight/hello1", [1, "hello", mode, role, exporter, digest, peer])[1]
+    assert isinstance(signature, bytes)
+    return signature
+
+
+def tag(purpose: bytes, secret: bytes = PAIR_SECRET, exporter: bytes = X) -> bytes:
+    return hmac.digest(secret, purpose + exporter, "sha256")
+
+
+def frame_cases() -> list[Case]:
+    good = {
+        "nothing": b"",
+        "the last size of the first class": fixed("m", 252),
+        "the first size of the second class": fixed("m", 253),
+        "the last size of the third class": fixed("m", 4092),
+        "the first size without padding": fixed("m", 4093),
+    }
+    stream = frame(b"message")
+    bad = {
+        "padding at its first byte": ("padding", "malformed", stream[:11] + b"\x01" + stream[12:]),
+        "padding at its last byte": ("padding", "malformed", stream[:-1] + b"\x80"),
+        "a length of 1 MiB and a byte": ("too long", "too-much", (2**20 + 1).to_bytes(4)),
+        "a length of 4 GiB less a byte": ("too long", "too-much", b"\xff" * 4),
+    }
+    return [
+        *(
+            case("frame", name, "valid", "success", message=message, stream=frame(message))
+            for name, message in good.items()
+        ),
+        *(
+            case("frame", name, kind, expect, stream=data)
+            for name, (kind, expect, data) in bad.items()
+        ),
+    ]
+
+
+def message_cases() -> list[Case]:
+    fetch: list[Value] = [
+        20, 7, fixed("photo", 16), fixed("content id"), b"capability", 1, [[0, 3], [5, 1]], 32,
+    ]  # fmt: skip
+    good: dict[str, list[Value]] = {
+        "Hello": [1, [1], "contact", "", fixed("tags", 256)],
+        "Welcome": [2, 1, fixed("tag")],
+        "Prove": [3, ADA_CHAIN, fixed("signature", 64)],
+        "PairChain": [4, fixed("sealed", 100)],
+        "PairConfirm": [5, fixed("confirmation"), fixed("signature", 64)],
+        "PairDone": [6],
+        "Offer": [10, fixed("envelope", 100)],
+        "OfferTaken": [11, fixed("hash"), 1],
+        "OfferRefused": [12, fixed("hash"), 23],
+        "Stored": [13, fixed("hash")],
+        "Fetch": fetch,
+        "ManifestPart": [21, 7, fixed("part", 100)],
+        "Piece": [22, 7, 65_535, fixed("piece", 100)],
+        "Credit": [23, 7, 64],
+        "FetchRefused": [24, 7, 20],
+        "FetchStop": [25, 2**32 - 1],
+        "Ping": [30, 2**64 - 1],
+        "Pong": [31, 0],
+        "Bye": [40, 0],
+    }
+    bad: dict[str, tuple[str, list[Value]]] = {
+        "no number": ("truncated", []),
+        "number of no message": ("unknown number", [7]),
+        "number of a later message": ("unknown number", [255, b""]),
+        "a field too many": ("trailing data", [6, 0]),
+        "a field too few": ("truncated", [11, fixed("hash")]),
+        "a flag of two": ("bad field", [11, fixed("hash"), 2]),
+        "a hash of 31 bytes": ("bad field", [13, fixed("hash", 31)]),
+        "text for bytes": ("wrong type", [10, "envelope"]),
+        "17 versions": ("too long", [1, list(range(17)), "contact", "", b""]),
+        "33 dial tags": ("too long", [1, [1], "contact", "", bytes(33 * 32)]),
+        "an envelope of 64 KiB and a byte": ("too long", [10, bytes(65_537)]),
+        "an index that no piece has": ("bad field", [22, 7, 65_536, b""]),
+        "credit for 65 pieces": ("bad field", [23, 7, 65]),
+        "a request of 33 bits": ("bad field", [25, 2**32]),
+        "an empty range": ("bad range", [*fetch[:6], [[0, 0]], 1]),
+        "ranges that overlap": ("bad range", [*fetch[:6], [[0, 2], [1, 1]], 1]),
+        "ranges that fall": ("bad range", [*fetch[:6], [[5, 1], [0, 1]], 1]),
+        "a range beyond the last piece": ("bad range", [*fetch[:6], [[65_535, 2]], 1]),
+        "a range of three numbers": ("bad range", [*fetch[:6], [[0, 1, 1]], 1]),
+    }
+    return [
+        *(
+            case("message", name, "valid", "success", encoded=encode(items),
+                 fields=readable(items[1:]))
+            for name, items in good.items()
+        ),
+        *(
+            case("message", name, kind, "malformed", encoded=encode(items))
+            for name, (kind, items) in bad.items()
+        ),
+        case("message", "a map", "wrong type", "malformed", encoded=bytes.fromhex("8106c0")),
+        case("message", "a number in nine bits", "not minimal", "malformed",
+             encoded=bytes.fromhex("91cc06")),
+    ]  # fmt: skip
+
+
+def tag_cases() -> list[Case]:
+    mine = tag(b"dial")
+    others = [fixed(f"tag {number}") for number in range(15)]
+
+    def hello(name: str, kind: str, expect: str, tags: Sequence[bytes]) -> Case:
+        proof = b"".join(tags)
+        return case("tags", name, kind, expect, pair_secret=PAIR_SECRET, exporter=X, proof=proof,
+                    accept_tag=tag(b"accept"))  # fmt: skip
+
+    return [
+        hello("first of eight", "valid", "success", [mine, *others[:7]]),
+        hello("last of sixteen", "valid", "success", [*others, mine]),
+        hello("among none", "not a contact", "unknown-peer", others[:8]),
+        hello("of another channel", "replay", "unknown-peer",
+              [tag(b"dial", exporter=OTHER_X), *others[:7]]),
+        hello("of another pair secret", "not a contact", "unknown-peer",
+              [tag(b"dial", secret=bytes(32)), *others[:7]]),
+        hello("accept for dial", "reflected", "unknown-peer", [tag(b"accept"), *others[:7]]),
+        hello("none", "bad field", "malformed", []),
+        hello("seven", "bad field", "malformed", [mine, *others[:6]]),
+        hello("cut", "bad field", "malformed", [mine, *others[:6], others[6][:31]]),
+    ]  # fmt: skip
+
+
+def proof_cases() -> list[Case]:
+    """Ada proves herself to Ben."""
+    stolen = encode(
+        [identity_certificate(STRANGER), [device_certificate(STRANGER, PHONE, identity=BEN)],
+         kem_statement(PHONE)]
+    )  # fmt: skip
+
+    def proof(
+        name: str,
+        kind: str,
+        expect: str,
+        *,
+        key: SigningKey = PHONE,
+        mode: str = "contact",
+        role: str = "dialer",
+        exporter: bytes = X,
+        chain: bytes = ADA_CHAIN,
+        signed_chain: bytes | None = None,
+        peer: bytes = BEN,
+    ) -> Case:
+        signature = hello_signature(key, mode, role, exporter, signed_chain or chain, peer)
+        return case("prove", name, kind, expect, prover="dialer", exporter=X, judge=BEN_CHAIN,
+                    contact=ADA, chain=chain, signature=signature)  # fmt: skip
+
+    return [
+        proof("a contact", "valid", "success"),
+        proof("by another key", "bad signature", "wrong-peer", key=LAPTOP),
+        proof("for another channel", "replay", "wrong-peer", exporter=OTHER_X),
+        proof("in the other role", "reflected", "wrong-peer", role="listener"),
+        proof("in the other mode", "wrong context", "wrong-peer", mode="pair"),
+        proof("for another peer", "wrong context", "wrong-peer", peer=ADA),
+        proof("over another chain", "wrong context", "wrong-peer", signed_chain=BEN_CHAIN),
+        proof("papers of another identity", "not the contact", "wrong-peer", key=LAPTOP,
+              chain=BEN_CHAIN),
+        proof("the key in papers of another identity", "not the contact", "wrong-peer",
+              chain=stolen),
+        proof("papers cut", "truncated", "malformed", chain=ADA_CHAIN[:-1]),
+    ]  # fmt: skip
+
+
+# pairing
+
+
+def pairing_cases() -> list[Case]:
+    key = fixed("SPAKE2 key")
+    pairing_key = hkdf(key, b"kinlight/pair-key1" + X)
+    digests = [hashlib.sha256(chain).digest() for chain in (ADA_CHAIN, BEN_CHAIN)]
+
+    def confirmation(role: bytes = b"A", exporter: bytes = X, order: int = 1) -> bytes:
+        return hmac.digest(pairing_key, role + exporter + b"".join(digests[::order]), "sha256")
+
+    def papers(name: str, kind: str, expect: str, body: bytes, role: bytes = b"A",
+               sealing_key: bytes = pairing_key, exporter: bytes = X) -> Case:  # fmt: skip
+        context = b"kinlight/pair-chain1\x00" + role + exporter
+        sealed = wrap(sealing_key, context, body, f"papers {name}")
+        return case("papers", name, kind, expect, key=key, exporter=X, judge=BEN_CHAIN,
+                    sealed=sealed)  # fmt: skip
+
+    def confirm(name: str, kind: str, expect: str, confirmed: bytes, signature: bytes) -> Case:
+        context = b"kinlight/pair-chain1\x00A" + X
+        sealed = wrap(pairing_key, context, encode([ADA_CHAIN, "Ada's phone"]), "papers")
+        secret = hkdf(pairing_key, b"pair1" + b"".join(sorted((ADA, BEN))))
+        return case("confirm", name, kind, expect, key=key, exporter=X, judge=BEN_CHAIN,
+                    sealed=sealed, confirmation=confirmed, signature=signature,
+                    pair_secret=secret)  # fmt: skip
+
+    def signature(signer: SigningKey = PHONE, mode: str = "pair", role: str = "dialer",
+                  exporter: bytes = X, peer: bytes = BEN) -> bytes:  # fmt: skip
+        return hello_signature(signer, mode, role, exporter, ADA_CHAIN, peer)
+
+    good = encode([ADA_CHAIN, "Ada's phone"])
+    codes: dict[str, tuple[str, str, str]] = {
+        "a code": ("valid", "success", "7-maple-orbit"),
+        "in capitals with spaces": ("valid", "success", "  7 Maple  ORBIT "),
+        "slot of two digits": ("valid", "success", "99-acid-zoom"),
+        "slot nought": ("bad field", "invalid-code", "0-maple-orbit"),
+        "slot with a nought before": ("bad field", "invalid-code", "07-maple-orbit"),
+        "slot of three digits": ("bad field", "invalid-code", "100-maple-orbit"),
+        "one word": ("truncated", "invalid-code", "7-maple"),
+        "three words": ("trailing data", "invalid-code", "7-maple-orbit-acid"),
+        "a word that is not listed": ("bad field", "invalid-code", "7-maple-kinlight"),
+        "nothing": ("truncated", "invalid-code", ""),
+    }
+    return [
+        *(
+            case("code", name, kind, expect, text=text)
+            for name, (kind, expect, text) in codes.items()
+        ),
+        papers("papers of the dialer", "valid", "success", good),
+        papers("sealed in the other role", "reflected", "wrong-code", good, role=b"B"),
+        papers("sealed with another key", "wrong key", "wrong-code", good,
+               sealing_key=fixed("other key")),
+        papers("sealed for another channel", "replay", "wrong-code", good, exporter=OTHER_X),
+        papers("no name", "truncated", "malformed", encode([ADA_CHAIN])),
+        papers("a name of 256 bytes", "too long", "malformed", encode([ADA_CHAIN, "n" * 256])),
+        papers("a field too many", "trailing data", "malformed", encode([ADA_CHAIN, "n", 0])),
+        papers("papers of oneself", "own identity", "bad-certificate",
+               encode([BEN_CHAIN, "Ben"])),
+        confirm("confirmed", "valid", "success", confirmation(), signature()),
+        confirm("confirmation of the other role", "reflected", "wrong-code", confirmation(b"B"),
+                signature()),
+        confirm("confirmation for another channel", "replay", "wrong-code",
+                confirmation(exporter=OTHER_X), signature()),
+        confirm("confirmation of the chains swapped", "wrong context", "wrong-code",
+                confirmation(order=-1), signature()),
+        confirm("signature by another key", "bad signature", "wrong-peer", confirmation(),
+                signature(LAPTOP)),
+        confirm("signature in the other mode", "wrong context", "wrong-peer", confirmation(),
+                signature(mode="contact")),
+        confirm("signature in the other role", "reflected", "wrong-peer", confirmation(),
+                signature(role="listener")),
+        confirm("signature for another channel", "replay", "wrong-peer", confirmation(),
+                signature(exporter=OTHER_X)),
+        confirm("signature for another peer", "wrong context", "wrong-peer", confirmation(),
+                signature(peer=ADA)),
+    ]  # fmt: skip
+
+
+# capability
+
+PHOTO, OTHER_PHOTO = fixed("photo", 16), fixed("other photo", 16)
+VIEW: Value = ["ops", ["view"]]
+SHARE: Value = ["ops", ["reshare", "view"]]
+PHOTOS: Value = ["photos", [PHOTO]]
+
+
+def link(
+    issuer: SigningKey,
+    signer: SigningKey,
+    audience: bytes,
+    caveats: Sequence[Value],
+    parent: Value | None = None,
+    *,
+    kind: str = "identity",
+    domain: bytes = b"kinlight/cap1",
+    version: int = 1,
+) -> list[Value]:
+    parent_hash = b"" if parent is None else hashlib.sha256(encode(parent)).digest()
+    body: Value = [
+        version, "cap", parent_hash, public(issuer), public(signer), [kind, audience],
+        list(caveats), fixed("nonce", 16),
+    ]  # fmt: skip
+    return sign(signer, domain, body)
+
+
+def capability_cases() -> list[Case]:
+    def judged(name: str, kind: str, expect: str, links: Sequence[Value], **asked: Any) -> Case:
+        request = {
+            "identity": BEN.hex(), "device": public(LAPTOP).hex(), "photo_id": PHOTO.hex(),
+            "operation": "view", "rendition": "original", "now": NOW, **asked,
+        }  # fmt: skip
+        devices = {
+            public(PHONE).hex(): ADA.hex(),
+            public(LAPTOP).hex(): BEN.hex(),
+        }
+        return case("capability", name, kind, expect, chain=encode(list(links)), author=ADA,
+                    devices=devices, request=request)  # fmt: skip
+
+    def root(*caveats: Value, **other: Any) -> list[Value]:
+        return link(ROOT, PHONE, BEN, caveats or (VIEW, PHOTOS), **other)
+
+    timed = root(["after", NOW], ["before", NOW + 1], VIEW, PHOTOS)
+    shared = root(SHARE, PHOTOS)
+    on = link(STRANGER, LAPTOP, ADA, [VIEW], shared)
+    back = {"identity": ADA.hex(), "device": public(PHONE).hex()}
+    to_device = link(ROOT, PHONE, public(LAPTOP), [SHARE, PHOTOS], kind="device")
+    flipped = root()
+    assert isinstance(flipped[1], bytes)
+    flipped[1] = flipped[1][:-1] + bytes([flipped[1][-1] ^ 1])
+    four = [shared]
+    for number in range(1, 5):
+        who = (STRANGER, LAPTOP, ADA) if number % 2 else (ROOT, PHONE, BEN)
+        four.append(link(*who, [SHARE], four[-1]))
+
+    return [
+        judged("a grant", "valid", "success", [root()]),
+        judged("to a device", "valid", "success", [to_device]),
+        judged("for an original", "valid", "success",
+               [root(VIEW, PHOTOS, ["rendition", "original"])]),
+        judged("within its time", "valid", "success", [timed]),
+        judged("passed on", "valid", "success", [shared, on], **back),
+        judged("passed on by the device it was for", "valid", "success",
+               [to_device, link(STRANGER, LAPTOP, ADA, [VIEW], to_device)], **back),
+        judged("four links", "valid", "success", four[:4], **back),
+        judged("five links", "too deep", "malformed", four),
+        judged("no link", "truncated", "malformed", []),
+        judged("before its time", "time", "grant-not-yet", [timed], now=NOW - 1),
+        judged("at its end", "time", "grant-expired", [timed], now=NOW + 1),
+        judged("parent expired", "time", "grant-expired",
+               [p := root(["before", NOW], SHARE, PHOTOS),
+                link(STRANGER, LAPTOP, ADA, [["before", NOW + 9], VIEW], p)], **back),
+        judged("another photo", "scope", "grant-other-photo", [root()],
+               photo_id=OTHER_PHOTO.hex()),
+        judged("widened to another photo", "widened", "grant-other-photo",
+               [shared, link(STRANGER, LAPTOP, ADA, [["photos", [OTHER_PHOTO]]], shared)],
+               photo_id=OTHER_PHOTO.hex(), **back),
+        judged("another operation", "scope", "grant-other-operation", [root()],
+               operation="contribute"),
+        judged("another rendition", "scope", "grant-other-rendition",
+               [root(VIEW, PHOTOS, ["rendition", "original"])], rendition="preview"),
+        judged("for another identity", "audience", "grant-for-another", [root()], **back),
+        judged("for another device", "audience", "grant-for-another", [to_device],
+               device=public(TABLET).hex()),
+        judged("identity for device", "audience", "grant-for-another",
+               [root(kind="device")]),
+        judged("a condition of a later version", "unknown condition", "grant-unknown-condition",
+               [root(["network", "lan"], VIEW, PHOTOS)]),
+        judged("a condition that nobody knows", "unknown condition", "grant-unknown-condition",
+               [root(VIEW, PHOTOS, ["zzz", 1, [2]])]),
+        judged("an operation that nobody knows", "unknown condition", "grant-unknown-condition",
+               [root(["ops", ["dance", "view"]], PHOTOS)]),
+        judged("a rendition of a later version", "unknown condition", "grant-unknown-condition",
+               [root(VIEW, PHOTOS, ["rendition", 2048, 1, 0, ""])]),
+        judged("silent on photos", "tacit", "grant-broken", [root(VIEW)]),
+        judged("silent on operations", "tacit", "grant-broken", [root(PHOTOS)]),
+        judged("without reshare passed on", "widened", "grant-passed-on",
+               [p := root(), link(STRANGER, LAPTOP, ADA, [VIEW], p)], **back),
+        judged("passed on by who does not hold it", "widened", "grant-passed-on",
+               [shared, link(ROOT, PHONE, ADA, [VIEW], shared)], **back),
+        judged("under another parent", "widened", "grant-passed-on", [timed, on], **back),
+        judged("a first link with a parent", "forged", "grant-broken",
+               [link(ROOT, PHONE, BEN, [VIEW, PHOTOS], shared)]),
+        judged("begun by another", "forged", "grant-broken",
+               [link(STRANGER, LAPTOP, BEN, [VIEW, PHOTOS])]),
+        judged("signed by a device of another", "forged", "grant-broken",
+               [link(ROOT, LAPTOP, BEN, [VIEW, PHOTOS])]),
+        judged("signed by an unknown device", "forged", "grant-broken",
+               [link(ROOT, TABLET, BEN, [VIEW, PHOTOS])]),
+        judged("signature changed", "bad signature", "grant-broken", [flipped]),
+        judged("signed as another type", "wrong domain", "grant-broken",
+               [root(domain=b"kinlight/photo1")]),
+        judged("version 2", "bad field", "malformed", [root(version=2)]),
+        judged("empty audience", "bad field", "malformed",
+               [link(ROOT, PHONE, b"", [VIEW, PHOTOS])]),
+        judged("audience of another kind", "bad field", "malformed", [root(kind="people")]),
+        judged("caveats out of order", "not canonical", "malformed", [root(PHOTOS, VIEW)]),
+        judged("a caveat twice", "not canonical", "malformed", [root(VIEW, VIEW, PHOTOS)]),
+        judged("photos out of order", "not canonical", "malformed",
+               [root(VIEW, ["photos", sorted([PHOTO, OTHER_PHOTO], reverse=True)])]),
+        judged("an operation twice", "not canonical", "malformed",
+               [root(["ops", ["view", "view"]], PHOTOS)]),
+        judged("time as text", "wrong type", "malformed", [root(["before", "1"], VIEW, PHOTOS)]),
+        judged("17 caveats", "too long", "malformed",
+               [root(VIEW, PHOTOS, *([f"x{number:02}"] for number in range(15)))]),
+        judged("65 photos", "too long", "malformed",
+               [root(VIEW, ["photos", [number.to_bytes(16) for number in range(65)]])]),
+    ]  # fmt: skip
+
+
+# record
+
+KEM_SEED = fixed("device kem")
+SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+
+
+def photo_id(author: bytes, nonce: bytes) -> bytes:
+    return hashlib.sha256(b"kinlight/pid1" + author + nonce).digest()[:16]
+
+
+def record_body(**changes: Value) -> list[Value]:
+    fields: dict[str, Value] = {
+        "version": 1, "type": "photo", "author": ADA,
+        "photo_id": photo_id(ADA, fixed("nonce", 16)), "kind": 1,
+        "content_id": fixed("content id"), "length": 5000,
+        "metadata_id": fixed("metadata id"), "device": public(PHONE),
+    }  # fmt: skip
+    return list((fields | changes).values())
+
+
+def signed_record(signer: SigningKey = PHONE, **changes: Value) -> list[Value]:
+    return sign(signer, b"kinlight/photo1", record_body(**changes))
+
+
+def record_cases() -> list[Case]:
+    flipped = signed_record()
+    assert isinstance(flipped[0], bytes)
+    flipped[0] = flipped[0].replace(fixed("content id"), fixed("other content id"))
+
+    def read(name: str, kind: str, expect: str, signed: Value) -> Case:
+        return case("record", name, kind, expect, signed=encode(signed))
+
+    return [
+        case("record", "a record", "valid", "success", signed=encode(signed_record()),
+             fields=readable(record_body()), nonce=fixed("nonce", 16)),
+        read("content swapped", "bad signature", "bad-signature", flipped),
+        read("signed by another device", "bad signature", "bad-signature",
+             signed_record(LAPTOP)),
+        read("signed as another type", "wrong domain", "bad-signature",
+             sign(PHONE, b"kinlight/cap1", record_body())),
+        read("version 2", "bad field", "malformed", signed_record(version=2)),
+        read("another type", "bad field", "malformed", signed_record(type="meta")),
+        read("metadata as the content", "bad field", "malformed", signed_record(kind=2)),
+        read("a photo id of 15 bytes", "bad field", "malformed",
+             signed_record(photo_id=bytes(15))),
+        read("an author that is no key", "bad key", "malformed", signed_record(author=bytes(32))),
+        read("a blob of 71 bytes", "bad field", "malformed", signed_record(length=71)),
+        read("a blob beyond the last piece", "bad field", "malformed",
+             signed_record(length=56 + 65_536 * 262_400 + 1)),
+        read("a field too many", "trailing data", "malformed", signed_record(more=0)),
+    ]  # fmt: skip
+
+
+def metadata_cases() -> list[Case]:
+    good: dict[str, Value] = {
+        "version": 1, "type": "meta", "name": "Küste 1.jpg", "media_type": "image/jpeg",
+        "modified": 1_700_000_000_123_456_789, "length": 4_123_456, "sha256": fixed("content"),
+        "policy": "original",
+    }  # fmt: skip
+    bad: dict[str, tuple[str, dict[str, Value]]] = {
+        "version 2": ("bad field", {"version": 2}),
+        "a name of 256 bytes": ("too long", {"name": "ü" * 128}),
+        "a media type of 128 bytes": ("too long", {"media_type": "m" * 128}),
+        "a time of 64 bits": ("bad field", {"modified": 2**63}),
+        "a hash of 31 bytes": ("bad field", {"sha256": bytes(31)}),
+        "a policy that is none": ("bad field", {"policy": "some"}),
+        "a field too many": ("trailing data", {"more": 0}),
+    }
+    return [
+        case("metadata", "metadata", "valid", "success", encoded=encode(list(good.values())),
+             fields=readable(list(good.values()))),
+        *(
+            case("metadata", name, kind, "malformed", encoded=encode(list((good | new).values())))
+            for name, (kind, new) in bad.items()
+        ),
+    ]  # fmt: skip
+
+
+def envelope_info(device: bytes) -> bytes:
+    return encode(["kinlight/env1", device, hashlib.sha256(DEVICE_KEM).digest()])
+
+
+def fill(signed: bytes) -> bytes:
+    prefixed = len(signed).to_bytes(4) + signed
+    return prefixed + bytes(-len(prefixed) % 4096)
+
+
+def envelope_cases() -> list[Case]:
+    """Ada's phone sends to Ben's laptop."""
+    path = HERE / "record" / "vectors.json"
+    cases: list[Case] = json.loads(path.read_text())["cases"] if path.exists() else []
+    kept = {(old["plaintext"], old["info"]): old["sealed"] for old in cases if "sealed" in old}
+    kem = hpke.MLKEM768X25519PublicKey(
+        MLKEM768PublicKey.from_public_bytes(DEVICE_KEM[:1184]),
+        X25519PublicKey.from_public_bytes(DEVICE_KEM[1184:]),
+    )
+    keys: list[Value] = [[1, fixed("file key")], [2, fixed("metadata key")]]
+    record = signed_record()
+    caveats: list[Value] = [VIEW, ["photos", [photo_id(ADA, fixed("nonce", 16))]]]
+    capability = encode([link(ROOT, PHONE, BEN, caveats)])
+
+    def body(**changes: Value) -> list[Value]:
+        fields: dict[str, Value] = {
+            "version": 1, "type": "env", "sender": public(PHONE), "recipient": public(LAPTOP),
+            "record": record, "capability": capability, "keys": keys,
+            "certificates": [ADA_PAPER],
+        }  # fmt: skip
+        return list((fields | changes).values())
+
+    def envelope(
+        name: str,
+        kind: str,
+        expect: str,
+        *,
+        signer: SigningKey = PHONE,
+        sent_by: SigningKey = PHONE,
+        to: bytes = public(LAPTOP),
+        domain: bytes = b"kinlight/envelope1",
+        padded: bytes | None = None,
+        **changes: Value,
+    ) -> Case:
+        plaintext = padded or fill(encode(sign(signer, domain, body(**changes))))
+        info = envelope_info(to)
+        named = (plaintext.hex(), info.hex())
+        if named not in kept:
+            kept[named] = SUITE.encrypt(plaintext, kem, info=info).hex()
+        sealed = kept[named]
+        return case("envelope", name, kind, expect, sender=public(sent_by), device_seed=
+                    bytes(LAPTOP), kem_seed=KEM_SEED, recipient_chain=BEN_CHAIN, info=info,
+                    plaintext=plaintext, sealed=sealed)  # fmt: skip
+
+    good = fill(encode(sign(PHONE, b"kinlight/envelope1", body())))
+    of_ben = encode([link(STRANGER, LAPTOP, BEN, caveats)])
+    forged = signed_record(LAPTOP, device=public(LAPTOP))
+    ada_under_ben = device_certificate(STRANGER, PHONE, identity=BEN)
+    return [
+        envelope("an envelope", "valid", "success"),
+        envelope("handed over by another device", "wrong sender", "bad-signature", sent_by=TABLET),
+        envelope("signed by another device", "bad signature", "bad-signature", signer=TABLET),
+        envelope("signed as another type", "wrong domain", "bad-signature",
+                 domain=b"kinlight/photo1"),
+        envelope("for another device inside", "re-targeted", "seal-broken",
+                 recipient=public(TABLET)),
+        envelope("for another device outside", "wrong context", "seal-broken",
+                 to=public(TABLET)),
+        envelope("padding not zero", "padding", "malformed", padded=good[:-1] + b"\x01"),
+        envelope("padding of a step too many", "padding", "malformed", padded=good + bytes(4096)),
+        envelope("no padding", "padding", "malformed",
+                 padded=good[: 4 + int.from_bytes(good[:4])]),
+        envelope("one key", "bad field", "malformed", keys=keys[:1]),
+        envelope("a key twice", "bad field", "malformed", keys=[keys[0], keys[0]]),
+        envelope("keys out of order", "bad field", "malformed", keys=keys[::-1]),
+        envelope("no certificate", "broken chain", "bad-certificate", certificates=[]),
+        envelope("certificate of another identity", "broken chain", "bad-certificate",
+                 certificates=[ada_under_ben]),
+        envelope("two identities for a device", "broken chain", "bad-certificate",
+                 certificates=[ADA_PAPER, ada_under_ben]),
+        envelope("record by a device of another", "forged", "bad-certificate", record=forged,
+                 certificates=[ADA_PAPER, BEN_PAPER]),
+        envelope("grant by another than the author", "forged", "grant-broken", capability=of_ben,
+                 certificates=[ADA_PAPER, BEN_PAPER]),
+        envelope("a field too many", "trailing data", "malformed", more=0),
+    ]  # fmt: skip
+
+
+def main(folder: Path) -> None:
+    about = "What a reader must make of each case. `expect` is success or the error's code."
+    for name, cases in (
+        ("channel", [*frame_cases(), *message_cases(), *tag_cases(), *proof_cases()]),
+        ("pairing", pairing_cases()),
+        ("capability", capability_cases()),
+        ("record", [*record_cases(), *metadata_cases(), *envelope_cases()]),
+    ):
+        write_json(folder / name, name, about, cases)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)
