@@ -1,0 +1,260 @@
+"""The pages of docs/spec say what the code does: tables, diagram and example bytes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from kinlight.crypto import encoding, pairing
+from kinlight.crypto.encoding import Value
+from kinlight.crypto.pairing import Code, CodeExchange, Invitation, PairingKey, identity_hash
+from kinlight.crypto.secret import Secret
+from kinlight.crypto.signing import Signed, SigningKey
+from kinlight.protocol import limits, messages
+from kinlight.protocol.capability import Capability, Link
+from kinlight.protocol.errors import WIRE_CODES
+from kinlight.protocol.framing import frame
+from kinlight.protocol.messages import Message
+from kinlight.protocol.opening import HELLO_DOMAIN
+from kinlight.protocol.photo import RECORD_DOMAIN, Metadata, PhotoRecord, photo_id
+from nacl import bindings as sodium
+
+from .diagram import ROLES, diagram
+
+SPEC = Path(__file__).parents[2] / "docs" / "spec"
+Example = dict[str, str]
+_un = bytes.fromhex
+
+
+def page(name: str) -> str:
+    return (SPEC / name).read_text("utf-8")
+
+
+def table(text: str, heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading, without its first two lines."""
+    _, _, rest = text.partition(f"\n## {heading}\n")
+    lines = [line for line in rest.split("\n## ")[0].splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_diagram_on_the_page_is_drawn_from_the_table(role: str) -> None:
+    assert diagram("dialer" if role == "dialer" else "listener") in page("channel.md")
+
+
+def test_the_page_lists_every_message_with_its_number_and_fields() -> None:
+    listed = {
+        (int(number), name.strip("`"), tuple(re.findall(r"`([a-z_0-9]+)`", fields)))
+        for number, name, fields in table(page("channel.md"), "Messages")
+    }
+    kinds = [
+        kind
+        for kind in vars(messages).values()
+        if isinstance(kind, type) and issubclass(kind, Message) and kind is not Message
+    ]
+    assert listed == {
+        (
+            kind.number,
+            kind.__name__,
+            tuple(field.name for field in dataclasses.fields(kind)),  # type: ignore[arg-type]
+        )
+        for kind in kinds
+    }
+
+
+def test_the_page_lists_every_refusal_code() -> None:
+    rows = table(page("channel.md"), "Refusal codes")
+    assert [(int(number), code.strip("`")) for number, code, _ in rows] == [
+        (number, kind.code) for number, kind in WIRE_CODES.items()
+    ]
+
+
+def test_the_page_gives_the_limits_as_they_are() -> None:
+    rows = table(page("channel.md"), "Limits")
+    assert len(rows) > 8
+    for name, value, _ in rows:
+        assert float(value.replace(",", "")) == getattr(limits, name.strip("`"))
+
+
+# Examples. Each function gets the values that the page gives and returns those that follow.
+
+
+def example_of(name: str) -> Example:
+    block = page(name).partition("\n```example\n")[2].partition("\n```\n")[0]
+    pairs = (line.rsplit(" = ", 1) for line in block.splitlines())
+    return {left.strip(): value for left, value in pairs}
+
+
+def hello_body(example: Example) -> Value:
+    return [
+        1, "hello", "contact", "dialer", _un(example["X"]),
+        _un(example["SHA-256 of chain"]), _un(example["peer identity"]),
+    ]  # fmt: skip
+
+
+def channel_page(example: Example) -> Example:
+    secret, exporter = _un(example["pair_secret"]), _un(example["X"])
+    device = SigningKey(Secret(_un(example["device seed"])))
+    signed = device.sign_value(HELLO_DOMAIN, hello_body(example))
+    dial_tag = hmac.digest(secret, b"dial" + exporter, "sha256")
+    assert dial_tag == pairing.dial_tag(Secret(secret), exporter)
+    goodbye = messages.Bye(0).encode()
+    return {
+        "dial tag": dial_tag.hex(),
+        "accept tag": pairing.accept_tag(Secret(secret), exporter).hex(),
+        "hello body": signed.body.hex(),
+        "hello signature": signed.signature.hex(),
+        "Bye, code 0": goodbye.hex(),
+        "frame of Bye, without its zeros": frame(goodbye)[:7].hex(),
+        "bytes of that frame": str(len(frame(goodbye))),
+        "Welcome": messages.Welcome(1, pairing.accept_tag(Secret(secret), exporter)).encode().hex(),
+    }
+
+
+def hkdf(key: bytes, info: bytes, length: int = 32) -> bytes:
+    return HKDF(SHA256(), length, salt=None, info=info).derive(key)
+
+
+def scalar(number: int) -> bytes:
+    return (number % ORDER).to_bytes(32, "little")
+
+
+ORDER = 2**252 + 27742317777372353535851937790883648493
+
+
+def spake2(example: Example) -> Example:
+    """The run of the page by libsodium's arithmetic, which the package does not use."""
+    password = b"maple-orbit"
+    w = int.from_bytes(hkdf(password, b"SPAKE2 pw", 48)) % ORDER
+    x = int.from_bytes(_un(example["dialer's 64 random bytes"])) % ORDER
+    y = int.from_bytes(_un(example["listener's 64 random bytes"])) % ORDER
+    m, n = _un(example["M"]), _un(example["N"])
+
+    def times(number: int, point: bytes) -> bytes:
+        return sodium.crypto_scalarmult_ed25519_noclamp(scalar(number), point)
+
+    def base(number: int) -> bytes:
+        return sodium.crypto_scalarmult_ed25519_base_noclamp(scalar(number))
+
+    add, subtract = sodium.crypto_core_ed25519_add, sodium.crypto_core_ed25519_sub
+    from_dialer, from_listener = add(base(x), times(w, m)), add(base(y), times(w, n))
+    shared = times(x, subtract(from_listener, times(w, n)))
+    assert shared == times(y, subtract(from_dialer, times(w, m)))
+    exporter = _un(example["X"])
+    hashes = (
+        hashlib.sha256(part).digest() for part in (password, b"A" + exporter, b"B" + exporter)
+    )
+    key = hashlib.sha256(b"".join(hashes) + from_dialer + from_listener + shared).digest()
+    return {
+        "w": scalar(w).hex(),
+        "dialer's message": (b"A" + from_dialer).hex(),
+        "listener's message": (b"B" + from_listener).hex(),
+        "SPAKE2 key": key.hex(),
+    }
+
+
+def pairing_page(example: Example) -> Example:
+    run = spake2(example)
+    exporter = _un(example["X"])
+    sides = {
+        name: CodeExchange(
+            Code.parse("7-maple-orbit"),
+            dialer=name == "dialer",
+            exporter=exporter,
+            entropy=lambda _, name=name: _un(example[f"{name}'s 64 random bytes"]),
+        )
+        for name in ("dialer", "listener")
+    }
+    assert sides["dialer"].message.hex() == run["dialer's message"]
+    assert sides["listener"].message.hex() == run["listener's message"]
+    secret = sides["dialer"].finish(sides["listener"].message)
+    assert secret.reveal().hex() == run["SPAKE2 key"]
+    assert sides["listener"].finish(sides["dialer"].message) == secret
+    derived = hkdf(secret.reveal(), b"kinlight/pair-key1" + exporter)
+    key = PairingKey(secret, exporter)
+    digests = _un(example["SHA-256 of dialer's chain"]), _un(example["SHA-256 of listener's chain"])
+    confirmation = hmac.digest(derived, b"A" + exporter + b"".join(digests), "sha256")
+    assert confirmation == key.confirmation(*digests, dialer=True)
+    one, other = _un(example["one identity"]), _un(example["the other identity"])
+    pair_secret = key.pair_secret(one, other).reveal()
+    assert pair_secret == hkdf(derived, b"pair1" + one + other)
+    invitation = Invitation(
+        identity_hash(one), Secret(_un(example["QR secret"])), ("192.0.2.7:4430",), 1_800_000_000
+    )
+    return run | {
+        "K": derived.hex(),
+        "dialer's confirmation": confirmation.hex(),
+        "listener's confirmation": key.confirmation(*digests, dialer=False).hex(),
+        "pair_secret": pair_secret.hex(),
+        "invitation of one identity, 192.0.2.7:4430, until 1800000000": str(invitation),
+    }
+
+
+def record_page(example: Example) -> Example:
+    author = SigningKey(Secret(_un(example["root seed"]))).public
+    device = SigningKey(Secret(_un(example["device seed"])))
+    photo = photo_id(author, _un(example["nonce"]))
+    assert photo == hashlib.sha256(b"kinlight/pid1" + author + _un(example["nonce"])).digest()[:16]
+    body: Value = [
+        1, "photo", author, photo, 1, _un(example["content_id"]), 5000,
+        _un(example["metadata_id"]), device.public,
+    ]  # fmt: skip
+    signed = device.sign_value(RECORD_DOMAIN, body)
+    assert PhotoRecord.read(signed).photo_id == photo
+    metadata = Metadata("a.jpg", "image/jpeg", 1, 5, hashlib.sha256(b"photo").digest(), "original")
+    kem_digest = _un(example["SHA-256 of kem"])
+    return {
+        "author": author.hex(),
+        "photo_id": photo.hex(),
+        "record body (ciphertext_length 5000)": signed.body.hex(),
+        "record signature": signed.signature.hex(),
+        "metadata (a.jpg, image/jpeg, 1, 5, of the 5 bytes `photo`, original)": (
+            metadata.encode().hex()
+        ),
+        "info": encoding.encode(["kinlight/env1", device.public, kem_digest]).hex(),
+    }
+
+
+def capability_page(example: Example) -> Example:
+    device = SigningKey(Secret(_un(example["device seed"])))
+    body: Value = [
+        1, "cap", b"", _un(example["issuer"]), device.public,
+        ["identity", _un(example["audience"])],
+        [["before", 1_800_000_000], ["ops", ["view"]], ["photos", [_un(example["photo id"])]]],
+        _un(example["nonce"]),
+    ]  # fmt: skip
+    signed = device.sign_value(b"kinlight/cap1", body)
+    encoded = encoding.encode([signed.to_value()])
+    capability = Capability.decode(encoded)
+    capability.verify(_un(example["issuer"]), {device.public: _un(example["issuer"])})
+    assert capability.links == (Link.read(Signed(signed.body, signed.signature)),)
+    return {
+        "signer": device.public.hex(),
+        "link body (before 1800000000, ops view)": signed.body.hex(),
+        "link signature": signed.signature.hex(),
+        "SHA-256 of the link, a next link's parent": signed.digest().hex(),
+        "capability": encoded.hex(),
+    }
+
+
+PAGES: dict[str, Callable[[Example], Example]] = {
+    "channel.md": channel_page,
+    "pairing.md": pairing_page,
+    "record.md": record_page,
+    "capability.md": capability_page,
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_example_on_a_page_is_what_the_code_makes(name: str) -> None:
+    example = example_of(name)
+    made = PAGES[name](example)
+    assert made
+    assert {left: example[left] for left in made} == made
