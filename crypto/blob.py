@@ -17,7 +17,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
 from cryptography.exceptions import InvalidTag
@@ -43,6 +43,22 @@ _LENGTH_BYTES: Final = 8
 _STEP: Final = CHUNKS_PER_PIECE * CHUNK_BYTES
 _CONTEXT: Final = b"kinlight/pb1\x00"
 _CONTENT_ID: Final = b"kinlight/cid1\x00"
+
+
+class Readable(Protocol):
+    """Where `seal` and `unseal` read from: a binary file, or something that watches over one."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end."""
+        ...
+
+
+class Writable(Protocol):
+    """Where they write to."""
+
+    def write(self, data: bytes | memoryview, /) -> object:
+        """Take all of `data`."""
+        ...
 
 
 class Kind(IntEnum):
@@ -139,7 +155,7 @@ def piece_offset(index: int) -> int:
 
 
 def seal(
-    source: BinaryIO, length: int, sink: BinaryIO, key: Secret, kind: Kind, photo_id: bytes
+    source: Readable, length: int, sink: Writable, key: Secret, kind: Kind, photo_id: bytes
 ) -> Manifest:
     """Seal `length` bytes of `source` into `sink` and return the manifest.
 
@@ -162,7 +178,7 @@ def seal(
 
 
 def unseal(
-    source: BinaryIO, sink: BinaryIO, key: Secret, kind: Kind, photo_id: bytes, limit: int
+    source: Readable, sink: Writable, key: Secret, kind: Kind, photo_id: bytes, limit: int
 ) -> int:
     """Open the ciphertext in `source` into `sink`; return the content's length, at most `limit`.
 
@@ -186,7 +202,7 @@ def _context(kind: Kind, photo_id: bytes) -> bytes:
     return _CONTEXT + bytes([kind]) + photo_id
 
 
-def _plaintext(source: BinaryIO, length: int) -> Iterator[bytes]:
+def _plaintext(source: Readable, length: int) -> Iterator[bytes]:
     """Length prefix, content and padding, in blocks of at most `_STEP` bytes."""
     yield length.to_bytes(_LENGTH_BYTES)
     left = length
@@ -243,7 +259,7 @@ class _PieceHashes:
 class _Content:
     """Takes the plaintext apart again: length prefix, content, zeros up to Padmé and no further."""
 
-    def __init__(self, sink: BinaryIO, limit: int) -> None:
+    def __init__(self, sink: Writable, limit: int) -> None:
         self._sink = sink
         self._limit = limit
         self._prefix = b""

@@ -24,9 +24,13 @@ class KinlightError(Exception):
         super().__init__(detail)
         self.detail = detail
 
+    @classmethod
+    def sentence(cls) -> str:
+        """The first paragraph of the docstring, on one line."""
+        return " ".join((inspect.getdoc(cls) or cls.__name__).split("\n\n")[0].split())
+
     def __str__(self) -> str:
-        sentence = (inspect.getdoc(type(self)) or type(self).__name__).split("\n\n")[0]
-        sentence = " ".join(sentence.split())
+        sentence = self.sentence()
         return f"{sentence.rstrip('.')}: {self.detail}" if self.detail else sentence
 
 

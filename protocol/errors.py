@@ -11,6 +11,7 @@ from typing import Final
 from ..crypto.errors import (
     BadCertificateError,
     BadSignatureError,
+    KinlightError,
     LocalError,
     MalformedError,
     PeerError,
@@ -191,6 +192,25 @@ def wire_code(error: Exception) -> int:
         if kind in _NUMBERS:
             return _NUMBERS[kind]
     return _NUMBERS[PeerFailedError]
+
+
+def wire_number(code: str) -> int:
+    """The number of the error whose `code` this is; that of `PeerFailedError` if none has it."""
+    return next(
+        (number for number, kind in WIRE_CODES.items() if kind.code == code),
+        _NUMBERS[PeerFailedError],
+    )
+
+
+def sentence(code: str) -> str:
+    """What the user reads for the error whose `code` this is, of any part of kinlight."""
+    pending: list[type[KinlightError]] = [KinlightError]
+    while pending:
+        kind = pending.pop()
+        if kind.code == code:
+            return kind.sentence()
+        pending += kind.__subclasses__()
+    return code
 
 
 def from_wire(number: int) -> PeerError:

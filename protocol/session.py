@@ -213,6 +213,11 @@ class Session:
         """Bytes for the pipe."""
         return self._channel.to_send()
 
+    @property
+    def exporter(self) -> bytes:
+        """The channel's exporter value: the same at both ends, and of this channel only."""
+        return self._channel.exporter
+
     def send(self, message: Message) -> None:
         """Queue a message of an established session."""
         if self.state is not State.UP:
