@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..crypto import blob
-from ..crypto.blob import Kind, Manifest
+from ..crypto.blob import Kind, Manifest, Readable, Writable
 from ..crypto.secret import Secret
 from ..protocol.transfer import Download
 from .errors import BlobMissingError, storage_error
@@ -45,7 +45,7 @@ class BlobStore:
     # Our own photos.
 
     def seal(
-        self, source: BinaryIO, length: int, key: Secret, kind: Kind, photo_id: bytes
+        self, source: Readable, length: int, key: Secret, kind: Kind, photo_id: bytes
     ) -> Manifest:
         """Seal `source` into the store, durably, and return the manifest."""
         temporary = self._incoming / f"{secrets.token_hex(16)}.sealing"
@@ -70,6 +70,10 @@ class BlobStore:
         temporary.replace(final)
         sync_folder(final.parent)
 
+    def remove(self, content_id: bytes) -> None:
+        """Remove a whole blob."""
+        self.path(content_id).unlink(missing_ok=True)
+
     # Reading.
 
     def open(self, content_id: bytes) -> BinaryIO:
@@ -80,7 +84,7 @@ class BlobStore:
             raise BlobMissingError from None
 
     def unseal(
-        self, content_id: bytes, sink: BinaryIO, key: Secret, kind: Kind, photo_id: bytes,
+        self, content_id: bytes, sink: Writable, key: Secret, kind: Kind, photo_id: bytes,
         limit: int,
     ) -> int:  # fmt: skip
         """Open a whole blob into `sink`; see `blob.unseal`."""
@@ -136,7 +140,7 @@ class BlobStore:
             raise storage_error(error) from None
 
     def check_incoming(
-        self, content_id: bytes, sink: BinaryIO, key: Secret, kind: Kind, photo_id: bytes,
+        self, content_id: bytes, sink: Writable, key: Secret, kind: Kind, photo_id: bytes,
         limit: int,
     ) -> int:  # fmt: skip
         """Open a partial file whose pieces are all there, before it becomes a whole blob."""

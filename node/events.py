@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Generator
 from typing import Final
 
+from .views import Event
+
 _BACKLOG: Final = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened. `name` is stable; `data` holds JSON values."""
-
-    name: str
-    data: dict[str, object] = field(default_factory=dict[str, object])
 
 
 class Events:
@@ -32,12 +26,12 @@ class Events:
                 queue.get_nowait()
             queue.put_nowait(event)
 
-    async def listen(self) -> AsyncGenerator[Event]:
-        """Events from now on, until the iterator is closed."""
+    @contextlib.contextmanager
+    def listen(self) -> Generator[asyncio.Queue[Event]]:
+        """A queue of all events from now on, until the block is left."""
         queue: asyncio.Queue[Event] = asyncio.Queue(_BACKLOG)
         self._listeners.add(queue)
         try:
-            while True:
-                yield await queue.get()
+            yield queue
         finally:
             self._listeners.discard(queue)

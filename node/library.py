@@ -7,6 +7,7 @@ cut of power loses nothing of it. The connection belongs to one thread.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -368,14 +369,14 @@ class Library:
 
     # Deliveries.
 
-    def add_delivery(self, delivery: Delivery) -> None:
-        """Queue a photo for a device."""
-        self._write(
-            "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            delivery.envelope_hash, delivery.photo_id, delivery.identity, delivery.device,
-            delivery.envelope, delivery.expires, delivery.state, delivery.code,
-            delivery.created, delivery.updated,
-        )  # fmt: skip
+    def add_deliveries(self, deliveries: Iterable[Delivery]) -> None:
+        """Queue a photo for the devices of a contact."""
+        with self._transaction():
+            for delivery in deliveries:
+                self._db.execute(
+                    "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    dataclasses.astuple(delivery),
+                )
 
     def delivery(self, envelope_hash: bytes) -> Delivery | None:
         """One delivery."""

@@ -50,6 +50,8 @@ class Link:
         self._room.set()
         self._held: list[Received] = []
         self._pings = 0
+        self._writer: asyncio.Task[None] | None = None
+        self._born = asyncio.get_running_loop().time()
 
     @property
     def peer(self) -> DeviceChain:
@@ -57,6 +59,11 @@ class Link:
         if self.session.peer is None:
             raise ValueError("the link is not established")
         return self.session.peer
+
+    @property
+    def age(self) -> float:
+        """Seconds since the connection was made."""
+        return asyncio.get_running_loop().time() - self._born
 
     async def open(self) -> DeviceChain | Acquaintance:
         """Handshake and hello, within the limits of time and bytes.
@@ -105,18 +112,15 @@ class Link:
         `handle` is awaited for each message before the next is read, which is the back-pressure;
         it must not wait for a further message of this link. A `PeerError` from it ends the link.
         """
-        writer = asyncio.create_task(self._write())
+        self._writer = asyncio.create_task(self._write())
         keeper = asyncio.create_task(self._keep_alive())
         try:
             return await self._read(handle)
         finally:
-            self.ended.set()
-            self._room.set()
             keeper.cancel()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FAREWELL_SECONDS):
-                    self._wake.set()
-                    await writer
+            self._end()
+            await asyncio.wait({self._writer}, timeout=FAREWELL_SECONDS)
+            self._writer.cancel()
             await self.pipe.close()
 
     async def _read(self, handle: Callable[[Message], Awaitable[None]]) -> PeerError | None:
@@ -176,7 +180,8 @@ class Link:
         while True:
             await asyncio.sleep(PING_SECONDS)
             self._pings += 1
-            self.post(Ping(self._pings))
+            with contextlib.suppress(TooMuchError):  # such a link ends by its silence
+                self.post(Ping(self._pings))
 
     def _collect(self) -> None:
         """Move what the session wants to say into the bounded queue."""
@@ -208,9 +213,18 @@ class Link:
     async def close(self) -> None:
         """Say goodbye and let go. `run` returns soon after."""
         self.session.close()
+        with contextlib.suppress(OSError, TimeoutError, TooMuchError):
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                if self._writer is None:
+                    await self._flush()
+                else:
+                    self._collect()
+                    self._end()
+                    await asyncio.wait({self._writer})
+        self._end()
+        await self.pipe.close()
+
+    def _end(self) -> None:
         self.ended.set()
         self._room.set()
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(FAREWELL_SECONDS):
-                await self._flush()
-        await self.pipe.close()
+        self._wake.set()

@@ -12,6 +12,8 @@ from typing import Final
 MAX_NAME_BYTES: Final = 200
 """Leaves room for ` (12)` and a temporary suffix below the usual limit of 255 bytes."""
 
+MAX_CONTACT_CHARS: Final = 40
+
 _RESERVED: Final = frozenset(
     [
         *("con", "prn", "aux", "nul", "conin$", "conout$"),
@@ -41,8 +43,12 @@ def file_name(name: str) -> str:
 
 
 def _unsafe(char: str) -> bool:
+    return char in _FORBIDDEN or _hidden(char)
+
+
+def _hidden(char: str) -> bool:
     # Cc control, Cf format (bidirectional marks), Cs surrogates, Co private, Zl/Zp separators.
-    return char in _FORBIDDEN or unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 def _shorten(text: str) -> str:
@@ -61,11 +67,14 @@ def numbered(name: str, number: int) -> str:
     return f"{stem} ({number}).{suffix}" if dot and stem else f"{name} ({number})"
 
 
+def contact_name(text: str) -> str:
+    """A name that somebody gives himself, fit for a list and a command line: one line, short."""
+    cleaned = "".join(" " if _hidden(char) else char for char in unicodedata.normalize("NFC", text))
+    return " ".join(cleaned.split())[:MAX_CONTACT_CHARS].strip() or "someone"
+
+
 def shown(text: str) -> str:
     """Text from a peer for a terminal: control, format and bidirectional characters escaped."""
     return "".join(
-        char.encode("unicode_escape").decode("ascii")
-        if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
-        else char
-        for char in text
+        char.encode("unicode_escape").decode("ascii") if _hidden(char) else char for char in text
     )

@@ -20,6 +20,7 @@ from ..protocol.opening import LocalDevice
 from ..protocol.transfer import Upload
 from .blobstore import BlobStore
 from .errors import BlobMissingError
+from .events import Events
 from .library import Library
 from .link import Link
 
@@ -39,15 +40,19 @@ class Server:
     def __init__(
         self,
         link: Link,
+        contact: str,
         device: LocalDevice,
         library: Library,
         blobs: BlobStore,
+        events: Events,
         now: Callable[[], int],
     ) -> None:
         self._link: Final = link
+        self._contact = contact
         self._device = device
         self._library = library
         self._blobs = blobs
+        self._events = events
         self._now = now
         self._open: dict[int, _Open] = {}
 
@@ -130,6 +135,13 @@ class Server:
                     file.seek(blob.piece_offset(index))
                     data = file.read(manifest.piece_length(index))
                     await self._link.send(Piece(request, index, data))
+                    self._events.publish(
+                        "sending",
+                        photo=message.photo_id.hex(),
+                        to=self._contact,
+                        pieces=index + 1,
+                        of=manifest.pieces,
+                    )
         except TruncatedError:
             pass
         except OSError:

@@ -1,0 +1,341 @@
+"""The node itself: opens the home, wires the parts together, and does what the API asks.
+
+    Engine(home)            locked: answers `status` only
+      unlock(secret)        opens keys and library, listens, looks for peers
+      lock()                closes all of that and forgets the keys
+
+One photo's way: `share` here, `outbox`, `sync` at both ends, `inbox` there, `export` there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Final
+
+from ..crypto.identity import fingerprint, safety_number
+from ..crypto.recovery import RecoveryWords
+from ..crypto.secret import Secret
+from ..protocol import errors as protocol_errors
+from ..protocol.capability import Capability
+from . import exporting, keys, library, names, views
+from .config import Config
+from .errors import BadRequestError, LockedError, NoHomeError
+from .events import Events
+from .home import Home
+from .meeting import OpenCode
+from .outbox import FINAL_STATES, check_policy
+from .unlocked import Environment, Unlocked
+from .version import VERSION
+
+PATIENCE_SECONDS: Final = 10.0
+"""How long `share` waits for a contact that is not connected."""
+
+
+class Engine:
+    """One node. Not thread-safe: it lives on one event loop."""
+
+    def __init__(self, home: Home, environment: Environment | None = None) -> None:
+        self.home: Final = home
+        self.events: Final = Events()
+        self._environment = environment or Environment()
+        self._open: Unlocked | None = None
+        self._unlocking = asyncio.Lock()
+
+    # Locked and unlocked.
+
+    async def unlock(self, secret: Secret | RecoveryWords) -> None:
+        """Open everything; a wrong pass phrase changes nothing."""
+        async with self._unlocking:
+            if self._open is not None:
+                return
+            config = Config.load(self.home)
+            unlocked = await asyncio.to_thread(keys.unlock, self.home, secret)
+            self._open = await Unlocked.open(
+                self.home, config, unlocked, self.events, self._environment
+            )
+            self.events.publish("unlocked")
+
+    async def lock(self) -> None:
+        """End all connections, close the library and forget the keys."""
+        opened, self._open = self._open, None
+        if opened is not None:
+            self.events.publish("locked")
+            await opened.close()
+
+    def _unlocked(self) -> Unlocked:
+        if self._open is None:
+            raise LockedError if self.home.exists else NoHomeError
+        return self._open
+
+    # What it is, and who else there is.
+
+    def status(self) -> views.Status:
+        """How the node is; the one question that a locked node answers."""
+        locked = views.Status(VERSION, os.getpid(), str(self.home.path), locked=True)
+        if self._open is None:
+            return locked
+        opened = self._open
+        discovery = opened.discovery
+        return dataclasses.replace(
+            locked,
+            locked=False,
+            name=opened.device.name,
+            port=opened.listener.port,
+            discovery=discovery.state if discovery else "off",
+            discovery_reason=discovery.reason if discovery else None,
+            nodes_seen=len(discovery.sightings()) if discovery else 0,
+            connections=[
+                views.Connection(contact.name, link.pipe.path, str(link.pipe.remote or ""))
+                for link, contact in opened.peers.connections()
+            ],
+        )
+
+    def identity(self) -> views.Identity:
+        """Who this node is to others."""
+        device = self._unlocked().device
+        return views.Identity(
+            device.name,
+            fingerprint(device.identity),
+            device.identity.hex(),
+            device.signing.public.hex(),
+        )
+
+    def contacts(self) -> list[views.Contact]:
+        """Everybody this node paired with."""
+        opened = self._unlocked()
+        return [self._contact(opened, contact) for contact in opened.library.contacts()]
+
+    def contact(self, name: str) -> views.Contact:
+        """One of them."""
+        opened = self._unlocked()
+        return self._contact(opened, opened.library.contact(name))
+
+    def _contact(self, opened: Unlocked, contact: library.Contact) -> views.Contact:
+        return views.Contact(
+            name=contact.name,
+            fingerprint=fingerprint(contact.identity),
+            safety_number=safety_number(opened.device.identity, contact.identity),
+            verified=contact.verified,
+            muted=contact.muted,
+            blocked=contact.blocked,
+            accept=contact.accept,
+            connected=bool(opened.peers.conversations(contact.identity)),
+            added=contact.added,
+        )
+
+    async def update_contact(
+        self,
+        name: str,
+        *,
+        rename: str | None = None,
+        verified: bool | None = None,
+        muted: bool | None = None,
+        blocked: bool | None = None,
+        accept: str | None = None,
+    ) -> views.Contact:
+        """Change what is given. Blocking ends the connections at once."""
+        opened = self._unlocked()
+        contact = opened.library.contact(name)
+        given = {
+            "name": _optional_name(rename), "verified": verified, "muted": muted,
+            "blocked": blocked, "accept": accept,
+        }  # fmt: skip
+        if accept not in (None, "ask", "always"):
+            raise BadRequestError("accept-from is ask or always")
+        fields = {field: value for field, value in given.items() if value is not None}
+        if fields:
+            opened.library.update_contact(contact.identity, **fields)
+        if blocked:
+            await opened.peers.drop(contact.identity)
+        elif blocked is False:
+            opened.peers.forget_refusals()
+        return self.contact(rename or name)
+
+    async def open_pairing(
+        self, name: str | None
+    ) -> AsyncGenerator[views.PairingCode | views.Contact]:
+        """Show a code, then who used it; see `Meeting.open`."""
+        opened = self._unlocked()
+        meeting = opened.meeting.open(_optional_name(name))
+        async with contextlib.aclosing(meeting):
+            async for step in meeting:
+                if isinstance(step, OpenCode):
+                    yield views.PairingCode(str(step.code), str(step.invitation), step.expires)
+                else:
+                    yield self._contact(opened, step)
+
+    async def join_pairing(self, text: str, at: str | None, name: str | None) -> views.Contact:
+        """Use a code; see `Meeting.join`."""
+        opened = self._unlocked()
+        return self._contact(opened, await opened.meeting.join(text, at, _optional_name(name)))
+
+    # Photos out.
+
+    async def share(
+        self,
+        paths: list[Path],
+        to: list[str],
+        *,
+        metadata: str | None,
+        until: int | None,
+        wait: bool,
+    ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
+        """Seal, queue and, if `wait`, follow each photo until it is there or is going nowhere.
+
+        Yields one item per file and contact when it is queued and one more for each change, with
+        progress in between.
+        """
+        opened = self._unlocked()
+        policy = check_policy(metadata)
+        if until is not None and until <= self._environment.now():
+            raise BadRequestError("the grant would end before it begins")
+        contacts = [opened.library.contact(name) for name in dict.fromkeys(to)]
+        if not contacts or not paths:
+            raise BadRequestError("say what to share and with whom")
+        following: dict[tuple[str, str], views.ShareItem] = {}
+        with self.events.listen() as news:
+            sharing = opened.outbox.share(paths, contacts, policy, until)
+            async with contextlib.aclosing(sharing):
+                async for step in sharing:
+                    yield step
+                    if isinstance(step, views.ShareItem) and step.photo_id is not None:
+                        following[step.photo_id, step.to] = step
+            opened.peers.nudge()
+            if wait:
+                async for step in self._follow(opened, following, news):
+                    yield step
+
+    async def _follow(
+        self,
+        opened: Unlocked,
+        following: dict[tuple[str, str], views.ShareItem],
+        news: asyncio.Queue[views.Event],
+    ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
+        """Report changes until all is delivered, refused, waiting, or has nobody to go to."""
+        clock = asyncio.get_running_loop().time
+        patience = clock() + PATIENCE_SECONDS
+        while True:
+            connected = {contact.name for _, contact in opened.peers.connections()}
+            for key, item in list(following.items()):
+                given_up = item.to not in connected and clock() > patience
+                if given_up or item.state in (*FINAL_STATES, "waiting"):
+                    del following[key]
+            if not following:
+                return
+            try:
+                async with asyncio.timeout(1.0):
+                    event = await news.get()
+            except TimeoutError:
+                continue
+            key = str(event.data.get("photo")), str(event.data.get("to"))
+            item = following.get(key)
+            if item is None:
+                continue
+            if event.name == "delivery":
+                code = event.data["code"]
+                item = following[key] = dataclasses.replace(
+                    item,
+                    state=str(event.data["state"]),
+                    code=None if code is None else str(code),
+                    message=None if code is None else protocol_errors.sentence(str(code)),
+                )
+                yield item
+            elif event.name == "sending":
+                done, total = event.data["pieces"], event.data["of"]
+                if isinstance(done, int) and isinstance(total, int):
+                    yield views.ShareProgress(item.file, item.to, done, total)
+
+    # Photos in.
+
+    def inbox(self) -> list[views.InboxItem]:
+        """Every offer that came, oldest first."""
+        opened = self._unlocked()
+        return [self._inbox_item(opened, offer) for offer in opened.library.offers()]
+
+    def _inbox_item(self, opened: Unlocked, offer: library.IncomingOffer) -> views.InboxItem:
+        contact = opened.library.contact_of(offer.identity)
+        photo = opened.library.photo(offer.photo_id)
+        pieces = opened.inbox.progress(offer.photo_id)
+        return views.InboxItem(
+            id=offer.photo_id.hex(),
+            sender=contact.name if contact else "",
+            state=offer.state,
+            bytes=photo.metadata.length if photo else offer.record.ciphertext_length,
+            received=offer.received,
+            expires=Capability.decode(offer.capability).expires,
+            name=photo.metadata.name if photo else None,
+            sha256=photo.metadata.sha256.hex() if photo else None,
+            code=offer.code,
+            message=protocol_errors.sentence(offer.code) if offer.code else None,
+            pieces=pieces[0] if pieces else None,
+            pieces_total=pieces[1] if pieces else None,
+        )
+
+    def decide(self, photo: str, *, accept: bool) -> views.InboxItem:
+        """Accept or decline the latest open offer of a photo; `photo` begins its id."""
+        opened = self._unlocked()
+        offers = opened.library.offers_of(opened.library.find_photo_id(photo))
+        open_offers = [offer for offer in offers if offer.state not in ("stored", "declined")]
+        if not open_offers:
+            raise BadRequestError("that photo is not waiting for a decision")
+        offer = opened.inbox.decide(open_offers[0], accept=accept)
+        opened.follow_up(offer)
+        return self._inbox_item(opened, offer)
+
+    def photo(self, photo: str) -> views.PhotoDetails:
+        """All about a photo that is here; `photo` begins its id."""
+        opened = self._unlocked()
+        found = opened.inbox.require(opened.library.find_photo_id(photo))
+        author = opened.library.contact_of(found.author)
+        offers = opened.library.offers_of(found.photo_id)
+        deliveries = [
+            views.DeliveryState(name, item.state, item.code, item.expires, item.updated)
+            for name, item in opened.outbox.states(found.photo_id)
+        ]
+        metadata = found.metadata
+        return views.PhotoDetails(
+            id=found.photo_id.hex(),
+            name=metadata.name,
+            media_type=metadata.media_type,
+            bytes=metadata.length,
+            sha256=metadata.sha256.hex(),
+            modified=metadata.modified // 10**9,
+            policy=metadata.policy,
+            own=found.author == opened.device.identity,
+            author=author.name if author else None,
+            author_fingerprint=fingerprint(found.author),
+            author_device=found.record.device.hex(),
+            signature="valid",
+            content_id=found.record.content_id.hex(),
+            added=found.added,
+            expires=Capability.decode(offers[0].capability).expires if offers else None,
+            deliveries=deliveries,
+        )
+
+    async def export(self, photo: str, folder: Path, *, keep_both: bool) -> views.ExportedFile:
+        """Write a photo into a folder; see `exporting.export`."""
+        opened = self._unlocked()
+        found = opened.inbox.require(opened.library.find_photo_id(photo))
+        stored = opened.inbox.stored_original(found)
+        exported = await asyncio.to_thread(
+            exporting.export, opened.blobs, stored, found.metadata, folder, keep_both=keep_both
+        )
+        return views.ExportedFile(
+            found.photo_id.hex(),
+            str(exported.path),
+            exported.sha256,
+            exported.length,
+            exported.already,
+        )
+
+
+def _optional_name(name: str | None) -> str | None:
+    """A name that the user gives somebody; `BadRequestError` if it can't be shown as it is."""
+    if name is not None and name != names.contact_name(name):
+        raise BadRequestError("a name is one line of at most 40 characters")
+    return name

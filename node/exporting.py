@@ -1,0 +1,130 @@
+"""Writing a photo out, byte-exact, under a safe name, never over something else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..crypto.blob import Kind, Writable
+from ..crypto.errors import SealBrokenError
+from ..protocol import limits
+from ..protocol.photo import Metadata
+from . import names
+from .blobstore import BlobStore
+from .errors import (
+    BlobMissingError,
+    DiskFullError,
+    NameTakenError,
+    UnwritableFolderError,
+    storage_error,
+)
+from .library import StoredBlob
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """Where a photo was written. `already` if the very same file was there before."""
+
+    path: Path
+    sha256: str
+    length: int
+    already: bool
+
+
+class DigestSink:
+    """Hashes what is written, and passes it on if there is somewhere to."""
+
+    def __init__(self, sink: Writable | None = None) -> None:
+        self._sink = sink
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes | memoryview, /) -> int:
+        """Take the next bytes."""
+        self._hash.update(data)
+        if self._sink is not None:
+            self._sink.write(data)
+        return len(data)
+
+    def digest(self) -> bytes:
+        """SHA-256 of what was written."""
+        return self._hash.digest()
+
+
+def export(
+    blobs: BlobStore, stored: StoredBlob, metadata: Metadata, folder: Path, *, keep_both: bool
+) -> Exported:
+    """Write a photo byte-exact into `folder`, under a safe form of its name, with its time.
+
+    Blocks on the disk. The final name appears only when every byte is on the disk and its hash
+    was checked; a file that is there already is never touched.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnwritableFolderError(error.strerror or "") from None
+    temporary = folder / f".kinlight-{secrets.token_hex(8)}.part"
+    try:
+        with temporary.open("xb") as sink:
+            digest = DigestSink(sink)
+            try:
+                blobs.unseal(
+                    stored.content_id, digest, stored.key, Kind.ORIGINAL, stored.photo_id,
+                    limits.PHOTO_BYTES,
+                )  # fmt: skip
+            except SealBrokenError:
+                raise BlobMissingError from None
+            sink.flush()
+            os.fsync(sink.fileno())
+        if digest.digest() != metadata.sha256:
+            raise BlobMissingError
+        os.utime(temporary, ns=(metadata.modified, metadata.modified))
+        path, already = _settle(temporary, folder, metadata, keep_both=keep_both)
+    except OSError as error:
+        if isinstance(storage_error(error), DiskFullError):
+            raise DiskFullError from None
+        raise UnwritableFolderError(error.strerror or "") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return Exported(path, metadata.sha256.hex(), metadata.length, already)
+
+
+def _settle(
+    temporary: Path, folder: Path, metadata: Metadata, *, keep_both: bool
+) -> tuple[Path, bool]:
+    """Give the finished file its name without ever replacing another one."""
+    name = names.file_name(metadata.name)
+    number = 1
+    while True:
+        path = folder / (name if number == 1 else names.numbered(name, number))
+        try:
+            _rename_new(temporary, path)
+            return path, False
+        except FileExistsError:
+            if _same_content(path, metadata):
+                return path, True
+            if not keep_both:
+                raise NameTakenError(str(path)) from None
+            number += 1
+
+
+def _rename_new(temporary: Path, path: Path) -> None:
+    """Rename, or `FileExistsError`: a hard link can't replace anything, a rename on Linux does."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without hard links (FAT). Only another program could come in between.
+        if path.exists() or path.is_symlink():
+            raise FileExistsError(path) from None
+        temporary.rename(path)
+
+
+def _same_content(path: Path, metadata: Metadata) -> bool:
+    if not path.is_file() or path.stat().st_size != metadata.length:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest() == metadata.sha256

@@ -1,0 +1,327 @@
+"""What comes in: offers are judged, photos fetched, verified, stored, and exported on request."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+from collections.abc import Callable, Coroutine
+from io import BytesIO
+from typing import Final
+from weakref import WeakValueDictionary
+
+from ..crypto.blob import Kind
+from ..crypto.errors import (
+    KinlightError,
+    LocalError,
+    MalformedError,
+    PeerError,
+    PieceMismatchError,
+    SealBrokenError,
+    TruncatedError,
+)
+from ..crypto.secret import Secret
+from ..protocol import limits
+from ..protocol.capability import Capability, Request
+from ..protocol.errors import (
+    BusyError,
+    DeclinedError,
+    DeniedError,
+    GoneError,
+    PeerFailedError,
+    StorageFullError,
+    TooMuchError,
+    wire_code,
+    wire_number,
+)
+from ..protocol.messages import Offer, OfferRefused, OfferTaken, Stored
+from ..protocol.opening import LocalDevice
+from ..protocol.photo import Envelope, Metadata
+from ..protocol.transfer import Download
+from .blobstore import BlobStore
+from .errors import BlobMissingError, DiskFullError, NotHereYetError
+from .events import Events
+from .exporting import DigestSink
+from .fetching import Fetcher
+from .library import Contact, IncomingOffer, Library, Photo, StoredBlob
+from .link import Link
+
+PHOTOS_AT_ONCE: Final = 4
+"""Photos fetched from one peer at a time."""
+RETRY_SECONDS: Final = 30.0
+"""Pause before a photo is fetched again on the same link after a passing trouble."""
+
+_FINAL: Final = (
+    DeniedError, GoneError, PieceMismatchError, SealBrokenError, MalformedError, TooMuchError,
+)  # fmt: skip
+"""What ends an offer for good: the grant, or bytes that are not what was promised."""
+
+_log = logging.getLogger(__name__)
+
+
+class Inbox:
+    """Judges offers and keeps what was accepted."""
+
+    def __init__(
+        self,
+        *,
+        device: LocalDevice,
+        library: Library,
+        blobs: BlobStore,
+        events: Events,
+        fingerprint_key: Secret,
+        now: Callable[[], int],
+    ) -> None:
+        self._device = device
+        self._library = library
+        self._blobs = blobs
+        self._events = events
+        self._fingerprint_key = fingerprint_key
+        self._now = now
+        self._progress: dict[bytes, tuple[int, int]] = {}
+        self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+
+    # Offers.
+
+    def offered(self, link: Link, contact: Contact, message: Offer) -> IncomingOffer | None:
+        """Judge an offer and answer it; returns it if it is to be fetched now."""
+        envelope_hash = hashlib.sha256(message.envelope).digest()
+        known = self._library.offer(envelope_hash)
+        if known is None:
+            try:
+                known = self._take(link, contact, message.envelope, envelope_hash)
+            except KinlightError as error:
+                _log.info("refused an offer: %s", error.code)
+                link.post(OfferRefused(envelope_hash, _refusal(error)))
+                return None
+        self.answer(link, known)
+        return known if known.state == "accepted" else None
+
+    def _take(
+        self, link: Link, contact: Contact, sealed: bytes, envelope_hash: bytes
+    ) -> IncomingOffer:
+        envelope = Envelope.open(sealed, self._device, link.peer.device)
+        self._allowed(envelope.capability, envelope.record.photo_id)
+        if self._library.pending_offers(contact.identity) >= limits.OFFERS_PER_CONTACT:
+            raise BusyError
+        # Settings may have changed since the link came up.
+        current = self._library.contact_of(contact.identity) or contact
+        accepted = current.accept == "always" and not current.muted
+        now = self._now()
+        self._library.add_offer(
+            envelope_hash, contact.identity, envelope, "accepted" if accepted else "waiting", now
+        )
+        offer = self._library.offer(envelope_hash)
+        if offer is None:
+            raise BusyError
+        if not current.muted:
+            self._publish(offer, current.name)
+        return offer
+
+    def _allowed(self, capability: Capability, photo_id: bytes) -> None:
+        """Whether the grant lets us have the photo now: an honest node judges this itself."""
+        capability.allow(
+            Request(
+                identity=self._device.identity,
+                device=self._device.signing.public,
+                photo_id=photo_id,
+                operation="view",
+                rendition="original",
+                now=self._now(),
+            )
+        )
+
+    def answer(self, link: Link, offer: IncomingOffer) -> None:
+        """Tell the sender how an offer stands."""
+        match offer.state:
+            case "waiting" | "accepted":
+                link.post(OfferTaken(offer.envelope_hash, offer.state == "waiting"))
+            case "stored":
+                link.post(Stored(offer.envelope_hash))
+            case "declined":
+                link.post(OfferRefused(offer.envelope_hash, wire_code(DeclinedError())))
+            case _:
+                link.post(OfferRefused(offer.envelope_hash, wire_number(offer.code or "")))
+
+    def _publish(self, offer: IncomingOffer, sender: str, **more: object) -> None:
+        self._events.publish(
+            "offer", id=offer.photo_id.hex(), sender=sender, state=offer.state, **more
+        )
+
+    def decide(self, offer: IncomingOffer, *, accept: bool) -> IncomingOffer:
+        """A person accepts or declines a waiting offer, or tries one again that failed."""
+        if accept:
+            self._allowed(Capability.decode(offer.capability), offer.photo_id)
+        state = "accepted" if accept else "declined"
+        self._library.set_offer_state(offer.envelope_hash, state, None, self._now())
+        if not accept:
+            self._blobs.discard(offer.record.content_id)
+            self._blobs.discard(offer.record.metadata_id)
+        return self._library.offer(offer.envelope_hash) or offer
+
+    def progress(self, photo_id: bytes) -> tuple[int, int] | None:
+        """Pieces here and pieces in all of a photo that is being fetched."""
+        return self._progress.get(photo_id)
+
+    # Fetching.
+
+    async def fetch(self, link: Link, fetcher: Fetcher, offer: IncomingOffer) -> None:
+        """Bring an accepted photo over, verify it and store it; then tell the sender.
+
+        Trouble that passes (a cut link, a full disk) leaves the offer accepted; what does not
+        pass refuses it with the reason.
+        """
+        # A link may be replaced by another while a photo is on its way: the fetch over the new one
+        # waits until that over the old one has let go of the partial file.
+        async with self._turns.setdefault(offer.photo_id, asyncio.Lock()):
+            try:
+                while self._still_accepted(offer):
+                    try:
+                        await self._fetch(link, fetcher, offer)
+                        return
+                    except TruncatedError:
+                        return
+                    except (PeerError, LocalError) as error:
+                        if self._failed(link, offer, error):
+                            return
+                    await asyncio.sleep(RETRY_SECONDS)
+            finally:
+                self._progress.pop(offer.photo_id, None)
+
+    def _still_accepted(self, offer: IncomingOffer) -> bool:
+        current = self._library.offer(offer.envelope_hash)
+        return current is not None and current.state == "accepted"
+
+    async def _fetch(self, link: Link, fetcher: Fetcher, offer: IncomingOffer) -> None:
+        record = offer.record
+        here = self._library.photo(offer.photo_id)
+        if here is None:
+            self._allowed(Capability.decode(offer.capability), offer.photo_id)
+            content = Download(record.content_id, record.ciphertext_length)
+            metadata = Download(record.metadata_id, None)
+            await _together(
+                fetcher.fetch(offer.photo_id, metadata, offer.capability, _ignore),
+                fetcher.fetch(offer.photo_id, content, offer.capability, self._reporter(offer)),
+            )
+            await self._store(offer, content, metadata)
+        else:
+            if here.record.signed != record.signed:
+                raise MalformedError("another photo has this id")
+            now = self._now()
+            self._library.set_offer_state(offer.envelope_hash, "stored", None, now)
+        link.post(Stored(offer.envelope_hash))
+        contact = self._library.contact_of(offer.identity)
+        stored = self._library.offer(offer.envelope_hash) or offer
+        self._publish(stored, contact.name if contact else "")
+
+    def _reporter(self, offer: IncomingOffer) -> Callable[[int, int], None]:
+        def report(done: int, total: int) -> None:
+            self._progress[offer.photo_id] = (done, total)
+            self._events.publish("progress", id=offer.photo_id.hex(), pieces=done, of=total)
+
+        return report
+
+    async def _store(self, offer: IncomingOffer, content: Download, metadata: Download) -> None:
+        record = offer.record
+        if content.manifest is None or metadata.manifest is None:
+            raise TruncatedError
+        details = await asyncio.to_thread(self._verify, offer)
+        if not self._still_accepted(offer):
+            raise TruncatedError  # declined in the meantime; what came is swept
+        await asyncio.to_thread(self._blobs.finish, record.metadata_id)
+        await asyncio.to_thread(self._blobs.finish, record.content_id)
+        fingerprint = hmac.digest(self._fingerprint_key.reveal(), details.sha256, "sha256")
+        self._library.add_photo(
+            record,
+            details,
+            [
+                StoredBlob(
+                    record.content_id, Kind.ORIGINAL, offer.photo_id,
+                    content.manifest.encode(), offer.content_key,
+                ),
+                StoredBlob(
+                    record.metadata_id, Kind.METADATA, offer.photo_id,
+                    metadata.manifest.encode(), offer.metadata_key,
+                ),
+            ],
+            fingerprint,
+            self._now(),
+            stored_offer=offer.envelope_hash,
+        )  # fmt: skip
+
+    def _verify(self, offer: IncomingOffer) -> Metadata:
+        """Open both blobs to the last byte before anything counts as received."""
+        record = offer.record
+        body = BytesIO()
+        self._blobs.check_incoming(
+            record.metadata_id, body, offer.metadata_key, Kind.METADATA, offer.photo_id,
+            limits.METADATA_BYTES,
+        )  # fmt: skip
+        metadata = Metadata.decode(body.getvalue())
+        digest = DigestSink()
+        length = self._blobs.check_incoming(
+            record.content_id, digest, offer.content_key, Kind.ORIGINAL, offer.photo_id,
+            limits.PHOTO_BYTES,
+        )  # fmt: skip
+        if length != metadata.length or digest.digest() != metadata.sha256:
+            raise MalformedError("the photo is not the one that its metadata describe")
+        return metadata
+
+    def _failed(self, link: Link, offer: IncomingOffer, error: KinlightError) -> bool:
+        """Note why a fetch failed and tell the sender; True if the offer has ended with it."""
+        final = isinstance(error, _FINAL)
+        state = "refused" if final else "accepted"
+        _log.info("a photo did not come: %s", error.code)
+        if final:
+            self._blobs.discard(offer.record.content_id)
+            self._blobs.discard(offer.record.metadata_id)
+        try:
+            self._library.set_offer_state(offer.envelope_hash, state, error.code, self._now())
+            link.post(OfferRefused(offer.envelope_hash, _refusal(error)))
+        except (LocalError, PeerError):
+            pass  # a disk so full that even this can't be noted, or a link about to end
+        current = self._library.offer(offer.envelope_hash) or offer
+        contact = self._library.contact_of(offer.identity)
+        self._publish(current, contact.name if contact else "", code=error.code)
+        return final
+
+    # Photos that are here.
+
+    def stored_original(self, photo: Photo) -> StoredBlob:
+        """The sealed original; `BlobMissingError` if it is gone."""
+        stored = self._library.blob(photo.record.content_id)
+        if stored is None:
+            raise BlobMissingError
+        return stored
+
+    def require(self, photo_id: bytes) -> Photo:
+        """The photo, if it is here; `NotHereYetError` if it was only offered."""
+        photo = self._library.photo(photo_id)
+        if photo is None:
+            raise NotHereYetError
+        return photo
+
+
+async def _together(*work: Coroutine[None, None, None]) -> None:
+    """Run all; the first failure ends the others and is raised."""
+    tasks = [asyncio.create_task(item) for item in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _ignore(_done: int, _total: int) -> None:
+    """Progress of what is too small to show."""
+
+
+def _refusal(error: KinlightError) -> int:
+    """The wire code for the sender; what went wrong on our own side is named only if it helps."""
+    if isinstance(error, DiskFullError):
+        return wire_code(StorageFullError())
+    if isinstance(error, LocalError):
+        return wire_code(PeerFailedError())
+    return wire_code(error)

@@ -1,0 +1,115 @@
+"""The node's keys on disk: made once, opened by a pass phrase or the recovery words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..crypto import encoding
+from ..crypto.encoding import Reader
+from ..crypto.errors import BadCertificateError, KeyFileError, MalformedError
+from ..crypto.identity import (
+    MAX_CHAIN_BYTES,
+    DeviceCertificate,
+    DeviceChain,
+    issue_identity,
+    issue_kem,
+)
+from ..crypto.keystore import MAX_FILE_BYTES, Argon2Cost, KeyFile
+from ..crypto.recovery import ENTROPY_BYTES, RecoveryWords
+from ..crypto.secret import Secret
+from ..crypto.signing import SigningKey
+from ..crypto.wrap import KemKey
+from ..protocol import limits
+from ..protocol.opening import Entropy, LocalDevice
+from .errors import HomeExistsError, HomeUnusableError, NoHomeError
+from .home import Home, write_file
+
+_SEED_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockedKeys:
+    """What is in memory while the node is unlocked."""
+
+    device: LocalDevice
+    store_key: Secret
+
+    @property
+    def library_key(self) -> Secret:
+        """Raw key of the database."""
+        return self.store_key.derive(b"library")
+
+    @property
+    def fingerprint_key(self) -> Secret:
+        """Key of the hash by which a photo's content is found again. Never leaves the device."""
+        return self.store_key.derive(b"fingerprint")
+
+
+def create(
+    home: Home,
+    passphrase: Secret,
+    name: str,
+    *,
+    entropy: Entropy,
+    now: int,
+    cost: Argon2Cost | None = None,
+    show: Callable[[RecoveryWords], None],
+) -> None:
+    """Make an identity and this device's keys in `home`; takes about a second.
+
+    `show` gets the recovery words before anything is written: if it fails, no node exists. The
+    words, and the root key that they make, are kept nowhere.
+    """
+    home.prepare()
+    if home.exists:
+        raise HomeExistsError
+    words = RecoveryWords(Secret(entropy(ENTROPY_BYTES)))
+    device_seed, kem_seed = Secret(entropy(_SEED_BYTES)), Secret(entropy(_SEED_BYTES))
+    device, root = SigningKey(device_seed), SigningKey(words.root_seed())
+    certificate = DeviceCertificate.issue(
+        root, root.public, device.public, not_before=now, seq=1, may_certify=True
+    )
+    chain = DeviceChain.assemble(
+        issue_identity(words), [certificate], issue_kem(device, KemKey(kem_seed).public)
+    )
+    content = encoding.encode(
+        [1, "device", device_seed.reveal(), kem_seed.reveal(), chain.encoded, name]
+    )
+    key_file, store_key = KeyFile.create(content, entropy)
+    key_file = key_file.with_passphrase(store_key, passphrase, entropy, cost or Argon2Cost())
+    key_file = key_file.with_recovery_words(store_key, words)
+    show(words)
+    write_file(home.keys, key_file.encode())
+
+
+def unlock(home: Home, secret: Secret | RecoveryWords) -> UnlockedKeys:
+    """Open the key file with the pass phrase (about a second) or the recovery words."""
+    key_file = _read(home)
+    if isinstance(secret, RecoveryWords):
+        store_key = key_file.open_with_recovery_words(secret)
+    else:
+        store_key = key_file.open_with_passphrase(secret)
+    try:
+        body = encoding.decode(key_file.content(store_key), MAX_FILE_BYTES)
+        reader = Reader(body, "device keys")
+        reader.literal(1, "device")
+        device_seed = Secret(reader.octets("device seed", _SEED_BYTES))
+        kem_seed = Secret(reader.octets("KEM seed", _SEED_BYTES))
+        chain = DeviceChain.decode(reader.octets("chain", maximum=MAX_CHAIN_BYTES))
+        name = reader.text("name", limits.NAME_BYTES)
+        reader.end()
+    except (MalformedError, BadCertificateError):
+        raise KeyFileError from None
+    device = LocalDevice(SigningKey(device_seed), KemKey(kem_seed), chain, name)
+    return UnlockedKeys(device, store_key)
+
+
+def _read(home: Home) -> KeyFile:
+    try:
+        data = home.keys.read_bytes()
+    except FileNotFoundError:
+        raise NoHomeError from None
+    except OSError as error:
+        raise HomeUnusableError(error.strerror or "") from None
+    return KeyFile.decode(data)

@@ -1,0 +1,231 @@
+"""Meeting somebody for the first time, by code or by QR, on either side."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ..crypto import pairing
+from ..crypto.errors import KinlightError, PeerError, WrongCodeError
+from ..crypto.pairing import Code, Invitation
+from ..crypto.secret import Secret
+from ..protocol import limits
+from ..protocol.opening import Acquaintance, Entropy, LocalDevice, PairingWindow
+from . import names
+from .addresses import Address, parse_address, usable_interfaces
+from .discovery import Discovery, Sighting
+from .errors import (
+    NoSuchNodeError,
+    PairingOpenError,
+    PairingOverError,
+    PairingSpentError,
+    UnreachableError,
+)
+from .events import Events
+from .library import Contact, Library
+from .link import Link
+from .peers import Peers
+
+SEARCH_SECONDS: Final = 20.0
+"""How long a joiner looks for the slot of a typed code."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCode:
+    """A code that can be used now. `expires` is in seconds since 1970."""
+
+    code: Code
+    invitation: Invitation
+    expires: int
+
+
+class Meeting:
+    """Both sides of a pairing. At most one code is open at a time."""
+
+    def __init__(
+        self,
+        *,
+        device: LocalDevice,
+        library: Library,
+        peers: Peers,
+        events: Events,
+        discovery: Discovery | None,
+        port: int,
+        entropy: Entropy,
+        choose: Callable[[int], int],
+        now: Callable[[], int],
+    ) -> None:
+        self._device = device
+        self._library = library
+        self._peers = peers
+        self._events = events
+        self._discovery = discovery
+        self._port = port
+        self._entropy = entropy
+        self._choose = choose
+        self._now = now
+        self._outcome: asyncio.Future[Contact] | None = None
+        self._name: str | None = None
+
+    # The side that shows a code.
+
+    async def open(self, name: str | None) -> AsyncGenerator[OpenCode | Contact]:
+        """Show a code, then the contact that used it.
+
+        The code ends with this generator, after two minutes, or after three wrong tries.
+        """
+        if self._outcome is not None:
+            raise PairingOpenError
+        self._outcome = asyncio.get_running_loop().create_future()
+        self._name = name
+        opened = self._open_code()
+        window = PairingWindow(opened.code, opened.invitation)
+        self._peers.window = window
+        try:
+            if self._discovery is not None:
+                await self._discovery.announce_slot(opened.code.slot)
+            yield opened
+            try:
+                async with asyncio.timeout(limits.PAIRING_SECONDS):
+                    contact = await self._outcome
+            except TimeoutError:
+                raise PairingOverError from None
+            yield contact
+        finally:
+            window.closed = True
+            self._peers.window = None
+            self._outcome = None
+            if self._discovery is not None:
+                await self._discovery.announce_slot(None)
+
+    def _open_code(self) -> OpenCode:
+        taken = {sighting.slot for sighting in self._sightings()}
+        free = [slot for slot in pairing.SLOTS if slot not in taken] or list(pairing.SLOTS)
+        code = Code.generate(free[self._choose(len(free))], self._choose)
+        expires = self._now() + limits.PAIRING_SECONDS
+        addresses = [
+            str(Address(host, self._port))
+            for interface in usable_interfaces()
+            for host in interface.addresses
+            if not host.startswith("fe80:")  # means nothing without the scanner's interface
+        ]
+        invitation = Invitation(
+            pairing.identity_hash(self._device.identity),
+            Secret(self._entropy(pairing.SECRET_BYTES)),
+            tuple(addresses[: limits.INVITATION_ADDRESSES]),
+            expires,
+        )
+        return OpenCode(code, invitation, expires)
+
+    async def paired(self, link: Link, acquaintance: Acquaintance) -> None:
+        """A dialer used the code: keep it as a contact, then let it know."""
+        contact = self._pin(acquaintance, self._name)
+        link.session.pairing_stored()
+        await link.close()
+        if self._outcome is not None and not self._outcome.done():
+            self._outcome.set_result(contact)
+
+    def refused(self, error: KinlightError) -> None:
+        """A caller was refused; the third wrong try over a code ends it."""
+        window = self._peers.window
+        if window is None or not isinstance(error, WrongCodeError):
+            return
+        self._events.publish("pairing-tried", left=window.runs_left)
+        if window.closed and self._outcome is not None and not self._outcome.done():
+            self._outcome.set_exception(PairingSpentError())
+
+    # The side that types it.
+
+    async def join(self, text: str, at: str | None, name: str | None) -> Contact:
+        """Pair with whoever shows this code or QR text; `at` gives an address to try."""
+        address = parse_address(at) if at is not None else None
+        if Invitation.matches(text):
+            return await self._join_invitation(Invitation.parse(text), address, name)
+        return await self._join_code(Code.parse(text), address, name)
+
+    async def _join_invitation(
+        self, invitation: Invitation, at: Address | None, name: str | None
+    ) -> Contact:
+        if invitation.expires < self._now():
+            raise PairingOverError
+        places = [at] if at else [parse_address(text) for text in invitation.addresses]
+        reason: KinlightError = UnreachableError()
+        for address in places:
+            try:
+                return await self._join_at(address, invitation, name)
+            except (PeerError, UnreachableError) as error:
+                reason = error
+        raise reason
+
+    async def _join_code(self, code: Code, at: Address | None, name: str | None) -> Contact:
+        """Try the nodes that announce the slot, three in all: more would be guessing."""
+        if at is not None:
+            return await self._join_at(at, code, name)
+        tried: set[str] = set()
+        reason: KinlightError = NoSuchNodeError(f"slot {code.slot}")
+        try:
+            async with asyncio.timeout(SEARCH_SECONDS):
+                async for sightings in self._announcing(code.slot):
+                    for sighting in sightings:
+                        if sighting.instance in tried or len(tried) == limits.PAIRING_RUNS:
+                            continue
+                        tried.add(sighting.instance)
+                        try:
+                            return await self._join_any(sighting.addresses, code, name)
+                        except (PeerError, UnreachableError) as error:
+                            reason = error
+                    if isinstance(reason, PeerError):
+                        break  # it answered and refused: looking on would only keep people waiting
+        except TimeoutError:
+            pass
+        raise reason
+
+    async def _join_any(
+        self, addresses: tuple[Address, ...], code: Code, name: str | None
+    ) -> Contact:
+        """The first address that answers; a node has several, and a run is spent only there."""
+        for address in addresses:
+            try:
+                return await self._join_at(address, code, name)
+            except UnreachableError:
+                continue
+        raise UnreachableError
+
+    async def _join_at(
+        self, address: Address, secret: Code | Invitation, name: str | None
+    ) -> Contact:
+        link, acquaintance = await self._peers.pair(address, secret)
+        contact = self._pin(acquaintance, name)
+        now = self._now()
+        self._library.put_address(contact.identity, address.host, address.port, now)
+        await link.close()
+        self._peers.forget_refusals()
+        return contact
+
+    async def _announcing(self, slot: int) -> AsyncGenerator[list[Sighting]]:
+        """The nodes that announce the slot, each time that this changes."""
+        if self._discovery is None:
+            return
+        async for _ in self._discovery.events():
+            found = [sighting for sighting in self._sightings() if sighting.slot == slot]
+            if found:
+                yield found
+
+    def _sightings(self) -> list[Sighting]:
+        return self._discovery.sightings() if self._discovery is not None else []
+
+    def _pin(self, acquaintance: Acquaintance, name: str | None) -> Contact:
+        contact = self._library.add_contact(
+            acquaintance.chain,
+            name or names.contact_name(acquaintance.name),
+            acquaintance.pair_secret,
+            self._now(),
+        )
+        self._events.publish("paired", contact=contact.name)
+        self._peers.forget_refusals()
+        return contact

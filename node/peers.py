@@ -1,0 +1,344 @@
+"""The peers that are connected now, and the effort to connect the others.
+
+Everybody dials everybody: whoever finds the other first. Nodes seen on the network carry no names,
+so an unknown one is asked once for all contacts that are not connected; one that is a stranger is
+not asked again until the contacts change. Addresses where a contact was reached before are tried
+as well, and again with growing pauses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, Protocol
+
+from ..crypto.channel import ChannelSettings
+from ..crypto.errors import KinlightError, PeerError
+from ..crypto.identity import DeviceChain
+from ..crypto.pairing import Code, Invitation
+from ..protocol import limits
+from ..protocol.errors import UnknownPeerError
+from ..protocol.messages import Message
+from ..protocol.opening import Acquaintance, Entropy, LocalDevice, PairingWindow, Pinned
+from ..protocol.session import Callee, Session
+from . import tcp
+from .addresses import Address
+from .discovery import Discovery, Gone
+from .errors import UnreachableError
+from .events import Events
+from .library import Contact, Library
+from .link import Link
+from .pipes import Pipe
+
+STRANGERS: Final = 32
+"""Connections that may be in their hello at a time."""
+STRANGERS_PER_SOURCE: Final = 8
+FIRST_PAUSE: Final = 2.0
+LONGEST_PAUSE: Final = 60.0
+SETTLED_SECONDS: Final = 5.0
+"""Two links to one device that come up within this time were dialled together."""
+
+_log = logging.getLogger(__name__)
+
+
+class Conversation(Protocol):
+    """What the node does over an established link."""
+
+    async def handle(self, message: Message) -> None:
+        """One message of the peer."""
+        ...
+
+    def start(self) -> None:
+        """The link is up."""
+        ...
+
+    async def close(self) -> None:
+        """The link has ended."""
+        ...
+
+
+class Peers:
+    """Keeps at most one link per device of a contact."""
+
+    def __init__(
+        self,
+        *,
+        settings: ChannelSettings,
+        device: LocalDevice,
+        library: Library,
+        events: Events,
+        entropy: Entropy,
+        now: Callable[[], int],
+        converse: Callable[[Link, Contact], Conversation],
+        paired: Callable[[Link, Acquaintance], Awaitable[None]],
+        refused: Callable[[KinlightError], None],
+    ) -> None:
+        self._settings = settings
+        self._device = device
+        self._library = library
+        self._events = events
+        self._entropy = entropy
+        self._now = now
+        self._converse = converse
+        self._paired = paired
+        self._refuse_caller = refused
+        self._links: dict[bytes, tuple[Link, Contact, Conversation]] = {}
+        self._strangers: Counter[str] = Counter()
+        self._refused: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._dialling: set[Address] = set()
+        self._nudge = asyncio.Event()
+        self._closed = False
+        self.window: PairingWindow | None = None
+
+    # Who is connected.
+
+    def connections(self) -> list[tuple[Link, Contact]]:
+        """All links that are up."""
+        return [(link, contact) for link, contact, _ in self._links.values()]
+
+    def links(self, identity: bytes) -> list[Link]:
+        """The links to devices of a contact."""
+        return [link for link, contact, _ in self._links.values() if contact.identity == identity]
+
+    def conversations(self, identity: bytes | None = None) -> list[Conversation]:
+        """What goes on with a contact, or with all."""
+        return [
+            conversation
+            for _, contact, conversation in self._links.values()
+            if identity in (None, contact.identity)
+        ]
+
+    # Being dialled.
+
+    async def accept(self, pipe: Pipe) -> None:
+        """A connection came in: judge its hello, then carry it."""
+        source = pipe.remote.host if pipe.remote else ""
+        if (
+            self._closed
+            or self._strangers.total() >= STRANGERS
+            or self._strangers[source] >= STRANGERS_PER_SOURCE
+        ):
+            await pipe.close()
+            return
+        self._strangers[source] += 1
+        callee = Callee(self._callers, lambda: self.window)
+        link = Link(pipe, Session(self._settings, self._device, callee, self._entropy))
+        try:
+            outcome = await link.open()
+        except KinlightError as error:
+            _log.info("a caller was refused: %s", error.code)
+            self._refuse_caller(error)
+            await pipe.close()
+            return
+        finally:
+            self._strangers[source] -= 1
+            self._strangers += Counter()  # drops the zeros
+        if isinstance(outcome, Acquaintance):
+            await self._paired(link, outcome)
+        else:
+            await self._carry(link, outcome)
+
+    def _callers(self) -> Iterable[Pinned]:
+        return (contact.pinned for contact in self._library.contacts() if not contact.blocked)
+
+    # Dialling.
+
+    async def pair(self, address: Address, secret: Code | Invitation) -> tuple[Link, Acquaintance]:
+        """Run a pairing at `address`; raises the reason if it fails."""
+        link = await self._dial(address, secret)
+        try:
+            outcome = await link.open()
+        except KinlightError:
+            await link.pipe.close()
+            raise
+        if not isinstance(outcome, Acquaintance):
+            raise UnknownPeerError
+        return link, outcome
+
+    async def _dial(self, address: Address, to: Code | Invitation | tuple[Pinned, ...]) -> Link:
+        try:
+            pipe = await tcp.dial(address)
+        except (OSError, TimeoutError):
+            raise UnreachableError(str(address)) from None
+        return Link(pipe, Session(self._settings, self._device, to, self._entropy))
+
+    async def call(self, addresses: set[Address]) -> bool | None:
+        """Ask one node for every contact that is not connected.
+
+        It has several addresses and some are stale: all are dialled at once, and those that
+        answer say their hello one after the other until one is a contact. Returns True for a
+        contact, False for a stranger, None if nothing answered.
+        """
+        turn = asyncio.Lock()
+        found = asyncio.Event()
+        answers = await asyncio.gather(
+            *(self._ask(address, turn, found) for address in addresses - self._dialling)
+        )
+        return max((answer for answer in answers if answer is not None), default=None)
+
+    async def _ask(self, address: Address, turn: asyncio.Lock, found: asyncio.Event) -> bool | None:
+        self._dialling.add(address)
+        try:
+            wanted = [contact.pinned for contact in self._wanted()]
+            for start in range(0, len(wanted), limits.DIAL_TAGS):
+                link = await self._dial(address, tuple(wanted[start : start + limits.DIAL_TAGS]))
+                async with turn:
+                    if found.is_set():
+                        await link.pipe.close()
+                        return None
+                    if await self._greet(link, address):
+                        found.set()
+                        return True
+            return False
+        except (PeerError, UnreachableError) as error:
+            _log.debug("no answer: %s", error.code)
+            return None
+        finally:
+            self._dialling.discard(address)
+
+    async def _greet(self, link: Link, address: Address) -> bool:
+        """Say hello; carry the link if a contact answers."""
+        try:
+            outcome = await link.open()
+        except UnknownPeerError:
+            await link.pipe.close()
+            return False
+        except BaseException:
+            await link.pipe.close()
+            raise
+        if not isinstance(outcome, DeviceChain):
+            return False
+        now = self._now()
+        self._library.put_address(outcome.identity, address.host, address.port, now)
+        self._spawn(self._carry(link, outcome))
+        return True
+
+    def _wanted(self) -> list[Contact]:
+        connected = {contact.identity for _, contact, _ in self._links.values()}
+        return [
+            contact
+            for contact in self._library.contacts()
+            if not contact.blocked and contact.identity not in connected
+        ]
+
+    # Carrying a link.
+
+    async def _carry(self, link: Link, chain: DeviceChain) -> None:
+        contact = self._library.contact_of(chain.identity)
+        if contact is None or contact.blocked or self._closed:
+            await link.close()
+            return
+        earlier = self._links.get(chain.device)
+        if earlier is not None:
+            if self._prefers(earlier[0], link):
+                await link.close()
+                return
+            await earlier[0].close()
+        self._library.put_device(chain, self._now())
+        conversation = self._converse(link, contact)
+        entry = (link, contact, conversation)
+        self._links[chain.device] = entry
+        self._events.publish("connected", contact=contact.name, path=link.pipe.path)
+        conversation.start()
+        try:
+            error = await link.run(conversation.handle)
+            _log.info("a link ended: %s", error.code if error else "goodbye")
+        finally:
+            if self._links.get(chain.device) is entry:
+                del self._links[chain.device]
+                self._events.publish("disconnected", contact=contact.name)
+            await conversation.close()
+            self.nudge()
+
+    def _prefers(self, standing: Link, new: Link) -> bool:
+        """Of two links to one device keep one, and at both ends the same.
+
+        When both sides dial at once, or one by two addresses, the two ends may see the links come
+        up in different order; the exporter is the same at both, so the smaller one wins. A link
+        that has stood for a while gives way: who dials again knows that it is dead.
+        """
+        if standing.age > SETTLED_SECONDS:
+            return False
+        return standing.session.exporter < new.session.exporter
+
+    # The effort.
+
+    def nudge(self) -> None:
+        """Something changed: try now instead of after the pause."""
+        self._nudge.set()
+
+    def forget_refusals(self) -> None:
+        """The contacts changed, so strangers may have become contacts."""
+        self._refused.clear()
+        self.nudge()
+
+    def start(self, discovery: Discovery | None) -> None:
+        """Begin to look for contacts."""
+        self._spawn(self._keep_trying(discovery))
+        if discovery is not None:
+            self._spawn(self._watch(discovery))
+
+    async def _watch(self, discovery: Discovery) -> None:
+        async for event in discovery.events():
+            if isinstance(event, Gone):
+                self._refused.discard(event.instance)
+            else:
+                self._refused.discard(event.sighting.instance)
+                self.nudge()
+
+    async def _keep_trying(self, discovery: Discovery | None) -> None:
+        pause = FIRST_PAUSE
+        while not self._closed:
+            self._nudge.clear()
+            if self._wanted():
+                if discovery is not None:
+                    for sighting in discovery.sightings():
+                        if sighting.instance not in self._refused:
+                            self._spawn(self._try_sighting(sighting.instance, sighting.addresses))
+                for contact in self._wanted():
+                    known = self._library.addresses(contact.identity)
+                    self._spawn(self.call({Address(host, port) for host, port in known}))
+            try:
+                async with asyncio.timeout(pause):
+                    await self._nudge.wait()
+                pause = FIRST_PAUSE
+                # News come in bursts; half a second more costs nobody anything.
+                await asyncio.sleep(0.05)
+            except TimeoutError:
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _try_sighting(self, instance: str, addresses: tuple[Address, ...]) -> None:
+        if await self.call(set(addresses)) is False:
+            self._refused.add(instance)
+
+    def _spawn(self, work: Awaitable[object]) -> None:
+        async def run() -> None:
+            await work
+
+        task = asyncio.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a connection task failed: %s", type(error).__name__, exc_info=error)
+
+    async def drop(self, identity: bytes) -> None:
+        """End all links to a contact."""
+        for link in self.links(identity):
+            await link.close()
+
+    async def close(self) -> None:
+        """End everything."""
+        self._closed = True
+        for link, _, _ in list(self._links.values()):
+            await link.close()
+        for task in list(self._tasks):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*self._tasks, return_exceptions=True)

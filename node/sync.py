@@ -1,0 +1,133 @@
+"""What two contacts do over one link: offers both ways, fetches both ways."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+
+from ..crypto.errors import TruncatedError
+from ..protocol.errors import UnexpectedMessageError
+from ..protocol.messages import (
+    Credit,
+    Fetch,
+    FetchRefused,
+    FetchStop,
+    ManifestPart,
+    Message,
+    Offer,
+    OfferRefused,
+    OfferTaken,
+    Piece,
+    Stored,
+)
+from ..protocol.opening import LocalDevice
+from .blobstore import BlobStore
+from .events import Events
+from .fetching import Fetcher
+from .inbox import PHOTOS_AT_ONCE, Inbox
+from .library import Contact, IncomingOffer, Library
+from .link import Link
+from .outbox import Outbox
+from .serving import Server
+
+_log = logging.getLogger(__name__)
+
+
+class Sync:
+    """One `Conversation`: hands each message to whose business it is."""
+
+    def __init__(
+        self,
+        link: Link,
+        contact: Contact,
+        *,
+        device: LocalDevice,
+        library: Library,
+        blobs: BlobStore,
+        outbox: Outbox,
+        inbox: Inbox,
+        events: Events,
+        now: Callable[[], int],
+    ) -> None:
+        self._link = link
+        self._contact = contact
+        self._library = library
+        self._outbox = outbox
+        self._inbox = inbox
+        self._server = Server(link, contact.name, device, library, blobs, events, now)
+        self._fetcher = Fetcher(link, blobs)
+        self._slots = asyncio.Semaphore(PHOTOS_AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Offer what is open, and fetch what was accepted before."""
+        self._spawn(self._outbox.deliver(self._link))
+        for offer in self._library.accepted_offers(self._link.peer.device):
+            self.fetch(offer)
+
+    def fetch(self, offer: IncomingOffer) -> None:
+        """Fetch an accepted offer of this device as soon as there is a slot."""
+        self._spawn(self._fetch(offer))
+
+    async def _fetch(self, offer: IncomingOffer) -> None:
+        async with self._slots:
+            await self._inbox.fetch(self._link, self._fetcher, offer)
+
+    def answer(self, offer: IncomingOffer) -> None:
+        """Tell the device how its offer stands now."""
+        self._inbox.answer(self._link, offer)
+
+    @property
+    def device(self) -> bytes:
+        """The device at the other end."""
+        return self._link.peer.device
+
+    async def handle(self, message: Message) -> None:
+        """One message of the peer."""
+        device = self._link.peer.device
+        match message:
+            case Offer():
+                offer = self._inbox.offered(self._link, self._contact, message)
+                if offer is not None:
+                    self.fetch(offer)
+            case OfferTaken():
+                self._outbox.taken(device, message)
+            case OfferRefused():
+                self._outbox.refused(device, message)
+            case Stored():
+                self._outbox.stored(device, message)
+            case Fetch():
+                self._server.fetch(message)
+            case Credit():
+                self._server.credit(message)
+            case FetchStop():
+                self._server.stop(message)
+            case ManifestPart():
+                self._fetcher.manifest(message)
+            case Piece():
+                self._fetcher.piece(message)
+            case FetchRefused():
+                self._fetcher.refused(message)
+            case _:
+                raise UnexpectedMessageError
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and not isinstance(error, TruncatedError):
+            _log.error("work with a peer failed: %s", type(error).__name__, exc_info=error)
+
+    async def close(self) -> None:
+        """The link has ended."""
+        await self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

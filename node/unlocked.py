@@ -1,0 +1,207 @@
+"""Everything that exists only while the node is unlocked, wired together and started."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from ..crypto.channel import ChannelSettings
+from ..crypto.errors import KinlightError
+from ..protocol.opening import Acquaintance, Entropy, LocalDevice
+from .blobstore import BlobStore
+from .config import Config
+from .discovery import Discovery
+from .errors import HomeUnusableError, LockedError
+from .events import Events
+from .home import Home
+from .inbox import Inbox
+from .keys import UnlockedKeys
+from .library import Contact, IncomingOffer, Library
+from .link import Link
+from .meeting import Meeting
+from .outbox import Outbox
+from .peers import Peers
+from .sync import Sync
+from .tcp import TcpListener
+
+_PORT_SETTING: Final = "port"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where time and chance come from; tests bring their own."""
+
+    now: Callable[[], int] = lambda: int(time.time())
+    entropy: Entropy = secrets.token_bytes
+    choose: Callable[[int], int] = secrets.randbelow
+
+
+class Unlocked:
+    """The parts of an unlocked node. Made by `open`, ended by `close`."""
+
+    def __init__(
+        self,
+        device: LocalDevice,
+        library: Library,
+        blobs: BlobStore,
+        keys: UnlockedKeys,
+        config: Config,
+        events: Events,
+        environment: Environment,
+    ) -> None:
+        self.device: Final = device
+        self.library: Final = library
+        self.blobs: Final = blobs
+        self._events = events
+        self._environment = environment
+        self.outbox: Final = Outbox(
+            device=device,
+            library=library,
+            blobs=blobs,
+            events=events,
+            fingerprint_key=keys.fingerprint_key,
+            entropy=environment.entropy,
+            now=environment.now,
+        )
+        self.inbox: Final = Inbox(
+            device=device,
+            library=library,
+            blobs=blobs,
+            events=events,
+            fingerprint_key=keys.fingerprint_key,
+            now=environment.now,
+        )
+        self.peers: Final = Peers(
+            settings=ChannelSettings(),
+            device=device,
+            library=library,
+            events=events,
+            entropy=environment.entropy,
+            now=environment.now,
+            converse=self._converse,
+            paired=self._paired,
+            refused=self._refused,
+        )
+        self.listener: Final = TcpListener(self.peers.accept)
+        self.discovery: Discovery | None = None
+        self._config = config
+        self._meeting: Meeting | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        home: Home,
+        config: Config,
+        keys: UnlockedKeys,
+        events: Events,
+        environment: Environment,
+    ) -> Unlocked:
+        """Open the library, clear leftovers, listen, and look for contacts."""
+        library = Library(home.library, keys.library_key)
+        try:
+            blobs = BlobStore(home.blobs)
+            expected = [
+                content_id
+                for offer in library.offers()
+                if offer.state in ("waiting", "accepted")
+                for content_id in (offer.record.content_id, offer.record.metadata_id)
+            ]
+            await asyncio.to_thread(blobs.sweep, library.blob_ids(), expected)
+            opened = cls(keys.device, library, blobs, keys, config, events, environment)
+        except BaseException:
+            library.close()
+            raise
+        try:
+            await opened._start()
+        except BaseException:
+            await opened.close()
+            raise
+        return opened
+
+    async def _start(self) -> None:
+        await self._listen()
+        if self._config.discovery:
+            self.discovery = Discovery(self.listener.port, self._config.interfaces)
+            await self.discovery.start()
+        self._meeting = Meeting(
+            device=self.device,
+            library=self.library,
+            peers=self.peers,
+            events=self._events,
+            discovery=self.discovery,
+            port=self.listener.port,
+            entropy=self._environment.entropy,
+            choose=self._environment.choose,
+            now=self._environment.now,
+        )
+        self.peers.start(self.discovery)
+
+    @property
+    def meeting(self) -> Meeting:
+        """Pairing, once the node listens."""
+        if self._meeting is None:
+            raise LockedError
+        return self._meeting
+
+    async def _listen(self) -> None:
+        """On the port of the settings, else on the one of last time, else on any free one.
+
+        Contacts remember where they reached this node, so the port should stay.
+        """
+        if self._config.port:
+            try:
+                await self.listener.start(self._config.port)
+            except OSError as error:
+                raise HomeUnusableError(
+                    f"port {self._config.port} of config.toml is taken, {error.strerror}"
+                ) from None
+            return
+        last = int.from_bytes(self.library.setting(_PORT_SETTING) or b"")
+        try:
+            await self.listener.start(last)
+        except OSError:
+            await self.listener.start(0)
+        if self.listener.port != last:
+            self.library.set_setting(_PORT_SETTING, self.listener.port.to_bytes(2))
+
+    def _converse(self, link: Link, contact: Contact) -> Sync:
+        return Sync(
+            link,
+            contact,
+            device=self.device,
+            library=self.library,
+            blobs=self.blobs,
+            outbox=self.outbox,
+            inbox=self.inbox,
+            events=self._events,
+            now=self._environment.now,
+        )
+
+    async def _paired(self, link: Link, acquaintance: Acquaintance) -> None:
+        await self.meeting.paired(link, acquaintance)
+
+    def _refused(self, error: KinlightError) -> None:
+        self._events.publish("caller-refused", code=error.code)
+        self.meeting.refused(error)
+
+    def follow_up(self, offer: IncomingOffer) -> None:
+        """A person decided on an offer: tell its sender, and fetch if that is what was decided."""
+        for conversation in self.peers.conversations(offer.identity):
+            if isinstance(conversation, Sync) and conversation.device == offer.device:
+                conversation.answer(offer)
+                if offer.state == "accepted":
+                    conversation.fetch(offer)
+
+    async def close(self) -> None:
+        """End all of it. Never raises."""
+        await self.listener.close()
+        if self.discovery is not None:
+            await self.discovery.close()
+        await self.peers.close()
+        with contextlib.suppress(KinlightError):
+            self.library.close()

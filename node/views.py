@@ -1,0 +1,183 @@
+"""What the node shows: the values of the Python API, and the JSON of the local API and of `--json`.
+
+Ids, keys and hashes are lower-case hex, times whole seconds since 1970 UTC, sizes bytes. Names and
+file names that came from other people may hold any character: show them with `names.shown`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A contact that is connected now; `path` is `lan`, `direct`, `relay` or `webrtc`."""
+
+    contact: str
+    path: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the node is. A locked node tells only that, its version and its process.
+
+    `discovery` is `mdns`, `blocked` (then `discovery_reason` says why) or `off`.
+    """
+
+    version: str
+    pid: int
+    home: str
+    locked: bool
+    name: str | None = None
+    port: int | None = None
+    discovery: str | None = None
+    discovery_reason: str | None = None
+    nodes_seen: int = 0
+    connections: list[Connection] = field(default_factory=list[Connection])
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this node is to others."""
+
+    name: str
+    fingerprint: str
+    identity: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Somebody this node paired with. `accept` is `ask` or `always`."""
+
+    name: str
+    fingerprint: str
+    safety_number: str
+    verified: bool
+    muted: bool
+    blocked: bool
+    accept: str
+    connected: bool
+    added: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairingCode:
+    """A code to read out and the text of its QR twin; both end at `expires`."""
+
+    code: str
+    invitation: str
+    expires: int
+
+    def __repr__(self) -> str:
+        return f"PairingCode(expires={self.expires})"
+
+
+@dataclass(frozen=True, slots=True)
+class ShareItem:
+    """One file on its way to one contact.
+
+    `state` is `queued` (the contact was not there yet), `offered` (it is being fetched), `waiting`
+    (for a person at the other side), `delivered` (whole, verified and on disk there), `refused`
+    or `failed`; `code` and `message` say why for the last two.
+    """
+
+    file: str
+    name: str
+    to: str
+    state: str
+    photo_id: str | None = None
+    sha256: str | None = None
+    bytes: int = 0
+    code: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShareProgress:
+    """How far the sealing of a file, or its sending to a contact, has come."""
+
+    file: str
+    to: str | None
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """A photo that a contact offered.
+
+    `state` is `waiting` (for `accept` or `decline`; nothing was fetched), `accepted` (on its way),
+    `stored`, `declined` or `refused`; `code` says why it was refused or what delays it. `name`,
+    `sha256` and the exact size are known when it is stored; `bytes` is the padded size before.
+    """
+
+    id: str
+    sender: str
+    state: str
+    bytes: int
+    received: int
+    expires: int | None
+    name: str | None = None
+    sha256: str | None = None
+    code: str | None = None
+    message: str | None = None
+    pieces: int | None = None
+    pieces_total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryState:
+    """What became of a photo at one contact."""
+
+    to: str
+    state: str
+    code: str | None
+    expires: int | None
+    updated: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoDetails:
+    """All that is known about a photo that is here.
+
+    `signature` is `valid`: a photo whose record does not verify is never stored. `author` is the
+    contact's name, or None if the author is no contact; `own` says that it is this node's identity.
+    """
+
+    id: str
+    name: str
+    media_type: str
+    bytes: int
+    sha256: str
+    modified: int
+    policy: str
+    own: bool
+    author: str | None
+    author_fingerprint: str
+    author_device: str
+    signature: str
+    content_id: str
+    added: int
+    expires: int | None
+    deliveries: list[DeliveryState] = field(default_factory=list[DeliveryState])
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """Where a photo was written; `already` if the very same file was there before."""
+
+    id: str
+    path: str
+    sha256: str
+    bytes: int
+    already: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened; docs/cli.md lists the names."""
+
+    name: str
+    data: dict[str, object] = field(default_factory=dict[str, object])
