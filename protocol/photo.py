@@ -36,7 +36,7 @@ _KEY_BYTES: Final = 32
 
 
 def photo_id(author: bytes, nonce: bytes) -> bytes:
-    """16 bytes that only this author could have chosen, and that tell nothing to others."""
+    """16 bytes that no other author can have, and that tell nothing about the photo."""
     return hashlib.sha256(_PHOTO_ID + author + nonce).digest()[:PHOTO_ID_BYTES]
 
 
@@ -45,7 +45,7 @@ class PhotoRecord:
     """The author's statement: this photo is this sealed blob, with this sealed metadata."""
 
     author: bytes
-    photo_id: bytes
+    nonce: bytes
     kind: Kind
     content_id: bytes
     ciphertext_length: int
@@ -58,19 +58,19 @@ class PhotoRecord:
         cls,
         device: SigningKey,
         author: bytes,
-        photo_id: bytes,
+        nonce: bytes,
         content: blob.Manifest,
         metadata_id: bytes,
     ) -> PhotoRecord:
-        """Make and sign the record of an original."""
+        """Make and sign the record of an original, sealed under `photo_id(author, nonce)`."""
         content_id = content.content_id
         body: Value = [
-            1, "photo", author, photo_id, int(Kind.ORIGINAL),
+            1, "photo", author, nonce, int(Kind.ORIGINAL),
             content_id, content.length, metadata_id, device.public,
         ]  # fmt: skip
         return cls(
             author,
-            photo_id,
+            nonce,
             Kind.ORIGINAL,
             content_id,
             content.length,
@@ -85,7 +85,7 @@ class PhotoRecord:
         reader = Reader(signed.unverified(), "photo record")
         reader.literal(1, "photo")
         author = signing.check_public_key(reader.octets("author", signing.KEY_BYTES))
-        photo = reader.octets("photo id", PHOTO_ID_BYTES)
+        nonce = reader.octets("nonce", NONCE_BYTES)
         if reader.integer("kind") != Kind.ORIGINAL:
             raise MalformedError("photo record: kind")
         content_id = reader.octets("content id", CONTENT_ID_BYTES)
@@ -95,7 +95,12 @@ class PhotoRecord:
         device = reader.octets("device", signing.KEY_BYTES)
         reader.end()
         signing.verify(device, RECORD_DOMAIN, signed.body, signed.signature)
-        return cls(author, photo, Kind.ORIGINAL, content_id, length, metadata_id, device, signed)
+        return cls(author, nonce, Kind.ORIGINAL, content_id, length, metadata_id, device, signed)
+
+    @property
+    def photo_id(self) -> bytes:
+        """What everybody calls the photo, derived: a record can't bear another author's id."""
+        return photo_id(self.author, self.nonce)
 
     def blob_id(self, kind: Kind) -> bytes:
         """The content id of the photo's blob of that kind."""

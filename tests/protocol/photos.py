@@ -16,7 +16,7 @@ from kinlight.crypto.signing import SigningKey
 from kinlight.crypto.wrap import seal_to
 from kinlight.protocol.capability import Audience, Capability, Caveats
 from kinlight.protocol.opening import LocalDevice
-from kinlight.protocol.photo import ENVELOPE_DOMAIN, Envelope, PhotoRecord, photo_id
+from kinlight.protocol.photo import ENVELOPE_DOMAIN, Envelope, PhotoRecord
 
 from .people import Person, fixed
 
@@ -45,7 +45,7 @@ def record_by(author: Person, device: str = "phone") -> PhotoRecord:
     return PhotoRecord.sign(
         author.signing_key(device),
         author.identity,
-        photo_id(author.identity, fixed("nonce", 16)),
+        fixed("nonce", 16),
         manifest_of(5000),
         fixed("metadata id"),
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinlight.crypto import encoding
+from kinlight.crypto import blob, encoding
 from kinlight.crypto.blob import MAX_CIPHERTEXT_BYTES, Kind
 from kinlight.crypto.encoding import Value
 from kinlight.crypto.errors import (
@@ -40,6 +42,8 @@ def test_a_record_is_read_as_it_was_signed(alice: Person) -> None:
     record = record_by(alice)
     assert PhotoRecord.read(record.signed) == record
     assert record.author == alice.identity
+    assert record.nonce == fixed("nonce", 16)
+    assert record.photo_id == photo_id(alice.identity, record.nonce)
     assert record.blob_id(Kind.ORIGINAL) == manifest_of(5000).content_id
     assert record.blob_id(Kind.METADATA) == fixed("metadata id")
 
@@ -48,6 +52,40 @@ def test_a_photo_id_is_bound_to_its_author(alice: Person, bob: Person) -> None:
     nonce = fixed("nonce", 16)
     assert photo_id(alice.identity, nonce) != photo_id(bob.identity, nonce)
     assert len(photo_id(alice.identity, nonce)) == 16
+
+
+def test_nobody_makes_a_record_with_the_photo_id_of_another_author(
+    alice: Person, mallory: Person
+) -> None:
+    """Whoever got Alice's photo knows its id and nonce; neither makes an id of his own hers."""
+    record = record_by(alice)
+    for known in (record.nonce, record.photo_id):
+        copied = PhotoRecord.sign(
+            mallory.signing_key("phone"),
+            mallory.identity,
+            known,
+            manifest_of(5000),
+            record.metadata_id,
+        )
+        assert PhotoRecord.read(copied.signed).photo_id != record.photo_id
+
+
+def test_the_sealed_photo_does_not_open_under_a_record_of_another_author(
+    alice: Person, mallory: Person
+) -> None:
+    """Mallory has Alice's photo and its keys, and names her sealed blob as a photo of his own."""
+    nonce, key = fixed("nonce", 16), KEYS[Kind.ORIGINAL]
+    ciphertext = io.BytesIO()
+    manifest = blob.seal(
+        io.BytesIO(b"photo"), 5, ciphertext, key, Kind.ORIGINAL, photo_id(alice.identity, nonce)
+    )
+    for author, opens in ((alice, True), (mallory, False)):
+        record = PhotoRecord.sign(
+            author.signing_key("phone"), author.identity, nonce, manifest, fixed("metadata id")
+        )
+        ciphertext.seek(0)
+        with contextlib.nullcontext() if opens else pytest.raises(SealBrokenError):
+            blob.unseal(ciphertext, io.BytesIO(), key, Kind.ORIGINAL, record.photo_id, 100)
 
 
 def test_a_record_signed_by_another_key_is_refused(alice: Person, mallory: Person) -> None:

@@ -203,7 +203,7 @@ def record_page(example: Example) -> Example:
     photo = photo_id(author, _un(example["nonce"]))
     assert photo == hashlib.sha256(b"kinlight/pid1" + author + _un(example["nonce"])).digest()[:16]
     body: Value = [
-        1, "photo", author, photo, 1, _un(example["content_id"]), 5000,
+        1, "photo", author, _un(example["nonce"]), 1, _un(example["content_id"]), 5000,
         _un(example["metadata_id"]), device.public,
     ]  # fmt: skip
     signed = device.sign_value(RECORD_DOMAIN, body)

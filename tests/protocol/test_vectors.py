@@ -30,7 +30,7 @@ from kinlight.protocol.opening import (
     Pinned,
     recognise,
 )
-from kinlight.protocol.photo import Envelope, Metadata, PhotoRecord, photo_id
+from kinlight.protocol.photo import Envelope, Metadata, PhotoRecord
 
 from .people import FixedEntropy, Person
 
@@ -147,10 +147,10 @@ def check_record(case: Case) -> None:
     fields = plain(case["fields"])
     assert isinstance(fields, tuple)
     assert fields[2:] == (
-        record.author, record.photo_id, record.kind, record.content_id,
+        record.author, record.nonce, record.kind, record.content_id,
         record.ciphertext_length, record.metadata_id, record.device,
     )  # fmt: skip
-    assert photo_id(record.author, _un(case["nonce"])) == record.photo_id
+    assert record.photo_id == _un(case["photo_id"])
 
 
 def check_metadata(case: Case) -> None:

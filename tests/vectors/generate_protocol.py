@@ -458,7 +458,7 @@ def photo_id(author: bytes, nonce: bytes) -> bytes:
 def record_body(**changes: Value) -> list[Value]:
     fields: dict[str, Value] = {
         "version": 1, "type": "photo", "author": ADA,
-        "photo_id": photo_id(ADA, fixed("nonce", 16)), "kind": 1,
+        "nonce": fixed("nonce", 16), "kind": 1,
         "content_id": fixed("content id"), "length": 5000,
         "metadata_id": fixed("metadata id"), "device": public(PHONE),
     }  # fmt: skip
@@ -479,7 +479,7 @@ def record_cases() -> list[Case]:
 
     return [
         case("record", "a record", "valid", "success", signed=encode(signed_record()),
-             fields=readable(record_body()), nonce=fixed("nonce", 16)),
+             fields=readable(record_body()), photo_id=photo_id(ADA, fixed("nonce", 16))),
         read("content swapped", "bad signature", "bad-signature", flipped),
         read("signed by another device", "bad signature", "bad-signature",
              signed_record(LAPTOP)),
@@ -488,8 +488,8 @@ def record_cases() -> list[Case]:
         read("version 2", "bad field", "malformed", signed_record(version=2)),
         read("another type", "bad field", "malformed", signed_record(type="meta")),
         read("metadata as the content", "bad field", "malformed", signed_record(kind=2)),
-        read("a photo id of 15 bytes", "bad field", "malformed",
-             signed_record(photo_id=bytes(15))),
+        read("a nonce of 15 bytes", "bad field", "malformed", signed_record(nonce=bytes(15))),
+        read("a nonce of 17 bytes", "bad field", "malformed", signed_record(nonce=bytes(17))),
         read("an author that is no key", "bad key", "malformed", signed_record(author=bytes(32))),
         read("a blob of 71 bytes", "bad field", "malformed", signed_record(length=71)),
         read("a blob beyond the last piece", "bad field", "malformed",
