@@ -18,6 +18,7 @@ from .errors import MalformedError, NotEncodableError
 Value: TypeAlias = "int | bytes | str | Sequence[Value]"
 
 MAX_DEPTH = 8
+MAX_ITEMS = 4096
 MAX_INTEGER = 2**64 - 1
 
 
@@ -25,7 +26,7 @@ def encode(value: Value) -> bytes:
     """The canonical bytes of `value`.
 
     Raises `NotEncodableError` for anything but unsigned 64-bit integers, bytes, text without lone
-    surrogates, and lists or tuples of these at most `MAX_DEPTH` deep.
+    surrogates, and lists or tuples of these, at most `MAX_ITEMS` long and `MAX_DEPTH` deep.
     """
     _check(value, MAX_DEPTH)
     try:
@@ -42,7 +43,10 @@ def decode(data: bytes | memoryview, limit: int) -> list[Value]:
     if len(data) > limit:
         raise MalformedError(f"{len(data)} bytes, the limit is {limit}")
     try:
-        value = msgpack.unpackb(data, raw=False, strict_map_key=True, use_list=True)
+        # msgpack makes room for as many items as an array claims to have, before they come.
+        value = msgpack.unpackb(
+            data, raw=False, use_list=True, max_array_len=MAX_ITEMS, max_map_len=0, max_ext_len=0
+        )
         canonical = encode(value) == data
     except (ValueError, NotEncodableError, msgpack.UnpackException, RecursionError):
         raise MalformedError from None
@@ -61,6 +65,8 @@ def _check(value: object, depth: int) -> None:
     elif kind is list or kind is tuple:
         if depth == 0:
             raise NotEncodableError(f"arrays nest at most {MAX_DEPTH} deep")
+        if len(cast("Sequence[object]", value)) > MAX_ITEMS:
+            raise NotEncodableError(f"arrays have at most {MAX_ITEMS} items")
         for item in cast("Sequence[object]", value):
             _check(item, depth - 1)
     else:

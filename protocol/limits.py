@@ -65,3 +65,5 @@ CHAIN_BYTES: Final = identity.MAX_CHAIN_BYTES
 KEY_FILE_BYTES: Final = keystore.MAX_FILE_BYTES
 KEY_SLOTS: Final = keystore.MAX_SLOTS
 ENCODING_DEPTH: Final = encoding.MAX_DEPTH
+ENCODING_ITEMS: Final = encoding.MAX_ITEMS
+"""Items in one array."""

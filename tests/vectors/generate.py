@@ -140,6 +140,7 @@ def encoding_vectors() -> list[Case]:
         "surrogate": ("not UTF-8", "91a3eda080"),
         "overlong UTF-8": ("not UTF-8", "91a2c0af"),
         "nine arrays deep": ("too deep", "91" + encode(deep).hex()),
+        "4,097 items": ("too long", encode([[0] * 4097]).hex()),
     }
     return [
         {"name": name, "class": "valid", "expect": "success", "encoded": encode(value).hex(),
