@@ -64,23 +64,28 @@ class PairingWindow:
     """An open code and its QR twin. Each run over the code is counted when it begins.
 
     Counting at the start, not at failure, is what bounds guessing: many connections at once get
-    no more tries than one after the other. A QR secret can't be guessed and is not counted.
+    no more tries than one after the other. A QR secret can't be guessed: its runs are not counted,
+    and go on when those over the code are spent.
     """
 
     code: Code
     invitation: Invitation
     runs_left: int = limits.PAIRING_RUNS
     closed: bool = False
-    """No run may begin any more: the time is over, the runs are spent, or it was used."""
+    """No run may begin any more: the time is over, or it was used."""
     used: bool = False
 
+    @property
+    def spent(self) -> bool:
+        """Whether no further run over the code may begin; the last one may still be under way."""
+        return self.runs_left == 0
+
     def begin(self, method: str) -> None:
-        """Spend a run; `NotPairingError` if none is left or the time is over."""
-        if self.closed:
+        """Begin a run by `code` or `qr`; `NotPairingError` if none of that kind may begin."""
+        if self.closed or (method == "code" and self.spent):
             raise NotPairingError
         if method == "code":
             self.runs_left -= 1
-            self.closed = self.runs_left == 0
 
     def finish(self) -> None:
         """One code, one contact: `NotPairingError` to a run that another one outran."""

@@ -115,12 +115,24 @@ def test_wrong_words_fail_at_both_ends_and_show_no_papers(alice: Person, bob: Pe
 def test_the_third_wrong_run_ends_the_code(alice: Person, bob: Person) -> None:
     window = window_of(bob)
     for left in (2, 1, 0):
+        assert not window.spent
         pair = SessionPair(dial(alice.device(), WRONG), listen(bob.device(), window=window)).pump()
         assert pair.errors[1] is WrongCodeError
         assert window.runs_left == left
-    for to in (CODE, invitation_to(bob)):
-        pair = SessionPair(dial(alice.device(), to), listen(bob.device(), window=window)).pump()
-        assert pair.errors == (NotPairingError, NotPairingError)
+    assert window.spent
+    pair = SessionPair(dial(alice.device(), CODE), listen(bob.device(), window=window)).pump()
+    assert pair.errors == (NotPairingError, NotPairingError)
+
+
+def test_a_qr_code_pairs_when_its_twin_is_spent(alice: Person, bob: Person) -> None:
+    window = window_of(bob)
+    for _ in range(3):
+        SessionPair(dial(alice.device(), WRONG), listen(bob.device(), window=window)).pump()
+    pair = SessionPair(
+        dial(alice.device(), invitation_to(bob)), listen(bob.device(), window=window)
+    ).pump_and_store()
+    assert pair.paired()[0].chain == bob.device().chain
+    assert window.closed
 
 
 def test_the_third_run_may_be_the_right_one(alice: Person, bob: Person) -> None:
@@ -143,7 +155,7 @@ def test_ten_parallel_sessions_get_three_runs_together(bob: Person, mallory: Per
         duel.say(Hello((VERSION,), "pair", "code", guess.bring_to(State.HELLO).hello().proof))
         answered += isinstance(duel.raw.inbox[0], Welcome)
     assert answered == 3
-    assert window.closed
+    assert window.spent
     assert [duel.error for duel in duels[3:]] == [NotPairingError] * 7
     assert all(duel.raw.inbox == [Bye(7)] for duel in duels[3:])
 
