@@ -16,6 +16,7 @@ from ..crypto.encoding import Reader, Value
 from ..crypto.errors import MalformedError
 from ..crypto.signing import SIGNATURE_BYTES
 from . import limits
+from .errors import OtherVersionError
 
 VERSION: Final = 1
 
@@ -58,9 +59,20 @@ def _versions() -> Any:
         found: list[int] = []
         while items.more():
             found.append(items.integer(name))
+        if VERSION not in found:
+            raise OtherVersionError  # and what follows has a form that is not known here
         return tuple(found)
 
     return _form(read, list)
+
+
+def _version() -> Any:
+    def read(reader: Reader, name: str) -> int:
+        if reader.integer(name) != VERSION:
+            raise OtherVersionError
+        return VERSION
+
+    return _form(read, int)
 
 
 def _ranges() -> Any:
@@ -102,7 +114,7 @@ _Kind = TypeVar("_Kind", bound=type[Message])
 
 @dataclass_transform(
     frozen_default=True,
-    field_specifiers=(_integer, _flag, _text, _octets, _versions, _ranges),
+    field_specifiers=(_integer, _flag, _text, _octets, _versions, _version, _ranges),
 )
 def _message(number: int) -> Callable[[_Kind], _Kind]:
     """Make the class a frozen dataclass and give it its number. Numbers are never used again."""
@@ -117,14 +129,18 @@ def _message(number: int) -> Callable[[_Kind], _Kind]:
 
 
 def decode(data: bytes) -> Message:
-    """The message that `data` encodes; `MalformedError` if it is none."""
+    """The message that `data` encodes; `MalformedError` if it is none.
+
+    `OtherVersionError` for the greeting of a node that does not speak this version.
+    """
     reader = Reader(encoding.decode(data, limits.MESSAGE_BYTES), "message")
     kind = _BY_NUMBER.get(reader.integer("number"))
     if kind is None:
         raise MalformedError("message: unknown number")
     fields = dataclasses.fields(kind)  # type: ignore[arg-type] - as above
     message = kind(*(field.metadata["read"](reader, field.name) for field in fields))
-    reader.end()
+    if not (isinstance(message, Hello) and message.versions != (VERSION,)):
+        reader.end()  # in a hello to other versions too, what follows is for them
     return message
 
 
@@ -145,7 +161,7 @@ class Hello(Message):
 class Welcome(Message):
     """Listener's answer: the version chosen, and its accept tag or SPAKE2 message."""
 
-    version: int = _integer()
+    version: int = _version()
     proof: bytes = _octets(maximum=64)
 
 

@@ -29,7 +29,6 @@ from ..crypto.pairing import Code, Invitation
 from . import errors, limits, messages
 from .errors import (
     NotPairingError,
-    OtherVersionError,
     TooMuchError,
     UnexpectedMessageError,
     UnknownPeerError,
@@ -321,8 +320,6 @@ class Session:
     def _answer_hello(self, hello: Hello) -> None:
         if not isinstance(self._to, Callee):
             raise UnexpectedMessageError
-        if VERSION not in hello.versions:
-            raise OtherVersionError
         if hello.mode == "pair":
             self._answer_pair_hello(hello, self._to.window())
             return
@@ -348,8 +345,6 @@ class Session:
         self._queue(Welcome(VERSION, self._pair.first_message()))
 
     def _answer_welcome(self, welcome: Welcome) -> None:
-        if welcome.version != VERSION:
-            raise OtherVersionError
         if self._pair is not None:
             self._pair.receive_first(welcome.proof)
             self._queue(self._pair.chain_message())

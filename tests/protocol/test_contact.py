@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from kinlight.crypto import pairing
+from kinlight.crypto import encoding, pairing
+from kinlight.crypto.encoding import Value
 from kinlight.crypto.errors import (
     BadCertificateError,
     MalformedError,
@@ -281,11 +282,44 @@ def test_a_version_that_was_not_offered_is_refused_by_the_dialer(
         assert joined.raw.inbox[-1] == Bye(5)
 
 
-def test_this_version_is_found_among_later_ones(alice: Person, bob: Person) -> None:
+@pytest.mark.parametrize(
+    "rest", [[], ["contact", "", bytes(256)], ["pair", "code", bytes(33), 7], [[[b"later"]], 7]]
+)
+def test_a_listener_understands_that_a_later_hello_is_of_another_version(
+    rest: list[Value], alice: Person, bob: Person
+) -> None:
+    """Whatever a later version makes of the hello behind its versions; and no run is spent."""
+    joined = partner("listener", "contact", alice, bob).bring_to(State.HELLO)
+    joined.duel.say(encoding.encode([1, [2, 3], *rest]))
+    assert joined.duel.error is OtherVersionError
+    assert joined.raw.inbox == [Bye(5)]
+    assert joined.window.runs_left == limits.PAIRING_RUNS
+
+
+@pytest.mark.parametrize("rest", [[], [bytes(32)], [bytes(32), "more"], [[[b"later"]], 7]])
+@pytest.mark.parametrize(
+    ("mode", "state"), [("contact", State.WELCOME), ("pair", State.PAIR_WELCOME)]
+)
+def test_a_dialer_understands_that_a_later_welcome_is_of_another_version(
+    mode: str, state: State, rest: list[Value], alice: Person, bob: Person
+) -> None:
+    joined = partner("dialer", mode, bob, alice).bring_to(state)
+    joined.duel.say(encoding.encode([2, 2, *rest]))
+    assert joined.duel.error is OtherVersionError
+    assert joined.raw.inbox[-1] == Bye(5)
+
+
+@pytest.mark.parametrize("versions", [(9, 1, 7), (1, 2)])
+@pytest.mark.parametrize("more", [[], [7, [b"later"]]])
+def test_this_version_is_found_among_later_ones(
+    versions: tuple[int, ...], more: list[Value], alice: Person, bob: Person
+) -> None:
     joined = partner("listener", "contact", alice, bob).bring_to(State.HELLO)
     hello = joined.hello()
-    joined.duel.say(Hello((9, 1, 7), hello.mode, hello.method, hello.proof))
+    joined.duel.say(encoding.encode([1, versions, hello.mode, hello.method, hello.proof, *more]))
     assert joined.session.state is State.PROOF
+    joined.duel.say(joined.prove())
+    assert joined.session.state is State.UP
 
 
 @pytest.mark.parametrize("mode", ["ticket", "link", "", "Contact", "contact "])

@@ -126,6 +126,8 @@ EVIL = "evil\x1b[31m text"
         ],
         [4, EVIL],
         [1, [], EVIL * 3, EVIL, b""],
+        [1, [1], EVIL * 3, EVIL, b""],
+        [1, [1, 2], EVIL * 3, EVIL, b"", EVIL],
     ],
 )  # fmt: skip
 def test_no_text_of_a_peer_gets_into_an_error(value: encoding.Value) -> None:

@@ -13,6 +13,7 @@ from kinlight.crypto.blob import MAX_PIECES, PIECE_BYTES
 from kinlight.crypto.encoding import Value
 from kinlight.crypto.errors import MalformedError
 from kinlight.protocol import limits, messages
+from kinlight.protocol.errors import OtherVersionError
 from kinlight.protocol.messages import Message
 
 numbers = st.integers(0, 2**64 - 1)
@@ -31,12 +32,14 @@ def ranges(draw: st.DrawFn) -> messages.Ranges:
 FORMS: dict[type[Message], st.SearchStrategy[Message]] = {
     messages.Hello: st.builds(
         messages.Hello,
-        st.lists(numbers, max_size=16).map(tuple),
+        st.lists(numbers, max_size=15).map(lambda others: (*others, messages.VERSION)),
         st.text(max_size=4),
         st.text(max_size=4),
         st.binary(max_size=1024),
     ),
-    messages.Welcome: st.builds(messages.Welcome, numbers, st.binary(max_size=64)),
+    messages.Welcome: st.builds(
+        messages.Welcome, st.just(messages.VERSION), st.binary(max_size=64)
+    ),
     messages.Prove: st.builds(messages.Prove, st.binary(max_size=4096), signatures),
     messages.PairChain: st.builds(messages.PairChain, st.binary(max_size=6144)),
     messages.PairConfirm: st.builds(messages.PairConfirm, hashes, signatures),
@@ -90,9 +93,55 @@ def test_a_message_is_read_as_it_was_written(message: Message) -> None:
 def test_a_message_with_a_field_too_many_or_too_few_is_refused(message: Message) -> None:
     items = encoding.decode(message.encode(), limits.MESSAGE_BYTES)
     with pytest.raises(MalformedError):
-        messages.decode(encoding.encode([*items, 0]))
-    with pytest.raises(MalformedError):
         messages.decode(encoding.encode(items[:-1]))
+    longer = encoding.encode([*items, 0])
+    if isinstance(message, messages.Hello) and message.versions != (messages.VERSION,):
+        assert messages.decode(longer) == message  # what follows is for the other versions
+        return
+    with pytest.raises(MalformedError):
+        messages.decode(longer)
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        [1, [2]],
+        [1, [2, 2**64 - 1], [[b"", 7]]],
+        [1, [], "contact", "", b""],
+        [1, [2], "contact", "", bytes(256), "more", 7],
+        [2, 2],
+        [2, 0, bytes(32), 1],
+        [2, 2**64 - 1, [["more"]]],
+    ],
+    ids=str,
+)
+def test_the_greeting_of_another_version_reads_as_that_whatever_its_form(greeting: Value) -> None:
+    with pytest.raises(OtherVersionError, match="speaks another version"):
+        messages.decode(encoding.encode(greeting))
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        [1],
+        [1, 2],
+        [1, [b"2"]],
+        [1, ["2"]],
+        [1, [[2]]],
+        [1, list(range(2, 19))],
+        [1, [1], "contact", "", b"", 0],
+        [1, [1, 2], "contact", ""],
+        [1, [1, 2], "contact", b"", b"", 0],
+        [2],
+        [2, [2]],
+        [2, "2"],
+        [2, 1, b"", 0],
+    ],
+    ids=str,
+)
+def test_what_all_versions_have_in_common_is_read_as_strictly_as_ever(greeting: Value) -> None:
+    with pytest.raises(MalformedError):
+        messages.decode(encoding.encode(greeting))
 
 
 @given(st.one_of(*FORMS.values()), st.data())

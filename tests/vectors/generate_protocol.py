@@ -155,6 +155,18 @@ def message_cases() -> list[Case]:
         "ranges that fall": ("bad range", [*fetch[:6], [[5, 1], [0, 1]], 1]),
         "a range beyond the last piece": ("bad range", [*fetch[:6], [[65_535, 2]], 1]),
         "a range of three numbers": ("bad range", [*fetch[:6], [[0, 1, 1]], 1]),
+        "a hello to this version alone with more": (
+            "trailing data",
+            [1, [1], "contact", "", fixed("tags", 256), 0],
+        ),
+    }
+    both: list[Value] = [1, [1, 2], "contact", "", fixed("tags", 256)]
+    later: dict[str, list[Value]] = {
+        "a hello without this version": [1, [2, 3], "contact", "", fixed("tags", 256)],
+        "a hello of another form without this version": [1, [2], [[b"later"]], 7],
+        "a hello to no version": [1, [], "contact", "", fixed("tags", 256)],
+        "a welcome in another version": [2, 2, fixed("tag")],
+        "a welcome of another form in another version": [2, 2, [], "later"],
     }
     return [
         *(
@@ -165,6 +177,13 @@ def message_cases() -> list[Case]:
         *(
             case("message", name, kind, "malformed", encoded=encode(items))
             for name, (kind, items) in bad.items()
+        ),
+        # What a dialer says that speaks a later version too, and what this version reads of it.
+        case("message", "Hello", "valid", "success", encoded=encode([*both, "more", [7]]),
+             fields=readable(both[1:]), written=encode(both)),
+        *(
+            case("message", name, "version", "other-version", encoded=encode(items))
+            for name, items in later.items()
         ),
         case("message", "a map", "wrong type", "malformed", encoded=bytes.fromhex("8106c0")),
         case("message", "a number in nine bits", "not minimal", "malformed",
