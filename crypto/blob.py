@@ -35,7 +35,6 @@ MAX_CIPHERTEXT_BYTES: Final = HEADER_BYTES + MAX_PIECES * PIECE_BYTES
 HASH_BYTES: Final = 32
 PHOTO_ID_BYTES: Final = 16
 CONTENT_ID_BYTES: Final = 32
-MAX_MANIFEST_BYTES: Final = 8 + HEADER_BYTES + MAX_PIECES * HASH_BYTES
 MAX_CONTENT_BYTES: Final = 15 * 2**30
 """The largest photo or clip that is sealed: it fits in `MAX_PIECES` whatever the padding."""
 

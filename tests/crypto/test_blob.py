@@ -286,7 +286,7 @@ def test_the_number_of_pieces_is_taken_to_the_limit_and_no_further() -> None:
     assert blob.piece_count(HEADER_BYTES + PIECE_BYTES) == 1
     assert blob.piece_count(HEADER_BYTES + PIECE_BYTES + 1) == 2
     assert blob.piece_count(MAX_CIPHERTEXT_BYTES) == MAX_PIECES == 2**16
-    assert blob.manifest_length(MAX_CIPHERTEXT_BYTES) == blob.MAX_MANIFEST_BYTES
+    assert blob.manifest_length(MAX_CIPHERTEXT_BYTES) == 8 + HEADER_BYTES + 32 * MAX_PIECES
     for impossible in (MAX_CIPHERTEXT_BYTES + 1, HEADER_BYTES + TAG_BYTES - 1, 0):
         with pytest.raises(MalformedError):
             blob.piece_count(impossible)

@@ -7,6 +7,7 @@ from kinlight.crypto import encoding, pairing
 from kinlight.crypto.encoding import Value
 from kinlight.crypto.errors import (
     BadCertificateError,
+    ChannelError,
     MalformedError,
     PeerError,
     TruncatedError,
@@ -54,6 +55,20 @@ def test_contacts_authenticate_and_work_flows_both_ways(alice: Person, bob: Pers
     pair.pump()
     assert pair.of_listener[2:] == [Ended(None)]
     assert pair.listener.state is pair.dialer.state is State.ENDED
+
+
+def test_the_exporter_is_the_same_at_both_ends_and_of_one_channel_only(
+    alice: Person, bob: Person
+) -> None:
+    pairs = [connect(alice, bob), connect(alice, bob)]
+    for pair in pairs:
+        assert pair.dialer.exporter == pair.listener.exporter
+    assert len({pair.dialer.exporter for pair in pairs}) == 2
+
+
+def test_there_is_no_exporter_before_the_handshake_is_done(alice: Person, bob: Person) -> None:
+    with pytest.raises(ChannelError):
+        _ = dial(alice.device(), [pinned(bob, alice)]).exporter
 
 
 def test_either_side_of_a_contact_may_dial(alice: Person, bob: Person) -> None:

@@ -24,6 +24,7 @@ from kinlight.protocol.errors import (
     WrongPeerError,
     from_wire,
     wire_code,
+    wire_number,
 )
 from kinlight.protocol.photo import Metadata, PhotoRecord
 
@@ -58,6 +59,25 @@ def test_a_wire_code_is_read_as_the_error_that_was_sent(number: int) -> None:
 def test_an_unknown_wire_code_is_an_unspecific_failure(number: int) -> None:
     assert number not in WIRE_CODES
     assert type(from_wire(number)) is PeerFailedError
+
+
+@pytest.mark.parametrize("number", WIRE_CODES)
+def test_the_number_of_an_error_is_found_by_its_code(number: int) -> None:
+    assert wire_number(WIRE_CODES[number].code) == number
+
+
+@pytest.mark.parametrize("code", ["cut", "not-in-this-version", "no-such-code", ""])
+def test_a_code_that_has_no_number_goes_out_as_an_unspecific_failure(code: str) -> None:
+    assert wire_number(code) == 1
+
+
+@pytest.mark.parametrize("kind", ALL_ERRORS, ids=lambda kind: kind.__name__)
+def test_the_sentence_of_an_error_is_found_by_its_code(kind: type[KinlightError]) -> None:
+    assert errors.sentence(kind.code) == str(kind())
+
+
+def test_a_code_that_nobody_has_is_its_own_sentence() -> None:
+    assert errors.sentence("no-such-code") == "no-such-code"
 
 
 @pytest.mark.parametrize("kind", PEER_ERRORS, ids=lambda kind: kind.__name__)
