@@ -136,7 +136,7 @@ class Meeting:
         if window is None or not isinstance(error, WrongCodeError):
             return
         self._events.publish("pairing-tried", left=window.runs_left)
-        if window.closed and self._outcome is not None and not self._outcome.done():
+        if window.spent and self._outcome is not None and not self._outcome.done():
             self._outcome.set_exception(PairingSpentError())
 
     # The side that types it.
