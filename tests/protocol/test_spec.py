@@ -258,3 +258,14 @@ def test_the_example_on_a_page_is_what_the_code_makes(name: str) -> None:
     made = PAGES[name](example)
     assert made
     assert {left: example[left] for left in made} == made
+
+
+@pytest.mark.parametrize("name", ["security.md", "attacks.md"])
+def test_what_a_page_names_exists(name: str) -> None:
+    """A claim without its test, or a link to nowhere, is worth little."""
+    text = (SPEC.parent / name).read_text("utf-8")
+    tests = re.findall(r"`(tests/[^`]+)`", text)
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert tests or links
+    assert [path for path in tests if not (SPEC.parents[1] / path).is_file()] == []
+    assert [path for path in links if not (SPEC.parent / path).exists()] == []
