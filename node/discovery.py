@@ -49,6 +49,7 @@ ASK_SECONDS = 45
 """Two questions fit into HOST_TTL, so one lost packet makes nobody disappear."""
 WATCH_SECONDS = 2.0
 READ_SECONDS = 0.1
+AGAIN_SECONDS = 1.2
 SLEPT_SECONDS = 10
 """A look that comes this much too late means that the machine slept."""
 
@@ -160,6 +161,18 @@ class Discovery:
         self._service.text = encode_txt(slot)
         self._service.async_clear_cache()
         await self._announce()
+        self._spawn(self._announce_again())
+
+    async def _announce_again(self) -> None:
+        """Once more after a second: an answer queued before the change may have come after it, and
+        receivers keep both forms of a record that changes twice within a second.
+        """
+        await self._pause(AGAIN_SECONDS)
+        await self._announce()
+
+    def ask(self) -> None:
+        """Ask the network at once, for somebody who waits."""
+        self._ask()
 
     async def close(self) -> None:
         """Say goodbye and stop; `events` ends. Takes a quarter of a second."""

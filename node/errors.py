@@ -6,6 +6,7 @@ import errno
 from typing import Final
 
 from ..crypto.errors import KinlightError, LocalError, PeerError
+from ..protocol.errors import kind_of
 
 
 class NoHomeError(LocalError):
@@ -200,6 +201,18 @@ class UnreachableError(LocalError):
     code = "unreachable"
 
 
+class ForeignRequestError(LocalError):
+    """The local API answers programs of this machine only, not web pages."""
+
+    code = "foreign-request"
+
+
+class TokenNeededError(LocalError):
+    """The token of api.json is needed."""
+
+    code = "token-needed"
+
+
 class InternalError(LocalError):
     """Something unexpected went wrong in the daemon; its log names the place."""
 
@@ -215,6 +228,7 @@ EXIT_NOT_RUNNING: Final = 4
 EXIT_LOCKED: Final = 5
 EXIT_NOT_FOUND: Final = 6
 EXIT_FILES: Final = 7
+EXIT_INTERRUPTED: Final = 130
 
 _EXITS: Final[dict[str, int]] = {
     "not-running": EXIT_NOT_RUNNING,
@@ -254,6 +268,15 @@ def exit_code(error: KinlightError) -> int:
     if error.code in _EXITS:
         return _EXITS[error.code]
     return EXIT_REFUSED if isinstance(error, PeerError) else EXIT_FAILED
+
+
+def from_code(code: str, message: str) -> KinlightError:
+    """The error that another process reported by its code and its text."""
+    kind = kind_of(code)
+    if kind is None or kind in (KinlightError, LocalError, PeerError):
+        return InternalError(message)
+    detail = message.removeprefix(kind.sentence().rstrip("."))
+    return kind(detail.removeprefix(".").removeprefix(": "))
 
 
 def storage_error(error: OSError) -> LocalError:

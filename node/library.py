@@ -124,8 +124,9 @@ class Library:
     def __init__(self, path: Path, key: Secret) -> None:
         """Open or make the database; `LibraryDamagedError` if `key` doesn't fit or it is broken."""
         try:
+            path.touch(mode=0o600)  # SQLite gives its other files the same mode
             self._db = sqlcipher.connect(str(path), isolation_level=None)
-        except sqlcipher.Error:
+        except (sqlcipher.Error, OSError):
             raise HomeUnusableError("library.db can't be opened") from None
         try:
             # A raw key: SQLCipher's own derivation from text would add nothing to 256 random bits.
@@ -137,7 +138,6 @@ class Library:
             self._db.execute("PRAGMA foreign_keys = ON")
             self._db.row_factory = sqlcipher.Row
             self._migrate()
-            path.chmod(0o600)
         except (sqlcipher.Error, LibraryDamagedError, NewerLibraryError) as error:
             self._db.close()
             if isinstance(error, sqlcipher.Error):
@@ -518,6 +518,8 @@ def _offer(row: sqlcipher.Row) -> IncomingOffer:
 def _library_error(error: sqlcipher.Error) -> Exception:
     """Full disks are named; a wrong key and a damaged file look the same to SQLCipher."""
     text = str(error)
+    if isinstance(error, sqlcipher.ProgrammingError):
+        return error  # a fault in this program, not in the file
     if "full" in text:
         return DiskFullError()
     if "readonly" in text or "unable to open" in text or "disk I/O" in text:

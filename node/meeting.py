@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ from .peers import Peers
 
 SEARCH_SECONDS: Final = 20.0
 """How long a joiner looks for the slot of a typed code."""
+
+ASK_SECONDS: Final = 1.2
+"""Announcers say the same thing at most once a second."""
 
 _log = logging.getLogger(__name__)
 
@@ -168,9 +172,12 @@ class Meeting:
             return await self._join_at(at, code, name)
         tried: set[str] = set()
         reason: KinlightError = NoSuchNodeError(f"slot {code.slot}")
-        try:
-            async with asyncio.timeout(SEARCH_SECONDS):
-                async for sightings in self._announcing(code.slot):
+        with contextlib.suppress(TimeoutError):
+            async with (
+                asyncio.timeout(SEARCH_SECONDS),
+                contextlib.aclosing(self._announcing(code.slot)) as announcing,
+            ):
+                async for sightings in announcing:
                     for sighting in sightings:
                         if sighting.instance in tried or len(tried) == limits.PAIRING_RUNS:
                             continue
@@ -181,8 +188,6 @@ class Meeting:
                             reason = error
                     if isinstance(reason, PeerError):
                         break  # it answered and refused: looking on would only keep people waiting
-        except TimeoutError:
-            pass
         raise reason
 
     async def _join_any(
@@ -208,13 +213,23 @@ class Meeting:
         return contact
 
     async def _announcing(self, slot: int) -> AsyncGenerator[list[Sighting]]:
-        """The nodes that announce the slot, each time that this changes."""
+        """The nodes that announce the slot, each time that this changes; asks while it waits."""
         if self._discovery is None:
             return
-        async for _ in self._discovery.events():
-            found = [sighting for sighting in self._sightings() if sighting.slot == slot]
-            if found:
-                yield found
+        asking = asyncio.create_task(self._keep_asking(self._discovery))
+        try:
+            async for _ in self._discovery.events():
+                found = [sighting for sighting in self._sightings() if sighting.slot == slot]
+                if found:
+                    yield found
+        finally:
+            asking.cancel()
+
+    @staticmethod
+    async def _keep_asking(discovery: Discovery) -> None:
+        while True:
+            discovery.ask()
+            await asyncio.sleep(ASK_SECONDS)
 
     def _sightings(self) -> list[Sighting]:
         return self._discovery.sightings() if self._discovery is not None else []

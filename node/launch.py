@@ -1,0 +1,98 @@
+"""Making a node and starting its daemon as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from ..crypto.errors import KinlightError
+from ..crypto.recovery import RecoveryWords
+from ..crypto.secret import Secret
+from . import keys
+from .errors import AlreadyRunningError, NotRunningError, StartFailedError, from_code
+from .home import ApiAddress, Home
+from .node import Node
+
+START_SECONDS: Final = 20.0
+STOP_SECONDS: Final = 20.0
+_LOOK_SECONDS: Final = 0.05
+
+
+def make_node(
+    home: Home, passphrase: Secret, name: str, show: Callable[[RecoveryWords], None]
+) -> None:
+    """Make keys in `home`; see `keys.create`."""
+    keys.create(
+        home, passphrase, name, entropy=secrets.token_bytes, now=int(time.time()), show=show
+    )
+
+
+async def ensure_daemon(home: Home) -> None:
+    """Start the daemon, locked, in the background, unless it runs; return once it answers."""
+    try:
+        async with Node.connect(home.path):
+            return
+    except NotRunningError:
+        pass
+    errors_file = home.log.with_name("start.err")
+    home.prepare()
+    process = _spawn(home, errors_file)
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise _told(errors_file)
+        address = ApiAddress.load(home)
+        if address is not None and address.pid == process.pid:
+            try:
+                async with Node.connect(home.path):
+                    return
+            except NotRunningError:
+                pass
+        await asyncio.sleep(_LOOK_SECONDS)
+    process.terminate()
+    raise StartFailedError("it did not answer in time")
+
+
+def _spawn(home: Home, errors_file: Path) -> subprocess.Popen[bytes]:
+    """The daemon as a process that outlives this one; what it prints goes to `errors_file`."""
+    with errors_file.open("wb") as told:
+        errors_file.chmod(0o600)
+        return subprocess.Popen(
+            [sys.executable, "-m", "kinlight.node", "up", "--foreground", "--json",
+             "--locked", "--home", str(home.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=told,
+            stderr=subprocess.DEVNULL,
+            cwd=home.path,
+            start_new_session=True,
+        )  # fmt: skip
+
+
+def _told(errors_file: Path) -> KinlightError:
+    """The error that a daemon printed before it ended."""
+    try:
+        error = json.loads(errors_file.read_text("utf-8"))["error"]
+        return from_code(str(error["code"]), str(error["message"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return StartFailedError("its log may say more")
+
+
+async def stop_daemon(home: Home) -> None:
+    """End the daemon and wait until it has let go of the home; `NotRunningError` if none runs."""
+    async with Node.connect(home.path) as node:
+        await node.shut_down()
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            with home.lock():
+                return
+        except AlreadyRunningError:
+            await asyncio.sleep(_LOOK_SECONDS)
+    raise AlreadyRunningError("it takes long to end")

@@ -1,0 +1,338 @@
+"""The public Python API: a node, scripted.
+
+    async with Node.open() as node:
+        await node.share(["beach.jpg"], to=["anna"], metadata="original")
+
+`Node` is a client of the local API. It talks to the running daemon of the home or, where none
+runs, to one that lives in this process as long as the block does; a script need not know which.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+from urllib.parse import quote
+
+import httpx
+
+from ..crypto.recovery import RecoveryWords
+from ..crypto.secret import Secret
+from . import errors, keys, passphrases, views
+from .errors import NotRunningError, PassphraseNeededError
+from .home import ApiAddress, Home
+from .views import (
+    Contact,
+    Event,
+    ExportedFile,
+    Identity,
+    InboxItem,
+    PairingCode,
+    PhotoDetails,
+    ShareItem,
+    ShareProgress,
+    Status,
+)
+
+_CONNECT_SECONDS: Final = 5.0
+_View = TypeVar("_View")
+
+
+class Node:
+    """A kinlight node. Get one from `open` (or `connect`, which never starts one).
+
+    Every method raises a `KinlightError` whose text is a sentence for the user; the classes are
+    in `kinlight.node.errors`, `kinlight.protocol.errors` and `kinlight.crypto.errors`.
+    """
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    # Getting a node.
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls, home: Path | str | None = None, *, passphrase: str | None = None
+    ) -> AsyncGenerator[Node]:
+        """The node of `home` (default: KINLIGHT_HOME, else the user's), unlocked.
+
+        `passphrase` is needed where the node is locked or not running; the default is what
+        KINLIGHT_PASSPHRASE_FILE names. Raises `NoHomeError` if there is no node in `home`,
+        `PassphraseNeededError`, `WrongPassphraseError`.
+        """
+        place = _home(home)
+        secret = Secret(passphrase.encode()) if passphrase else passphrases.given(None)
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                node = await stack.enter_async_context(cls.connect(place.path))
+            except NotRunningError:
+                from .daemon import Daemon  # heavy: the whole server
+
+                if secret is None and place.exists:
+                    raise PassphraseNeededError from None
+                await stack.enter_async_context(Daemon.running(place, secret))
+                node = await stack.enter_async_context(cls.connect(place.path))
+            if (await node.status()).locked:
+                if secret is None:
+                    raise PassphraseNeededError
+                await node.unlock(secret.reveal().decode())
+            yield node
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def connect(cls, home: Path | str | None = None) -> AsyncGenerator[Node]:
+        """The running daemon of `home`, locked or not; `NotRunningError` if there is none."""
+        address = ApiAddress.load(_home(home))
+        if address is None:
+            raise NotRunningError
+        async with _client(address) as client:
+            node = cls(client)
+            await node.status()
+            yield node
+
+    @staticmethod
+    def create(home: Path | str | None = None, *, passphrase: str, name: str) -> str:
+        """Make a new node in `home` and return its 24 recovery words, which are kept nowhere.
+
+        Takes about a second. `name` is what others see when pairing. Raises `HomeExistsError`.
+        """
+        shown: list[RecoveryWords] = []
+        keys.create(
+            _home(home),
+            Secret(passphrase.encode()),
+            name,
+            entropy=secrets.token_bytes,
+            now=int(time.time()),
+            show=shown.append,
+        )
+        return shown[0].phrase()
+
+    # The node itself.
+
+    async def status(self) -> Status:
+        """How the node is; the one question that a locked node answers."""
+        body = await self._get("status")
+        connections = [views.Connection(**item) for item in body.pop("connections")]
+        return Status(**body, connections=connections)
+
+    async def unlock(
+        self, passphrase: str | None = None, *, recovery_words: str | None = None
+    ) -> None:
+        """Open the keys. `WrongPassphraseError` or `WrongWordsError` change nothing."""
+        await self._post("unlock", passphrase=passphrase, recovery_words=recovery_words)
+
+    async def lock(self) -> None:
+        """Forget the keys and end all connections."""
+        await self._post("lock")
+
+    async def shut_down(self) -> None:
+        """End the daemon."""
+        await self._post("shutdown")
+
+    async def identity(self) -> Identity:
+        """Who this node is to others."""
+        return Identity(**await self._get("id"))
+
+    # People.
+
+    async def open_pairing(self, name: str | None = None) -> AsyncGenerator[PairingCode | Contact]:
+        """Show a code: yields it, then the contact who used it, then ends.
+
+        The code ends after two minutes (`PairingOverError`), three wrong tries
+        (`PairingSpentError`), or when the iterator is closed. `name` is what to call the contact.
+        """
+        async for line in self._stream("pair", name=name):
+            yield _read(line, PairingCode, Contact)
+
+    async def pair(self, code: str, *, at: str | None = None, name: str | None = None) -> Contact:
+        """Use a code like `7-maple-orbit` or a QR code's text.
+
+        `at` is `host:port` where discovery doesn't reach. Raises `WrongCodeError`,
+        `NoSuchNodeError`, `InvalidCodeError`.
+        """
+        async for line in self._stream("pair", code=code, at=at, name=name):
+            return _read(line, Contact)
+        raise errors.InternalError
+
+    async def contacts(self) -> list[Contact]:
+        """Everybody this node paired with, by name."""
+        return [Contact(**item) for item in await self._get("contacts")]
+
+    async def contact(self, name: str) -> Contact:
+        """One of them; `NoSuchContactError`."""
+        return Contact(**await self._get("contacts", name))
+
+    async def update_contact(
+        self,
+        name: str,
+        *,
+        rename: str | None = None,
+        verified: bool | None = None,
+        muted: bool | None = None,
+        blocked: bool | None = None,
+        accept: str | None = None,
+    ) -> Contact:
+        """Change what is given; `accept` is `ask` or `always`."""
+        body = {
+            "name": rename, "verified": verified, "muted": muted,
+            "blocked": blocked, "accept": accept,
+        }  # fmt: skip
+        return Contact(**await self._send("PATCH", ("contacts", name), body))
+
+    # Photos.
+
+    async def share(
+        self,
+        paths: Sequence[Path | str],
+        to: Sequence[str],
+        *,
+        metadata: str | None = None,
+        until: int | None = None,
+        wait: bool = True,
+        progress: Callable[[ShareProgress], None] | None = None,
+    ) -> list[ShareItem]:
+        """Share files, and the photos in folders, with contacts; returns how each one stands.
+
+        `metadata` is `original`: the bytes as they are, with place, time and camera if they are
+        in them (other policies come with a later version, so it must be said). `until` (seconds
+        since 1970) ends the grant. With `wait` it returns when each photo is delivered, refused,
+        waiting for a person, or its contact was not there for ten seconds; the node delivers such
+        later. A file that can't be shared is a `failed` item and the others go on.
+        """
+        items: dict[tuple[str, str], ShareItem] = {}
+        async for step in self.share_steps(paths, to, metadata=metadata, until=until, wait=wait):
+            if isinstance(step, ShareItem):
+                items[step.file, step.to] = step
+            elif progress is not None:
+                progress(step)
+        return list(items.values())
+
+    async def share_steps(
+        self,
+        paths: Sequence[Path | str],
+        to: Sequence[str],
+        *,
+        metadata: str | None = None,
+        until: int | None = None,
+        wait: bool = True,
+    ) -> AsyncGenerator[ShareItem | ShareProgress]:
+        """As `share`, but yields every step: progress, and each item whenever its state changes."""
+        places = [_absolute(path) for path in paths]
+        async for line in self._stream(
+            "share", paths=places, to=list(to), metadata=metadata, until=until, wait=wait
+        ):
+            yield _read(line, ShareItem, ShareProgress)
+
+    async def inbox(self) -> list[InboxItem]:
+        """Every photo that was offered to this node, oldest first."""
+        return [InboxItem(**item) for item in await self._get("inbox")]
+
+    async def accept(self, photo: str) -> InboxItem:
+        """Fetch a photo that waits; `photo` is its id or the beginning of it."""
+        return InboxItem(**await self._post("inbox", photo, "accept"))
+
+    async def decline(self, photo: str) -> InboxItem:
+        """Decline a photo that waits."""
+        return InboxItem(**await self._post("inbox", photo, "decline"))
+
+    async def get(self, photo: str) -> PhotoDetails:
+        """All about a photo that is here; `NoSuchPhotoError`, `NotHereYetError`."""
+        body = await self._get("photos", photo)
+        deliveries = [views.DeliveryState(**item) for item in body.pop("deliveries")]
+        return PhotoDetails(**body, deliveries=deliveries)
+
+    async def export(
+        self, photo: str, folder: Path | str, *, keep_both: bool = False
+    ) -> ExportedFile:
+        """Write a photo into `folder`, byte-exact, with its name (made safe) and its time.
+
+        Never touches a file that is there: `NameTakenError`, or a number with `keep_both`.
+        """
+        place = _absolute(folder)
+        body = await self._post("photos", photo, "export", folder=place, keep_both=keep_both)
+        return ExportedFile(**body)
+
+    async def events(self) -> AsyncGenerator[Event]:
+        """What happens, from now on. The first event, `listening`, says that none is missed."""
+        async for line in self._stream("events", method="GET"):
+            yield _read(line, Event)
+
+    # How it is asked.
+
+    async def _get(self, *path: str) -> Any:
+        return await self._send("GET", path, None)
+
+    async def _post(self, *path: str, **body: object) -> Any:
+        return await self._send("POST", path, body)
+
+    async def _send(self, method: str, path: Sequence[str], body: object) -> Any:
+        try:
+            response = await self._client.request(method, _url(path), json=body)
+        except httpx.TransportError:
+            raise NotRunningError from None
+        return _checked(_json(response.content))
+
+    async def _stream(
+        self, *path: str, method: str = "POST", **body: object
+    ) -> AsyncGenerator[dict[str, Any]]:
+        try:
+            async with self._client.stream(
+                method, _url(path), json=body if method == "POST" else None
+            ) as response:
+                async for line in response.aiter_lines():
+                    yield _checked(_json(line))
+        except httpx.TransportError:
+            raise NotRunningError from None
+
+
+def _home(home: Path | str | None) -> Home:
+    return Home.locate(Path(home) if home is not None else None)
+
+
+def _absolute(path: Path | str) -> str:
+    """The daemon may stand in another folder."""
+    return str(Path(path).absolute())
+
+
+def _client(address: ApiAddress) -> httpx.AsyncClient:
+    timeout = httpx.Timeout(None, connect=_CONNECT_SECONDS)
+    if address.socket is not None:
+        transport = httpx.AsyncHTTPTransport(uds=address.socket)
+        return httpx.AsyncClient(transport=transport, base_url="http://kinlight", timeout=timeout)
+    return httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{address.port}",
+        headers={"Authorization": f"Bearer {address.token}"},
+        timeout=timeout,
+        trust_env=False,
+    )
+
+
+def _url(path: Sequence[str]) -> str:
+    return "/v1/" + "/".join(quote(part, safe="") for part in path)
+
+
+def _json(text: bytes | str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise errors.InternalError from None
+
+
+def _checked(body: Any) -> Any:
+    fields = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+    if "error" in fields:
+        raise errors.from_code(fields["error"]["code"], fields["error"]["message"])
+    return body  # pyright: ignore[reportUnknownVariableType]
+
+
+def _read(line: dict[str, Any], *kinds: type[_View]) -> _View:
+    name = line.pop("type")
+    for kind in kinds:
+        if kind.__name__ == name:
+            return kind(**line)
+    raise errors.InternalError

@@ -1,0 +1,332 @@
+"""What the command line prints: for people with Rich, for scripts as JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+from ..crypto.errors import KinlightError
+from . import names, times
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .views import (
+        Contact,
+        ExportedFile,
+        Identity,
+        InboxItem,
+        PairingCode,
+        PhotoDetails,
+        ShareItem,
+        ShareProgress,
+        Status,
+    )
+
+
+class Output:
+    """Where results go. With `as_json` stdout holds JSON only and people read stderr."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+
+    # The two ways.
+
+    def value(self, value: Any) -> None:
+        """One result, for scripts."""
+        print(json.dumps(_plain(value), ensure_ascii=False), flush=True)
+
+    def say(self, text: str, *, style: str = "") -> None:
+        """A line for people; text from peers must have gone through `names.shown`."""
+        self._console(err=self.as_json).print(text, style=style, markup=False, highlight=False)
+
+    def error(self, error: KinlightError) -> None:
+        """An error: its code and its sentence."""
+        if self.as_json:
+            self.value({"error": {"code": error.code, "message": str(error)}})
+        else:
+            text = names.shown(str(error))
+            self._console(err=True).print(text, style="red", markup=False, highlight=False)
+
+    @staticmethod
+    def _console(*, err: bool) -> Console:
+        from rich.console import Console
+
+        return Console(stderr=err, soft_wrap=True)
+
+    def result(self, value: object, text: str) -> None:
+        """A result that reads the same to both."""
+        if self.as_json:
+            self.value(value)
+        else:
+            self.say(text)
+
+    def done(self, text: str) -> None:
+        """Something was done that has no result."""
+        if self.as_json:
+            self.value({"ok": True})
+        else:
+            self.say(text)
+
+    # Each kind of result.
+
+    def status(self, status: Status) -> None:
+        """How the node is."""
+        if self.as_json:
+            self.value(status)
+            return
+        self.say(f"kinlight {status.version}, process {status.pid}, {status.home}")
+        if status.locked:
+            self.say("Locked. `kinlight unlock` opens it.", style="yellow")
+            return
+        self.say(f"Unlocked as {names.shown(status.name or '')}, listening on port {status.port}.")
+        if status.discovery == "mdns":
+            others = (
+                "1 other node" if status.nodes_seen == 1 else f"{status.nodes_seen} other nodes"
+            )
+            self.say(f"Discovery on this network works: {others} in sight.")
+        else:
+            reason = status.discovery_reason or "It is switched off in config.toml."
+            self.say(f"No discovery. {reason}", style="yellow")
+        for connection in status.connections:
+            self.say(
+                f"  connected: {names.shown(connection.contact)}"
+                f" ({connection.path}, {connection.address})"
+            )
+        if not status.connections:
+            self.say("  Nobody is connected at the moment.")
+
+    def identity(self, identity: Identity) -> None:
+        """Who the node is."""
+        if self.as_json:
+            self.value(identity)
+            return
+        self.say(names.shown(identity.name), style="bold")
+        self.say(identity.fingerprint)
+
+    def contacts(self, contacts: list[Contact]) -> None:
+        """A list of contacts."""
+        if self.as_json:
+            for contact in contacts:
+                self.value(contact)
+            return
+        if not contacts:
+            self.say("No contacts yet. `kinlight pair` meets somebody.")
+            return
+        rows = [
+            (
+                names.shown(contact.name),
+                "connected" if contact.connected else "",
+                "verified" if contact.verified else "not verified",
+                f"accept: {contact.accept}",
+                " ".join(
+                    word
+                    for word, holds in (("muted", contact.muted), ("blocked", contact.blocked))
+                    if holds
+                ),
+            )
+            for contact in contacts
+        ]
+        self._table(("name", "", "", "", ""), rows)
+
+    def contact(self, contact: Contact) -> None:
+        """One contact."""
+        if self.as_json:
+            self.value(contact)
+            return
+        self.contacts([contact])
+
+    def safety_number(self, contact: Contact) -> None:
+        """The number to compare, four lines as it is read out."""
+        groups = contact.safety_number.split()
+        self.say(f"Safety number with {names.shown(contact.name)}:")
+        for start in range(0, len(groups), 4):
+            self.say("    " + " ".join(groups[start : start + 4]), style="bold")
+
+    def pairing_code(self, code: PairingCode, *, qr: bool) -> None:
+        """A code to read out, and its QR twin."""
+        if self.as_json:
+            self.value({"code": code.code, "invitation": code.invitation, "expires": code.expires})
+            return
+        self.say("On the other machine, within two minutes:")
+        self.say(f"\n    kinlight pair {code.code}\n", style="bold")
+        if qr:
+            import segno
+
+            self.say("or scan, or pass on its text with `kinlight pair 'kinlight:…'`:\n")
+            segno.make(code.invitation, error="m").terminal(compact=True)
+            self.say(code.invitation)
+
+    def paired(self, contact: Contact) -> None:
+        """A new contact, and the number that shows that nobody sits in between."""
+        if self.as_json:
+            self.value({"contact": _plain(contact)})
+            return
+        self.say(f"Paired with {names.shown(contact.name)}.", style="green")
+        self.safety_number(contact)
+        self.say(
+            "Both sides see the same number. Compare it once, then `kinlight contacts verify`."
+        )
+
+    def recovery_words(self, phrase: str) -> None:
+        """The words of a new node, once."""
+        words = phrase.split()
+        self.say("These 24 words are the only way back to your identity. They are shown once:\n")
+        for row in range(6):
+            cells = (f"{4 * row + col + 1:2}. {words[4 * row + col]:<10}" for col in range(4))
+            self.say("   " + " ".join(cells), style="bold")
+        self.say("\nWrite them on paper and keep it where your photos are not.\n")
+
+    def share_item(self, item: ShareItem) -> None:
+        """How a share stands."""
+        if self.as_json:
+            self.value(item)
+            return
+        what = f"{names.shown(item.name)} for {names.shown(item.to)}"
+        reason = names.shown(item.message or item.code or "")
+        match item.state:
+            case "delivered":
+                self.say(f"✓ {what}: delivered, whole and verified", style="green")
+            case "waiting":
+                self.say(f"… {what}: waits there to be accepted")
+            case "queued" | "offered":
+                self.say(f"… {what}: is sent as soon as they can be reached. {reason}".rstrip(" ."))
+            case _:
+                self.say(f"✗ {what}: {reason}", style="red")
+
+    @contextlib.contextmanager
+    def progress(self) -> Generator[Progress]:
+        """Progress bars on stderr while the block runs; plain lines where there is no terminal."""
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        bars = Bars(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=self._console(err=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        with bars:
+            yield Progress(bars)
+
+    def inbox(self, items: list[InboxItem]) -> None:
+        """A list of offers."""
+        if self.as_json:
+            for item in items:
+                self.value(item)
+            return
+        if not items:
+            self.say("Nothing has come yet.")
+            return
+        rows = [
+            (
+                item.id[:8],
+                names.shown(item.sender),
+                names.shown(item.name or "a photo"),
+                _size(item.bytes),
+                self._inbox_state(item),
+                times.shown(item.received),
+            )
+            for item in items
+        ]
+        self._table(("id", "from", "name", "size", "state", "received"), rows)
+        if any(item.state == "waiting" for item in items):
+            self.say("`kinlight inbox accept ID` fetches a waiting photo.")
+
+    def inbox_item(self, item: InboxItem) -> None:
+        """One offer."""
+        if self.as_json:
+            self.value(item)
+        else:
+            self.inbox([item])
+
+    @staticmethod
+    def _inbox_state(item: InboxItem) -> str:
+        if item.state == "accepted" and item.pieces is not None and item.pieces_total:
+            return f"{100 * item.pieces // item.pieces_total} %"
+        if item.message and item.state != "stored":
+            return f"{item.state}: {item.message}"
+        return item.state
+
+    def photo(self, photo: PhotoDetails) -> None:
+        """All about a photo."""
+        if self.as_json:
+            self.value(photo)
+            return
+        author = "you" if photo.own else names.shown(photo.author or "somebody you don't know")
+        self.say(names.shown(photo.name), style="bold")
+        rows = [
+            ("id", photo.id),
+            ("type and size", f"{names.shown(photo.media_type)}, {_size(photo.bytes)}"),
+            ("modified", times.shown(photo.modified)),
+            ("SHA-256", photo.sha256),
+            ("metadata", f"{photo.policy}: the file is as it was at the author's"),
+            ("signed by", f"{author} ({photo.author_fingerprint})"),
+            ("signature", f"{photo.signature}; every byte checked when it came"),
+            ("content check", "not in this version"),
+        ]
+        if photo.expires is not None:
+            rows.append(("granted until", times.shown(photo.expires)))
+        rows += [
+            (f"to {names.shown(delivery.to)}", delivery.state) for delivery in photo.deliveries
+        ]
+        self._table(("", ""), rows)
+
+    def exported(self, file: ExportedFile) -> None:
+        """Where a photo was written."""
+        if self.as_json:
+            self.value(file)
+            return
+        how = "was there already" if file.already else "written"
+        self.say(f"{names.shown(file.path)}: {how}, {_size(file.bytes)}, SHA-256 {file.sha256}")
+
+    def _table(self, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, show_header=any(header), pad_edge=False, header_style="dim")
+        for title in header:
+            table.add_column(title, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        self._console(err=self.as_json).print(table)
+
+
+class Progress:
+    """Bars by file: sealing, then sending to each contact."""
+
+    def __init__(self, bars: Any) -> None:
+        self._bars = bars
+        self._tasks: dict[tuple[str, str | None], Any] = {}
+
+    def show(self, step: ShareProgress) -> None:
+        """Move a bar; one that is full goes away."""
+        key = step.file, step.to
+        name = names.shown(step.file.rsplit("/", 1)[-1])
+        if key not in self._tasks:
+            what = f"sealing {name}" if step.to is None else f"{name} to {names.shown(step.to)}"
+            self._tasks[key] = self._bars.add_task(what, total=step.total)
+        task = self._tasks[key]
+        self._bars.update(task, completed=step.done, total=step.total)
+        if step.done >= step.total:
+            self._bars.update(task, visible=False)
+
+
+def _plain(value: Any) -> Any:
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
+
+
+def _size(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -1,0 +1,39 @@
+"""Times as people write them."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from typing import Final
+
+from .errors import BadTimeError
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION: Final = re.compile(r"([0-9]{1,6})\s*([smhdw])", re.IGNORECASE)
+_FAR: Final = 2**40
+
+
+def parse_until(text: str, now: int) -> int:
+    """`30d`, `12h`, `45m`, `10s`, `2w` from `now`; or a date or time in ISO 8601.
+
+    A date means its end, and a time without a zone is local. Returns seconds since 1970.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if match:
+        return now + int(match[1]) * _UNITS[match[2].lower()]
+    try:
+        moment = datetime.datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise BadTimeError from None
+    if re.fullmatch(r"[0-9-]+", text.strip()):
+        moment += datetime.timedelta(days=1)
+    seconds = int(moment.astimezone().timestamp())
+    if not 0 < seconds < _FAR:
+        raise BadTimeError
+    return seconds
+
+
+def shown(seconds: int) -> str:
+    """A time for the screen, local and to the minute."""
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC).astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M")
