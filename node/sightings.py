@@ -39,6 +39,9 @@ MAX_TXT_BYTES = 256
 TYPE_A, TYPE_PTR, TYPE_TXT, TYPE_AAAA, TYPE_SRV = 1, 12, 16, 28, 33
 CLASS_IN = 1
 
+FLUSHED_TTL = 1
+"""RFC 6762, sections 10.1 and 10.2: what python-zeroconf sets instead of removing a record."""
+
 _INSTANCE = re.compile(r"[0-9a-f]{16}")
 _NUMBER = re.compile(rb"0|[1-9][0-9]{0,2}")
 
@@ -170,9 +173,12 @@ def _candidates(cache: DNSCache, known: Iterable[str], own: str) -> list[str]:
 
 
 def _live(cache: DNSCache, name: str, kind: int) -> Iterator[DNSRecord]:
+    """The records that count. One that was flushed or said goodbye stays in the cache with a TTL
+    of one second, and each further flush makes it look new again.
+    """
     now = current_time_millis()
     for record in cache.async_all_by_details(name, kind, CLASS_IN):
-        if not record.is_expired(now):
+        if record.ttl > FLUSHED_TTL and not record.is_expired(now):
             yield record
 
 

@@ -202,15 +202,21 @@ def wire_number(code: str) -> int:
     )
 
 
-def sentence(code: str) -> str:
-    """What the user reads for the error whose `code` this is, of any part of kinlight."""
+def kind_of(code: str) -> type[KinlightError] | None:
+    """The class of any part of kinlight whose `code` this is, of those that are imported."""
     pending: list[type[KinlightError]] = [KinlightError]
     while pending:
         kind = pending.pop()
         if kind.code == code:
-            return kind.sentence()
+            return kind
         pending += kind.__subclasses__()
-    return code
+    return None
+
+
+def sentence(code: str) -> str:
+    """What the user reads for that code."""
+    kind = kind_of(code)
+    return kind.sentence() if kind else code
 
 
 def from_wire(number: int) -> PeerError:
