@@ -4,11 +4,15 @@ blobs/ab/abcdef…           whole, never changed
 blobs/incoming/abcdef….part     pieces written at their places, holes where they miss
 blobs/incoming/abcdef….manifest the manifest to check them against
 blobs/incoming/….sealing   a file being sealed; removed at the next start
+
+A partial file belongs to a photo id too: a record that names somebody else's content id must not
+touch what is on its way for the true one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterable
@@ -17,6 +21,7 @@ from typing import BinaryIO
 
 from ..crypto import blob
 from ..crypto.blob import Kind, Manifest, Readable, Writable
+from ..crypto.errors import MalformedError, PieceMismatchError
 from ..crypto.secret import Secret
 from ..protocol.transfer import Download
 from .errors import BlobMissingError, storage_error
@@ -55,20 +60,12 @@ class BlobStore:
                 manifest = blob.seal(source, length, sink, key, kind, photo_id)
                 sink.flush()
                 os.fsync(sink.fileno())
-            self._settle(temporary, manifest.content_id)
+            self.settle(temporary, manifest.content_id)
         except OSError as error:
             raise storage_error(error) from None
         finally:
             temporary.unlink(missing_ok=True)
         return manifest
-
-    def _settle(self, temporary: Path, content_id: bytes) -> None:
-        final = self.path(content_id)
-        if not final.parent.is_dir():
-            final.parent.mkdir(mode=0o700, exist_ok=True)
-            sync_folder(self._folder)
-        temporary.replace(final)
-        sync_folder(final.parent)
 
     def remove(self, content_id: bytes) -> None:
         """Remove a whole blob."""
@@ -93,87 +90,31 @@ class BlobStore:
 
     # Blobs on their way in.
 
-    def resume(self, download: Download) -> None:
-        """Set `download` to what lies here from an earlier run: each piece is hashed again."""
-        try:
-            encoded = self._manifest_path(download.content_id).read_bytes()
-        except OSError:
-            return
-        download.resume(encoded)
-        manifest = download.manifest
-        if manifest is None:
-            return
-        with (
-            contextlib.suppress(FileNotFoundError),
-            self._part(download.content_id).open("rb") as f,
-        ):
-            if f.read(blob.HEADER_BYTES) != manifest.header:
-                return
-            for index in range(manifest.pieces):
-                data = f.read(blob.PIECE_BYTES)
-                with contextlib.suppress(blob.PieceMismatchError):
-                    manifest.check_piece(index, data)
-                    download.have.add(index)
+    def incoming(self, photo_id: bytes, content_id: bytes) -> IncomingBlob:
+        """The place of a blob that is being fetched."""
+        return IncomingBlob(self, self._incoming / _partial_name(photo_id, content_id), content_id)
 
-    def begin(self, manifest: Manifest) -> BinaryIO:
-        """Open the partial file of a blob for writing pieces, keeping those already there."""
-        content_id = manifest.content_id
-        if not self._manifest_path(content_id).exists():
-            write_file(self._manifest_path(content_id), manifest.encode())
-        part = self._part(content_id)
-        try:
-            descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
-            file = os.fdopen(descriptor, "r+b", buffering=0)
-            file.write(manifest.header)
-        except OSError as error:
-            raise storage_error(error) from None
-        return file
+    def settle(self, temporary: Path, content_id: bytes) -> None:
+        """Give a complete and synced file its final name, durably."""
+        final = self.path(content_id)
+        if not final.parent.is_dir():
+            final.parent.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(self._folder)
+        temporary.replace(final)
+        sync_folder(final.parent)
 
-    @staticmethod
-    def write_piece(file: BinaryIO, index: int, data: bytes) -> None:
-        """Put a checked piece at its place."""
-        try:
-            file.seek(blob.piece_offset(index))
-            if file.write(data) != len(data):
-                raise OSError(28, "short write")
-        except OSError as error:
-            raise storage_error(error) from None
-
-    def check_incoming(
-        self, content_id: bytes, sink: Writable, key: Secret, kind: Kind, photo_id: bytes,
-        limit: int,
-    ) -> int:  # fmt: skip
-        """Open a partial file whose pieces are all there, before it becomes a whole blob."""
-        with self._part(content_id).open("rb") as source:
-            return blob.unseal(source, sink, key, kind, photo_id, limit)
-
-    def finish(self, content_id: bytes) -> None:
-        """Make a complete partial file durable under its final name."""
-        part = self._part(content_id)
-        try:
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-            self._settle(part, content_id)
-            self._manifest_path(content_id).unlink(missing_ok=True)
-        except OSError as error:
-            raise storage_error(error) from None
-
-    def discard(self, content_id: bytes) -> None:
-        """Forget a partial blob."""
-        self._part(content_id).unlink(missing_ok=True)
-        self._manifest_path(content_id).unlink(missing_ok=True)
-
-    def sweep(self, known: Iterable[bytes], expected: Iterable[bytes]) -> int:
+    def sweep(self, known: Iterable[bytes], expected: Iterable[tuple[bytes, bytes]]) -> int:
         """Remove leftovers; return how many.
 
-        `known` are the content ids of whole blobs that the library has, `expected` those that
-        may still come. A file that no row names was being written when the process ended.
+        `known` are the content ids of whole blobs that the library has, `expected` the (photo
+        id, content id) of those that may still come. A file that no row names was being written
+        when the process ended.
         """
         whole = {content_id.hex() for content_id in known}
-        partial = {content_id.hex() for content_id in expected} - whole
+        partial = {_partial_name(*pair) for pair in expected}
         removed = 0
         for file in self._incoming.iterdir():
-            if file.name.split(".")[0] not in partial or file.suffix == ".sealing":
+            if file.stem not in partial:
                 file.unlink(missing_ok=True)
                 removed += 1
         for file in self._folder.glob("[0-9a-f][0-9a-f]/*"):
@@ -182,8 +123,80 @@ class BlobStore:
                 removed += 1
         return removed
 
-    def _part(self, content_id: bytes) -> Path:
-        return self._incoming / f"{content_id.hex()}.part"
 
-    def _manifest_path(self, content_id: bytes) -> Path:
-        return self._incoming / f"{content_id.hex()}.manifest"
+class IncomingBlob:
+    """One partial blob. Each of its pieces was checked before it was written."""
+
+    def __init__(self, store: BlobStore, stem: Path, content_id: bytes) -> None:
+        self._store = store
+        self._part = stem.with_name(f"{stem.name}.part")
+        self._manifest = stem.with_name(f"{stem.name}.manifest")
+        self._content_id = content_id
+
+    def resume(self, download: Download) -> None:
+        """Set `download` to what lies here from an earlier run: each piece is hashed again."""
+        try:
+            encoded = self._manifest.read_bytes()
+            download.resume(encoded)
+        except (OSError, MalformedError):
+            return
+        manifest = download.manifest
+        if manifest is None:
+            return
+        with contextlib.suppress(FileNotFoundError), self._part.open("rb") as file:
+            if file.read(blob.HEADER_BYTES) != manifest.header:
+                return
+            for index in range(manifest.pieces):
+                data = file.read(blob.PIECE_BYTES)
+                with contextlib.suppress(PieceMismatchError):
+                    manifest.check_piece(index, data)
+                    download.have.add(index)
+
+    def begin(self, manifest: Manifest) -> BinaryIO:
+        """Open the partial file for writing pieces, keeping those already there."""
+        if not self._manifest.exists():
+            write_file(self._manifest, manifest.encode())
+        try:
+            descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT, 0o600)
+            file = os.fdopen(descriptor, "r+b", buffering=0)
+            file.write(manifest.header)
+        except OSError as error:
+            raise storage_error(error) from None
+        return file
+
+    @staticmethod
+    def write_piece(file: BinaryIO, index: int, data: bytes) -> None:
+        """Put a checked piece at its place in the file that `begin` opened."""
+        try:
+            file.seek(blob.piece_offset(index))
+            if file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise storage_error(error) from None
+
+    def unseal(self, sink: Writable, key: Secret, kind: Kind, photo_id: bytes, limit: int) -> int:
+        """Open it to the last byte, before it becomes a whole blob; see `blob.unseal`."""
+        try:
+            with self._part.open("rb") as source:
+                return blob.unseal(source, sink, key, kind, photo_id, limit)
+        except OSError as error:
+            raise storage_error(error) from None
+
+    def finish(self) -> None:
+        """Make it a whole blob, durably."""
+        try:
+            with self._part.open("rb+") as file:
+                os.fsync(file.fileno())
+            self._store.settle(self._part, self._content_id)
+            self._manifest.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(error) from None
+
+    def discard(self) -> None:
+        """Forget it."""
+        self._part.unlink(missing_ok=True)
+        self._manifest.unlink(missing_ok=True)
+
+
+def _partial_name(photo_id: bytes, content_id: bytes) -> str:
+    return f"{photo_id.hex()}-{content_id.hex()}"

@@ -223,7 +223,7 @@ def _start(
 
 def _unlock(command: Command, secret: Secret | RecoveryWords) -> None:
     if isinstance(secret, Secret):
-        passphrase = secret.reveal().decode("utf-8", "surrogateescape")
+        passphrase = secret.reveal().decode()
         command.ask(lambda node: node.unlock(passphrase))
     else:
         phrase = secret.phrase()

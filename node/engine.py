@@ -62,10 +62,11 @@ class Engine:
 
     async def lock(self) -> None:
         """End all connections, close the library and forget the keys."""
-        opened, self._open = self._open, None
-        if opened is not None:
-            self.events.publish("locked")
-            await opened.close()
+        async with self._unlocking:
+            opened, self._open = self._open, None
+            if opened is not None:
+                self.events.publish("locked")
+                await opened.close()
 
     def _unlocked(self) -> Unlocked:
         if self._open is None:

@@ -135,6 +135,12 @@ class BlockedContactError(LocalError):
     code = "contact-blocked"
 
 
+class NoDeviceError(LocalError):
+    """No device of that contact can be sealed to. Connect with it once, or pair again."""
+
+    code = "no-device"
+
+
 class NoSuchPhotoError(LocalError):
     """There is no photo with that id. `kinlight inbox` shows those that came."""
 

@@ -15,7 +15,7 @@ from ..protocol import limits
 from ..protocol.errors import UnexpectedMessageError, from_wire
 from ..protocol.messages import Credit, Fetch, FetchRefused, FetchStop, ManifestPart, Piece
 from ..protocol.transfer import Download
-from .blobstore import BlobStore
+from .blobstore import BlobStore, IncomingBlob
 from .link import Link
 
 WINDOW: Final = 16
@@ -30,6 +30,7 @@ Progress = Callable[[int, int], None]
 @dataclass(slots=True)
 class _Running:
     download: Download
+    incoming: IncomingBlob
     progress: Progress
     done: asyncio.Future[None]
     file: BinaryIO | None = None
@@ -54,20 +55,21 @@ class Fetcher:
         Raises the peer's refusal, `PieceMismatchError` for a lie, `TruncatedError` if the link
         ended, a `LocalError` if the disk did. Pieces that were verified stay for the next time.
         """
-        await asyncio.to_thread(self._blobs.resume, download)
+        incoming = self._blobs.incoming(photo_id, download.content_id)
+        await asyncio.to_thread(incoming.resume, download)
         while not download.complete:
-            await self._fetch_once(photo_id, download, capability, progress)
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            running = _Running(download, incoming, progress, done)
+            await self._fetch_once(photo_id, running, capability)
 
-    async def _fetch_once(
-        self, photo_id: bytes, download: Download, capability: bytes, progress: Progress
-    ) -> None:
+    async def _fetch_once(self, photo_id: bytes, running: _Running, capability: bytes) -> None:
+        download = running.download
         request = next(self._numbers) % 2**32
-        running = _Running(download, progress, asyncio.get_running_loop().create_future())
         missing = tuple(download.have.missing(limits.RANGES)) or ((0, MAX_PIECES),)
         self._running[request] = running
         try:
             if download.manifest is not None:
-                running.file = self._blobs.begin(download.manifest)
+                running.file = running.incoming.begin(download.manifest)
             await self._link.send(
                 Fetch(
                     request, photo_id, download.content_id, capability,
@@ -111,7 +113,7 @@ class Fetcher:
                 if running.download.receive_manifest(message.data):
                     manifest = running.download.manifest
                     if manifest is not None:
-                        running.file = self._blobs.begin(manifest)
+                        running.file = running.incoming.begin(manifest)
 
     def piece(self, message: Piece) -> None:
         """One piece: checked, then written, then credited."""
@@ -123,7 +125,7 @@ class Fetcher:
             download.receive_piece(message.index, message.data)
             if running.file is None:
                 raise UnexpectedMessageError
-            self._blobs.write_piece(running.file, message.index, message.data)
+            running.incoming.write_piece(running.file, message.index, message.data)
             download.have.add(message.index)
             running.credited += 1
             if running.credited == WINDOW // 2:

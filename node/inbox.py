@@ -156,8 +156,7 @@ class Inbox:
         state = "accepted" if accept else "declined"
         self._library.set_offer_state(offer.envelope_hash, state, None, self._now())
         if not accept:
-            self._blobs.discard(offer.record.content_id)
-            self._blobs.discard(offer.record.metadata_id)
+            self._discard(offer)
         return self._library.offer(offer.envelope_hash) or offer
 
     def progress(self, photo_id: bytes) -> tuple[int, int] | None:
@@ -229,8 +228,9 @@ class Inbox:
         details = await asyncio.to_thread(self._verify, offer)
         if not self._still_accepted(offer):
             raise TruncatedError  # declined in the meantime; what came is swept
-        await asyncio.to_thread(self._blobs.finish, record.metadata_id)
-        await asyncio.to_thread(self._blobs.finish, record.content_id)
+        for content_id in (record.metadata_id, record.content_id):
+            incoming = self._blobs.incoming(offer.photo_id, content_id)
+            await asyncio.to_thread(incoming.finish)
         fingerprint = hmac.digest(self._fingerprint_key.reveal(), details.sha256, "sha256")
         self._library.add_photo(
             record,
@@ -254,19 +254,23 @@ class Inbox:
         """Open both blobs to the last byte before anything counts as received."""
         record = offer.record
         body = BytesIO()
-        self._blobs.check_incoming(
-            record.metadata_id, body, offer.metadata_key, Kind.METADATA, offer.photo_id,
+        self._blobs.incoming(offer.photo_id, record.metadata_id).unseal(
+            body, offer.metadata_key, Kind.METADATA, offer.photo_id,
             limits.METADATA_BYTES,
         )  # fmt: skip
         metadata = Metadata.decode(body.getvalue())
         digest = DigestSink()
-        length = self._blobs.check_incoming(
-            record.content_id, digest, offer.content_key, Kind.ORIGINAL, offer.photo_id,
+        length = self._blobs.incoming(offer.photo_id, record.content_id).unseal(
+            digest, offer.content_key, Kind.ORIGINAL, offer.photo_id,
             limits.PHOTO_BYTES,
         )  # fmt: skip
         if length != metadata.length or digest.digest() != metadata.sha256:
             raise MalformedError("the photo is not the one that its metadata describe")
         return metadata
+
+    def _discard(self, offer: IncomingOffer) -> None:
+        for content_id in (offer.record.content_id, offer.record.metadata_id):
+            self._blobs.incoming(offer.photo_id, content_id).discard()
 
     def _failed(self, link: Link, offer: IncomingOffer, error: KinlightError) -> bool:
         """Note why a fetch failed and tell the sender; True if the offer has ended with it."""
@@ -274,8 +278,7 @@ class Inbox:
         state = "refused" if final else "accepted"
         _log.info("a photo did not come: %s", error.code)
         if final:
-            self._blobs.discard(offer.record.content_id)
-            self._blobs.discard(offer.record.metadata_id)
+            self._discard(offer)
         try:
             self._library.set_offer_state(offer.envelope_hash, state, error.code, self._now())
             link.post(OfferRefused(offer.envelope_hash, _refusal(error)))

@@ -28,12 +28,14 @@ from .errors import (
     DiskFullError,
     HomeUnusableError,
     LibraryDamagedError,
+    LockedError,
     NewerLibraryError,
     NoSuchContactError,
     NoSuchPhotoError,
 )
 
 ADDRESSES_PER_CONTACT: Final = 8
+DEVICES_PER_CONTACT: Final = 16
 _SIGNED_BYTES: Final = 4096
 
 Accept = Literal["ask", "always"]
@@ -270,6 +272,11 @@ class Library:
         self._db.execute(
             "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?)",
             (chain.device, chain.identity, chain.encoded, now),
+        )
+        self._db.execute(
+            "DELETE FROM devices WHERE identity = ?1 AND device NOT IN (SELECT device FROM devices"
+            " WHERE identity = ?1 ORDER BY seen DESC, device = ?2 DESC LIMIT ?3)",
+            (chain.identity, chain.device, DEVICES_PER_CONTACT),
         )
 
     def devices(self, identity: bytes) -> list[DeviceChain]:
@@ -518,6 +525,8 @@ def _offer(row: sqlcipher.Row) -> IncomingOffer:
 def _library_error(error: sqlcipher.Error) -> Exception:
     """Full disks are named; a wrong key and a damaged file look the same to SQLCipher."""
     text = str(error)
+    if "closed database" in text:
+        return LockedError()
     if isinstance(error, sqlcipher.ProgrammingError):
         return error  # a fault in this program, not in the file
     if "full" in text:

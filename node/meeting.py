@@ -128,20 +128,30 @@ class Meeting:
 
     async def paired(self, link: Link, acquaintance: Acquaintance) -> None:
         """A dialer used the code: keep it as a contact, then let it know."""
+        if self._outcome is None or self._outcome.done():
+            await link.close()  # too late: nobody waits for a contact any more
+            return
         contact = self._pin(acquaintance, self._name)
         link.session.pairing_stored()
         await link.close()
-        if self._outcome is not None and not self._outcome.done():
+        if not self._outcome.done():
             self._outcome.set_result(contact)
 
     def refused(self, error: KinlightError) -> None:
-        """A caller was refused; the third wrong try over a code ends it."""
+        """A caller was refused. When no tries are left and none is under way, the code ends."""
         window = self._peers.window
-        if window is None or not isinstance(error, WrongCodeError):
+        if window is None or window.used:
             return
-        self._events.publish("pairing-tried", left=window.runs_left)
-        if window.spent and self._outcome is not None and not self._outcome.done():
-            self._outcome.set_exception(PairingSpentError())
+        if isinstance(error, WrongCodeError):
+            self._events.publish("pairing-tried", left=window.runs_left)
+        if window.spent:
+            delay = 0.0 if self._peers.greeting <= 1 else limits.OPENING_SECONDS
+            asyncio.get_running_loop().call_later(delay, self._end_spent, window)
+
+    def _end_spent(self, window: PairingWindow) -> None:
+        outcome = self._outcome
+        if self._peers.window is window and not window.used and outcome and not outcome.done():
+            outcome.set_exception(PairingSpentError())
 
     # The side that types it.
 

@@ -30,7 +30,13 @@ from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.photo import POLICIES, Envelope, Metadata, PhotoRecord, photo_id
 from . import names
 from .blobstore import BlobStore
-from .errors import BadRequestError, BlockedContactError, FileTooLargeError, UnreadableFileError
+from .errors import (
+    BadRequestError,
+    BlockedContactError,
+    FileTooLargeError,
+    NoDeviceError,
+    UnreadableFileError,
+)
 from .events import Events
 from .library import Contact, Delivery, Library, Photo, StoredBlob
 from .link import Link
@@ -239,6 +245,8 @@ class Outbox:
         now = self._now()
         deliveries: list[Delivery] = []
         for chain in self._library.devices(contact.identity):
+            if chain.kem_not_after <= now:
+                continue  # its key is over; it shows a new one when it next connects
             envelope = Envelope.seal(
                 self._device,
                 chain.device,
@@ -262,6 +270,8 @@ class Outbox:
                     updated=now,
                 )
             )
+        if not deliveries:
+            raise NoDeviceError(contact.name)
         self._library.add_deliveries(deliveries)
         return deliveries
 

@@ -27,6 +27,10 @@ def given(option: Path | None) -> Secret | None:
     phrase = content.removesuffix(b"\n").removesuffix(b"\r")
     if not phrase or len(content) > _MOST_BYTES:
         raise BadPassphraseFileError("it is empty" if not phrase else "it is too long")
+    try:
+        phrase.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadPassphraseFileError("it is not UTF-8 text") from None
     return Secret(phrase)
 
 

@@ -90,6 +90,7 @@ class Peers:
         self._refused: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._dialling: set[Address] = set()
+        self._asked: dict[str, float] = {}
         self._nudge = asyncio.Event()
         self._closed = False
         self.window: PairingWindow | None = None
@@ -111,6 +112,11 @@ class Peers:
             for _, contact, conversation in self._links.values()
             if identity in (None, contact.identity)
         ]
+
+    @property
+    def greeting(self) -> int:
+        """Callers whose hello is under way."""
+        return self._strangers.total()
 
     # Being dialled.
 
@@ -274,6 +280,7 @@ class Peers:
     def forget_refusals(self) -> None:
         """The contacts changed, so strangers may have become contacts."""
         self._refused.clear()
+        self._asked.clear()
         self.nudge()
 
     def start(self, discovery: Discovery | None) -> None:
@@ -286,8 +293,8 @@ class Peers:
         async for event in discovery.events():
             if isinstance(event, Gone):
                 self._refused.discard(event.instance)
-            else:
-                self._refused.discard(event.sighting.instance)
+                self._asked.pop(event.instance, None)
+            elif event.sighting.instance not in self._refused:
                 self.nudge()
 
     async def _keep_trying(self, discovery: Discovery | None) -> None:
@@ -297,8 +304,7 @@ class Peers:
             if self._wanted():
                 if discovery is not None:
                     for sighting in discovery.sightings():
-                        if sighting.instance not in self._refused:
-                            self._spawn(self._try_sighting(sighting.instance, sighting.addresses))
+                        self._spawn(self._try_sighting(sighting.instance, sighting.addresses))
                 for contact in self._wanted():
                     known = self._library.addresses(contact.identity)
                     self._spawn(self.call({Address(host, port) for host, port in known}))
@@ -312,6 +318,11 @@ class Peers:
                 pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _try_sighting(self, instance: str, addresses: tuple[Address, ...]) -> None:
+        """Ask a node that is in sight, unless it is a stranger or was asked just now."""
+        now = asyncio.get_running_loop().time()
+        if instance in self._refused or now - self._asked.get(instance, -FIRST_PAUSE) < FIRST_PAUSE:
+            return
+        self._asked[instance] = now
         if await self.call(set(addresses)) is False:
             self._refused.add(instance)
 

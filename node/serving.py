@@ -14,7 +14,7 @@ from ..crypto.blob import Kind, Manifest
 from ..crypto.errors import KinlightError, TruncatedError
 from ..protocol import limits
 from ..protocol.capability import Capability, Request
-from ..protocol.errors import BusyError, GoneError, OutOfScopeError, wire_code
+from ..protocol.errors import BusyError, DeniedError, GoneError, OutOfScopeError, wire_code
 from ..protocol.messages import Credit, Fetch, FetchRefused, FetchStop, ManifestPart, Piece
 from ..protocol.opening import LocalDevice
 from ..protocol.transfer import Upload
@@ -81,20 +81,11 @@ class Server:
         What is not here and what is not this photo's look the same to the asker, and both only
         show after the capability has been checked.
         """
-        peer = self._link.peer
         capability = Capability.decode(message.capability)
         photo = self._library.photo(message.photo_id)
         author = photo.author if photo else self._device.identity
         capability.verify(author, self._known_devices())
-        request = Request(
-            identity=peer.identity,
-            device=peer.device,
-            photo_id=message.photo_id,
-            operation="view",
-            rendition="original",
-            now=self._now(),
-        )
-        capability.allow(request)
+        capability.allow(self._request(message.photo_id))
         if photo is None:
             raise GoneError
         if message.content_id not in (photo.record.blob_id(kind) for kind in Kind):
@@ -103,6 +94,17 @@ class Server:
         if stored is None:
             raise GoneError
         return stored.decoded_manifest()
+
+    def _request(self, photo_id: bytes) -> Request:
+        peer = self._link.peer
+        return Request(
+            identity=peer.identity,
+            device=peer.device,
+            photo_id=photo_id,
+            operation="view",
+            rendition="original",
+            now=self._now(),
+        )
 
     def _known_devices(self) -> dict[bytes, bytes]:
         """Devices whose certificates were verified: our own and our contacts'."""
@@ -121,6 +123,7 @@ class Server:
         credit: asyncio.Event,
     ) -> None:
         request = message.request
+        capability = Capability.decode(message.capability)
         try:
             with file:
                 if message.manifest:
@@ -132,6 +135,7 @@ class Server:
                             await credit.wait()
                             credit.clear()
                         continue
+                    capability.allow(self._request(message.photo_id))  # it may end meanwhile
                     file.seek(blob.piece_offset(index))
                     data = file.read(manifest.piece_length(index))
                     await self._link.send(Piece(request, index, data))
@@ -144,9 +148,10 @@ class Server:
                     )
         except TruncatedError:
             pass
-        except OSError:
+        except (DeniedError, OSError) as error:
+            reason = error if isinstance(error, DeniedError) else GoneError()
             with contextlib.suppress(TruncatedError):
-                await self._link.send(FetchRefused(request, wire_code(GoneError())))
+                await self._link.send(FetchRefused(request, wire_code(reason)))
         finally:
             self._open.pop(request, None)
 

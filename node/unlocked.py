@@ -106,7 +106,7 @@ class Unlocked:
         try:
             blobs = BlobStore(home.blobs)
             expected = [
-                content_id
+                (offer.photo_id, content_id)
                 for offer in library.offers()
                 if offer.state in ("waiting", "accepted")
                 for content_id in (offer.record.content_id, offer.record.metadata_id)
