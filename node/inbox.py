@@ -203,7 +203,7 @@ class Inbox:
                 fetcher.fetch(offer.photo_id, metadata, offer.capability, _ignore),
                 fetcher.fetch(offer.photo_id, content, offer.capability, self._reporter(offer)),
             )
-            await self._store(offer, content, metadata)
+            await _to_the_end(self._store(offer, content, metadata))
         else:
             if here.record.signed != record.signed:
                 raise MalformedError("another photo has this id")
@@ -315,6 +315,15 @@ async def _together(*work: Coroutine[None, None, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Run `work` whole even if this task is cancelled: its threads would go on unseen."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    finally:
+        await asyncio.wait({task})
 
 
 def _ignore(_done: int, _total: int) -> None:

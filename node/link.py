@@ -98,7 +98,8 @@ class Link:
                             continue  # a goodbye right after a pairing
                         await self._flush()
                         raise event.error or TruncatedError()
-        await self._flush()
+        with contextlib.suppress(OSError):  # what was agreed counts although the end can't be said
+            await self._flush()
         return outcome
 
     async def _flush(self) -> None:
@@ -128,7 +129,8 @@ class Link:
             held, self._held = self._held, []
             for event in held:
                 await self._deliver(event.message, handle)
-            while True:
+            # The peer may have said goodbye in the same breath as its hello.
+            while self.session.state is not State.ENDED:
                 async with asyncio.timeout(SILENCE_SECONDS):
                     data = await self.pipe.read()
                 events = self.session.receive(data) if data else self.session.receive_eof()
@@ -141,8 +143,7 @@ class Link:
                             return event.error
                         case _:
                             pass
-                if self.ended.is_set():
-                    return None
+            return None
         except (OSError, TimeoutError):
             return TruncatedError()
         except PeerError as error:

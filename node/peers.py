@@ -30,12 +30,13 @@ from .discovery import Discovery, Gone
 from .errors import UnreachableError
 from .events import Events
 from .library import Contact, Library
-from .link import Link
+from .link import FAREWELL_SECONDS, Link
 from .pipes import Pipe
 
 STRANGERS: Final = 32
 """Connections that may be in their hello at a time."""
 STRANGERS_PER_SOURCE: Final = 8
+STAGGER_SECONDS: Final = 0.25
 FIRST_PAUSE: Final = 2.0
 LONGEST_PAUSE: Final = 60.0
 SETTLED_SECONDS: Final = 5.0
@@ -89,6 +90,7 @@ class Peers:
         self._strangers: Counter[str] = Counter()
         self._refused: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._effort: list[asyncio.Task[None]] = []
         self._dialling: set[Address] = set()
         self._asked: dict[str, float] = {}
         self._nudge = asyncio.Event()
@@ -122,6 +124,9 @@ class Peers:
 
     async def accept(self, pipe: Pipe) -> None:
         """A connection came in: judge its hello, then carry it."""
+        self._spawn(self._accept(pipe))
+
+    async def _accept(self, pipe: Pipe) -> None:
         source = pipe.remote.host if pipe.remote else ""
         if (
             self._closed
@@ -172,23 +177,34 @@ class Peers:
             raise UnreachableError(str(address)) from None
         return Link(pipe, Session(self._settings, self._device, to, self._entropy))
 
-    async def call(self, addresses: set[Address]) -> bool | None:
+    async def call(self, addresses: Iterable[Address]) -> bool | None:
         """Ask one node for every contact that is not connected.
 
-        It has several addresses and some are stale: all are dialled at once, and those that
-        answer say their hello one after the other until one is a contact. Returns True for a
-        contact, False for a stranger, None if nothing answered.
+        It has several addresses and some are stale: each is dialled a moment after the one before
+        (RFC 8305), and those that answer say their hello one after the other until one is a
+        contact. Returns True for a contact, False for a stranger, None if nothing answered.
         """
         turn = asyncio.Lock()
         found = asyncio.Event()
+        fresh = [address for address in addresses if address not in self._dialling]
         answers = await asyncio.gather(
-            *(self._ask(address, turn, found) for address in addresses - self._dialling)
+            *(
+                self._ask(address, number * STAGGER_SECONDS, turn, found)
+                for number, address in enumerate(fresh)
+            )
         )
         return max((answer for answer in answers if answer is not None), default=None)
 
-    async def _ask(self, address: Address, turn: asyncio.Lock, found: asyncio.Event) -> bool | None:
+    async def _ask(
+        self, address: Address, delay: float, turn: asyncio.Lock, found: asyncio.Event
+    ) -> bool | None:
         self._dialling.add(address)
         try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await found.wait()
+            if found.is_set():
+                return None
             wanted = [contact.pinned for contact in self._wanted()]
             for start in range(0, len(wanted), limits.DIAL_TAGS):
                 link = await self._dial(address, tuple(wanted[start : start + limits.DIAL_TAGS]))
@@ -239,15 +255,15 @@ class Peers:
             await link.close()
             return
         earlier = self._links.get(chain.device)
-        if earlier is not None:
-            if self._prefers(earlier[0], link):
-                await link.close()
-                return
-            await earlier[0].close()
+        if earlier is not None and self._prefers(earlier[0], link):
+            await link.close()
+            return
         self._library.put_device(chain, self._now())
         conversation = self._converse(link, contact)
         entry = (link, contact, conversation)
         self._links[chain.device] = entry
+        if earlier is not None:
+            await earlier[0].close()
         self._events.publish("connected", contact=contact.name, path=link.pipe.path)
         conversation.start()
         try:
@@ -285,9 +301,9 @@ class Peers:
 
     def start(self, discovery: Discovery | None) -> None:
         """Begin to look for contacts."""
-        self._spawn(self._keep_trying(discovery))
+        self._effort.append(asyncio.create_task(self._keep_trying(discovery)))
         if discovery is not None:
-            self._spawn(self._watch(discovery))
+            self._effort.append(asyncio.create_task(self._watch(discovery)))
 
     async def _watch(self, discovery: Discovery) -> None:
         async for event in discovery.events():
@@ -307,7 +323,7 @@ class Peers:
                         self._spawn(self._try_sighting(sighting.instance, sighting.addresses))
                 for contact in self._wanted():
                     known = self._library.addresses(contact.identity)
-                    self._spawn(self.call({Address(host, port) for host, port in known}))
+                    self._spawn(self.call([Address(host, port) for host, port in known]))
             try:
                 async with asyncio.timeout(pause):
                     await self._nudge.wait()
@@ -323,7 +339,9 @@ class Peers:
         if instance in self._refused or now - self._asked.get(instance, -FIRST_PAUSE) < FIRST_PAUSE:
             return
         self._asked[instance] = now
-        if await self.call(set(addresses)) is False:
+        # Both sides see each other at the same moment; with luck only one dials.
+        await asyncio.sleep(int.from_bytes(self._entropy(1)) / 256 * STAGGER_SECONDS)
+        if await self.call(addresses) is False:
             self._refused.add(instance)
 
     def _spawn(self, work: Awaitable[object]) -> None:
@@ -347,9 +365,12 @@ class Peers:
     async def close(self) -> None:
         """End everything."""
         self._closed = True
+        for task in self._effort:
+            task.cancel()
         for link, _, _ in list(self._links.values()):
             await link.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=FAREWELL_SECONDS)
         for task in list(self._tasks):
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._effort, *self._tasks, return_exceptions=True)
