@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+from typer.exceptions import TyperException
 
 from ..crypto.errors import KinlightError
 from ..crypto.secret import Secret
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 app = typer.Typer(
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     help="A private photo-sharing node: photos go straight to the people chosen, encrypted.",
 )
-contacts_app = typer.Typer(no_args_is_help=True, help="People that this node paired with.")
+contacts_app = typer.Typer(invoke_without_command=True, help="People that this node paired with.")
 inbox_app = typer.Typer(invoke_without_command=True, help="Photos that were offered to you.")
 app.add_typer(contacts_app, name="contacts")
 app.add_typer(inbox_app, name="inbox")
@@ -109,6 +110,15 @@ def _pass_on(context: typer.Context, home: Path | None, json: bool) -> None:
     context.obj = (home or earlier_home, json or earlier_json)
 
 
+def _need_command(context: typer.Context) -> None:
+    """Without a command: the help for people, an error for scripts."""
+    if context.invoked_subcommand is None:
+        if context.obj[1]:
+            raise TyperException("Missing command.")
+        print(context.get_help())
+        raise typer.Exit(errors.EXIT_USAGE)
+
+
 @app.callback()
 def options(
     context: typer.Context,
@@ -117,6 +127,7 @@ def options(
 ) -> None:
     """Options that may also follow the command."""
     _pass_on(context, home, json)
+    _need_command(context)
 
 
 @app.command()
@@ -325,6 +336,7 @@ def pair(
 def contacts(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """People that this node paired with."""
     _pass_on(context, home, json)
+    _need_command(context)
 
 
 @contacts_app.command("list")
@@ -549,5 +561,12 @@ def demo(
 
 
 def main() -> None:
-    """The console script."""
-    app()
+    """The console script. What was typed wrong is an error like any other."""
+    try:
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        Output(as_json="--json" in sys.argv).error(errors.UsageError(error.format_message()))
+        code = errors.EXIT_USAGE
+    except (typer.Abort, KeyboardInterrupt):
+        code = errors.EXIT_INTERRUPTED
+    sys.exit(code)

@@ -165,6 +165,12 @@ class BlobMissingError(LocalError):
     code = "blob-missing"
 
 
+class UsageError(LocalError):
+    """The command was not understood. `--help` after it says how it is used."""
+
+    code = "usage"
+
+
 class BadTimeError(LocalError):
     """That is not a time. Say 30d, 12h, 45m, 10s, or a date like 2026-12-31."""
 
@@ -261,6 +267,7 @@ _EXITS: Final[dict[str, int]] = {
     "library-damaged": EXIT_FILES,
     "library-newer": EXIT_FILES,
     "key-file-damaged": EXIT_FILES,
+    "usage": EXIT_USAGE,
     "bad-time": EXIT_USAGE,
     "bad-request": EXIT_USAGE,
     "invalid-code": EXIT_USAGE,

@@ -22,6 +22,7 @@ from ..crypto.signing import SigningKey
 from ..crypto.wrap import KemKey
 from ..protocol import limits
 from ..protocol.opening import Entropy, LocalDevice
+from .config import TEMPLATE
 from .errors import HomeExistsError, HomeUnusableError, NoHomeError
 from .home import Home, write_file
 
@@ -80,7 +81,8 @@ def create(
     key_file = key_file.with_passphrase(store_key, passphrase, entropy, cost or Argon2Cost())
     key_file = key_file.with_recovery_words(store_key, words)
     show(words)
-    write_file(home.keys, key_file.encode())
+    write_file(home.config, TEMPLATE.encode())
+    write_file(home.keys, key_file.encode())  # last: a home with keys is a node
 
 
 def unlock(home: Home, secret: Secret | RecoveryWords) -> UnlockedKeys:

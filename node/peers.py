@@ -24,14 +24,13 @@ from ..protocol.errors import UnknownPeerError
 from ..protocol.messages import Message
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice, PairingWindow, Pinned
 from ..protocol.session import Callee, Session
-from . import tcp
 from .addresses import Address
 from .discovery import Discovery, Gone
 from .errors import UnreachableError
 from .events import Events
 from .library import Contact, Library
 from .link import FAREWELL_SECONDS, Link
-from .pipes import Pipe
+from .pipes import Dial, Pipe
 
 STRANGERS: Final = 32
 """Connections that may be in their hello at a time."""
@@ -71,6 +70,7 @@ class Peers:
         device: LocalDevice,
         library: Library,
         events: Events,
+        dial: Dial,
         entropy: Entropy,
         now: Callable[[], int],
         converse: Callable[[Link, Contact], Conversation],
@@ -81,6 +81,7 @@ class Peers:
         self._device = device
         self._library = library
         self._events = events
+        self._dial_pipe = dial
         self._entropy = entropy
         self._now = now
         self._converse = converse
@@ -172,7 +173,7 @@ class Peers:
 
     async def _dial(self, address: Address, to: Code | Invitation | tuple[Pinned, ...]) -> Link:
         try:
-            pipe = await tcp.dial(address)
+            pipe = await self._dial_pipe(address)
         except (OSError, TimeoutError):
             raise UnreachableError(str(address)) from None
         return Link(pipe, Session(self._settings, self._device, to, self._entropy))

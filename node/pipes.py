@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
 
 from .addresses import Address
@@ -33,3 +34,27 @@ class Pipe(Protocol):
     async def close(self) -> None:
         """Let go of the pipe. Never raises."""
         ...
+
+
+class Listener(Protocol):
+    """Where pipes come in."""
+
+    @property
+    def port(self) -> int:
+        """The port that others dial; 0 before `start`."""
+        ...
+
+    async def start(self, port: int) -> None:
+        """Listen on `port`, or on any free one for 0. `OSError` if that can't be."""
+        ...
+
+    async def close(self) -> None:
+        """Stop accepting. Pipes that are open are their owners' matter."""
+        ...
+
+
+Dial = Callable[[Address], Awaitable[Pipe]]
+"""Opens a pipe to an address, or raises `OSError` or `TimeoutError`."""
+
+Listen = Callable[[Callable[[Pipe], Awaitable[None]]], Listener]
+"""Makes a listener that hands each pipe to the function that it was given."""

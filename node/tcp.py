@@ -80,12 +80,17 @@ class TcpListener:
     def __init__(self, accept: Callable[[TcpPipe], Awaitable[None]]) -> None:
         self._accept = accept
         self._server: asyncio.Server | None = None
-        self.port = 0
+        self._port = 0
+
+    @property
+    def port(self) -> int:
+        """See `Listener`."""
+        return self._port
 
     async def start(self, port: int) -> None:
         """Listen on `port`, or on any free one for 0. `OSError` if that can't be."""
         listening = _listening_socket(port)
-        self.port = listening.getsockname()[1]
+        self._port = listening.getsockname()[1]
 
         async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._accept(TcpPipe(reader, writer))

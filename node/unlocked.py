@@ -13,6 +13,7 @@ from typing import Final
 from ..crypto.channel import ChannelSettings
 from ..crypto.errors import KinlightError
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
+from . import tcp
 from .blobstore import BlobStore
 from .config import Config
 from .discovery import Discovery
@@ -26,17 +27,19 @@ from .link import Link
 from .meeting import Meeting
 from .outbox import Outbox
 from .peers import Peers
+from .pipes import Dial, Listen
 from .sync import Sync
-from .tcp import TcpListener
 
 _PORT_SETTING: Final = "port"
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where time and chance come from; tests bring their own."""
+    """Where time, chance and pipes come from; tests bring their own."""
 
     now: Callable[[], int] = lambda: int(time.time())
+    dial: Dial = tcp.dial
+    listen: Listen = tcp.TcpListener
     entropy: Entropy = secrets.token_bytes
     choose: Callable[[int], int] = secrets.randbelow
 
@@ -81,13 +84,14 @@ class Unlocked:
             device=device,
             library=library,
             events=events,
+            dial=environment.dial,
             entropy=environment.entropy,
             now=environment.now,
             converse=self._converse,
             paired=self._paired,
             refused=self._refused,
         )
-        self.listener: Final = TcpListener(self.peers.accept)
+        self.listener: Final = environment.listen(self.peers.accept)
         self.discovery: Discovery | None = None
         self._config = config
         self._meeting: Meeting | None = None
