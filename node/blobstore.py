@@ -77,8 +77,10 @@ class BlobStore:
         """The whole blob, for reading; `BlobMissingError` if it is not here."""
         try:
             return self.path(content_id).open("rb")
-        except OSError:
+        except FileNotFoundError:
             raise BlobMissingError from None
+        except OSError as error:  # too many open files, say: that passes
+            raise storage_error(error) from None
 
     def unseal(
         self, content_id: bytes, sink: Writable, key: Secret, kind: Kind, photo_id: bytes,
@@ -115,12 +117,10 @@ class BlobStore:
         removed = 0
         for file in self._incoming.iterdir():
             if file.stem not in partial:
-                file.unlink(missing_ok=True)
-                removed += 1
+                removed += _remove(file)
         for file in self._folder.glob("[0-9a-f][0-9a-f]/*"):
             if file.name not in whole:
-                file.unlink(missing_ok=True)
-                removed += 1
+                removed += _remove(file)
         return removed
 
 
@@ -196,6 +196,15 @@ class IncomingBlob:
         """Forget it."""
         self._part.unlink(missing_ok=True)
         self._manifest.unlink(missing_ok=True)
+
+
+def _remove(file: Path) -> bool:
+    """Remove a leftover; folders that other programs put there are theirs."""
+    with contextlib.suppress(OSError):
+        if file.is_file():
+            file.unlink()
+            return True
+    return False
 
 
 def _partial_name(photo_id: bytes, content_id: bytes) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
@@ -25,6 +26,10 @@ from .home import ApiAddress, Home
 
 _TOKEN_BYTES: Final = 32
 _GOODBYE_SECONDS: Final = 3
+MAX_CONNECTIONS: Final = 64
+"""Connections to the local API at a time."""
+REQUEST_SECONDS: Final = 5.0
+"""From a connection to its first request."""
 
 _log = logging.getLogger(__name__)
 
@@ -105,10 +110,32 @@ class Daemon:
                 task.cancel()
 
 
+class _BoundedHttp(H11Protocol):
+    """HTTP for strangers on loopback: few connections, and none without a request.
+
+    Anybody on the machine can connect there; without these bounds they could use up the daemon's
+    descriptors.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection: counted, and given a few seconds."""
+        super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            transport.abort()
+        else:
+            self.loop.call_later(REQUEST_SECONDS, self._end_if_idle)
+
+    def _end_if_idle(self) -> None:
+        if self.cycle is None:  # pyright: ignore[reportUnnecessaryComparison] - None before a request
+            self.transport.abort()
+
+
 def _server(app: Guard) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
+            http=_BoundedHttp,
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="off",

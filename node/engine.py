@@ -26,14 +26,12 @@ from . import exporting, keys, library, names, views
 from .config import Config
 from .errors import BadRequestError, LockedError, NoHomeError
 from .events import Events
+from .following import EVENTS, Following
 from .home import Home
 from .meeting import OpenCode
-from .outbox import FINAL_STATES, check_policy
+from .outbox import check_policy
 from .unlocked import Environment, Unlocked
 from .version import VERSION
-
-PATIENCE_SECONDS: Final = 10.0
-"""How long `share` waits for a contact that is not connected."""
 
 
 class Engine:
@@ -198,58 +196,20 @@ class Engine:
         contacts = [opened.library.contact(name) for name in dict.fromkeys(to)]
         if not contacts or not paths:
             raise BadRequestError("say what to share and with whom")
-        following: dict[tuple[str, str], views.ShareItem] = {}
-        with self.events.listen() as news:
+        with self.events.listen(EVENTS) as news:
+            following = Following(news, opened.outbox.states)
             sharing = opened.outbox.share(paths, contacts, policy, until)
             async with contextlib.aclosing(sharing):
                 async for step in sharing:
                     yield step
-                    if isinstance(step, views.ShareItem) and step.photo_id is not None:
-                        following[step.photo_id, step.to] = step
+                    if isinstance(step, views.ShareItem):
+                        following.add(step)
+                    for news_step in following.drain():
+                        yield news_step
             opened.peers.nudge()
             if wait:
-                async for step in self._follow(opened, following, news):
+                async for step in following.until_settled(opened.peers.connected_names):
                     yield step
-
-    async def _follow(
-        self,
-        opened: Unlocked,
-        following: dict[tuple[str, str], views.ShareItem],
-        news: asyncio.Queue[views.Event],
-    ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
-        """Report changes until all is delivered, refused, waiting, or has nobody to go to."""
-        clock = asyncio.get_running_loop().time
-        patience = clock() + PATIENCE_SECONDS
-        while True:
-            connected = {contact.name for _, contact in opened.peers.connections()}
-            for key, item in list(following.items()):
-                given_up = item.to not in connected and clock() > patience
-                if given_up or item.state in (*FINAL_STATES, "waiting"):
-                    del following[key]
-            if not following:
-                return
-            try:
-                async with asyncio.timeout(1.0):
-                    event = await news.get()
-            except TimeoutError:
-                continue
-            key = str(event.data.get("photo")), str(event.data.get("to"))
-            item = following.get(key)
-            if item is None:
-                continue
-            if event.name == "delivery":
-                code = event.data["code"]
-                item = following[key] = dataclasses.replace(
-                    item,
-                    state=str(event.data["state"]),
-                    code=None if code is None else str(code),
-                    message=None if code is None else protocol_errors.sentence(str(code)),
-                )
-                yield item
-            elif event.name == "sending":
-                done, total = event.data["pieces"], event.data["of"]
-                if isinstance(done, int) and isinstance(total, int):
-                    yield views.ShareProgress(item.file, item.to, done, total)
 
     # Photos in.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from typing import Final
 
 from .views import Event
@@ -16,22 +16,24 @@ class Events:
     """Hands each event to every listener. A listener that sleeps loses the oldest ones."""
 
     def __init__(self) -> None:
-        self._listeners: set[asyncio.Queue[Event]] = set()
+        self._listeners: dict[asyncio.Queue[Event], Collection[str] | None] = {}
 
     def publish(self, name: str, **data: object) -> None:
         """Tell all listeners."""
         event = Event(name, data)
-        for queue in self._listeners:
+        for queue, names in self._listeners.items():
+            if names is not None and name not in names:
+                continue
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait(event)
 
     @contextlib.contextmanager
-    def listen(self) -> Generator[asyncio.Queue[Event]]:
-        """A queue of all events from now on, until the block is left."""
+    def listen(self, names: Collection[str] | None = None) -> Generator[asyncio.Queue[Event]]:
+        """A queue of the events of these names (None: all) from now on, until the block is left."""
         queue: asyncio.Queue[Event] = asyncio.Queue(_BACKLOG)
-        self._listeners.add(queue)
+        self._listeners[queue] = names
         try:
             yield queue
         finally:
-            self._listeners.discard(queue)
+            del self._listeners[queue]

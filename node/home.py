@@ -109,7 +109,8 @@ class Home:
 
 
 def _runtime_folders() -> Iterator[Path]:
-    yield platformdirs.user_runtime_path("kinlight", appauthor=False)
+    with contextlib.suppress(OSError):  # it may belong to somebody else where there is no session
+        yield platformdirs.user_runtime_path("kinlight", appauthor=False)
     yield Path(tempfile.gettempdir()) / f"kinlight-{os.getuid()}"
 
 
@@ -120,6 +121,8 @@ def _own_folder(folder: Path) -> bool:
         status = folder.lstat()
         if folder.is_symlink() or status.st_uid != os.getuid():
             return False
+        if folder.parent.stat().st_uid not in (0, os.getuid()):
+            return False  # its owner could put another folder in this one's place
         folder.chmod(0o700)
     except OSError:
         return False
@@ -180,6 +183,14 @@ class ApiAddress:
         """Read `api.json`; None if there is none or it makes no sense."""
         try:
             body = json.loads(home.api.read_text())
-            return cls(int(body["port"]), str(body["token"]), body["socket"], int(body["pid"]))
+            socket = body["socket"]
+            # A pass phrase goes there: it must be our own daemon.
+            if not _is_ours(home.api) or (socket is not None and not _is_ours(Path(socket))):
+                return None
+            return cls(int(body["port"]), str(body["token"]), socket, int(body["pid"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def _is_ours(path: Path) -> bool:
+    return sys.platform == "win32" or path.stat().st_uid == os.getuid()

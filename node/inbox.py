@@ -80,6 +80,7 @@ class Inbox:
         self._fingerprint_key = fingerprint_key
         self._now = now
         self._progress: dict[bytes, tuple[int, int]] = {}
+        self._running: dict[bytes, asyncio.Task[None] | None] = {}
         self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
     # Offers.
@@ -156,6 +157,9 @@ class Inbox:
         state = "accepted" if accept else "declined"
         self._library.set_offer_state(offer.envelope_hash, state, None, self._now())
         if not accept:
+            running = self._running.get(offer.photo_id)
+            if running is not None:
+                running.cancel()
             self._discard(offer)
         return self._library.offer(offer.envelope_hash) or offer
 
@@ -175,6 +179,7 @@ class Inbox:
         # waits until that over the old one has let go of the partial file.
         async with self._turns.setdefault(offer.photo_id, asyncio.Lock()):
             try:
+                self._running[offer.photo_id] = asyncio.current_task()
                 while self._still_accepted(offer):
                     try:
                         await self._fetch(link, fetcher, offer)
@@ -186,6 +191,7 @@ class Inbox:
                             return
                     await asyncio.sleep(RETRY_SECONDS)
             finally:
+                self._running.pop(offer.photo_id, None)
                 self._progress.pop(offer.photo_id, None)
 
     def _still_accepted(self, offer: IncomingOffer) -> bool:
@@ -231,6 +237,8 @@ class Inbox:
         for content_id in (record.metadata_id, record.content_id):
             incoming = self._blobs.incoming(offer.photo_id, content_id)
             await asyncio.to_thread(incoming.finish)
+        if not self._still_accepted(offer):
+            raise TruncatedError
         fingerprint = hmac.digest(self._fingerprint_key.reveal(), details.sha256, "sha256")
         self._library.add_photo(
             record,
@@ -274,6 +282,8 @@ class Inbox:
 
     def _failed(self, link: Link, offer: IncomingOffer, error: KinlightError) -> bool:
         """Note why a fetch failed and tell the sender; True if the offer has ended with it."""
+        if not self._still_accepted(offer):
+            return True  # the person declined it in the meantime: that stands
         final = isinstance(error, _FINAL)
         state = "refused" if final else "accepted"
         _log.info("a photo did not come: %s", error.code)

@@ -65,12 +65,13 @@ def _spawn(home: Home, errors_file: Path) -> subprocess.Popen[bytes]:
     with errors_file.open("wb") as told:
         errors_file.chmod(0o600)
         return subprocess.Popen(
-            [sys.executable, "-m", "kinlight.node", "up", "--foreground", "--json",
+            # -P and the root: nothing that lies in a home or in this folder is run as code.
+            [sys.executable, "-P", "-m", "kinlight.node", "up", "--foreground", "--json",
              "--locked", "--home", str(home.path)],
             stdin=subprocess.DEVNULL,
             stdout=told,
             stderr=subprocess.DEVNULL,
-            cwd=home.path,
+            cwd=home.path.anchor,
             start_new_session=True,
         )  # fmt: skip
 

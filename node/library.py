@@ -284,6 +284,10 @@ class Library:
         rows = self._rows("SELECT chain FROM devices WHERE identity = ?", identity)
         return [DeviceChain.decode(row[0]) for row in rows]
 
+    def identity_of(self, device: bytes) -> bytes | None:
+        """The contact that a device speaks for."""
+        return self._value("SELECT identity FROM devices WHERE device = ?", device)
+
     def put_address(self, identity: bytes, host: str, port: int, now: int) -> None:
         """Remember where a contact was reached; only the last few are kept."""
         with self._transaction():

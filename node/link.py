@@ -162,6 +162,7 @@ class Link:
                 pass
             case _:
                 await handle(message)
+                await asyncio.sleep(0)  # one read can hold a thousand messages: others have a turn
 
     async def _write(self) -> None:
         while not (self.ended.is_set() and not self._out):

@@ -69,8 +69,10 @@ def numbered(name: str, number: int) -> str:
 
 def contact_name(text: str) -> str:
     """A name that somebody gives himself, fit for a list and a command line: one line, short."""
-    cleaned = "".join(" " if _hidden(char) else char for char in unicodedata.normalize("NFC", text))
-    return " ".join(cleaned.split())[:MAX_CONTACT_CHARS].strip() or "someone"
+    composed = unicodedata.normalize("NFC", text)
+    cleaned = "".join(" " if _hidden(char) or char in "/\\" else char for char in composed)
+    name = " ".join(cleaned.split())[:MAX_CONTACT_CHARS].strip()
+    return name if name.strip(".") else "someone"
 
 
 def shown(text: str) -> str:

@@ -275,7 +275,10 @@ class Node:
             response = await self._client.request(method, _url(path), json=body)
         except httpx.TransportError:
             raise NotRunningError from None
-        return _checked(_json(response.content))
+        answer = _checked(_json(response.content))
+        if response.is_error:
+            raise errors.InternalError
+        return answer
 
     async def _stream(
         self, *path: str, method: str = "POST", **body: object

@@ -86,10 +86,16 @@ def files_in(paths: Iterable[Path]) -> Iterator[Path]:
             for folder, folders, files in os.walk(path):
                 folders[:] = sorted(name for name in folders if not name.startswith("."))
                 for name in sorted(files):
-                    if Path(name).suffix.lower() in MEDIA_SUFFIXES and not name.startswith("."):
-                        yield Path(folder, name)
+                    file = Path(folder, name)
+                    # A link in a folder that came from elsewhere could lead to any file.
+                    if _is_media(name) and not file.is_symlink():
+                        yield file
         else:
             yield path
+
+
+def _is_media(name: str) -> bool:
+    return Path(name).suffix.lower() in MEDIA_SUFFIXES and not name.startswith(".")
 
 
 class Outbox:
@@ -390,14 +396,18 @@ class _Importing:
 
 
 def _open(path: Path) -> tuple[BinaryIO, os.stat_result]:
-    """Open a regular file for reading; anything else (a pipe, a device) is refused unopened."""
+    """Open a regular file for reading. A pipe or a device is let go without waiting for it."""
+    shown = names.shown(str(path))
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise UnreadableFileError(f"{names.shown(str(path))} is not a file")
-        file = path.open("rb")
+        descriptor = os.open(path, flags)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(descriptor)
+            raise UnreadableFileError(f"{shown} is not a file")
+        return os.fdopen(descriptor, "rb"), status
     except OSError as error:
-        raise UnreadableFileError(f"{names.shown(str(path))}, {error.strerror}") from None
-    return file, os.fstat(file.fileno())
+        raise UnreadableFileError(f"{shown}, {error.strerror}") from None
 
 
 def _hash(source: BinaryIO, progress: Progress, total: int) -> bytes:

@@ -104,6 +104,10 @@ class Peers:
         """All links that are up."""
         return [(link, contact) for link, contact, _ in self._links.values()]
 
+    def connected_names(self) -> set[str]:
+        """The names of the contacts that are connected."""
+        return {contact.name for _, contact, _ in self._links.values()}
+
     def links(self, identity: bytes) -> list[Link]:
         """The links to devices of a contact."""
         return [link for link, contact, _ in self._links.values() if contact.identity == identity]

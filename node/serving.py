@@ -14,7 +14,14 @@ from ..crypto.blob import Kind, Manifest
 from ..crypto.errors import KinlightError, TruncatedError
 from ..protocol import limits
 from ..protocol.capability import Capability, Request
-from ..protocol.errors import BusyError, DeniedError, GoneError, OutOfScopeError, wire_code
+from ..protocol.errors import (
+    BusyError,
+    DeniedError,
+    GoneError,
+    OutOfScopeError,
+    PeerFailedError,
+    wire_code,
+)
 from ..protocol.messages import Credit, Fetch, FetchRefused, FetchStop, ManifestPart, Piece
 from ..protocol.opening import LocalDevice
 from ..protocol.transfer import Upload
@@ -67,7 +74,7 @@ class Server:
             self._link.post(FetchRefused(message.request, wire_code(GoneError())))
             return
         except KinlightError as error:
-            _log.info("refused a fetch: %s", error.code)
+            _log.debug("refused a fetch: %s", error.code)
             self._link.post(FetchRefused(message.request, wire_code(error)))
             return
         upload = Upload(manifest.pieces, message.ranges, message.credit)
@@ -84,7 +91,7 @@ class Server:
         capability = Capability.decode(message.capability)
         photo = self._library.photo(message.photo_id)
         author = photo.author if photo else self._device.identity
-        capability.verify(author, self._known_devices())
+        capability.verify(author, self._signers(capability))
         capability.allow(self._request(message.photo_id))
         if photo is None:
             raise GoneError
@@ -106,13 +113,17 @@ class Server:
             now=self._now(),
         )
 
-    def _known_devices(self) -> dict[bytes, bytes]:
-        """Devices whose certificates were verified: our own and our contacts'."""
-        known = {self._device.signing.public: self._device.identity}
-        for contact in self._library.contacts():
-            for chain in self._library.devices(contact.identity):
-                known[chain.device] = chain.identity
-        return known
+    def _signers(self, capability: Capability) -> dict[bytes, bytes]:
+        """The identities of those who signed it, as far as they are known: us and our contacts.
+
+        Their certificates were verified when they were stored.
+        """
+        found = {self._device.signing.public: self._device.identity}
+        for link in capability.links:
+            identity = self._library.identity_of(link.signer)
+            if identity is not None:
+                found[link.signer] = identity
+        return found
 
     async def _serve(
         self,
@@ -149,7 +160,7 @@ class Server:
         except TruncatedError:
             pass
         except (DeniedError, OSError) as error:
-            reason = error if isinstance(error, DeniedError) else GoneError()
+            reason = error if isinstance(error, DeniedError) else PeerFailedError()
             with contextlib.suppress(TruncatedError):
                 await self._link.send(FetchRefused(request, wire_code(reason)))
         finally:

@@ -58,6 +58,7 @@ class Sync:
         self._server = Server(link, contact.name, device, library, blobs, events, now)
         self._fetcher = Fetcher(link, blobs)
         self._slots = asyncio.Semaphore(PHOTOS_AT_ONCE)
+        self._fetching: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -68,11 +69,16 @@ class Sync:
 
     def fetch(self, offer: IncomingOffer) -> None:
         """Fetch an accepted offer of this device as soon as there is a slot."""
-        self._spawn(self._fetch(offer))
+        if offer.envelope_hash not in self._fetching:
+            self._fetching.add(offer.envelope_hash)
+            self._spawn(self._fetch(offer))
 
     async def _fetch(self, offer: IncomingOffer) -> None:
-        async with self._slots:
-            await self._inbox.fetch(self._link, self._fetcher, offer)
+        try:
+            async with self._slots:
+                await self._inbox.fetch(self._link, self._fetcher, offer)
+        finally:
+            self._fetching.discard(offer.envelope_hash)
 
     def answer(self, offer: IncomingOffer) -> None:
         """Tell the device how its offer stands now."""

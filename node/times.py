@@ -35,5 +35,8 @@ def parse_until(text: str, now: int) -> int:
 
 def shown(seconds: int) -> str:
     """A time for the screen, local and to the minute."""
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC).astimezone()
+    try:
+        moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC).astimezone()
+    except (OverflowError, ValueError, OSError):
+        return "the end of time"  # a peer may have written any number
     return moment.strftime("%Y-%m-%d %H:%M")
