@@ -197,7 +197,7 @@ class Engine:
         if not contacts or not paths:
             raise BadRequestError("say what to share and with whom")
         with self.events.listen(EVENTS) as news:
-            following = Following(news, opened.outbox.states)
+            following = Following(news, opened.outbox.states, until)
             sharing = opened.outbox.share(paths, contacts, policy, until)
             async with contextlib.aclosing(sharing):
                 async for step in sharing:

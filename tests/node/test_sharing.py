@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from kinlight.crypto.errors import KinlightError
 from kinlight.crypto.secret import Secret
-from kinlight.node import engine as engine_module
-from kinlight.node import outbox
+from kinlight.node import following, outbox
 from kinlight.node.errors import (
     BadRequestError,
     BlockedContactError,
@@ -359,7 +358,7 @@ async def test_a_contact_without_a_usable_device_is_named(joined: Two, picture: 
 async def test_who_shares_with_an_absent_contact_waits_only_a_while(
     joined: Two, picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(following, "PATIENCE_SECONDS", 0.05)
     await joined.bob.stop()
     await joined.anna.until(lambda: not joined.anna.connected_to(joined.bob))
     item = await joined.anna.share_one(picture(), "Bob")
