@@ -83,8 +83,8 @@ class Daemon:
     async def _serving(self) -> AsyncGenerator[None]:
         app = create_app(self.engine, self.end)
         token = secrets.token_urlsafe(_TOKEN_BYTES)
-        loopback = socket.create_server(("127.0.0.1", 0))
         path = self.home.socket()
+        loopback = socket.create_server(("127.0.0.1", 0))
         ways = [(Guard(app, token), loopback)]
         if path is not None:
             ways.append((Guard(app, None), _unix_socket(path)))
@@ -108,6 +108,8 @@ class Daemon:
             _, pending = await asyncio.wait(tasks, timeout=2 * _GOODBYE_SECONDS)
             for task in pending:
                 task.cancel()
+            for _, listening in ways:
+                listening.close()
 
 
 class _BoundedHttp(H11Protocol):

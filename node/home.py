@@ -9,7 +9,8 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Generator, Iterator
+import warnings
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -108,10 +109,14 @@ class Home:
             lock.release()
 
 
-def _runtime_folders() -> Iterator[Path]:
-    with contextlib.suppress(OSError):  # it may belong to somebody else where there is no session
-        yield platformdirs.user_runtime_path("kinlight", appauthor=False)
-    yield Path(tempfile.gettempdir()) / f"kinlight-{os.getuid()}"
+def _runtime_folders() -> list[Path]:
+    folders: list[Path] = []
+    # Without a login session it may be missing, or somebody else's; there is another one then.
+    with contextlib.suppress(OSError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        folders.append(platformdirs.user_runtime_path("kinlight", appauthor=False))
+    folders.append(Path(tempfile.gettempdir()) / f"kinlight-{os.getuid()}")
+    return folders
 
 
 def _own_folder(folder: Path) -> bool:
