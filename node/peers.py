@@ -35,6 +35,8 @@ from .pipes import Dial, Pipe
 STRANGERS: Final = 32
 """Connections that may be in their hello at a time."""
 STRANGERS_PER_SOURCE: Final = 8
+LINKS_PER_CONTACT: Final = 8
+"""Devices of one contact that may be connected at a time."""
 STAGGER_SECONDS: Final = 0.25
 FIRST_PAUSE: Final = 2.0
 LONGEST_PAUSE: Final = 60.0
@@ -259,6 +261,9 @@ class Peers:
         if contact is None or contact.blocked or self._closed:
             await link.close()
             return
+        if len(self.links(chain.identity)) >= LINKS_PER_CONTACT and chain.device not in self._links:
+            await link.close()
+            return
         earlier = self._links.get(chain.device)
         if earlier is not None and self._prefers(earlier[0], link):
             await link.close()
@@ -364,18 +369,21 @@ class Peers:
 
     async def drop(self, identity: bytes) -> None:
         """End all links to a contact."""
-        for link in self.links(identity):
-            await link.close()
+        await _close_all(self.links(identity))
 
     async def close(self) -> None:
         """End everything."""
         self._closed = True
         for task in self._effort:
             task.cancel()
-        for link, _, _ in list(self._links.values()):
-            await link.close()
+        await _close_all([link for link, _, _ in self._links.values()])
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=FAREWELL_SECONDS)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._effort, *self._tasks, return_exceptions=True)
+
+
+async def _close_all(links: list[Link]) -> None:
+    """All at once: a peer that reads nothing must not delay the end of the others."""
+    await asyncio.gather(*(link.close() for link in links), return_exceptions=True)

@@ -75,7 +75,8 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         created INTEGER NOT NULL,
         updated INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX deliveries_by_identity ON deliveries (identity, state);
+    CREATE INDEX deliveries_by_photo ON deliveries (photo_id);
+    CREATE INDEX deliveries_by_device ON deliveries (device, state);
 
     -- What came in: one row per envelope. Keys stay here until the photo does.
     CREATE TABLE offers (

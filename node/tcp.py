@@ -14,6 +14,7 @@ from .pipes import PathKind
 
 _READ_BYTES: Final = 256 * 1024
 CONNECT_SECONDS: Final = 5.0
+FAREWELL_SECONDS: Final = 1.0
 
 
 class TcpPipe:
@@ -51,10 +52,18 @@ class TcpPipe:
 
     async def close(self) -> None:
         """See `Pipe`."""
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(CONNECT_SECONDS):
-                self._writer.close()
-                await self._writer.wait_closed()
+        self._writer.close()
+        # asyncio's `wait_closed` hands one future to all who wait, so cancelling one wait would
+        # cancel the others: this waits for a task of its own.
+        closed = asyncio.ensure_future(self._wait_closed())
+        await asyncio.wait({closed}, timeout=FAREWELL_SECONDS)
+        if not closed.done():
+            # The peer doesn't read. Without this the system keeps descriptor and buffer for ever.
+            self._writer.transport.abort()
+
+    async def _wait_closed(self) -> None:
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
 
 
 def _address(peername: Any) -> Address | None:

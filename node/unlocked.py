@@ -203,9 +203,11 @@ class Unlocked:
 
     async def close(self) -> None:
         """End all of it. Never raises."""
-        await self.listener.close()
-        if self.discovery is not None:
-            await self.discovery.close()
-        await self.peers.close()
-        with contextlib.suppress(KinlightError):
-            self.library.close()
+        try:
+            await self.listener.close()
+            await self.peers.close()
+            if self.discovery is not None:
+                await self.discovery.close()
+        finally:
+            with contextlib.suppress(KinlightError):
+                self.library.close()

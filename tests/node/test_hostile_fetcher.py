@@ -240,11 +240,15 @@ async def test_a_request_number_in_use_is_refused(given: Given) -> None:
     assert await given.code_of(given.fetch(5)) == "busy"
 
 
-async def test_more_credit_than_a_fetch_may_have_ends_the_link(given: Given) -> None:
-    await given.conversation.say(replace(given.fetch(), credit=0))
-    for _ in range(3):
-        await given.conversation.say(Credit(1, limits.CREDIT))
-    await asyncio.wait_for(given.conversation.link.ended.wait(), 30)
+async def test_more_credit_than_a_fetch_may_have_ends_the_link(
+    attacked: Attacked, picture: Picture
+) -> None:
+    # So many pieces that the credit can't be used up between two messages.
+    async with given_by(attacked.bob, attacked.mallory, picture, length=20_000_000) as given:
+        await given.conversation.say(replace(given.fetch(), ranges=((0, 200),), credit=0))
+        for _ in range(3):
+            await given.conversation.say(Credit(1, limits.CREDIT))
+        await asyncio.wait_for(given.conversation.link.ended.wait(), 30)
 
 
 async def test_pieces_that_do_not_exist_are_not_sent(given: Given) -> None:
