@@ -1,0 +1,127 @@
+"""What a person at a terminal sees and types."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Generator
+
+import pytest
+from kinlight.crypto.recovery import RecoveryWords
+
+from ..scenario.household import Household, Person
+
+if sys.platform == "win32":
+    pytest.skip("pseudo-terminals are a Unix thing", allow_module_level=True)
+
+from .terminal import Terminal
+
+Neighbours = tuple[Person, Person]
+Open = Callable[..., Terminal]
+
+
+@pytest.fixture
+def terminal() -> Generator[Open]:
+    """`terminal(person, "pair")` runs a command on a terminal."""
+    opened: list[Terminal] = []
+
+    def run(person: Person, *words: str) -> Terminal:
+        opened.append(Terminal(person.argv(*words), person.household.env))
+        return opened[-1]
+
+    yield run
+    for each in opened:
+        each.close()
+
+
+def test_the_first_start_asks_for_a_pass_phrase_twice_and_shows_the_words_once(
+    household: Household, terminal: Open
+) -> None:
+    anna = household.person("Anna")
+    screen = terminal(anna, "up", "--name", "Anna")  # a prompt's last space says: echo is off
+    screen.until("New pass phrase: ")
+    screen.type("first try\n")
+    screen.until("Repeat for confirmation: ")
+    screen.type("second try\n")
+    screen.until("New pass phrase: ")
+    screen.type(anna.passphrase + "\n")
+    screen.until("Repeat for confirmation: ")
+    screen.type(anna.passphrase + "\n")
+    screen.until("shown once")
+    words = re.findall(r"\d+\. ([a-z]+)", screen.until("Write them on paper"))
+    screen.until("Unlocked as Anna")
+    assert screen.end() == 0
+    assert RecoveryWords.parse(" ".join(words))
+    assert anna.passphrase not in screen.shown
+
+    anna.run("lock")
+    unlock = terminal(anna, "unlock")
+    unlock.until("Pass phrase: ")
+    unlock.type("wrong\n")
+    unlock.until("The pass phrase is wrong")
+    assert unlock.end() == 5
+    unlock = terminal(anna, "unlock")
+    unlock.until("Pass phrase: ")
+    unlock.type(anna.passphrase + "\n")
+    unlock.until("Unlocked")
+    assert unlock.end() == 0
+    anna.words_file.write_text(" ".join(words))
+    anna.run("lock")
+    anna.run("unlock", "--recovery-words-file", anna.words_file)
+
+
+def test_ctrl_c_at_the_pass_phrase_makes_nothing(household: Household, terminal: Open) -> None:
+    anna = household.person("Anna")
+    screen = terminal(anna, "up")
+    screen.until("New pass phrase: ")
+    screen.type("\x03")
+    assert screen.end() == 130
+    assert not anna.home.exists()
+
+
+def test_a_pairing_code_is_shown_with_its_qr_twin_and_ctrl_c_ends_it(
+    neighbours: Neighbours, terminal: Open
+) -> None:
+    anna, bob = neighbours
+    screen = terminal(anna, "pair")
+    code = re.search(r"kinlight pair (\d+-[a-z]+-[a-z]+)", screen.until("or scan"))
+    assert code is not None
+    drawn = screen.until(r"\nkinlight:\S+\n")
+    assert sum(drawn.count(block) for block in "█▀▄") > 100
+    screen.type("\x03")
+    assert screen.end() == 130
+    anna.until(lambda node: node.status(), lambda status: not status.locked)
+    refused = bob.run("pair", code[1], "--at", f"127.0.0.1:{anna.port}", code=3)
+    assert refused.error == "not-pairing"
+    assert anna.run("status").value["locked"] is False
+
+
+def test_both_sides_read_the_same_safety_number_when_they_pair(
+    neighbours: Neighbours, terminal: Open
+) -> None:
+    anna, bob = neighbours
+    host = terminal(anna, "pair", "--no-qr")
+    code = re.search(r"kinlight pair (\S+)", host.until(r"kinlight pair \S+\n"))
+    assert code is not None
+    guest = terminal(bob, "pair", code[1], "--at", f"127.0.0.1:{anna.port}")
+    numbers: list[list[str]] = []
+    for screen, name in ((host, "Bob"), (guest, "Anna")):
+        screen.until(f"Paired with {name}")
+        numbers.append(re.findall(r"\b\d{5}\b", screen.until("Compare it once")))
+        assert screen.end() == 0
+    assert numbers[0] == numbers[1] != []
+
+
+@pytest.mark.parametrize(("typed", "verified"), [("y\n", True), ("n\n", False)])
+def test_verify_shows_the_number_and_asks(
+    neighbours: Neighbours, terminal: Open, typed: str, verified: bool
+) -> None:
+    anna, _ = neighbours
+    anna.run("contacts", "verify", "Bob", "--off")
+    number = anna.run("contacts", "list").value["safety_number"]
+    screen = terminal(anna, "contacts", "verify", "Bob")
+    asked = screen.until("Does the other side show the same number\\?")
+    assert "".join(re.findall(r"\b\d{5}\b", asked)) == number.replace(" ", "")
+    screen.type(typed)
+    assert screen.end() == 0
+    assert anna.run("contacts", "list").value["verified"] is verified

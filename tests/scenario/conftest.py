@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from .household import Household, Person, together
+
+Couple = tuple[Person, Person]
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A runtime folder with a path short enough for Unix sockets."""
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="session")
+def paired(tmp_path_factory: pytest.TempPathFactory, runtime: Path) -> Iterator[Household]:
+    """Anna and Bob, paired, their daemons ended: copied by `couple`, never started itself.
+
+    Bob takes what Anna sends without being asked; Anna is asked about Bob.
+    """
+    household = Household(tmp_path_factory.mktemp("paired"), runtime)
+    try:
+        anna, bob = household.person("Anna"), household.person("Bob")
+        together(anna.make, bob.make)
+        household.introduce(anna, bob)
+        bob.run("contacts", "accept-from", "Anna", "always")
+        together(anna.stop, bob.stop)
+        yield household
+    finally:
+        household.close()
+
+
+@pytest.fixture
+def household(tmp_path: Path, runtime: Path) -> Generator[Household]:
+    """An empty household; whatever is started in it ends with the test."""
+    household = Household(tmp_path / "household", runtime)
+    household.folder.mkdir()
+    try:
+        yield household
+    finally:
+        household.close()
+
+
+@pytest.fixture
+def couple(household: Household, paired: Household) -> Couple:
+    """Anna and Bob, paired, not running."""
+    paired.copy(household.folder)
+    return household.person("Anna"), household.person("Bob")
+
+
+@pytest.fixture
+def running(couple: Couple) -> Couple:
+    """Anna and Bob, paired and running."""
+    together(*(person.start for person in couple))
+    return couple

@@ -1,0 +1,291 @@
+"""People with nodes of their own, driven through the command line as they would do it themselves.
+
+    anna, bob = household.newcomer("Anna"), household.newcomer("Bob")
+    household.introduce(anna, bob)
+    anna.run("share", photo, "--with", "Bob", "--metadata", "original")
+
+Every node lives below the household's folder. `close` ends whatever still runs for one of them, by
+its process id, also when a test failed halfway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+from filelock import FileLock
+from kinlight.node import Node
+
+KINLIGHT = (sys.executable, "-m", "kinlight.node")
+PATIENCE = 60.0
+"""Seconds after which something that should have happened has not. No test depends on speed."""
+
+T = TypeVar("T")
+Value = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How one run of a command ended: exit code, the JSON on stdout, the text on stderr."""
+
+    code: int
+    values: list[Value]
+    said: str
+
+    @property
+    def value(self) -> Value:
+        """The one JSON object of a command that prints one."""
+        (only,) = self.values
+        return only
+
+    @property
+    def error(self) -> str:
+        """The code of the error that was printed."""
+        return self.value["error"]["code"]
+
+    @property
+    def message(self) -> str:
+        """The sentence of the error that was printed."""
+        return self.value["error"]["message"]
+
+
+class Person:
+    """One node: its home, its secrets, and the commands that its owner types."""
+
+    def __init__(
+        self, household: Household, name: str, home: Path, *, inside: Sequence[str] = ()
+    ) -> None:
+        self.household = household
+        self.name = name
+        self.home = home
+        self.passphrase = f"{name.lower()} walks the ninth bridge"
+        self.passphrase_file = home.with_name(f"{home.name}.passphrase")
+        self.words_file = home.with_name(f"{home.name}.words")
+        self._inside = tuple(inside)
+        self.passphrase_file.write_text(self.passphrase + "\n")
+
+    # Commands.
+
+    def argv(self, *words: str | Path, program: Sequence[str] = KINLIGHT) -> list[str]:
+        """A command line for this home; `inside` is what it runs in, such as a namespace."""
+        return [*self._inside, *program, *map(str, words), "--home", str(self.home)]
+
+    def run(
+        self,
+        *words: str | Path,
+        code: int = 0,
+        env: Mapping[str, str] | None = None,
+        program: Sequence[str] = KINLIGHT,
+    ) -> Answer:
+        """Run a command with --json to its end; its exit code must be `code`."""
+        done = subprocess.run(
+            self.argv(*words, "--json", program=program),
+            env={**self.household.env, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=2 * PATIENCE,
+            check=False,
+        )
+        assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return Answer(code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr)
+
+    def popen(self, *words: str | Path, program: Sequence[str] = KINLIGHT) -> subprocess.Popen[str]:
+        """Start a command with --json and leave it running; `close` ends it at the latest."""
+        process = subprocess.Popen(
+            self.argv(*words, "--json", program=program),
+            env=self.household.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.household.running.append(process)
+        return process
+
+    def ask(self, question: Callable[[Node], Awaitable[T]]) -> T:
+        """Ask the daemon through the Python API: the command line's own way, minus its start."""
+
+        async def asking() -> T:
+            async with asyncio.timeout(2 * PATIENCE), Node.connect(self.home) as node:
+                return await question(node)
+
+        return asyncio.run(asking())
+
+    def until(self, question: Callable[[Node], Awaitable[T]], fits: Callable[[T], bool]) -> T:
+        """Ask again after each event of the daemon until the answer fits."""
+
+        async def watching(node: Node) -> T:
+            async with contextlib.aclosing(node.events()) as events:
+                async for _ in events:
+                    answer = await question(node)
+                    if fits(answer):
+                        return answer
+            raise AssertionError("the daemon ended")
+
+        return self.ask(watching)
+
+    # The daemon.
+
+    def make(self, *options: str | Path) -> Answer:
+        """First start: make the node and leave its daemon running."""
+        return self.run(
+            "up", "--name", self.name, "--passphrase-file", self.passphrase_file,
+            "--recovery-words-file", self.words_file, *options,
+        )  # fmt: skip
+
+    def start(self, *options: str | Path) -> Answer:
+        """Start the daemon in the background and unlock it."""
+        return self.run("up", "--passphrase-file", self.passphrase_file, *options)
+
+    def stop(self) -> None:
+        """`kinlight down`."""
+        self.run("down")
+
+    @property
+    def pid(self) -> int:
+        """Process id of the daemon, from its own `api.json`."""
+        return json.loads((self.home / "api.json").read_text())["pid"]
+
+    def kill(self) -> None:
+        """kill -9, and wait until the system has let go of the home."""
+        os.kill(self.pid, signal.SIGKILL)
+        self.wait_until_ended()
+
+    def wait_until_ended(self) -> None:
+        """Until no process holds the home."""
+        with FileLock(self.home / "daemon.lock", timeout=PATIENCE):
+            pass
+
+    @property
+    def port(self) -> int:
+        """Where it listens for other nodes."""
+        return self.run("status").value["port"]
+
+    def files(self) -> list[Path]:
+        """Every file in the home."""
+        return [path for path in self.home.rglob("*") if path.is_file()]
+
+    def log(self) -> str:
+        """The daemon's log."""
+        return (self.home / "log" / "daemon.log").read_text()
+
+    # What people do.
+
+    def share(self, files: Sequence[Path], *to: Person, code: int = 0) -> list[Value]:
+        """Share originals and wait for what becomes of each."""
+        names = [word for person in to for word in ("--with", person.name)]
+        return self.run("share", *files, *names, "--metadata", "original", code=code).values
+
+    def inbox(self) -> list[Value]:
+        """What came, by the command line."""
+        return self.run("inbox").values
+
+    def received(self, photo: str) -> Value:
+        """The offer of that photo, as soon as it is stored."""
+        items = self.until(
+            lambda node: node.inbox(),
+            lambda items: any(item.id == photo and item.state == "stored" for item in items),
+        )
+        assert items
+        return next(item for item in self.inbox() if item["id"] == photo)
+
+    def exported(self, photo: str, folder: Path) -> Path:
+        """Export a photo; the file must be what the command says that it is."""
+        done = self.run("export", photo, folder).value
+        path = Path(done["path"])
+        assert sha256(path) == done["sha256"]
+        assert path.parent == folder
+        return path
+
+
+class Household:
+    """The people of one test and the folder in which all of theirs lies."""
+
+    def __init__(self, folder: Path, runtime: Path, *, inside: Sequence[str] = ()) -> None:
+        self.folder = folder
+        self.env = _environment(runtime)
+        self.running: list[subprocess.Popen[str]] = []
+        self._inside = inside
+
+    def person(self, name: str, *, inside: Sequence[str] | None = None) -> Person:
+        """Somebody without a node yet, or with one that is there already."""
+        inside = self._inside if inside is None else inside
+        return Person(self, name, self.folder / name.lower(), inside=inside)
+
+    def newcomer(self, name: str) -> Person:
+        """Somebody whose node was just made and runs."""
+        person = self.person(name)
+        person.make()
+        return person
+
+    def introduce(self, host: Person, guest: Person, *, at: str | None = "127.0.0.1") -> Value:
+        """Pair by a code that `host` shows; without `at` the guest has to find the host."""
+        showing = host.popen("pair")
+        code = json.loads(_line(showing))["code"]
+        where = ("--at", f"{at}:{host.port}") if at is not None else ()
+        contact = guest.run("pair", code, *where).value["contact"]
+        assert json.loads(_line(showing))["contact"]["safety_number"] == contact["safety_number"]
+        assert showing.wait(PATIENCE) == 0
+        return contact
+
+    def copy(self, folder: Path) -> None:
+        """Copy all homes, whose daemons must have ended, to another household's folder."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+
+    def close(self) -> None:
+        """End every process that was started for this household, and wait for it."""
+        for process in self.running:
+            process.kill()
+        for process in self.running:
+            process.communicate()
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if "kinlight.node" in words and any(str(self.folder) in word for word in words):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+        for lock in self.folder.glob("*/daemon.lock"):
+            with FileLock(lock, timeout=PATIENCE):
+                pass
+
+
+def together(*work: Callable[[], T]) -> list[T]:
+    """Do several slow things at the same time."""
+    with ThreadPoolExecutor(len(work)) as pool:
+        return [future.result() for future in [pool.submit(item) for item in work]]
+
+
+def sha256(path: Path) -> str:
+    """Of a file, in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _environment(runtime: Path) -> dict[str, str]:
+    """The caller's, without its kinlight and desktop settings."""
+    runtime.chmod(0o700)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("KINLIGHT_", "XDG_"))
+    }
+    return kept | {"HOME": str(runtime), "XDG_RUNTIME_DIR": str(runtime), "NO_COLOR": "1"}
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, process.stderr.read() if process.stderr else ""
+    return line
