@@ -128,8 +128,9 @@ class Meeting:
 
     async def paired(self, link: Link, acquaintance: Acquaintance) -> None:
         """A dialer used the code: keep it as a contact, then let it know."""
-        if self._outcome is None or self._outcome.done():
-            await link.close()  # too late: nobody waits for a contact any more
+        current = link.session.window is self._peers.window
+        if not current or self._outcome is None or self._outcome.done():
+            await link.close()  # its code has ended; another one that is open now is not for it
             return
         contact = self._pin(acquaintance, self._name)
         link.session.pairing_stored()

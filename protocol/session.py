@@ -213,6 +213,11 @@ class Session:
         return self._channel.to_send()
 
     @property
+    def window(self) -> PairingWindow | None:
+        """The open code that a listener's pairing was begun under."""
+        return self._window
+
+    @property
     def exporter(self) -> bytes:
         """The channel's exporter value: the same at both ends, and of this channel only."""
         return self._channel.exporter

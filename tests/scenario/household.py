@@ -151,6 +151,20 @@ class Person:
         """Start the daemon in the background and unlock it."""
         return self.run("up", "--passphrase-file", self.passphrase_file, *options)
 
+    def start_code(self, error: str) -> int:
+        """The exit code of a start that must fail to unlock with that error."""
+        done = subprocess.run(
+            self.argv("up", "--passphrase-file", self.passphrase_file, "--json"),
+            env=self.household.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=2 * PATIENCE,
+            check=False,
+        )
+        assert json.loads(done.stdout)["error"]["code"] == error, done.stdout
+        return done.returncode
+
     def stop(self) -> None:
         """`kinlight down`."""
         self.run("down")
@@ -253,7 +267,7 @@ class Household:
         for process in self.running:
             process.communicate()
         for process in psutil.process_iter(["cmdline"]):
-            words = process.info["cmdline"] or []
+            words: list[str] = process.info["cmdline"] or []
             if "kinlight.node" in words and any(str(self.folder) in word for word in words):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()

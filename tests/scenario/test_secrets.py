@@ -1,0 +1,138 @@
+"""What must not be found by grep: in homes, logs, the runtime folder, on the wire."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from kinlight.crypto.secret import Secret
+from kinlight.node import keys
+from kinlight.node.home import Home
+from kinlight.node.library import Library
+
+from .conftest import Couple
+from .household import Person, together
+from .pictures import noise
+
+FILE_NAME = "grandmother-at-the-lighthouse.jpg"
+
+
+def _secrets_of(person: Person) -> dict[str, bytes]:
+    """Everything that a node knows and a finder of its disk must not."""
+    home = Home(person.home)
+    unlocked = keys.unlock(home, Secret(person.passphrase.encode()))
+    library = Library(home.library, unlocked.library_key)
+    try:
+        found = {
+            "pass phrase": person.passphrase.encode(),
+            "recovery words": person.words_file.read_bytes().strip(),
+            "display name": b"Wilhelmina",
+            "store key": unlocked.store_key.reveal(),
+            "library key": unlocked.library_key.reveal(),
+            "file name": FILE_NAME.encode(),
+        }
+        for contact in library.contacts():
+            found[f"pair secret of {contact.name}"] = contact.pair_secret.reveal()
+        for content_id in library.blob_ids():
+            stored = library.blob(content_id)
+            assert stored is not None
+            found[f"file key {content_id.hex()[:8]}"] = stored.key.reveal()
+        return found
+    finally:
+        library.close()
+
+
+def _windows(photo: Path) -> Iterator[bytes]:
+    content = photo.read_bytes()
+    for start in range(0, len(content) - 32, len(content) // 64):
+        yield content[start : start + 32]
+
+
+def test_no_secret_lies_open_on_either_disk_or_in_the_process_list(
+    running: Couple, tmp_path: Path, runtime: Path
+) -> None:
+    anna, bob = running
+    photo = noise(tmp_path / FILE_NAME, 700_000, seed=9)
+    (item,) = anna.share([photo], bob)
+    bob.run("contacts", "rename", "Anna", "Wilhelmina")
+    bob.exported(item["photo_id"], tmp_path / "out")
+    anna.share([tmp_path / "missing.jpg"], bob, code=1)
+    bob.run("show", "ffff", code=6)
+    bob.run("lock")
+    bob.run("unlock", "--passphrase-file", anna.passphrase_file, code=5)
+    processes = [psutil.Process(person.pid) for person in running]
+    visible = b"\n".join(
+        " ".join([*process.cmdline(), *process.environ().values()]).encode()
+        for process in processes
+    )
+    together(anna.stop, bob.stop)
+
+    needles = _secrets_of(anna) | _secrets_of(bob)
+    needles |= {f"photo at {index}": part for index, part in enumerate(_windows(photo))}
+    places = {str(path): path.read_bytes() for person in running for path in person.files()}
+    places |= {str(path): path.read_bytes() for path in runtime.rglob("*") if path.is_file()}
+    places["process list"] = visible
+    open_secrets = [
+        (name, place)
+        for name, needle in needles.items()
+        for place, content in places.items()
+        if needle in content
+    ]
+    assert open_secrets == []
+    assert len(places) > 8
+
+
+@pytest.mark.netns
+def test_no_secret_goes_over_the_wire_in_the_clear(running: Couple, tmp_path: Path) -> None:
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("capturing packets needs root on Linux")
+    anna, bob = running
+    photo = noise(tmp_path / FILE_NAME, 700_000, seed=10)
+    with _Capture() as capture:
+        anna.share([photo], bob)
+        capture.wait_for(lambda length: length > 700_000)
+    together(anna.stop, bob.stop)
+    needles = _secrets_of(anna) | _secrets_of(bob)
+    needles |= {f"photo at {index}": part for index, part in enumerate(_windows(photo))}
+    assert [name for name, needle in needles.items() if needle in capture.seen] == []
+
+
+class _Capture:
+    """Every TCP payload between the two daemons that passes over loopback or this host's links."""
+
+    def __init__(self) -> None:
+        self.seen = bytearray()
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self._socket.settimeout(0.2)
+        self._ended = threading.Event()
+        self._grown = threading.Condition()
+        self._thread = threading.Thread(target=self._read)
+
+    def __enter__(self) -> _Capture:
+        self._thread.start()
+        return self
+
+    def _read(self) -> None:
+        while not self._ended.is_set():
+            try:
+                packet = self._socket.recv(65_536)
+            except TimeoutError:
+                continue
+            with self._grown:
+                self.seen += packet
+                self._grown.notify_all()
+
+    def wait_for(self, enough: Callable[[int], bool]) -> None:
+        with self._grown:
+            assert self._grown.wait_for(lambda: enough(len(self.seen)), timeout=30)
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._socket.close()
