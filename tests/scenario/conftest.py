@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,10 +38,36 @@ def paired(tmp_path_factory: pytest.TempPathFactory, runtime: Path) -> Iterator[
 
 
 @pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[Path, int], Path]]:
+    """`small_disk(folder, megabytes)` gives a folder a file system of its own, of that size.
+
+    Ask for it before `household`: the disk must outlast the daemons that use it.
+    """
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("a small file system needs Linux and root")
+    mounted: list[Path] = []
+
+    def mount(folder: Path, megabytes: int) -> Path:
+        folder.mkdir(parents=True)
+        size = f"size={megabytes}m,mode=700"
+        argv = ["mount", "-t", "tmpfs", "-o", size, "kinlight-test", str(folder)]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"tmpfs can't be mounted here: {done.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    assert tmp_path.is_dir()
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
 def household(tmp_path: Path, runtime: Path) -> Generator[Household]:
     """An empty household; whatever is started in it ends with the test."""
     household = Household(tmp_path / "household", runtime)
-    household.folder.mkdir()
+    household.folder.mkdir(exist_ok=True)
     try:
         yield household
     finally:

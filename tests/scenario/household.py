@@ -19,6 +19,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -165,6 +166,21 @@ class Person:
         assert json.loads(done.stdout)["error"]["code"] == error, done.stdout
         return done.returncode
 
+    def start_with(self, program: Sequence[str]) -> None:
+        """Start another program in the daemon's place, and wait until it answers."""
+        process = self.popen(
+            "up", "--foreground", "--passphrase-file", self.passphrase_file, program=program
+        )
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with contextlib.suppress(OSError, ValueError):
+                if self.pid == process.pid:
+                    self.run("status")
+                    return
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)  # there is no event for a file of another process
+
     def stop(self) -> None:
         """`kinlight down`."""
         self.run("down")
@@ -235,14 +251,16 @@ class Household:
         self.running: list[subprocess.Popen[str]] = []
         self._inside = inside
 
-    def person(self, name: str, *, inside: Sequence[str] | None = None) -> Person:
+    def person(
+        self, name: str, *, folder: str | None = None, inside: Sequence[str] | None = None
+    ) -> Person:
         """Somebody without a node yet, or with one that is there already."""
-        inside = self._inside if inside is None else inside
-        return Person(self, name, self.folder / name.lower(), inside=inside)
+        home = self.folder / (folder or name.lower())
+        return Person(self, name, home, inside=self._inside if inside is None else inside)
 
-    def newcomer(self, name: str) -> Person:
+    def newcomer(self, name: str, *, inside: Sequence[str] | None = None) -> Person:
         """Somebody whose node was just made and runs."""
-        person = self.person(name)
+        person = self.person(name, inside=inside)
         person.make()
         return person
 
