@@ -1,0 +1,55 @@
+"""Two real daemons on this machine, paired over loopback, for measurements."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kinlight.node import Node, launch
+from kinlight.node.home import Home
+from kinlight.node.views import PairingCode
+
+PASSPHRASE = "a pass phrase that guards nothing"  # noqa: S105 - as it says
+
+
+@dataclass(frozen=True, slots=True)
+class Couple:
+    """Bob takes what Anna sends without being asked."""
+
+    anna: Node
+    bob: Node
+    folder: Path
+
+
+@contextlib.asynccontextmanager
+async def daemon(path: Path, name: str) -> AsyncGenerator[Node]:
+    """A new node and its daemon, a process of its own, unlocked, without discovery."""
+    Node.create(path, passphrase=PASSPHRASE, name=name)
+    (path / "config.toml").write_text("[network]\ndiscovery = false\n")
+    await launch.ensure_daemon(Home(path))
+    try:
+        async with Node.connect(path) as node:
+            await node.unlock(PASSPHRASE)
+            yield node
+    finally:
+        await launch.stop_daemon(Home(path))
+
+
+@contextlib.asynccontextmanager
+async def couple() -> AsyncGenerator[Couple]:
+    """Anna and Bob, and a folder that goes with them."""
+    with tempfile.TemporaryDirectory(prefix="kinlight-benchmark-") as name:
+        folder = Path(name)
+        async with daemon(folder / "anna", "Anna") as anna, daemon(folder / "bob", "Bob") as bob:
+            steps = anna.open_pairing()
+            code = await anext(steps)
+            if not isinstance(code, PairingCode):
+                raise TypeError("a pairing begins with a code")
+            await bob.pair(code.code, at=f"127.0.0.1:{(await anna.status()).port}")
+            async for _ in steps:
+                pass
+            await bob.update_contact("Anna", accept="always")
+            yield Couple(anna, bob, folder)

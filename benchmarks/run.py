@@ -1,0 +1,141 @@
+"""Measure everything and print it, a JSON object a line.
+
+    python benchmarks/run.py [--write]
+
+Every measurement is a process of its own with a time limit; all together take about a minute and a
+half. `--write` also rewrites the table in docs/benchmarks.md. What the nightly tests measured lies
+in benchmarks/results/*.json, in the same form, and comes along.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+PAGE: Final = ROOT / "docs" / "benchmarks.md"
+RESULTS: Final = ROOT / "benchmarks" / "results"
+BEGIN: Final = "<!-- figures: written by benchmarks/run.py -->"
+END: Final = "<!-- end of figures -->"
+
+MEASUREMENTS: Final = (
+    ("memory", "alone"),
+    ("memory", "libp2p"),
+    ("start",),
+    ("discovery", "--runs", "5"),
+    ("sealing",),
+    ("transfer",),
+)
+LIMIT_SECONDS: Final = 60
+
+Figure = dict[str, Any]
+"""The fields of `benchmarks.figures.Figure`."""
+
+
+def measure(module: str, *arguments: str) -> list[Figure]:
+    """The figures that one module prints; a figure without a value says why it has none."""
+    words = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+    try:
+        done = subprocess.run(
+            words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return [missing(module, f"not done in {LIMIT_SECONDS} s")]
+    figures = [as_figure(json.loads(line)) for line in done.stdout.splitlines()]
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()
+        figures.append(missing(module, said[-1] if said else "it failed"))
+    return figures
+
+
+def missing(what: str, reason: str) -> Figure:
+    """What stands for figures that could not be had."""
+    return {"what": f"{what}: {reason}", "value": None, "unit": "", "goal": None}
+
+
+def as_figure(found: Figure) -> Figure:
+    """`discovery` prints a summary of its own."""
+    if found.get("name") != "discovery_seconds":
+        return found
+    what = f"two hosts on one cable discover each other, slowest of {found['runs']}"
+    return {"what": what, "value": found["max"], "unit": "s", "goal": found["goal"]}
+
+
+def nightly() -> list[Figure]:
+    """What the nightly tests left: a figure or a list of them in each file."""
+    figures: list[Figure] = []
+    for file in sorted(RESULTS.glob("*.json")):
+        found = json.loads(file.read_text("utf-8"))
+        figures += found if isinstance(found, list) else [found]
+    return figures
+
+
+def table(figures: list[Figure], load: float) -> str:
+    """The generated part of the page."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    machine = f"{os.cpu_count()} cores ({processor()}), {platform.system()} {platform.machine()}"
+    lines = [
+        f"{today}: {machine}, Python {platform.python_version()}; load before the run {load:.1f}.",
+        "",
+        "| what | figure | goal | met |",
+        "| --- | ---: | ---: | --- |",
+    ]
+    for figure in figures:
+        value, unit, goal = figure["value"], figure["unit"], figure["goal"]
+        shown = "-" if value is None else f"{amount(value)} {unit}"
+        wanted = "" if goal is None else f"≤ {amount(goal)} {unit}"
+        met = "" if goal is None or value is None else "yes" if value <= goal else "**no**"
+        lines.append(f"| {figure['what']} | {shown} | {wanted} | {met} |")
+    return "\n".join(lines)
+
+
+def amount(value: float) -> str:
+    """Three digits that count."""
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    return f"{value:,.{digits}f}".removesuffix(".00").removesuffix(".0")
+
+
+def processor() -> str:
+    """The processor's name, where the system tells."""
+    try:
+        facts = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.split(":", 1)[1].strip() for line in facts.splitlines() if "model name" in line]
+    return names[0] if names else "unknown"
+
+
+def write(generated: str) -> None:
+    """Put the table between its marks."""
+    before, rest = PAGE.read_text("utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{generated}\n\n{END}{after}", "utf-8")
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="rewrite docs/benchmarks.md")
+    options = parser.parse_args()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    figures: list[Figure] = []
+    for module, *arguments in MEASUREMENTS:
+        for figure in measure(module, *arguments):
+            print(json.dumps(figure), flush=True)
+            figures.append(figure)
+    for figure in nightly():
+        print(json.dumps(figure), flush=True)
+        figures.append(figure)
+    if options.write:
+        write(table(figures, load))
+
+
+if __name__ == "__main__":
+    main()
