@@ -15,7 +15,7 @@ from pathlib import Path
 
 import ifaddr
 
-from ..crypto.errors import LocalError
+from .errors import BadAddressError
 
 MDNS_IPV4 = "224.0.0.251"
 MDNS_IPV6 = "ff02::fb"
@@ -42,12 +42,6 @@ _SCOPE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class BadAddressError(LocalError):
-    """This is not an address. Write name:port, 192.0.2.7:4711 or [fe80::1%eth0]:4711."""
-
-    code = "bad-address"
 
 
 @dataclass(frozen=True, slots=True, order=True)

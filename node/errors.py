@@ -171,6 +171,12 @@ class UsageError(LocalError):
     code = "usage"
 
 
+class BadAddressError(LocalError):
+    """This is not an address. Write name:port, 192.0.2.7:4711 or [fe80::1%eth0]:4711."""
+
+    code = "bad-address"
+
+
 class BadTimeError(LocalError):
     """That is not a time. Say 30d, 12h, 45m, 10s, or a date like 2026-12-31."""
 
@@ -269,6 +275,7 @@ _EXITS: Final[dict[str, int]] = {
     "key-file-damaged": EXIT_FILES,
     "usage": EXIT_USAGE,
     "bad-time": EXIT_USAGE,
+    "bad-address": EXIT_USAGE,
     "bad-request": EXIT_USAGE,
     "invalid-code": EXIT_USAGE,
     "not-in-this-version": EXIT_REFUSED,
