@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from kinlight.crypto.recovery import RecoveryWords
 from kinlight.crypto.secret import Secret
 from kinlight.node import keys
 from kinlight.node.home import Home
@@ -33,6 +34,7 @@ def _secrets_of(person: Person) -> dict[str, bytes]:
             "pass phrase": person.passphrase.encode(),
             "recovery words": person.words_file.read_bytes().strip(),
             "display name": b"Wilhelmina",
+            "root seed": RecoveryWords.parse(person.words_file.read_text()).root_seed().reveal(),
             "store key": unlocked.store_key.reveal(),
             "library key": unlocked.library_key.reveal(),
             "file name": FILE_NAME.encode(),
