@@ -86,3 +86,21 @@ def running(couple: Couple) -> Couple:
     """Anna and Bob, paired and running."""
     together(*(person.start for person in couple))
     return couple
+
+
+@pytest.fixture(scope="module")
+def lasting(
+    tmp_path_factory: pytest.TempPathFactory, runtime: Path, paired: Household
+) -> Iterator[Couple]:
+    """Anna and Bob, paired and running for all tests of a module.
+
+    Copies of one identity must not meet: a module uses either this or `couple`.
+    """
+    household = Household(tmp_path_factory.mktemp("lasting"), runtime)
+    try:
+        paired.copy(household.folder)
+        anna, bob = household.person("Anna"), household.person("Bob")
+        together(anna.start, bob.start)
+        yield anna, bob
+    finally:
+        household.close()

@@ -300,6 +300,13 @@ def together(*work: Callable[[], T]) -> list[T]:
         return [future.result() for future in [pool.submit(item) for item in work]]
 
 
+def is_well(person: Person) -> None:
+    """The daemon answers and is unlocked; nothing was noted that nobody had thought of."""
+    assert person.run("status").value["locked"] is False
+    assert "Traceback" not in person.log()
+    assert "ERROR" not in person.log()
+
+
 def sha256(path: Path) -> str:
     """Of a file, in hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
