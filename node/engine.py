@@ -123,7 +123,7 @@ class Engine:
             muted=contact.muted,
             blocked=contact.blocked,
             accept=contact.accept,
-            connected=bool(opened.peers.conversations(contact.identity)),
+            connected=not contact.blocked and bool(opened.peers.links(contact.identity)),
             added=contact.added,
         )
 

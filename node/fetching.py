@@ -35,6 +35,8 @@ class _Running:
     done: asyncio.Future[None]
     file: BinaryIO | None = None
     credited: int = 0
+    left: int = 0
+    """Pieces that this fetch asked for and that have not come yet."""
 
 
 class Fetcher:
@@ -66,6 +68,7 @@ class Fetcher:
         download = running.download
         request = next(self._numbers) % 2**32
         missing = tuple(download.have.missing(limits.RANGES)) or ((0, MAX_PIECES),)
+        running.left = sum(count for _, count in missing)
         self._running[request] = running
         try:
             if download.manifest is not None:
@@ -113,6 +116,7 @@ class Fetcher:
                 if running.download.receive_manifest(message.data):
                     manifest = running.download.manifest
                     if manifest is not None:
+                        running.left = manifest.pieces
                         running.file = running.incoming.begin(manifest)
 
     def piece(self, message: Piece) -> None:
@@ -134,7 +138,9 @@ class Fetcher:
             manifest = download.manifest
             if manifest is not None:
                 running.progress(download.have.count, manifest.pieces)
-            if download.complete and not running.done.done():
+            running.left -= 1
+            # With more gaps than one fetch may name, the rest is asked for next.
+            if (download.complete or running.left == 0) and not running.done.done():
                 running.done.set_result(None)
 
     def refused(self, message: FetchRefused) -> None:

@@ -96,6 +96,9 @@ class Inbox:
                 _log.info("refused an offer: %s", error.code)
                 link.post(OfferRefused(envelope_hash, _refusal(error)))
                 return None
+        elif known.device != link.peer.device:
+            link.post(OfferRefused(envelope_hash, wire_code(DeniedError())))
+            return None
         self.answer(link, known)
         return known if known.state == "accepted" else None
 

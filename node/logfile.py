@@ -43,5 +43,7 @@ def start(path: Path, level: int = logging.INFO) -> None:
     root.setLevel(logging.WARNING)
     logging.getLogger("kinlight").setLevel(level)
     # Their messages hold addresses and names of requests.
-    for chatty in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"):
+    for chatty in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
+    # asyncio's own lines quote tasks and exceptions, paths and all.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)

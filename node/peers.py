@@ -272,11 +272,11 @@ class Peers:
         conversation = self._converse(link, contact)
         entry = (link, contact, conversation)
         self._links[chain.device] = entry
-        if earlier is not None:
-            await earlier[0].close()
-        self._events.publish("connected", contact=contact.name, path=link.pipe.path)
-        conversation.start()
         try:
+            if earlier is not None:
+                await earlier[0].close()
+            self._events.publish("connected", contact=contact.name, path=link.pipe.path)
+            conversation.start()
             error = await link.run(conversation.handle)
             _log.info("a link ended: %s", error.code if error else "goodbye")
         finally:

@@ -67,7 +67,7 @@ async def test_loopback_answers_only_who_has_the_token(api: Api) -> None:
 async def test_the_socket_needs_no_token_and_belongs_to_this_user_alone(api: Api) -> None:
     assert (await api.by_socket("/v1/status")).json()["locked"] is True
     assert api.address.socket is not None
-    assert os.stat(api.address.socket).st_mode & 0o077 == 0  # noqa: ASYNC240, PTH116
+    assert os.stat(api.address.socket).st_mode & 0o077 == 0  # noqa: PTH116
 
 
 @pytest.mark.parametrize(
