@@ -12,6 +12,9 @@ import typer
 from kinlight.crypto.errors import KinlightError
 from kinlight.node import daemon, errors, views
 from kinlight.node.cli import app
+from kinlight.node.config import Config
+from kinlight.node.home import HOME_VARIABLE
+from kinlight.node.passphrases import FILE_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "cli.md").read_text()
@@ -60,9 +63,27 @@ def _commands() -> list[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize(("words", "options"), _commands(), ids=lambda value: str(value))
 def test_every_command_and_option_is_on_the_page(words: str, options: list[str]) -> None:
-    assert f"`{words}" in PAGE
-    missing = [option for option in options if option not in PAGE]
-    assert missing == []
+    rows = [line for line in PAGE.splitlines() if re.match(rf"\| .*`{words}(?![a-z-])", line)]
+    assert rows
+    assert [option for option in options if not any(option in row for row in rows)] == []
+
+
+def test_every_event_is_on_the_page() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "node").glob("*.py"))
+    published = set(re.findall(r"(?:publish|Event)\(\s*\"([a-z-]+)\"", code))
+    assert {"listening", "delivery", "offer"} <= published
+    assert [name for name in published if f"`{name}`" not in PAGE] == []
+
+
+def test_every_environment_variable_and_setting_is_on_the_page() -> None:
+    names = {HOME_VARIABLE, FILE_VARIABLE, *(field.name for field in dataclasses.fields(Config))}
+    assert [name for name in names if f"`{name}`" not in PAGE] == []
+
+
+def test_every_exit_code_is_on_the_page() -> None:
+    codes = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
+    listed = re.findall(r"^\| (\d+) \| ", PAGE, re.MULTILINE)
+    assert sorted(map(int, listed)) == sorted(codes)
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
@@ -82,11 +103,20 @@ def test_every_command_of_the_readme_exists() -> None:
     used = set(re.findall(r"^kinlight ([a-z]+)", blocks, re.MULTILINE))
     assert used
     assert used <= known
+    options = {option for _, options in _commands() for option in options}
+    assert set(re.findall(r"(--[a-z-]+)", blocks)) <= options
 
 
-def test_the_readme_s_python_compiles_and_uses_what_exists() -> None:
+def test_every_target_of_make_that_the_pages_name_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    pages = README + (ROOT / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"^ *make ([a-z]+)", pages, re.MULTILINE))
+    assert {"demo", "test", "check", "nightly"} <= named
+    assert [name for name in named if f"\n{name}:" not in makefile] == []
+
+
+def test_the_readme_s_python_uses_what_exists() -> None:
     (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    compile(block, "README.md", "exec")
     from kinlight.node import Node
 
     for name in re.findall(r"(?:node|Node)\.([a-z_]+)", block.replace("kinlight.node", "")):

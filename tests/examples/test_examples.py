@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from kinlight.node.daemon import Daemon
 from kinlight.node.home import Home
 from kinlight.node.views import PairingCode
 
+README = Path(__file__).resolve().parents[2] / "README.md"
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PASSPHRASE = "correct horse"
 
@@ -25,9 +27,12 @@ class Pair:
     def __init__(self, folder: Path) -> None:
         self.anna, self.bob = folder / "anna", folder / "bob"
 
-    def start(self, script: str, home: Path, *arguments: str) -> subprocess.Popen[str]:
+    def start(
+        self, script: str, home: Path, *arguments: str, cwd: Path | None = None
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, str(EXAMPLES / script), *arguments],
+            cwd=cwd,
             env={**os.environ, "KINLIGHT_HOME": str(home)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -75,6 +80,37 @@ async def test_a_folder_that_is_shared_is_exported_byte_exact_by_the_bot(
     for original in (EXAMPLES / "photos").glob("*.jpg"):
         copy = tmp_path / "came" / original.name
         assert _hash(copy) == _hash(original)
+
+
+async def test_the_readme_s_python_shares_and_exports(pair: Pair, tmp_path: Path) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    script = tmp_path / "readme.py"
+    script.write_text(block)
+    (tmp_path / "beach.jpg").write_bytes(b"a beach")
+    (tmp_path / "hill.jpg").write_bytes(b"a hill")
+    async with Node.open(pair.anna) as anna, Node.open(pair.bob) as bob:
+        await bob.update_contact("Anna", accept="always")
+        (item,) = await anna.share([tmp_path / "hill.jpg"], to=["bob"], metadata="original")
+        assert item.state == "delivered"
+    said = await _output(pair.start(str(script), pair.bob, cwd=tmp_path))
+    assert said.startswith("beach.jpg Anna waiting\nExportedFile(")
+    assert (tmp_path / "photos" / "hill.jpg").read_bytes() == b"a hill"
+
+
+def test_a_script_runs_a_node_of_its_own_where_no_daemon_does(tmp_path: Path) -> None:
+    home, passphrase = tmp_path / "home", tmp_path / "passphrase"
+    Node.create(home, passphrase=PASSPHRASE, name="Anna")
+    passphrase.write_text(PASSPHRASE)
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "share_folder.py"), str(EXAMPLES / "photos"), "Nobody"],
+        env={**os.environ, "KINLIGHT_HOME": str(home), "KINLIGHT_PASSPHRASE_FILE": str(passphrase)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "NoSuchContactError: There is no contact of that name" in done.stderr
+    assert not (home / "api.json").exists()
 
 
 def test_each_example_is_short() -> None:
