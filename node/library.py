@@ -167,8 +167,9 @@ class Library:
             yield
             self._db.execute("COMMIT")
         except BaseException as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
+            with contextlib.suppress(sqlcipher.ProgrammingError):  # closed while this ran
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
             if isinstance(error, sqlcipher.Error):
                 raise _library_error(error) from None
             raise
