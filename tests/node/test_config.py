@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kinlight.node.config import TEMPLATE, Config
+from kinlight.node.errors import BadConfigError
+from kinlight.node.home import Home
+
+
+def load(path: Path, text: str | bytes | None) -> Config:
+    home = Home(path)
+    if text is not None:
+        home.config.write_bytes(text.encode() if isinstance(text, str) else text)
+    return Config.load(home)
+
+
+@pytest.mark.parametrize("text", [None, "", "[network]\n", TEMPLATE, "# only a remark"])
+def test_without_settings_everything_has_its_default(tmp_path: Path, text: str | None) -> None:
+    assert load(tmp_path, text) == Config(port=0, interfaces=None, discovery=True)
+
+
+def test_every_setting_of_the_template_can_be_set(tmp_path: Path) -> None:
+    uncommented = "\n".join(
+        line.removeprefix("# ") if " = " in line else line for line in TEMPLATE.splitlines()
+    )
+    assert load(tmp_path, uncommented) == Config(0, ("eth0",), True)
+    text = '[network]\nport = 65535\ninterfaces = ["a", "b"]\ndiscovery = false\n'
+    assert load(tmp_path, text) == Config(65535, ("a", "b"), False)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("nonsense", "config.toml"),
+        (b"\xff", "config.toml"),
+        ("[other]\n", "network"),
+        ("network = 3", "network"),
+        ("port = 1", "network"),
+        ("[network]\nspeed = 1", "speed"),
+        ("[network]\nport = -1", "port"),
+        ("[network]\nport = 65536", "port"),
+        ("[network]\nport = 1.0", "port"),
+        ("[network]\nport = true", "port"),
+        ('[network]\nport = "80"', "port"),
+        ("[network]\ndiscovery = 1", "discovery"),
+        ("[network]\ninterfaces = []", "interfaces"),
+        ('[network]\ninterfaces = "eth0"', "interfaces"),
+        ('[network]\ninterfaces = ["eth0", 1]', "interfaces"),
+    ],
+)
+def test_what_can_not_be_used_is_named(tmp_path: Path, text: str | bytes, named: str) -> None:
+    with pytest.raises(BadConfigError, match=named):
+        load(tmp_path, text)
+
+
+def test_a_folder_in_its_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").mkdir()
+    with pytest.raises(BadConfigError):
+        load(tmp_path, None)
+
+
+@given(st.binary(max_size=60))
+def test_any_file_is_read_or_refused(tmp_path: Path, text: bytes) -> None:
+    with contextlib.suppress(BadConfigError):
+        load(tmp_path, b"[network]\n" + text)
