@@ -67,6 +67,10 @@ class BlobStore:
             temporary.unlink(missing_ok=True)
         return manifest
 
+    def holds_any(self) -> bool:
+        """Whether a whole blob lies here."""
+        return any(self._folder.glob("[0-9a-f][0-9a-f]/*"))
+
     def remove(self, content_id: bytes) -> None:
         """Remove a whole blob."""
         self.path(content_id).unlink(missing_ok=True)

@@ -35,6 +35,8 @@ from .errors import (
 )
 
 ADDRESSES_PER_CONTACT: Final = 8
+SMALLEST_BYTES: Final = 512
+"""SQLite's smallest page."""
 DEVICES_PER_CONTACT: Final = 16
 _SIGNED_BYTES: Final = 4096
 
@@ -145,6 +147,11 @@ class Library:
             if isinstance(error, sqlcipher.Error):
                 raise _library_error(error) from None
             raise
+
+    @staticmethod
+    def exists(path: Path) -> bool:
+        """Whether there is a database: SQLite takes a file shorter than a page for a new one."""
+        return path.is_file() and path.stat().st_size >= SMALLEST_BYTES
 
     def close(self) -> None:
         """Close; the key goes with the connection."""

@@ -17,7 +17,7 @@ from . import tcp
 from .blobstore import BlobStore
 from .config import Config
 from .discovery import Discovery
-from .errors import HomeUnusableError, LockedError
+from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
 from .home import Home
 from .inbox import Inbox
@@ -106,9 +106,12 @@ class Unlocked:
         environment: Environment,
     ) -> Unlocked:
         """Open the library, clear leftovers, listen, and look for contacts."""
+        blobs = BlobStore(home.blobs)
+        # Opening would make a new library, and the sweep would then take every blob for a leftover.
+        if not Library.exists(home.library) and blobs.holds_any():
+            raise LibraryDamagedError("library.db is missing or empty")
         library = Library(home.library, keys.library_key)
         try:
-            blobs = BlobStore(home.blobs)
             expected = [
                 (offer.photo_id, content_id)
                 for offer in library.offers()
