@@ -15,17 +15,21 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from ..crypto import blob
 from ..crypto.blob import Kind, Manifest, Readable, Writable
 from ..crypto.errors import MalformedError, PieceMismatchError
 from ..crypto.secret import Secret
 from ..protocol.transfer import Download
-from .errors import BlobMissingError, storage_error
+from .errors import BlobMissingError, DiskFullError, storage_error
 from .home import sync_folder, write_file
+
+RESERVE_BYTES: Final = 1024 * 1024
+"""Left free for the library when photos come in."""
 
 
 class BlobStore:
@@ -157,7 +161,12 @@ class IncomingBlob:
                     download.have.add(index)
 
     def begin(self, manifest: Manifest) -> BinaryIO:
-        """Open the partial file for writing pieces, keeping those already there."""
+        """Open the partial file for writing pieces, keeping those already there.
+
+        `DiskFullError` where it would not fit: a disk must not be filled to the last byte, since
+        the library needs room to say so.
+        """
+        self._check_room(manifest)
         if not self._manifest.exists():
             write_file(self._manifest, manifest.encode())
         try:
@@ -167,6 +176,15 @@ class IncomingBlob:
         except OSError as error:
             raise storage_error(error) from None
         return file
+
+    def _check_room(self, manifest: Manifest) -> None:
+        try:
+            here = self._part.stat().st_size if self._part.exists() else 0
+            free = shutil.disk_usage(self._part.parent).free
+        except OSError as error:
+            raise storage_error(error) from None
+        if free < manifest.length - here + RESERVE_BYTES:
+            raise DiskFullError
 
     @staticmethod
     def write_piece(file: BinaryIO, index: int, data: bytes) -> None:

@@ -470,7 +470,7 @@ def share(
                 command.out.share_item(item)
             if not items:
                 raise errors.BadRequestError("there is no photo in those folders")
-            if any(item.state in ("failed", "refused") for item in items):
+            if any(item.code is not None for item in items):
                 failed.append(True)
 
         failed: list[bool] = []

@@ -80,7 +80,9 @@ class Following:
             item = dataclasses.replace(
                 item, state=delivery.state, code=delivery.code, message=message
             )
-            if item.state in _SETTLED:
+            # A code without a final state is trouble that passes in its own time, such as a full
+            # disk there: the node tries again by itself, and who shares is told and let go.
+            if item.state in _SETTLED or item.code is not None:
                 del self._items[photo, to]
             else:
                 self._items[photo, to] = item

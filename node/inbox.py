@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import logging
@@ -292,11 +293,10 @@ class Inbox:
         _log.info("a photo did not come: %s", error.code)
         if final:
             self._discard(offer)
-        try:
-            self._library.set_offer_state(offer.envelope_hash, state, error.code, self._now())
+        with contextlib.suppress(PeerError):  # the link is about to end
             link.post(OfferRefused(offer.envelope_hash, _refusal(error)))
-        except (LocalError, PeerError):
-            pass  # a disk so full that even this can't be noted, or a link about to end
+        with contextlib.suppress(LocalError):  # a disk so full that not even this can be noted
+            self._library.set_offer_state(offer.envelope_hash, state, error.code, self._now())
         current = self._library.offer(offer.envelope_hash) or offer
         contact = self._library.contact_of(offer.identity)
         self._publish(current, contact.name if contact else "", code=error.code)

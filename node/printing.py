@@ -193,8 +193,10 @@ class Output:
                 self.say(f"✓ {what}: delivered, whole and verified", style="green")
             case "waiting":
                 self.say(f"… {what}: waits there to be accepted")
+            case "queued" | "offered" if reason:
+                self.say(f"✗ {what}: not yet. {reason}", style="red")
             case "queued" | "offered":
-                self.say(f"… {what}: is sent as soon as they can be reached. {reason}".rstrip(" ."))
+                self.say(f"… {what}: is sent as soon as they can be reached")
             case _:
                 self.say(f"✗ {what}: {reason}", style="red")
 

@@ -23,11 +23,11 @@ def parse_until(text: str, now: int) -> int:
         return now + int(match[1]) * _UNITS[match[2].lower()]
     try:
         moment = datetime.datetime.fromisoformat(text.strip())
-    except ValueError:
+        if re.fullmatch(r"[0-9-]+", text.strip()):
+            moment += datetime.timedelta(days=1)
+        seconds = int(moment.astimezone().timestamp())
+    except (ValueError, OverflowError, OSError):
         raise BadTimeError from None
-    if re.fullmatch(r"[0-9-]+", text.strip()):
-        moment += datetime.timedelta(days=1)
-    seconds = int(moment.astimezone().timestamp())
     if not 0 < seconds < _FAR:
         raise BadTimeError
     return seconds

@@ -80,7 +80,7 @@ class ShareItem:
 
     `state` is `queued` (the contact was not there yet), `offered` (it is being fetched), `waiting`
     (for a person at the other side), `delivered` (whole, verified and on disk there), `refused`
-    or `failed`; `code` and `message` say why for the last two.
+    or `failed`; `code` and `message` say why for the last two, or what delays it.
     """
 
     file: str
