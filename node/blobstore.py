@@ -167,8 +167,10 @@ class IncomingBlob:
         the library needs room to say so.
         """
         self._check_room(manifest)
-        if not self._manifest.exists():
-            write_file(self._manifest, manifest.encode())
+        encoded = manifest.encode()
+        # Also where one lies here already: it may have been damaged, or cut by a full disk.
+        if not self._manifest.exists() or self._manifest.read_bytes() != encoded:
+            write_file(self._manifest, encoded)
         try:
             descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT, 0o600)
             file = os.fdopen(descriptor, "r+b", buffering=0)

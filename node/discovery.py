@@ -245,10 +245,12 @@ class Discovery:
         sources, before = _sources(usable), _sources(self._used)
         self._used = usable
         self._ask_gap = self._next_ask = 0.0
-        if usable:
+        # Loopback alone is discovery only on a machine that has no other interface.
+        real = [each for each in found if not each.loopback]
+        if any(not each.loopback for each in usable) or (usable and not real):
             self._reason = None
         else:
-            why = "; ".join(f"{each.name}: {each.obstacle}" for each in found) or "none found"
+            why = "; ".join(f"{each.name}: {each.obstacle}" for each in real) or "none found"
             self._block(f"No network interface can be used ({why}).")
         try:
             if self._zeroconf is None:

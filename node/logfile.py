@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
@@ -33,10 +34,18 @@ class _PlaceOnly(logging.Formatter):
         return "\n".join([*frames, f"  {kind.__name__}"])
 
 
+class _PrivateFile(RotatingFileHandler):
+    """For this user only, also after it was rotated."""
+
+    def _open(self) -> TextIOWrapper:
+        stream = super()._open()
+        Path(self.baseFilename).chmod(0o600)
+        return stream
+
+
 def start(path: Path, level: int = logging.INFO) -> None:
     """Send the log of this process to `path`; two files of 1 MB at most."""
-    handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
-    path.chmod(0o600)
+    handler = _PrivateFile(path, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
     handler.setFormatter(_PlaceOnly(_FORMAT))
     root = logging.getLogger()
     root.handlers = [handler]

@@ -165,7 +165,10 @@ class Node:
 
     async def contact(self, name: str) -> Contact:
         """One of them; `NoSuchContactError`."""
-        return Contact(**await self._get("contacts", name))
+        found = await self._get("contacts", name)
+        if not isinstance(found, dict):  # a path such as `.` leads to the list
+            raise errors.NoSuchContactError(name)
+        return Contact(**cast("dict[str, Any]", found))
 
     async def update_contact(
         self,

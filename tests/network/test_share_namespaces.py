@@ -2,73 +2,119 @@
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import json
-import os
-import random
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from kinlight.node import Node
 
+from ..scenario.conftest import runtime
+from ..scenario.household import Household, Person, sha256, together
+from ..scenario.pictures import noise
 from .conftest import Hosts
 
+__all__ = ["runtime"]
+
 pytestmark = pytest.mark.netns
-PASSPHRASE = "a pass phrase for one test\n"
+Two = tuple[Person, Person]
 
 
-class Host:
-    """A node on one of the hosts, driven through the command line."""
+@pytest.fixture
+def apart(two_hosts: Hosts, tmp_path: Path, runtime: Path) -> Iterator[Two]:
+    """Anna on host "a" and Bob on host "b", without nodes yet."""
+    household = Household(tmp_path, runtime)
+    inside = {
+        host: ("ip", "netns", "exec", namespace) for host, namespace in two_hosts.namespace.items()
+    }
+    try:
+        yield (
+            household.person("Anna", inside=inside["a"]),
+            household.person("Bob", inside=inside["b"]),
+        )
+    finally:
+        household.close()
 
-    def __init__(self, hosts: Hosts, host: str, name: str, folder: Path) -> None:
-        self._hosts, self._host = hosts, host
-        self.home = folder / name
-        self._passphrase = folder / f"{name}.passphrase"
-        self._passphrase.write_text(PASSPHRASE)
-        self.words = folder / f"{name}.words"
-        self.name = name
 
-    def argv(self, *words: str | Path) -> list[str]:
-        return [
-            sys.executable, "-m", "kinlight.node", *map(str, words),
-            "--home", str(self.home), "--json",
-        ]  # fmt: skip
+def seconds_until_seen(people: Two) -> float:
+    """From now until each has the other in sight."""
 
-    def run(self, *words: str | Path) -> list[dict[str, Any]]:
-        environment = {**os.environ, "KINLIGHT_PASSPHRASE_FILE": str(self._passphrase)}
-        done = self._hosts.run(self._host, self.argv(*words), env=environment, timeout=100)
-        return [json.loads(line) for line in done.stdout.splitlines()]
+    async def sees(node: Node) -> None:
+        while (await node.status()).nodes_seen == 0:  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(0.02)
 
-    def show_code(self) -> tuple[Any, str]:
-        process = self._hosts.popen(self._host, self.argv("pair"))
-        assert process.stdout is not None
-        return process, json.loads(process.stdout.readline())["code"]
-
-    def __enter__(self) -> Host:
-        self.run("up", "--name", self.name, "--recovery-words-file", self.words)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.run("down")
+    begun = time.monotonic()
+    together(*(lambda person=person: person.ask(sees) for person in people))
+    return round(time.monotonic() - begun, 2)
 
 
 def test_two_daemons_find_each_other_pair_and_share_20_megabytes(
-    two_hosts: Hosts, tmp_path: Path
+    apart: Two, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with (
-        Host(two_hosts, "a", "Anna", tmp_path) as anna,
-        Host(two_hosts, "b", "Bob", tmp_path) as bob,
-    ):
-        process, code = anna.show_code()
-        bob.run("pair", code)
-        assert process.wait(60) == 0
-        bob.run("contacts", "accept-from", "Anna", "always")
-        photo = tmp_path / "photo.jpg"
-        photo.write_bytes(random.Random(1).randbytes(20_000_000))
-        (item,) = anna.run("share", photo, "--with", "Bob", "--metadata", "original")
-        assert item["state"] == "delivered"
-        (exported,) = bob.run("export", item["photo_id"], tmp_path / "out")
-        assert hashlib.sha256(Path(exported["path"]).read_bytes()).hexdigest() == item["sha256"]
-        (status,) = bob.run("status")
-        assert [link["path"] for link in status["connections"]] == ["lan"]
+    anna, bob = apart
+    together(anna.make, bob.make)
+    seen = seconds_until_seen(apart)
+    begun = time.monotonic()
+    anna.household.introduce(anna, bob, at=None)
+    paired = round(time.monotonic() - begun, 2)
+    bob.run("contacts", "accept-from", "Anna", "always")
+    photo = noise(tmp_path / "photo.jpg", 20_000_000, 1)
+    begun = time.monotonic()
+    (item,) = anna.share([photo], bob)
+    shared = round(time.monotonic() - begun, 2)
+    assert item["state"] == "delivered"
+    assert sha256(bob.exported(item["photo_id"], tmp_path / "out")) == sha256(photo)
+    assert [link["path"] for link in bob.run("status").value["connections"]] == ["lan"]
+    figures = {"seconds_until_seen": seen, "seconds_to_pair": paired, "seconds_for_20_mb": shared}
+    with capsys.disabled():
+        print(json.dumps(figures), file=sys.stderr)
+    assert seen < 30
+
+
+def test_where_multicast_is_blocked_status_says_so_and_an_address_works(
+    two_hosts: Hosts, apart: Two, tmp_path: Path
+) -> None:
+    anna, bob = apart
+    for host in two_hosts.namespace:
+        two_hosts.ip(host, "link", "set", two_hosts.link, "multicast", "off")
+    together(anna.make, bob.make)
+    status = anna.run("status").value
+    assert two_hosts.link in status["discovery_reason"]
+    assert two_hosts.link in anna.screen("status")
+    anna.household.introduce(anna, bob, at=two_hosts.address["a"])
+    bob.run("contacts", "accept-from", "Anna", "always")
+    (item,) = anna.share([noise(tmp_path / "photo.jpg", 100_000, 1)], bob)
+    assert item["state"] == "delivered"
+
+
+def test_a_photo_goes_on_by_itself_after_the_cable_was_out(
+    two_hosts: Hosts, apart: Two, tmp_path: Path
+) -> None:
+    anna, bob = apart
+    together(anna.make, bob.make)
+    anna.household.introduce(anna, bob, at=None)
+    photo = noise(tmp_path / "photo.jpg", 60_000_000, 1)
+    (item,) = anna.share([photo], bob)
+    assert item["state"] == "waiting"
+
+    async def until_half(node: Node) -> None:
+        async for event in node.events():
+            if event.name == "listening":
+                bob.popen("inbox", "accept", item["photo_id"])
+            done, total = event.data.get("pieces"), event.data.get("of")
+            if isinstance(done, int) and isinstance(total, int) and 2 * done >= total:
+                return
+
+    bob.ask(until_half)
+    two_hosts.ip("b", "link", "set", two_hosts.link, "down")
+    (offer,) = bob.inbox()
+    two_hosts.ip("b", "link", "set", two_hosts.link, "up")
+    assert offer["state"] in ("accepted", "stored")
+    assert bob.received(item["photo_id"])["sha256"] == sha256(photo)
+    anna.until(
+        lambda node: node.get(item["photo_id"]), lambda own: own.deliveries[0].state == "delivered"
+    )
+    assert photo.stat().st_size == 60_000_000

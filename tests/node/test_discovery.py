@@ -24,6 +24,7 @@ from kinlight.node.addresses import (
 from kinlight.node.discovery import Changed, Discovery, Event, Gone, Seen
 from kinlight.node.sightings import (
     CLASS_IN,
+    FLUSHED_TTL,
     MAX_ADDRESSES,
     MAX_SIGHTINGS,
     MAX_TXT_BYTES,
@@ -39,7 +40,15 @@ from kinlight.node.sightings import (
     encode_txt,
     read_sightings,
 )
-from zeroconf import DNSAddress, DNSCache, DNSPointer, DNSRecord, DNSService, DNSText
+from zeroconf import (
+    DNSAddress,
+    DNSCache,
+    DNSPointer,
+    DNSRecord,
+    DNSService,
+    DNSText,
+    current_time_millis,
+)
 
 OWN = "f" * 16
 OTHER = "a" * 16
@@ -276,6 +285,60 @@ def test_an_expired_announcement_is_no_sighting() -> None:
     stale = DNSService(name, TYPE_SRV, CLASS_IN, 1, 0, 0, 4711, "host.local.", announced)
     pointer, _, *others = records()
     assert read([pointer, stale, *others]) == []
+
+
+FULL_TTL = 4500
+SERVICE = f"{OTHER}.{SERVICE_TYPE}"
+
+
+def pointer(ttl: int = FULL_TTL, created: float | None = None) -> DNSRecord:
+    return DNSPointer(SERVICE_TYPE, TYPE_PTR, CLASS_IN, ttl, SERVICE, created)
+
+
+def service(ttl: int = FULL_TTL, created: float | None = None, port: int = 4711) -> DNSRecord:
+    return DNSService(SERVICE, TYPE_SRV, CLASS_IN, ttl, 0, 0, port, "host.local.", created)
+
+
+def text(ttl: int = FULL_TTL, created: float | None = None, slot: int | None = None) -> DNSRecord:
+    return DNSText(SERVICE, TYPE_TXT, CLASS_IN, ttl, encode_txt(slot), created)
+
+
+def address(ttl: int = FULL_TTL, created: float | None = None) -> DNSRecord:
+    return DNSAddress("host.local.", TYPE_A, CLASS_IN, ttl, bytes([10, 0, 0, 2]), None, created)
+
+
+def test_a_flushed_record_does_not_win_although_it_looks_newer() -> None:
+    """python-zeroconf keeps what was replaced, with a TTL of one second from the moment of that."""
+    now = current_time_millis()
+    current = [pointer(), service(created=now - 500), text(created=now - 500, slot=7), address()]
+    flushed = [service(FLUSHED_TTL, now, port=4000), text(FLUSHED_TTL, now, slot=3)]
+    for heard in ([*current, *flushed], [*flushed, *current]):
+        (sighting,) = read(heard)
+        assert (sighting.slot, sighting.addresses[0].port) == (7, 4711)
+
+
+@pytest.mark.parametrize("gone", [pointer, service, text, address])
+def test_of_a_node_that_says_goodbye_nothing_is_seen(gone: Callable[..., DNSRecord]) -> None:
+    makers = (pointer, service, text, address)
+    assert len(read([make() for make in makers])) == 1
+    now = current_time_millis()
+    assert read([make(FLUSHED_TTL, now) if make is gone else make() for make in makers]) == []
+
+
+def test_of_a_slot_that_changes_several_times_within_a_second_the_last_one_counts() -> None:
+    """All its forms stay in the cache: an announcement flushes those that are a second old."""
+    now = current_time_millis()
+    heard = [pointer(), service(), address()]
+    for step, slot in enumerate((None, 5, 7, 8, 9)):
+        heard.append(text(created=now - 900 + 200 * step, slot=slot))
+        assert [each.slot for each in read(heard)] == [slot]
+
+
+def test_a_slot_that_closed_stays_closed_however_often_its_old_form_is_flushed() -> None:
+    now = current_time_millis()
+    heard = [pointer(), service(), address(), text(created=now - 800)]
+    old = [text(FLUSHED_TTL, now - 10 * slot, slot) for slot in (4, 5, 6)]
+    assert [each.slot for each in read([*heard, *old])] == [None]
 
 
 def test_a_service_without_a_port_is_no_sighting() -> None:

@@ -104,6 +104,18 @@ class Person:
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
         return Answer(code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr)
 
+    def screen(self, *words: str | Path) -> str:
+        """What a person reads on stdout, who did not ask for JSON."""
+        done = subprocess.run(
+            self.argv(*words),
+            env=self.household.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
     def popen(self, *words: str | Path, program: Sequence[str] = KINLIGHT) -> subprocess.Popen[str]:
         """Start a command with --json and leave it running; `close` ends it at the latest."""
         process = subprocess.Popen(

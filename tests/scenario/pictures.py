@@ -16,6 +16,7 @@ def picture(path: Path, seed: int, *, side: int = 64) -> Path:
     """A small JPEG of its own colours."""
     colours = random.Random(seed)
     image = Image.frombytes("RGB", (side, side), colours.randbytes(3 * side * side))
+    path.parent.mkdir(exist_ok=True)
     image.save(path, "JPEG", quality=90)
     os.utime(path, ns=(MODIFIED, MODIFIED))
     return path
@@ -23,6 +24,7 @@ def picture(path: Path, seed: int, *, side: int = 64) -> Path:
 
 def noise(path: Path, length: int, seed: int) -> Path:
     """A file of that many bytes that no compression makes smaller."""
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(random.Random(seed).randbytes(length))
     os.utime(path, ns=(MODIFIED, MODIFIED))
     return path

@@ -13,10 +13,10 @@ from kinlight.crypto import pairing
 from kinlight.crypto.errors import KinlightError
 from kinlight.node import Node
 from kinlight.node.mallory import Mallory, flip_byte
-from kinlight.node.views import Contact, PairingCode
 from kinlight.protocol.messages import Fetch, ManifestPart, Message, OfferRefused, Piece
 
 from .conftest import Couple
+from .enemies import befriend
 from .household import is_well
 from .pictures import picture
 
@@ -97,20 +97,6 @@ def test_a_blocked_contact_is_a_stranger_until_let_in_again(
 # Peers that lie or stop.
 
 
-async def befriended(bob: Node) -> Mallory:
-    """Mallory, paired with Bob, who takes everything from her."""
-    port = (await bob.status()).port
-    assert port is not None
-    mallory = Mallory(port)
-    async for step in bob.open_pairing():
-        match step:
-            case PairingCode():
-                await mallory.pair(step.code)
-            case Contact():
-                await bob.update_contact(step.name, accept="always")
-    return mallory
-
-
 def other_order(answers: list[Message]) -> list[Message]:
     """Each piece under the number of another."""
     pieces = [answer for answer in answers if isinstance(answer, Piece)]
@@ -138,7 +124,7 @@ async def test_a_peer_that_lies_is_refused_with_the_reason_and_nothing_is_kept(
 ) -> None:
     _, bob = lasting
     async with Node.connect(bob.home) as node:
-        mallory = await befriended(node)
+        mallory = await befriend(node)
         photo = mallory.photo(os.urandom(1_000_000))
         async with mallory.connected() as conversation:
             serve = photo.serve()
@@ -169,7 +155,7 @@ async def test_a_peer_that_stops_midway_leaves_no_photo_and_no_file(
 ) -> None:
     _, bob = lasting
     async with Node.connect(bob.home) as node:
-        mallory = await befriended(node)
+        mallory = await befriend(node)
         photo = mallory.photo(os.urandom(4_000_000))
         async with (
             contextlib.aclosing(node.events()) as events,

@@ -1,0 +1,91 @@
+"""A disk that fills up while a photo is on its way: both sides are told, and nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .household import Household, Person, is_well, sha256, together
+from .pictures import noise
+
+SmallDisk = Callable[[Path, int], Path]
+
+
+def at_home(household: Household, paired: Household) -> tuple[Person, Person]:
+    """Anna and Bob, with whatever disks their homes were given before."""
+    paired.copy(household.folder)
+    anna, bob = household.person("Anna"), household.person("Bob")
+    together(anna.start, bob.start)
+    return anna, bob
+
+
+def test_a_receiver_whose_disk_fills_says_so_at_both_sides_and_takes_it_later(
+    tmp_path: Path, small_disk: SmallDisk, household: Household, paired: Household
+) -> None:
+    small_disk(household.folder / "bob", 4)
+    anna, bob = at_home(household, paired)
+    photo = noise(tmp_path / "large.jpg", 6_000_000, 1)
+    (item,) = anna.share([photo], bob, code=1)
+    assert item["code"] == "peer-disk-full"
+    assert "disk is full" in item["message"]
+    assert item["state"] not in ("delivered", "refused")
+    (offer,) = bob.inbox()
+    assert (offer["state"], offer["code"]) == ("accepted", "disk-full")
+    assert bob.run("export", item["photo_id"], tmp_path / "out", code=6).error == "not-here-yet"
+    assert bob.run("status").value["locked"] is False
+
+    smaller = noise(tmp_path / "small.jpg", 100_000, 2)
+    bob.run("inbox", "decline", item["photo_id"])
+    (kept,) = anna.share([smaller], bob)
+    assert kept["state"] == "delivered"
+    assert sha256(bob.exported(kept["photo_id"], tmp_path / "out")) == sha256(smaller)
+
+
+def test_a_receiver_with_room_again_gets_the_photo_after_all(
+    tmp_path: Path, small_disk: SmallDisk, household: Household, paired: Household
+) -> None:
+    disk = small_disk(household.folder / "bob", 12)
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(8_000_000))
+    anna, bob = at_home(household, paired)
+    photo = noise(tmp_path / "large.jpg", 6_000_000, 3)
+    (item,) = anna.share([photo], bob, code=1)
+    assert item["code"] == "peer-disk-full"
+    ballast.unlink()
+    bob.kill()
+    bob.start()
+    assert bob.received(item["photo_id"])["sha256"] == sha256(photo)
+    anna.until(
+        lambda node: node.get(item["photo_id"]), lambda own: own.deliveries[0].state == "delivered"
+    )
+    is_well(anna)
+
+
+def test_a_sender_whose_disk_is_full_shares_what_fits_and_names_the_rest(
+    tmp_path: Path, small_disk: SmallDisk, household: Household, paired: Household
+) -> None:
+    small_disk(household.folder / "anna", 4)
+    anna, bob = at_home(household, paired)
+    large = noise(tmp_path / "large.jpg", 6_000_000, 1)
+    small = noise(tmp_path / "small.jpg", 100_000, 2)
+    failed, sent = anna.share([large, small], bob, code=1)
+    assert (failed["state"], failed["code"]) == ("failed", "disk-full")
+    assert "make room" in failed["message"]
+    assert sent["state"] == "delivered"
+    assert list((anna.home / "blobs" / "incoming").iterdir()) == []
+    assert large.stat().st_size == 6_000_000
+    assert anna.run("status").value["locked"] is False
+
+
+def test_an_export_to_a_full_disk_leaves_nothing_there(
+    tmp_path: Path, small_disk: SmallDisk, household: Household, paired: Household
+) -> None:
+    disk = small_disk(tmp_path / "stick", 1)
+    anna, bob = at_home(household, paired)
+    photo = noise(tmp_path / "large.jpg", 2_000_000, 1)
+    (item,) = anna.share([photo], bob)
+    refused = bob.run("export", item["photo_id"], disk, code=7)
+    assert refused.error == "disk-full"
+    assert list(disk.iterdir()) == []
+    assert sha256(bob.exported(item["photo_id"], tmp_path / "out")) == sha256(photo)
+    is_well(bob)
