@@ -138,8 +138,8 @@ async def test_a_peer_that_lies_is_refused_with_the_reason_and_nothing_is_kept(
             conversation.react = react
             await conversation.say(photo.offer)
             await conversation.wait_for(OfferRefused)
-        item = (await node.inbox())[-1]
-        assert item.id == photo.record.photo_id.hex()
+        photo_id = photo.record.photo_id.hex()
+        (item,) = (item for item in await node.inbox() if item.id == photo_id)
         assert item.state == "refused"
         assert item.message
         with pytest.raises(KinlightError) as refused:
