@@ -172,7 +172,8 @@ async def test_a_peer_that_stops_midway_leaves_no_photo_and_no_file(
             async for event in events:
                 if event.name == "progress" and event.data["pieces"] == 7:
                     break
-        item = (await node.inbox())[-1]
+        photo_id = photo.record.photo_id.hex()
+        (item,) = (item for item in await node.inbox() if item.id == photo_id)
         assert (item.state, item.name) == ("accepted", None)
         with pytest.raises(KinlightError) as refused:
             await node.export(item.id, tmp_path / "out")
