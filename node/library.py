@@ -1,19 +1,15 @@
-"""The library: everything with meaning, in one SQLCipher database.
+"""The library: contacts, sealed photos, what goes out and what came in.
 
-Each method that writes is one durable transaction (`synchronous=FULL`): when it has returned, a
-cut of power loses nothing of it. The connection belongs to one thread.
+Each method that writes is one durable transaction; see `database`. What is known about the
+pictures themselves, and how they are found again, is in `catalogue`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, Literal
-
-from sqlcipher3 import dbapi2 as sqlcipher
+from typing import Final, Literal
 
 from ..crypto.blob import Kind, Manifest
 from ..crypto.identity import DeviceChain
@@ -21,22 +17,16 @@ from ..crypto.secret import Secret
 from ..crypto.signing import Signed
 from ..protocol.opening import Pinned
 from ..protocol.photo import Envelope, Metadata, PhotoRecord
-from . import schema
+from .database import Database, Row
 from .errors import (
     AmbiguousIdError,
     ContactExistsError,
-    DiskFullError,
-    HomeUnusableError,
     LibraryDamagedError,
-    LockedError,
-    NewerLibraryError,
     NoSuchContactError,
     NoSuchPhotoError,
 )
 
 ADDRESSES_PER_CONTACT: Final = 8
-SMALLEST_BYTES: Final = 512
-"""SQLite's smallest page."""
 DEVICES_PER_CONTACT: Final = 16
 _SIGNED_BYTES: Final = 4096
 
@@ -45,7 +35,10 @@ Accept = Literal["ask", "always"]
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Somebody we paired with. Times are seconds since 1970; `name` is ours, not theirs."""
+    """Somebody we paired with. Times are seconds since 1970; `name` is ours, not theirs.
+
+    `metadata` is the policy for what we send them, one of `photo.POLICIES`.
+    """
 
     identity: bytes
     name: str
@@ -55,6 +48,7 @@ class Contact:
     muted: bool
     blocked: bool
     accept: Accept
+    metadata: str
 
     @property
     def pinned(self) -> Pinned:
@@ -123,107 +117,41 @@ class IncomingOffer:
 
 
 class Library:
-    """The open database."""
+    """What the node keeps, as values."""
 
-    def __init__(self, path: Path, key: Secret) -> None:
-        """Open or make the database; `LibraryDamagedError` if `key` doesn't fit or it is broken."""
-        try:
-            path.touch(mode=0o600)  # SQLite gives its other files the same mode
-            self._db = sqlcipher.connect(str(path), isolation_level=None)
-        except (sqlcipher.Error, OSError):
-            raise HomeUnusableError("library.db can't be opened") from None
-        try:
-            # A raw key: SQLCipher's own derivation from text would add nothing to 256 random bits.
-            self._db.execute(f"PRAGMA key = \"x'{key.reveal().hex()}'\"")
-            self._db.execute("PRAGMA temp_store = MEMORY")
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA secure_delete = ON")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._db.row_factory = sqlcipher.Row
-            self._migrate()
-        except (sqlcipher.Error, LibraryDamagedError, NewerLibraryError) as error:
-            self._db.close()
-            if isinstance(error, sqlcipher.Error):
-                raise _library_error(error) from None
-            raise
-
-    @staticmethod
-    def exists(path: Path) -> bool:
-        """Whether there is a database: SQLite takes a file shorter than a page for a new one."""
-        return path.is_file() and path.stat().st_size >= SMALLEST_BYTES
+    def __init__(self, database: Database) -> None:
+        self._db = database
 
     def close(self) -> None:
-        """Close; the key goes with the connection."""
+        """Close the database."""
         self._db.close()
-
-    def _migrate(self) -> None:
-        version = self._value("PRAGMA user_version")
-        if version > schema.VERSION:
-            raise NewerLibraryError
-        for step in range(version, schema.VERSION):
-            script = f"BEGIN; {schema.MIGRATIONS[step]} PRAGMA user_version = {step + 1}; COMMIT;"
-            self._db.executescript(script)
-        if self._value("PRAGMA quick_check(1)") != "ok":
-            raise LibraryDamagedError
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Generator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except BaseException as error:
-            with contextlib.suppress(sqlcipher.ProgrammingError):  # closed while this ran
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-            if isinstance(error, sqlcipher.Error):
-                raise _library_error(error) from None
-            raise
-
-    def _write(self, sql: str, *values: object) -> int:
-        with self._transaction():
-            return self._db.execute(sql, values).rowcount
-
-    def _rows(self, sql: str, *values: object) -> list[sqlcipher.Row]:
-        try:
-            return self._db.execute(sql, values).fetchall()
-        except sqlcipher.Error as error:
-            raise _library_error(error) from None
-
-    def _row(self, sql: str, *values: object) -> sqlcipher.Row | None:
-        return next(iter(self._rows(sql, *values)), None)
-
-    def _value(self, sql: str, *values: object) -> Any:
-        row = self._row(sql, *values)
-        return None if row is None else row[0]
 
     # Settings.
 
     def setting(self, name: str) -> bytes | None:
         """A value that belongs to this node and is not for the user to edit."""
-        return self._value("SELECT value FROM settings WHERE name = ?", name)
+        return self._db.value("SELECT value FROM settings WHERE name = ?", name)
 
     def set_setting(self, name: str, value: bytes) -> None:
         """Set such a value."""
-        self._write("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, value)
+        self._db.write("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, value)
 
     # Contacts.
 
     def contacts(self) -> list[Contact]:
         """All contacts, by name."""
-        return [_contact(row) for row in self._rows("SELECT * FROM contacts ORDER BY name")]
+        return [_contact(row) for row in self._db.rows("SELECT * FROM contacts ORDER BY name")]
 
     def contact(self, name: str) -> Contact:
         """The contact of that name, in any case; else `NoSuchContactError`."""
-        row = self._row("SELECT * FROM contacts WHERE name = ?", name)
+        row = self._db.row("SELECT * FROM contacts WHERE name = ?", name)
         if row is None:
             raise NoSuchContactError(name)
         return _contact(row)
 
     def contact_of(self, identity: bytes) -> Contact | None:
         """The contact with that identity."""
-        row = self._row("SELECT * FROM contacts WHERE identity = ?", identity)
+        row = self._db.row("SELECT * FROM contacts WHERE identity = ?", identity)
         return None if row is None else _contact(row)
 
     def add_contact(self, chain: DeviceChain, name: str, pair_secret: Secret, now: int) -> Contact:
@@ -232,16 +160,20 @@ class Library:
         Where another contact has the name already, a number is added to it.
         """
         known = self.contact_of(chain.identity)
-        with self._transaction():
+        with self._db.transaction():
             if known is None:
                 self._db.execute(
                     "INSERT INTO contacts (identity, name, pair_secret, added) VALUES (?, ?, ?, ?)",
-                    (chain.identity, self._free_name(name), pair_secret.reveal(), now),
+                    chain.identity,
+                    self._free_name(name),
+                    pair_secret.reveal(),
+                    now,
                 )
             else:
                 self._db.execute(
                     "UPDATE contacts SET pair_secret = ? WHERE identity = ?",
-                    (pair_secret.reveal(), chain.identity),
+                    pair_secret.reveal(),
+                    chain.identity,
                 )
             self._put_device(chain, now)
         contact = self.contact_of(chain.identity)
@@ -250,7 +182,7 @@ class Library:
         return contact
 
     def _free_name(self, name: str) -> str:
-        taken = {row[0].casefold() for row in self._rows("SELECT name FROM contacts")}
+        taken = {row[0].casefold() for row in self._db.rows("SELECT name FROM contacts")}
         candidate, number = name, 1
         while candidate.casefold() in taken:
             number += 1
@@ -258,10 +190,10 @@ class Library:
         return candidate
 
     def update_contact(self, identity: bytes, **fields: object) -> None:
-        """Change `name`, `verified`, `muted`, `blocked` or `accept`."""
+        """Change `name`, `verified`, `muted`, `blocked`, `accept` or `metadata`."""
         names = ", ".join(f"{name} = ?" for name in _checked_fields(fields))
         try:
-            self._write(
+            self._db.write(
                 f"UPDATE contacts SET {names} WHERE identity = ?",  # noqa: S608 - checked names
                 *fields.values(),
                 identity,
@@ -273,44 +205,50 @@ class Library:
 
     def put_device(self, chain: DeviceChain, now: int) -> None:
         """Remember the papers that a contact's device showed."""
-        with self._transaction():
+        with self._db.transaction():
             self._put_device(chain, now)
 
     def _put_device(self, chain: DeviceChain, now: int) -> None:
         self._db.execute(
             "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?)",
-            (chain.device, chain.identity, chain.encoded, now),
+            chain.device,
+            chain.identity,
+            chain.encoded,
+            now,
         )
         self._db.execute(
             "DELETE FROM devices WHERE identity = ?1 AND device NOT IN (SELECT device FROM devices"
             " WHERE identity = ?1 ORDER BY seen DESC, device = ?2 DESC LIMIT ?3)",
-            (chain.identity, chain.device, DEVICES_PER_CONTACT),
+            chain.identity,
+            chain.device,
+            DEVICES_PER_CONTACT,
         )
 
     def devices(self, identity: bytes) -> list[DeviceChain]:
         """The known devices of a contact."""
-        rows = self._rows("SELECT chain FROM devices WHERE identity = ?", identity)
+        rows = self._db.rows("SELECT chain FROM devices WHERE identity = ?", identity)
         return [DeviceChain.decode(row[0]) for row in rows]
 
     def identity_of(self, device: bytes) -> bytes | None:
         """The contact that a device speaks for."""
-        return self._value("SELECT identity FROM devices WHERE device = ?", device)
+        return self._db.value("SELECT identity FROM devices WHERE device = ?", device)
 
     def put_address(self, identity: bytes, host: str, port: int, now: int) -> None:
         """Remember where a contact was reached; only the last few are kept."""
-        with self._transaction():
+        with self._db.transaction():
             self._db.execute(
-                "INSERT OR REPLACE INTO addresses VALUES (?, ?, ?, ?)", (identity, host, port, now)
+                "INSERT OR REPLACE INTO addresses VALUES (?, ?, ?, ?)", identity, host, port, now
             )
             self._db.execute(
                 "DELETE FROM addresses WHERE identity = ?1 AND (host, port) NOT IN (SELECT host,"
                 " port FROM addresses WHERE identity = ?1 ORDER BY seen DESC LIMIT ?2)",
-                (identity, ADDRESSES_PER_CONTACT),
+                identity,
+                ADDRESSES_PER_CONTACT,
             )
 
     def addresses(self, identity: bytes) -> list[tuple[str, int]]:
         """Where a contact was reached, the latest first."""
-        rows = self._rows(
+        rows = self._db.rows(
             "SELECT host, port FROM addresses WHERE identity = ? ORDER BY seen DESC", identity
         )
         return [(row["host"], row["port"]) for row in rows]
@@ -327,38 +265,36 @@ class Library:
         stored_offer: bytes | None = None,
     ) -> None:
         """Enter a photo whose blobs lie durably in the blob folder; an offer of it is then done."""
-        with self._transaction():
+        with self._db.transaction():
             for item in blobs:
                 self._db.execute(
                     "INSERT OR IGNORE INTO blobs VALUES (?, ?, ?, ?, ?)",
-                    (item.content_id, int(item.kind), item.photo_id, item.manifest,
-                     item.key.reveal()),
+                    item.content_id, int(item.kind), item.photo_id, item.manifest,
+                     item.key.reveal(),
                 )  # fmt: skip
             self._db.execute(
                 "INSERT OR IGNORE INTO photos VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    record.photo_id, record.author, record.signed.encode(), record.content_id,
+                record.photo_id, record.author, record.signed.encode(), record.content_id,
                     record.metadata_id, metadata.encode(), fingerprint, now,
-                ),
             )  # fmt: skip
             if stored_offer is not None:
                 self._set_offer_state(stored_offer, "stored", None, now)
 
     def photo(self, photo_id: bytes) -> Photo | None:
         """The photo with exactly that id."""
-        row = self._row("SELECT * FROM photos WHERE photo_id = ?", photo_id)
+        row = self._db.row("SELECT * FROM photos WHERE photo_id = ?", photo_id)
         return None if row is None else _photo(row)
 
     def own_photo_like(self, author: bytes, fingerprint: bytes) -> list[Photo]:
         """Photos by `author` with the same content."""
-        rows = self._rows(
+        rows = self._db.rows(
             "SELECT * FROM photos WHERE fingerprint = ? AND author = ?", fingerprint, author
         )
         return [_photo(row) for row in rows]
 
     def blob(self, content_id: bytes) -> StoredBlob | None:
         """A whole blob."""
-        row = self._row("SELECT * FROM blobs WHERE content_id = ?", content_id)
+        row = self._db.row("SELECT * FROM blobs WHERE content_id = ?", content_id)
         if row is None:
             return None
         return StoredBlob(
@@ -368,14 +304,14 @@ class Library:
 
     def blob_ids(self) -> list[bytes]:
         """Content ids of all whole blobs."""
-        return [row[0] for row in self._rows("SELECT content_id FROM blobs")]
+        return [row[0] for row in self._db.rows("SELECT content_id FROM blobs")]
 
     def find_photo_id(self, prefix: str) -> bytes:
         """The id of the one photo, here or offered, whose id in hex begins with `prefix`."""
         digits = prefix.strip().lower()
         if not digits or set(digits) - set("0123456789abcdef"):
             raise NoSuchPhotoError(prefix)
-        rows = self._rows(
+        rows = self._db.rows(
             "SELECT photo_id FROM photos WHERE hex(photo_id) LIKE ?1"
             " UNION SELECT photo_id FROM offers WHERE hex(photo_id) LIKE ?1",
             digits.upper() + "%",
@@ -390,26 +326,28 @@ class Library:
 
     def add_deliveries(self, deliveries: Iterable[Delivery]) -> None:
         """Queue a photo for the devices of a contact."""
-        with self._transaction():
+        with self._db.transaction():
             for delivery in deliveries:
                 self._db.execute(
                     "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    dataclasses.astuple(delivery),
+                    *dataclasses.astuple(delivery),
                 )
 
     def delivery(self, envelope_hash: bytes) -> Delivery | None:
         """One delivery."""
-        row = self._row("SELECT * FROM deliveries WHERE envelope_hash = ?", envelope_hash)
+        row = self._db.row("SELECT * FROM deliveries WHERE envelope_hash = ?", envelope_hash)
         return None if row is None else Delivery(*row)
 
     def deliveries(self, photo_id: bytes) -> list[Delivery]:
         """All deliveries of a photo, oldest first."""
-        rows = self._rows("SELECT * FROM deliveries WHERE photo_id = ? ORDER BY created", photo_id)
+        rows = self._db.rows(
+            "SELECT * FROM deliveries WHERE photo_id = ? ORDER BY created", photo_id
+        )
         return [Delivery(*row) for row in rows]
 
     def open_deliveries(self, device: bytes) -> list[Delivery]:
         """What a device has not yet stored or refused, oldest first."""
-        rows = self._rows(
+        rows = self._db.rows(
             "SELECT * FROM deliveries WHERE device = ? AND state IN"
             " ('queued', 'offered', 'waiting') ORDER BY created, envelope_hash",
             device,
@@ -419,7 +357,7 @@ class Library:
     def has_open_deliveries(self, identity: bytes) -> bool:
         """Whether anything still has to go to a contact."""
         return bool(
-            self._value(
+            self._db.value(
                 "SELECT 1 FROM deliveries WHERE identity = ?"
                 " AND state IN ('queued', 'offered', 'waiting') LIMIT 1",
                 identity,
@@ -430,7 +368,7 @@ class Library:
         self, envelope_hash: bytes, state: str, code: str | None, now: int
     ) -> None:
         """Move a delivery on; a final state stays."""
-        self._write(
+        self._db.write(
             "UPDATE deliveries SET state = ?, code = ?, updated = ? WHERE envelope_hash = ?"
             " AND state NOT IN ('delivered', 'refused')",
             state, code, now, envelope_hash,
@@ -443,7 +381,7 @@ class Library:
     ) -> None:
         """Keep an offer that a contact made."""
         keys = envelope.keys
-        self._write(
+        self._db.write(
             "INSERT OR IGNORE INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             envelope_hash, envelope.record.photo_id, identity, envelope.sender_device,
             envelope.record.signed.encode(), envelope.capability.encoded,
@@ -452,25 +390,25 @@ class Library:
 
     def offer(self, envelope_hash: bytes) -> IncomingOffer | None:
         """One offer."""
-        row = self._row("SELECT * FROM offers WHERE envelope_hash = ?", envelope_hash)
+        row = self._db.row("SELECT * FROM offers WHERE envelope_hash = ?", envelope_hash)
         return None if row is None else _offer(row)
 
     def offers(self) -> list[IncomingOffer]:
         """All offers, oldest first."""
         return [
-            _offer(row) for row in self._rows("SELECT * FROM offers ORDER BY received, photo_id")
+            _offer(row) for row in self._db.rows("SELECT * FROM offers ORDER BY received, photo_id")
         ]
 
     def offers_of(self, photo_id: bytes) -> list[IncomingOffer]:
         """The offers of one photo, the latest first."""
-        rows = self._rows(
+        rows = self._db.rows(
             "SELECT * FROM offers WHERE photo_id = ? ORDER BY received DESC", photo_id
         )
         return [_offer(row) for row in rows]
 
     def accepted_offers(self, device: bytes | None = None) -> list[IncomingOffer]:
         """Offers to be fetched, of one sending device or of all."""
-        rows = self._rows(
+        rows = self._db.rows(
             "SELECT * FROM offers WHERE state = 'accepted' AND (?1 IS NULL OR device = ?1)"
             " ORDER BY received, photo_id",
             device,
@@ -479,14 +417,14 @@ class Library:
 
     def pending_offers(self, identity: bytes) -> int:
         """How many offers of a contact wait for a person or for their bytes."""
-        return self._value(
+        return self._db.value(
             "SELECT count(*) FROM offers WHERE identity = ? AND state IN ('waiting', 'accepted')",
             identity,
         )
 
     def set_offer_state(self, envelope_hash: bytes, state: str, code: str | None, now: int) -> None:
         """Move an offer on."""
-        with self._transaction():
+        with self._db.transaction():
             self._set_offer_state(envelope_hash, state, code, now)
 
     def _set_offer_state(
@@ -494,11 +432,14 @@ class Library:
     ) -> None:
         self._db.execute(
             "UPDATE offers SET state = ?, code = ?, updated = ? WHERE envelope_hash = ?",
-            (state, code, now, envelope_hash),
+            state,
+            code,
+            now,
+            envelope_hash,
         )
 
 
-_CONTACT_FIELDS: Final = ("name", "verified", "muted", "blocked", "accept")
+_CONTACT_FIELDS: Final = ("name", "verified", "muted", "blocked", "accept", "metadata")
 
 
 def _checked_fields(fields: dict[str, object]) -> Iterable[str]:
@@ -508,10 +449,11 @@ def _checked_fields(fields: dict[str, object]) -> Iterable[str]:
         yield name
 
 
-def _contact(row: sqlcipher.Row) -> Contact:
+def _contact(row: Row) -> Contact:
     return Contact(
         row["identity"], row["name"], Secret(row["pair_secret"]), row["added"],
         bool(row["verified"]), bool(row["muted"]), bool(row["blocked"]), row["accept"],
+        row["metadata"],
     )  # fmt: skip
 
 
@@ -519,30 +461,16 @@ def _record(encoded: bytes) -> PhotoRecord:
     return PhotoRecord.read(Signed.decode(encoded, _SIGNED_BYTES, "photo record"))
 
 
-def _photo(row: sqlcipher.Row) -> Photo:
+def _photo(row: Row) -> Photo:
     return Photo(
         row["photo_id"], row["author"], _record(row["record"]),
         Metadata.decode(row["metadata"]), row["added"],
     )  # fmt: skip
 
 
-def _offer(row: sqlcipher.Row) -> IncomingOffer:
+def _offer(row: Row) -> IncomingOffer:
     return IncomingOffer(
         row["envelope_hash"], row["photo_id"], row["identity"], row["device"],
         _record(row["record"]), row["capability"], Secret(row["content_key"]),
         Secret(row["metadata_key"]), row["state"], row["code"], row["received"], row["updated"],
     )  # fmt: skip
-
-
-def _library_error(error: sqlcipher.Error) -> Exception:
-    """Full disks are named; a wrong key and a damaged file look the same to SQLCipher."""
-    text = str(error)
-    if "closed database" in text:
-        return LockedError()
-    if isinstance(error, sqlcipher.ProgrammingError):
-        return error  # a fault in this program, not in the file
-    if "full" in text:
-        return DiskFullError()
-    if "readonly" in text or "unable to open" in text or "disk I/O" in text:
-        return HomeUnusableError("library.db can't be written")
-    return LibraryDamagedError(text if "UNIQUE" in text else "")

@@ -97,6 +97,91 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE INDEX offers_by_photo ON offers (photo_id);
     CREATE INDEX offers_by_identity ON offers (identity, state);
     """,
+    # 2: version 0.2.0
+    """
+    ALTER TABLE contacts ADD COLUMN metadata TEXT NOT NULL DEFAULT 'no-location'
+        CHECK (metadata IN ('original', 'no-location', 'clean'));
+
+    -- What the decoder found in a picture. Never sent; a photo without a row was not looked at yet.
+    CREATE TABLE facts (
+        photo_id BLOB PRIMARY KEY REFERENCES photos ON DELETE CASCADE,
+        facts BLOB NOT NULL,      -- all of it, msgpack
+        captured TEXT,            -- local time as the camera showed it, ISO 8601 without the zone
+        camera TEXT,
+        latitude REAL,
+        longitude REAL,
+        place TEXT,
+        pair TEXT,
+        c2pa TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX facts_by_captured ON facts (captured);
+    CREATE INDEX facts_by_pair ON facts (pair) WHERE pair IS NOT NULL;
+
+    -- Live photos: a still and its clip, two photos that are one item.
+    CREATE TABLE clips (
+        still_id BLOB PRIMARY KEY REFERENCES photos ON DELETE CASCADE,
+        clip_id BLOB NOT NULL UNIQUE REFERENCES photos ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+
+    -- Copies made for sharing under a metadata policy, so that a second share makes none.
+    CREATE TABLE copies (
+        source_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE,
+        policy TEXT NOT NULL,
+        photo_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE,  -- may be the source
+        left_out TEXT NOT NULL,   -- JSON list of words
+        PRIMARY KEY (source_id, policy)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX copies_by_photo ON copies (photo_id);
+
+    -- Previews and the like: made once, sealed like everything else, made again if lost.
+    CREATE TABLE renditions (
+        photo_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        content_id BLOB NOT NULL REFERENCES blobs,
+        width INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        PRIMARY KEY (photo_id, name)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE albums (
+        album_id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+        created INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE album_photos (
+        album_id INTEGER NOT NULL REFERENCES albums ON DELETE CASCADE,
+        photo_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE,
+        added INTEGER NOT NULL,
+        PRIMARY KEY (album_id, photo_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX album_photos_by_photo ON album_photos (photo_id);
+
+    -- Where imported files lay: one that has not changed since is not read again.
+    CREATE TABLE files (
+        path TEXT PRIMARY KEY,
+        size INTEGER NOT NULL,
+        modified INTEGER NOT NULL,  -- nanoseconds since 1970
+        photo_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+
+    -- Folders that the node keeps up: `mirror` writes photos there, `watch` takes them from there.
+    CREATE TABLE folders (
+        folder_id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL CHECK (kind IN ('mirror', 'watch')),
+        album_id INTEGER REFERENCES albums ON DELETE CASCADE,
+        identity BLOB REFERENCES contacts ON DELETE CASCADE,
+        options TEXT NOT NULL,    -- JSON
+        created INTEGER NOT NULL
+    ) STRICT;
+    -- What a mirror has written once is not written again: a person may have moved or removed it.
+    CREATE TABLE mirrored (
+        folder_id INTEGER NOT NULL REFERENCES folders ON DELETE CASCADE,
+        photo_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        PRIMARY KEY (folder_id, photo_id)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 VERSION: Final = len(MIGRATIONS)

@@ -16,6 +16,7 @@ from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from . import tcp
 from .blobstore import BlobStore
 from .config import Config
+from .database import Database
 from .discovery import Discovery
 from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
@@ -108,9 +109,9 @@ class Unlocked:
         """Open the library, clear leftovers, listen, and look for contacts."""
         blobs = BlobStore(home.blobs)
         # Opening would make a new library, and the sweep would then take every blob for a leftover.
-        if not Library.exists(home.library) and blobs.holds_any():
+        if not Database.exists(home.library) and blobs.holds_any():
             raise LibraryDamagedError("library.db is missing or empty")
-        library = Library(home.library, keys.library_key)
+        library = Library(Database(home.library, keys.library_key))
         try:
             expected = [
                 (offer.photo_id, content_id)

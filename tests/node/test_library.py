@@ -15,6 +15,7 @@ from kinlight.crypto.blob import Kind, Manifest
 from kinlight.crypto.errors import LocalError
 from kinlight.crypto.secret import Secret
 from kinlight.node import schema
+from kinlight.node.database import Database
 from kinlight.node.errors import (
     AmbiguousIdError,
     ContactExistsError,
@@ -52,14 +53,14 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def library(path: Path) -> Generator[Library]:
-    opened = Library(path, KEY)
+    opened = Library(Database(path, KEY))
     yield opened
     opened.close()
 
 
 def reopened(path: Path, library: Library) -> Library:
     library.close()
-    return Library(path, KEY)
+    return Library(Database(path, KEY))
 
 
 def add(library: Library, name: str, shown: str | None = None) -> Contact:
@@ -143,7 +144,7 @@ def test_a_library_of_each_older_version_is_brought_up_to_date(path: Path, versi
         connection.executescript(step)
     connection.execute(f"PRAGMA user_version = {version}")
     connection.close()
-    library = Library(path, KEY)
+    library = Library(Database(path, KEY))
     assert add(library, "Anna").name == "Anna"
     library.close()
 
@@ -155,7 +156,7 @@ def test_the_newest_schema_is_that_of_a_step_by_step_migration(path: Path) -> No
     tables = connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
     connection.close()
     other = path.with_name("other.db")
-    Library(other, KEY).close()
+    Library(Database(other, KEY)).close()
     connection = raw(other)
     assert connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall() == (
         tables
@@ -169,14 +170,14 @@ def test_a_library_of_a_newer_version_is_left_alone(path: Path, library: Library
     connection.close()
     before = path.read_bytes()
     with pytest.raises(NewerLibraryError):
-        Library(path, KEY)
+        Library(Database(path, KEY))
     assert path.read_bytes() == before
 
 
 def test_a_wrong_key_looks_like_a_damaged_library(path: Path, library: Library) -> None:
     library.close()
     with pytest.raises(LibraryDamagedError):
-        Library(path, Secret(b"x" * 32))
+        Library(Database(path, Secret(b"x" * 32)))
 
 
 def test_without_the_key_nothing_can_be_read_in_the_file(path: Path, library: Library) -> None:
@@ -189,7 +190,7 @@ def test_without_the_key_nothing_can_be_read_in_the_file(path: Path, library: Li
 
 
 def filled(path: Path) -> bytes:
-    library = Library(path, KEY)
+    library = Library(Database(path, KEY))
     for number in range(20):
         add(library, f"contact {number}")
         Picture(str(number)).enter(library, bytes(32))
@@ -207,7 +208,7 @@ def test_a_damaged_library_is_said_to_be_damaged(path: Path, seed: int) -> None:
     content[position] ^= 0xFF
     path.write_bytes(bytes(content))
     try:
-        library = Library(path, KEY)
+        library = Library(Database(path, KEY))
     except LibraryDamagedError:
         return
     try:  # a page that is not in use may change
@@ -225,27 +226,27 @@ def test_a_library_that_was_cut_off_is_said_to_be_damaged(path: Path, kept: int)
     content = filled(path)
     path.write_bytes(content[:kept])
     with pytest.raises(LibraryDamagedError):
-        Library(path, KEY).blob_ids()
+        Library(Database(path, KEY)).blob_ids()
 
 
 @pytest.mark.parametrize("content", [b"not a database" * 1000, bytes(8192)])
 def test_a_file_that_is_no_library_is_said_to_be_damaged(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(LibraryDamagedError):
-        Library(path, KEY)
+        Library(Database(path, KEY))
     assert path.read_bytes() == content
 
 
 def test_a_folder_in_its_place_is_a_home_that_can_not_be_used(path: Path) -> None:
     path.mkdir()
     with pytest.raises(LocalError) as refusal:
-        Library(path, KEY)
+        Library(Database(path, KEY))
     assert isinstance(refusal.value, HomeUnusableError | LibraryDamagedError)
 
 
 def test_a_missing_folder_is_a_home_that_can_not_be_used(tmp_path: Path) -> None:
     with pytest.raises(HomeUnusableError):
-        Library(tmp_path / "missing" / "library.db", KEY)
+        Library(Database(tmp_path / "missing" / "library.db", KEY))
 
 
 def test_a_closed_library_is_locked(library: Library) -> None:
@@ -259,7 +260,7 @@ def test_a_closed_library_is_locked(library: Library) -> None:
 
 def test_a_full_disk_is_named_and_nothing_is_half_written(path: Path, library: Library) -> None:
     library.set_setting("x", b"before")
-    connection = library._db  # pyright: ignore[reportPrivateUsage]
+    connection = library._db._db  # pyright: ignore[reportPrivateUsage]
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages}")
     photo = Picture()
@@ -274,7 +275,7 @@ def test_a_full_disk_is_named_and_nothing_is_half_written(path: Path, library: L
     assert library.photo(photo.id) is None
     assert library.blob_ids() == []
     library.close()
-    again = Library(path, KEY)
+    again = Library(Database(path, KEY))
     again.set_setting("x", b"after")
     assert again.setting("x") == b"after"
     again.close()

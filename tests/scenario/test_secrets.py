@@ -14,6 +14,7 @@ import pytest
 from kinlight.crypto.recovery import RecoveryWords
 from kinlight.crypto.secret import Secret
 from kinlight.node import keys
+from kinlight.node.database import Database
 from kinlight.node.home import Home
 from kinlight.node.library import Library
 
@@ -28,7 +29,7 @@ def _secrets_of(person: Person) -> dict[str, bytes]:
     """Everything that a node knows and a finder of its disk must not."""
     home = Home(person.home)
     unlocked = keys.unlock(home, Secret(person.passphrase.encode()))
-    library = Library(home.library, unlocked.library_key)
+    library = Library(Database(home.library, unlocked.library_key))
     try:
         found = {
             "pass phrase": person.passphrase.encode(),
