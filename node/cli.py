@@ -6,20 +6,27 @@ Everything heavy is imported where it is used: `kinlight --help` starts in a fra
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import getpass
 import sys
-import time
-from collections.abc import Callable, Coroutine, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from ..crypto.errors import KinlightError
 from ..crypto.secret import Secret
-from . import errors, names, passphrases
+from . import cli_photos, errors, names, passphrases
+from .command import (
+    Command,
+    HomeOption,
+    JsonOption,
+    NameArgument,
+    OffOption,
+    PassphraseFile,
+    need_command,
+    pass_on,
+    running,
+)
 from .home import Home
 from .printing import Output
 
@@ -27,96 +34,13 @@ if TYPE_CHECKING:
     from ..crypto.recovery import RecoveryWords
     from .node import Node
 
-_Result = TypeVar("_Result")
-
 app = typer.Typer(
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     help="A private photo-sharing node: photos go straight to the people chosen, encrypted.",
 )
 contacts_app = typer.Typer(invoke_without_command=True, help="People that this node paired with.")
-inbox_app = typer.Typer(invoke_without_command=True, help="Photos that were offered to you.")
 app.add_typer(contacts_app, name="contacts")
-app.add_typer(inbox_app, name="inbox")
-
-HomeOption = Annotated[
-    Path | None,
-    typer.Option("--home", help="The node's folder. Default: KINLIGHT_HOME, else the user's own."),
-]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="JSON on stdout and nothing else; progress on stderr.")
-]
-PassphraseFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--passphrase-file",
-        help="File with the pass phrase. Default: KINLIGHT_PASSPHRASE_FILE, else it is asked for.",
-    ),
-]
-NameArgument = Annotated[str, typer.Argument(help="The contact's name.")]
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The photo's id or its beginning.")]
-OffOption = Annotated[bool, typer.Option("--off", help="Take it back.")]
-
-
-class Command:
-    """One run of a command: which home, how to print, how to ask the node."""
-
-    def __init__(self, home: Path | None, out: Output) -> None:
-        self.home = Home.locate(home)
-        self.out = out
-
-    def ask(self, question: Callable[[Node], Coroutine[Any, Any, _Result]]) -> _Result:
-        """Ask the running daemon."""
-        from .node import Node
-
-        async def run() -> _Result:
-            async with Node.connect(self.home.path) as node:
-                return await question(node)
-
-        return asyncio.run(run())
-
-    def passphrase(self, file: Path | None, *, new: bool = False) -> Secret | None:
-        """The pass phrase from a file, else typed; None where there is no terminal either."""
-        given = passphrases.given(file)
-        if given is not None or not self.interactive:
-            return given
-        prompt = "New pass phrase" if new else "Pass phrase"
-        typed: str = typer.prompt(prompt, hide_input=True, confirmation_prompt=new, err=True)
-        return Secret(typed.encode())
-
-    @property
-    def interactive(self) -> bool:
-        """Whether there is somebody to ask."""
-        return sys.stdin.isatty() and not self.out.as_json
-
-
-@contextlib.contextmanager
-def _command(context: typer.Context, home: Path | None, json: bool) -> Generator[Command]:
-    """Errors become a sentence, or JSON, and an exit code."""
-    earlier_home, earlier_json = context.obj or (None, False)
-    out = Output(as_json=json or earlier_json)
-    try:
-        yield Command(home or earlier_home, out)
-    except KinlightError as error:
-        out.error(error)
-        raise typer.Exit(errors.exit_code(error)) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(errors.EXIT_INTERRUPTED) from None
-
-
-def _pass_on(context: typer.Context, home: Path | None, json: bool) -> None:
-    """Options of a group of commands, for the command that follows."""
-    earlier_home, earlier_json = context.obj or (None, False)
-    context.obj = (home or earlier_home, json or earlier_json)
-
-
-def _need_command(context: typer.Context) -> None:
-    """Without a command: the help for people, an error for scripts."""
-    if context.invoked_subcommand is None:
-        if context.obj[1]:
-            raise TyperException("Missing command.")
-        print(context.get_help())
-        raise typer.Exit(errors.EXIT_USAGE)
 
 
 @app.callback()
@@ -126,14 +50,14 @@ def options(
     json: JsonOption = False,
 ) -> None:
     """Options that may also follow the command."""
-    _pass_on(context, home, json)
-    _need_command(context)
+    pass_on(context, home, json)
+    need_command(context)
 
 
 @app.command()
 def version(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """Print the version."""
-    with _command(context, home, json) as command:
+    with running(context, home, json) as command:
         from .version import VERSION
 
         command.out.result({"version": VERSION}, VERSION)
@@ -164,7 +88,7 @@ def up(
     json: JsonOption = False,
 ) -> None:
     """Start the node; the first time, make one and show its recovery words once."""
-    with _command(context, home, json) as command:
+    with running(context, home, json) as command:
         secret: Secret | RecoveryWords | None = None
         if not command.home.exists:
             secret = _first_start(command, passphrase_file, recovery_words_file, name)
@@ -244,7 +168,7 @@ def _unlock(command: Command, secret: Secret | RecoveryWords) -> None:
 @app.command()
 def down(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """End the daemon."""
-    with _command(context, home, json) as command:
+    with running(context, home, json) as command:
         from . import launch
 
         asyncio.run(launch.stop_daemon(command.home))
@@ -254,7 +178,7 @@ def down(context: typer.Context, home: HomeOption = None, json: JsonOption = Fal
 @app.command()
 def status(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """Show how the node is and who is connected."""
-    with _command(context, home, json) as command:
+    with running(context, home, json) as command:
         command.out.status(command.ask(lambda node: node.status()))
 
 
@@ -270,7 +194,7 @@ def unlock(
     json: JsonOption = False,
 ) -> None:
     """Open the keys of a locked node."""
-    with _command(context, home, json) as command:
+    with running(context, home, json) as command:
         command.ask(lambda node: node.status())  # before anybody types a pass phrase for nothing
         if recovery_words_file is not None:
             _unlock(command, passphrases.words_in(recovery_words_file))
@@ -285,7 +209,7 @@ def unlock(
 @app.command()
 def lock(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """Forget the keys and end all connections; the daemon stays."""
-    with _command(context, home, json) as command:
+    with running(context, home, json) as command:
         command.ask(lambda node: node.lock())
         command.out.done("Locked.")
 
@@ -293,7 +217,7 @@ def lock(context: typer.Context, home: HomeOption = None, json: JsonOption = Fal
 @app.command("id")
 def identity(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """Show who this node is to others."""
-    with _command(context, home, json) as command:
+    with running(context, home, json) as command:
         command.out.identity(command.ask(lambda node: node.identity()))
 
 
@@ -315,7 +239,7 @@ def pair(
     json: JsonOption = False,
 ) -> None:
     """Meet somebody: show a code, or use the one that the other side shows."""
-    with _command(context, home, json) as command:
+    with running(context, home, json) as command:
 
         async def meet(node: Node) -> None:
             from .views import PairingCode
@@ -335,8 +259,8 @@ def pair(
 @contacts_app.callback()
 def contacts(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """People that this node paired with."""
-    _pass_on(context, home, json)
-    _need_command(context)
+    pass_on(context, home, json)
+    need_command(context)
 
 
 @contacts_app.command("list")
@@ -344,7 +268,7 @@ def contacts_list(
     context: typer.Context, home: HomeOption = None, json: JsonOption = False
 ) -> None:
     """List the contacts."""
-    with _command(context, home, json) as command:
+    with running(context, home, json) as command:
         command.out.contacts(command.ask(lambda node: node.contacts()))
 
 
@@ -360,7 +284,7 @@ def verify(
     json: JsonOption = False,
 ) -> None:
     """Compare the safety number, in person or by phone, and mark the contact as verified."""
-    with _command(context, home, json) as command:
+    with running(context, home, json) as command:
         contact = command.ask(lambda node: node.contact(name))
         if not off:
             command.out.safety_number(contact)
@@ -383,7 +307,7 @@ def rename(
     json: JsonOption = False,
 ) -> None:
     """Call a contact something else."""
-    with _command(context, home, json) as command:
+    with running(context, home, json) as command:
         contact = command.ask(lambda node: node.update_contact(name, rename=new_name))
         command.out.contact(contact)
 
@@ -397,7 +321,7 @@ def mute(
     json: JsonOption = False,
 ) -> None:
     """Keep what a contact offers waiting, without news of it."""
-    with _command(context, home, json) as command:
+    with running(context, home, json) as command:
         contact = command.ask(lambda node: node.update_contact(name, muted=not off))
         command.out.contact(contact)
 
@@ -411,7 +335,7 @@ def block(
     json: JsonOption = False,
 ) -> None:
     """Treat a contact as a stranger: no connection, nothing in, nothing out."""
-    with _command(context, home, json) as command:
+    with running(context, home, json) as command:
         contact = command.ask(lambda node: node.update_contact(name, blocked=not off))
         command.out.contact(contact)
 
@@ -425,121 +349,14 @@ def accept_from(
     json: JsonOption = False,
 ) -> None:
     """Fetch a contact's photos when they come (always), or after you accepted each (ask)."""
-    with _command(context, home, json) as command:
+    with running(context, home, json) as command:
         contact = command.ask(lambda node: node.update_contact(name, accept=policy))
         command.out.contact(contact)
 
 
 # Photos.
 
-
-@app.command()
-def share(
-    context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders with photos.")],
-    to: Annotated[list[str], typer.Option("--with", help="A contact; may be given again.")],
-    until: Annotated[
-        str | None, typer.Option("--until", help="End of the grant: 30d, 12h, or 2026-12-31.")
-    ] = None,
-    metadata: Annotated[
-        str | None,
-        typer.Option(
-            "--metadata",
-            metavar="original|no-location|clean",
-            help="What leaves with the photo. This version has only original: the file as it is.",
-        ),
-    ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Stay until it is there or can't get there.")
-    ] = True,
-    home: HomeOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Share photos with contacts, end to end encrypted."""
-    with _command(context, home, json) as command:
-        from . import times
-
-        end = None if until is None else times.parse_until(until, int(time.time()))
-
-        async def send(node: Node) -> None:
-            with command.out.progress() as bars:
-                items = await node.share(
-                    paths, to, metadata=metadata, until=end, wait=wait, progress=bars.show
-                )
-            for item in items:
-                command.out.share_item(item)
-            if not items:
-                raise errors.BadRequestError("there is no photo in those folders")
-            if any(item.code is not None for item in items):
-                failed.append(True)
-
-        failed: list[bool] = []
-        command.ask(send)
-        if failed:
-            raise typer.Exit(errors.EXIT_FAILED)
-
-
-@inbox_app.callback()
-def inbox(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
-    """Photos that were offered to you."""
-    with _command(context, home, json) as command:
-        if context.invoked_subcommand is None:
-            command.out.inbox(command.ask(lambda node: node.inbox()))
-        else:
-            _pass_on(context, home, json)
-
-
-@inbox_app.command()
-def accept(
-    context: typer.Context,
-    photo: IdArgument,
-    home: HomeOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Fetch a photo that waits."""
-    with _command(context, home, json) as command:
-        command.out.inbox_item(command.ask(lambda node: node.accept(photo)))
-
-
-@inbox_app.command()
-def decline(
-    context: typer.Context,
-    photo: IdArgument,
-    home: HomeOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Decline a photo that waits; its sender is told."""
-    with _command(context, home, json) as command:
-        command.out.inbox_item(command.ask(lambda node: node.decline(photo)))
-
-
-@app.command()
-def show(
-    context: typer.Context,
-    photo: IdArgument,
-    home: HomeOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Show all about a photo that is here: who signed it, what was checked."""
-    with _command(context, home, json) as command:
-        command.out.photo(command.ask(lambda node: node.get(photo)))
-
-
-@app.command()
-def export(
-    context: typer.Context,
-    photo: IdArgument,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write to.")],
-    keep_both: Annotated[
-        bool, typer.Option("--keep-both", help="Add a number if another file has the name.")
-    ] = False,
-    home: HomeOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Write a photo to a folder, byte-exact, with its name and time."""
-    with _command(context, home, json) as command:
-        exported = command.ask(lambda node: node.export(photo, folder, keep_both=keep_both))
-        command.out.exported(exported)
+cli_photos.add_to(app)
 
 
 @app.command()
@@ -552,7 +369,7 @@ def demo(
     json: JsonOption = False,
 ) -> None:
     """Watch two nodes meet, pair, share three photos, and refuse three attacks."""
-    with _command(context, home, json) as command:
+    with running(context, home, json) as command:
         from . import demo as story
 
         result = asyncio.run(story.run(photos, command.out))

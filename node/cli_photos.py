@@ -1,0 +1,130 @@
+"""The commands about photos: what goes out, what came in, what is here."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import errors
+from .command import HomeOption, IdArgument, JsonOption, pass_on, running
+
+if TYPE_CHECKING:
+    from .node import Node
+
+inbox_app = typer.Typer(invoke_without_command=True, help="Photos that were offered to you.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the commands into the command line, in the order of its help."""
+    for run in (share, show, export):
+        app.command()(run)
+    app.add_typer(inbox_app, name="inbox")
+
+
+def share(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders with photos.")],
+    to: Annotated[list[str], typer.Option("--with", help="A contact; may be given again.")],
+    until: Annotated[
+        str | None, typer.Option("--until", help="End of the grant: 30d, 12h, or 2026-12-31.")
+    ] = None,
+    metadata: Annotated[
+        str | None,
+        typer.Option(
+            "--metadata",
+            metavar="original|no-location|clean",
+            help="What leaves with the photo. This version has only original: the file as it is.",
+        ),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Stay until it is there or can't get there.")
+    ] = True,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Share photos with contacts, end to end encrypted."""
+    with running(context, home, json) as command:
+        from . import times
+
+        end = None if until is None else times.parse_until(until, int(time.time()))
+
+        async def send(node: Node) -> None:
+            with command.out.progress() as bars:
+                items = await node.share(
+                    paths, to, metadata=metadata, until=end, wait=wait, progress=bars.show
+                )
+            for item in items:
+                command.out.share_item(item)
+            if not items:
+                raise errors.BadRequestError("there is no photo in those folders")
+            if any(item.code is not None for item in items):
+                failed.append(True)
+
+        failed: list[bool] = []
+        command.ask(send)
+        if failed:
+            raise typer.Exit(errors.EXIT_FAILED)
+
+
+@inbox_app.callback()
+def inbox(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Photos that were offered to you."""
+    with running(context, home, json) as command:
+        if context.invoked_subcommand is None:
+            command.out.inbox(command.ask(lambda node: node.inbox()))
+        else:
+            pass_on(context, home, json)
+
+
+@inbox_app.command()
+def accept(
+    context: typer.Context,
+    photo: IdArgument,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Fetch a photo that waits."""
+    with running(context, home, json) as command:
+        command.out.inbox_item(command.ask(lambda node: node.accept(photo)))
+
+
+@inbox_app.command()
+def decline(
+    context: typer.Context,
+    photo: IdArgument,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Decline a photo that waits; its sender is told."""
+    with running(context, home, json) as command:
+        command.out.inbox_item(command.ask(lambda node: node.decline(photo)))
+
+
+def show(
+    context: typer.Context,
+    photo: IdArgument,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show all about a photo that is here: who signed it, what was checked."""
+    with running(context, home, json) as command:
+        command.out.photo(command.ask(lambda node: node.get(photo)))
+
+
+def export(
+    context: typer.Context,
+    photo: IdArgument,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write to.")],
+    keep_both: Annotated[
+        bool, typer.Option("--keep-both", help="Add a number if another file has the name.")
+    ] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a photo to a folder, byte-exact, with its name and time."""
+    with running(context, home, json) as command:
+        exported = command.ask(lambda node: node.export(photo, folder, keep_both=keep_both))
+        command.out.exported(exported)

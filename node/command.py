@@ -1,0 +1,103 @@
+"""What every command of the command line shares: its options, its run, its errors."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable, Coroutine, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from typer.exceptions import TyperException
+
+from ..crypto.errors import KinlightError
+from ..crypto.secret import Secret
+from . import errors, passphrases
+from .home import Home
+from .printing import Output
+
+if TYPE_CHECKING:
+    from .node import Node
+
+_Result = TypeVar("_Result")
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="The node's folder. Default: KINLIGHT_HOME, else the user's own."),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="JSON on stdout and nothing else; progress on stderr.")
+]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        help="File with the pass phrase. Default: KINLIGHT_PASSPHRASE_FILE, else it is asked for.",
+    ),
+]
+NameArgument = Annotated[str, typer.Argument(help="The contact's name.")]
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The photo's id or its beginning.")]
+OffOption = Annotated[bool, typer.Option("--off", help="Take it back.")]
+
+
+class Command:
+    """One run of a command: which home, how to print, how to ask the node."""
+
+    def __init__(self, home: Path | None, out: Output) -> None:
+        self.home = Home.locate(home)
+        self.out = out
+
+    def ask(self, question: Callable[[Node], Coroutine[Any, Any, _Result]]) -> _Result:
+        """Ask the running daemon."""
+        from .node import Node
+
+        async def run() -> _Result:
+            async with Node.connect(self.home.path) as node:
+                return await question(node)
+
+        return asyncio.run(run())
+
+    def passphrase(self, file: Path | None, *, new: bool = False) -> Secret | None:
+        """The pass phrase from a file, else typed; None where there is no terminal either."""
+        given = passphrases.given(file)
+        if given is not None or not self.interactive:
+            return given
+        prompt = "New pass phrase" if new else "Pass phrase"
+        typed: str = typer.prompt(prompt, hide_input=True, confirmation_prompt=new, err=True)
+        return Secret(typed.encode())
+
+    @property
+    def interactive(self) -> bool:
+        """Whether there is somebody to ask."""
+        return sys.stdin.isatty() and not self.out.as_json
+
+
+@contextlib.contextmanager
+def running(context: typer.Context, home: Path | None, json: bool) -> Generator[Command]:
+    """Errors become a sentence, or JSON, and an exit code."""
+    earlier_home, earlier_json = context.obj or (None, False)
+    out = Output(as_json=json or earlier_json)
+    try:
+        yield Command(home or earlier_home, out)
+    except KinlightError as error:
+        out.error(error)
+        raise typer.Exit(errors.exit_code(error)) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(errors.EXIT_INTERRUPTED) from None
+
+
+def pass_on(context: typer.Context, home: Path | None, json: bool) -> None:
+    """Options of a group of commands, for the command that follows."""
+    earlier_home, earlier_json = context.obj or (None, False)
+    context.obj = (home or earlier_home, json or earlier_json)
+
+
+def need_command(context: typer.Context) -> None:
+    """Without a command: the help for people, an error for scripts."""
+    if context.invoked_subcommand is None:
+        if context.obj[1]:
+            raise TyperException("Missing command.")
+        print(context.get_help())
+        raise typer.Exit(errors.EXIT_USAGE)
