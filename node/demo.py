@@ -27,8 +27,8 @@ from .errors import NoSuchNodeError, UnreadableFileError
 from .home import Home
 from .mallory import Mallory, flip_byte
 from .node import Node
-from .outbox import files_in
 from .printing import Output
+from .sources import files_in
 from .views import Contact, PairingCode
 
 SAMPLES: Final = Path(__file__).resolve().parent.parent / "examples" / "photos"

@@ -285,10 +285,12 @@ class Library:
         row = self._db.row("SELECT * FROM photos WHERE photo_id = ?", photo_id)
         return None if row is None else _photo(row)
 
-    def own_photo_like(self, author: bytes, fingerprint: bytes) -> list[Photo]:
-        """Photos by `author` with the same content."""
+    def photos_like(self, fingerprint: bytes, author: bytes) -> list[Photo]:
+        """Photos with that content, those by `author` first."""
         rows = self._db.rows(
-            "SELECT * FROM photos WHERE fingerprint = ? AND author = ?", fingerprint, author
+            "SELECT * FROM photos WHERE fingerprint = ? ORDER BY author <> ?, added, photo_id",
+            fingerprint,
+            author,
         )
         return [_photo(row) for row in rows]
 

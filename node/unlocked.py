@@ -26,6 +26,7 @@ from .keys import UnlockedKeys
 from .library import Contact, IncomingOffer, Library
 from .link import Link
 from .meeting import Meeting
+from .originals import Originals
 from .outbox import Outbox
 from .peers import Peers
 from .pipes import Dial, Listen
@@ -63,12 +64,19 @@ class Unlocked:
         self.blobs: Final = blobs
         self._events = events
         self._environment = environment
-        self.outbox: Final = Outbox(
+        self.originals: Final = Originals(
             device=device,
             library=library,
             blobs=blobs,
-            events=events,
             fingerprint_key=keys.fingerprint_key,
+            entropy=environment.entropy,
+            now=environment.now,
+        )
+        self.outbox: Final = Outbox(
+            device=device,
+            library=library,
+            events=events,
+            originals=self.originals,
             entropy=environment.entropy,
             now=environment.now,
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kinlight.crypto.errors import KinlightError
 from kinlight.crypto.secret import Secret
-from kinlight.node import following, outbox
+from kinlight.node import following, originals
 from kinlight.node.errors import (
     BadRequestError,
     BlockedContactError,
@@ -181,7 +181,7 @@ async def test_a_file_that_is_cut_while_it_is_sealed_is_not_shared(
 async def test_a_file_that_is_too_large_is_refused_unread(
     joined: Two, picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox.limits, "PHOTO_BYTES", 1000)
+    monkeypatch.setattr(originals.limits, "PHOTO_BYTES", 1000)
     assert await shared_state(joined, picture(length=1001)) == ("failed", "too-large")
     assert (await shared_state(joined, picture(length=1000)))[0] == "queued"
 

@@ -1,0 +1,57 @@
+"""Which files a path means, and how one is opened without being led astray."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from . import names
+from .errors import UnreadableFileError
+
+MEDIA_SUFFIXES: Final = frozenset(
+    [
+        *(".jpg", ".jpeg", ".jpe", ".png", ".gif", ".webp", ".avif", ".heic", ".heif", ".hif"),
+        *(".tif", ".tiff", ".bmp", ".jxl", ".jp2", ".dng", ".cr2", ".cr3", ".nef", ".arw"),
+        *(".orf", ".rw2", ".raf", ".pef", ".srw"),
+        *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".3gp", ".mts"),
+    ]
+)
+"""What is taken from a folder. A file that is named itself is taken whatever it is."""
+
+
+def files_in(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files that `paths` mean: files themselves, media files in folders and below."""
+    for path in paths:
+        if path.is_dir():
+            for folder, folders, files in os.walk(path):
+                folders[:] = sorted(name for name in folders if not name.startswith("."))
+                for name in sorted(files):
+                    file = Path(folder, name)
+                    # A link in a folder that came from elsewhere could lead to any file.
+                    if is_media(name) and not file.is_symlink():
+                        yield file
+        else:
+            yield path
+
+
+def is_media(name: str) -> bool:
+    """Whether a file of that name is taken from a folder."""
+    return Path(name).suffix.lower() in MEDIA_SUFFIXES and not name.startswith(".")
+
+
+def open_file(path: Path) -> tuple[BinaryIO, os.stat_result]:
+    """Open a regular file for reading. A pipe or a device is let go without waiting for it."""
+    shown = names.shown(str(path))
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(descriptor)
+            raise UnreadableFileError(f"{shown} is not a file")
+        return os.fdopen(descriptor, "rb"), status
+    except OSError as error:
+        raise UnreadableFileError(f"{shown}, {error.strerror}") from None
