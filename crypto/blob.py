@@ -65,6 +65,8 @@ class Kind(IntEnum):
 
     ORIGINAL = 1
     METADATA = 2
+    RENDITION = 3
+    """A picture made from the original. The node that made it keeps it for itself."""
 
 
 def padme(length: int) -> int:

@@ -27,7 +27,7 @@ from ..crypto.wrap import KemKey
 from ..protocol.capability import Audience, Capability, Caveats
 from ..protocol.messages import Fetch, ManifestPart, Message, Offer, Piece
 from ..protocol.opening import Acquaintance, LocalDevice, Pinned
-from ..protocol.photo import Envelope, Metadata, PhotoRecord, photo_id
+from ..protocol.photo import KINDS, Envelope, Metadata, PhotoRecord, photo_id
 from ..protocol.session import Session
 from . import tcp
 from .addresses import Address
@@ -141,7 +141,7 @@ class HostilePhoto:
     ) -> None:
         nonce = secrets.token_bytes(16)
         new_id = photo_id(device.identity, nonce)
-        keys = {kind: Secret(secrets.token_bytes(32)) for kind in Kind}
+        keys = {kind: Secret(secrets.token_bytes(32)) for kind in KINDS}
         metadata = Metadata(
             name, "image/jpeg", 0, len(content), hashlib.sha256(content).digest(), "original"
         ).encode()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from ..crypto import blob
-from ..crypto.blob import Kind, Manifest
+from ..crypto.blob import Manifest
 from ..crypto.errors import KinlightError, TruncatedError
 from ..protocol import limits
 from ..protocol.capability import Capability, Request
@@ -24,6 +24,7 @@ from ..protocol.errors import (
 )
 from ..protocol.messages import Credit, Fetch, FetchRefused, FetchStop, ManifestPart, Piece
 from ..protocol.opening import LocalDevice
+from ..protocol.photo import KINDS
 from ..protocol.transfer import Upload
 from .blobstore import BlobStore
 from .errors import BlobMissingError
@@ -95,7 +96,7 @@ class Server:
         capability.allow(self._request(message.photo_id))
         if photo is None:
             raise GoneError
-        if message.content_id not in (photo.record.blob_id(kind) for kind in Kind):
+        if message.content_id not in (photo.record.blob_id(kind) for kind in KINDS):
             raise OutOfScopeError
         stored = self._library.blob(message.content_id)
         if stored is None:

@@ -27,6 +27,8 @@ RECORD_DOMAIN: Final = b"kinlight/photo1"
 ENVELOPE_DOMAIN: Final = b"kinlight/envelope1"
 NONCE_BYTES: Final = 16
 POLICIES: Final = ("original", "no-location", "clean")
+KINDS: Final = (Kind.ORIGINAL, Kind.METADATA)
+"""The blobs of a photo that travel: the record names them and the envelope brings their keys."""
 
 _PHOTO_ID: Final = b"kinlight/pid1"
 _ENVELOPE_INFO: Final = "kinlight/env1"
@@ -103,7 +105,7 @@ class PhotoRecord:
         return photo_id(self.author, self.nonce)
 
     def blob_id(self, kind: Kind) -> bytes:
-        """The content id of the photo's blob of that kind."""
+        """The content id of the photo's blob of that kind, one of `KINDS`."""
         return self.metadata_id if kind is Kind.METADATA else self.content_id
 
 
@@ -206,7 +208,7 @@ class Envelope:
             raise SealBrokenError
         record_signed = Signed.from_value(reader.array("record", 2), _RECORD_BYTES, "photo record")
         capability_bytes = reader.octets("capability", maximum=limits.CAPABILITY_BYTES)
-        keys = _read_keys(reader.array("keys", len(Kind)))
+        keys = _read_keys(reader.array("keys", len(KINDS)))
         certificates = reader.array("certificates", limits.ENVELOPE_CERTIFICATES)
         reader.end()
         signing.verify(sender_device, ENVELOPE_DOMAIN, signed.body, signed.signature)
@@ -243,11 +245,11 @@ def _read_keys(items: list[Value]) -> dict[Kind, Secret]:
             raise MalformedError("envelope: keys")
         reader = Reader(item, "key")
         kind = reader.integer("kind")
-        if kind not in tuple(Kind) or any(kind <= earlier for earlier in keys):
+        if kind not in KINDS or any(kind <= earlier for earlier in keys):
             raise MalformedError("envelope: keys")
         keys[Kind(kind)] = Secret(reader.octets("key", _KEY_BYTES))
         reader.end()
-    if len(keys) != len(Kind):
+    if len(keys) != len(KINDS):
         raise MalformedError("envelope: a key is missing")
     return keys
 

@@ -17,7 +17,7 @@ from kinlight.protocol import limits
 from kinlight.protocol.capability import Audience, Capability, Caveats
 from kinlight.protocol.messages import Fetch, ManifestPart, Message, Offer, Piece
 from kinlight.protocol.opening import LocalDevice
-from kinlight.protocol.photo import Envelope, Metadata, PhotoRecord, photo_id
+from kinlight.protocol.photo import KINDS, Envelope, Metadata, PhotoRecord, photo_id
 
 Answer = Callable[[Message], list[Message]]
 
@@ -35,7 +35,7 @@ class Forgery:
     record: PhotoRecord | None = None
     capability: Capability | None = None
     keys: dict[Kind, Secret] = field(
-        default_factory=lambda: {kind: Secret(secrets.token_bytes(32)) for kind in Kind}
+        default_factory=lambda: {kind: Secret(secrets.token_bytes(32)) for kind in KINDS}
     )
     blobs: dict[bytes, tuple[Manifest, bytes]] = field(
         default_factory=dict[bytes, tuple[Manifest, bytes]]

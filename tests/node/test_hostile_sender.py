@@ -36,7 +36,7 @@ from kinlight.protocol.messages import (
     Piece,
     Stored,
 )
-from kinlight.protocol.photo import Envelope, PhotoRecord
+from kinlight.protocol.photo import KINDS, Envelope, PhotoRecord
 
 from .conftest import Attacked, Picture, Start
 from .forging import Forgery
@@ -296,7 +296,7 @@ async def test_metadata_that_can_not_be_read_are_refused(attacked: Attacked) -> 
 async def test_keys_that_do_not_fit_are_refused(attacked: Attacked) -> None:
     forgery = Forgery.by(attacked.mallory)
     forgery.sealed_record()
-    forgery.keys = {kind: Secret(secrets.token_bytes(32)) for kind in Kind}
+    forgery.keys = {kind: Secret(secrets.token_bytes(32)) for kind in KINDS}
     async with attacked.mallory.connected() as conversation:
         conversation.react = forgery.serve()
         await conversation.say(forgery.offer())

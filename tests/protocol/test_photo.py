@@ -332,6 +332,7 @@ def test_padding_of_another_form_is_refused(fault: str, draft: Draft) -> None:
         [[1, bytes(32)], [1, bytes(32)]],
         [[1, bytes(32)], [2, bytes(32)], [2, bytes(32)]],
         [[1, bytes(32)], [3, bytes(32)]],
+        [[1, bytes(32)], [2, bytes(32)], [3, bytes(32)]],
         [[0, bytes(32)], [1, bytes(32)]],
         [[1, bytes(31)], [2, bytes(32)]],
         [[1, bytes(32)], [2, bytes(33)]],

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kinlight.crypto.blob import Kind
 from kinlight.crypto.errors import KinlightError
 from kinlight.crypto.identity import DeviceChain
 from kinlight.crypto.pairing import Code, Invitation, PairingKey
@@ -30,7 +29,7 @@ from kinlight.protocol.opening import (
     Pinned,
     recognise,
 )
-from kinlight.protocol.photo import Envelope, Metadata, PhotoRecord
+from kinlight.protocol.photo import KINDS, Envelope, Metadata, PhotoRecord
 
 from .people import FixedEntropy, Person
 
@@ -171,7 +170,7 @@ def check_envelope(case: Case) -> None:
     envelope = Envelope.open(_un(case["sealed"]), device, _un(case["sender"]))
     assert device.kem.open(_un(case["info"]), _un(case["sealed"])) == _un(case["plaintext"])
     assert envelope.record.author == envelope.devices[_un(case["sender"])]
-    assert set(envelope.keys) == set(Kind)
+    assert set(envelope.keys) == set(KINDS)
 
 
 CHECKS: dict[str, Callable[[Case], None]] = {

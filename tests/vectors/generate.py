@@ -405,6 +405,11 @@ def blob_vectors(folder: Path) -> None:
         folder, "metadata", "valid", "success", seal("metadata", padded(content), 2),
         kind=2, content=content,
     )  # fmt: skip
+    content = fixed("r", 100)
+    write_blob(
+        folder, "rendition", "valid", "success", seal("rendition", padded(content), 3),
+        kind=3, content=content,
+    )  # fmt: skip
 
     content = fixed("e", 2 * CHUNK + 3000)
     whole = seal("bad", padded(content))
@@ -417,6 +422,7 @@ def blob_vectors(folder: Path) -> None:
 
     bad("wrong key", "wrong key", whole, key=fixed("another key"))
     bad("wrong kind", "wrong context", whole, kind=2)
+    bad("original as a rendition", "wrong context", whole, kind=3)
     bad("wrong photo", "wrong context", whole, photo_id=fixed("another photo", 16))
     bad("cut at the first chunk border", "truncated", head + first)
     bad("cut at the last chunk border", "truncated", head + first + second)

@@ -616,6 +616,8 @@ def envelope_cases() -> list[Case]:
         envelope("one key", "bad field", "malformed", keys=keys[:1]),
         envelope("a key twice", "bad field", "malformed", keys=[keys[0], keys[0]]),
         envelope("keys out of order", "bad field", "malformed", keys=keys[::-1]),
+        envelope("a rendition's key for the metadata's", "bad field", "malformed",
+                 keys=[keys[0], [3, fixed("metadata key")]]),
         envelope("no certificate", "broken chain", "bad-certificate", certificates=[]),
         envelope("certificate of another identity", "broken chain", "bad-certificate",
                  certificates=[ada_under_ben]),
