@@ -1,0 +1,215 @@
+"""What is said between the node and its decoder processes.
+
+    node -> child   4 bytes of length, msgpack: {"op", ...}; the picture comes as a descriptor
+    child -> node   4 bytes of length, msgpack: {"ok": true, ..., "payload": n} or {"refused"},
+                    then n bytes of payload
+
+A child has touched hostile bytes, so nothing that it says is believed: every field and every size
+is checked here, and a wrong one is `BadAnswerError`. docs/spec/decoder.md has the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+import msgpack
+
+from .facts import MAX_HIDDEN, MAX_TEXT, Facts
+
+HEADER_BYTES: Final = 64 * 1024
+"""The most that a request or the header of an answer may take."""
+ENCODED_BYTES: Final = 512 * 1024 * 1024
+"""The largest file that the encoder may give."""
+PROFILE_BYTES: Final = 4 * 1024 * 1024
+MAX_PIECES: Final = 4096
+"""Pieces of an edit script."""
+PUT_BYTES: Final = 16 * 1024 * 1024
+"""All bytes that an edit script may put in."""
+MAX_SIDE: Final = 1 << 20
+MAX_PIXELS: Final = 256_000_000
+
+CHANNELS: Final = {"L": 1, "RGB": 3, "RGBA": 4}
+
+
+class BadAnswerError(Exception):
+    """A decoder process answered something that is no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """Rows of pixels, top to bottom, 8 bits a channel; `mode` is L, RGB or RGBA.
+
+    Without an ICC profile they are sRGB (grey for L).
+    """
+
+    width: int
+    height: int
+    mode: str
+    data: bytes
+    icc: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Luma:
+    """Brightness, 8 bits a pixel, at full size as it is stored (not turned).
+
+    `tables` are a JPEG's quantisation tables by their number: 64 values in the order of the rows
+    of a block, not in the zigzag of the file. Empty for other formats.
+    """
+
+    width: int
+    height: int
+    data: bytes
+    tables: Mapping[int, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """How to make a new file out of a picture: keep runs of its bytes, put others in between.
+
+    `pieces` are (offset, length) of the source, or bytes. `left_out` says in words what is gone.
+    """
+
+    pieces: tuple[tuple[int, int] | bytes, ...]
+    left_out: tuple[str, ...]
+
+    def changes(self, length: int) -> bool:
+        """Whether anything is different from a source of that length."""
+        return self.pieces != ((0, length),)
+
+
+def pack(value: Mapping[str, object]) -> bytes:
+    """A message with its length before it."""
+    body = cast("bytes", msgpack.packb(value, use_bin_type=True))
+    return len(body).to_bytes(4) + body
+
+
+def unpack(body: bytes) -> dict[str, object]:
+    """The fields of a message; `BadAnswerError` if it is not one."""
+    try:
+        value: object = msgpack.unpackb(
+            body, raw=False, strict_map_key=True, max_buffer_size=PUT_BYTES + HEADER_BYTES
+        )
+    except Exception as error:
+        # msgpack's own errors, and those of Python's text decoder, have no common base.
+        raise BadAnswerError(type(error).__name__) from None
+    if not isinstance(value, dict):
+        raise BadAnswerError("no map")
+    return cast("dict[str, object]", value)
+
+
+class Answer:
+    """The header of an answer, field by field. Each may be taken once; `end` wants none left."""
+
+    def __init__(self, body: bytes) -> None:
+        self._fields = unpack(body)
+
+    @property
+    def refused(self) -> str | None:
+        """Why the picture was refused, in the decoder's words; None if it was not."""
+        return self._text("refused") if "refused" in self._fields else None
+
+    def payload(self, largest: int) -> int:
+        """How many bytes follow."""
+        return self._integer("payload", 0, largest)
+
+    def facts(self) -> Facts:
+        """What was found out."""
+        try:
+            return Facts.read(self._take("facts"))
+        except ValueError as error:
+            raise BadAnswerError(str(error)) from None
+
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        width = self._integer("width", 1, MAX_SIDE)
+        height = self._integer("height", 1, MAX_SIDE)
+        if width * height > MAX_PIXELS:
+            raise BadAnswerError("size")
+        return width, height
+
+    def mode(self) -> str:
+        """L, RGB or RGBA."""
+        mode = self._text("mode")
+        if mode not in CHANNELS:
+            raise BadAnswerError("mode")
+        return mode
+
+    def profile_bytes(self) -> int:
+        """How many bytes of the payload are an ICC profile."""
+        return self._integer("icc", 0, PROFILE_BYTES)
+
+    def tables(self) -> dict[int, tuple[int, ...]]:
+        """Quantisation tables: at most four, of 64 numbers from 1 to 65,535."""
+        found: dict[int, tuple[int, ...]] = {}
+        for entry in self._list("tables", 4):
+            items = _items(entry, 65)
+            numbers = [_number(item, 0, 65535) for item in items]
+            if len(numbers) != 65 or numbers[0] > 3 or numbers[0] in found:
+                raise BadAnswerError("tables")
+            found[numbers[0]] = tuple(numbers[1:])
+        return found
+
+    def edit(self, length: int) -> Edit:
+        """An edit script over a source of `length` bytes: its runs rise and lie within."""
+        pieces: list[tuple[int, int] | bytes] = []
+        position = put = 0
+        for entry in self._list("pieces", MAX_PIECES):
+            if isinstance(entry, bytes):
+                put += len(entry)
+                if put > PUT_BYTES:
+                    raise BadAnswerError("pieces")
+                pieces.append(entry)
+                continue
+            items = _items(entry, 2)
+            if len(items) != 2:
+                raise BadAnswerError("pieces")
+            offset = _number(items[0], position, length)
+            kept = _number(items[1], 0, length - offset)
+            position = offset + kept
+            pieces.append((offset, kept))
+        left_out = self._list("left_out", MAX_HIDDEN)
+        return Edit(tuple(pieces), tuple(_word(item) for item in left_out))
+
+    def end(self) -> None:
+        """Nothing else was said."""
+        if self._fields.pop("ok", None) is not True or self._fields:
+            raise BadAnswerError("fields")
+
+    def _take(self, name: str) -> object:
+        try:
+            return self._fields.pop(name)
+        except KeyError:
+            raise BadAnswerError(name) from None
+
+    def _text(self, name: str) -> str:
+        return _word(self._take(name))
+
+    def _integer(self, name: str, smallest: int, largest: int) -> int:
+        return _number(self._take(name), smallest, largest)
+
+    def _list(self, name: str, longest: int) -> list[object]:
+        return _items(self._take(name), longest)
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise BadAnswerError("text")
+    return value
+
+
+def _number(value: object, smallest: int, largest: int) -> int:
+    if type(value) is not int or not smallest <= value <= largest:
+        raise BadAnswerError("number")
+    return value
+
+
+def _items(value: object, longest: int) -> list[object]:
+    if not isinstance(value, list):
+        raise BadAnswerError("list")
+    items = cast("list[object]", value)
+    if len(items) > longest:
+        raise BadAnswerError("list")
+    return items

@@ -1,0 +1,419 @@
+"""Opening a picture: limits before pixels, the right way up, the right colours.
+
+Runs in the sandbox only. Everything that Pillow and libheif may raise over a hostile file becomes
+a `PictureError` with a reason in a few words.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import pillow_heif
+from PIL import Image, ImageCms, ImageFile
+
+from .facts import MAX_SIDE, Buffer, PictureError
+from .isobmff import Meta
+
+PICTURE_BYTES: Final = 256 * 1024 * 1024
+"""The largest file that is opened; larger ones are carried as bytes."""
+MAX_PIXELS: Final = 256_000_000
+"""Pixels of one frame. At four bytes each they fill two thirds of the decoder's memory."""
+MAX_FRAMES: Final = 200
+MAX_MOVING_PIXELS: Final = 1_000_000_000
+"""Pixels of all frames together."""
+
+_PLUGINS: Final = {
+    "jpeg": ("JPEG",),  # an MPO opens as JPEG; naming MPO here would be a KeyError in Pillow
+    "png": ("PNG",),
+    "webp": ("WEBP",),
+    "gif": ("GIF",),
+    "tiff": ("TIFF",),
+    "avif": ("AVIF",),
+    "heif": ("HEIF",),
+}
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION: Final = 0x0112
+_CMS: Final = cast("Any", ImageCms)  # its types name a C module that has none
+_SRGB: Final = _CMS.createProfile("sRGB")
+_INTENT: Final = ImageCms.Intent.RELATIVE_COLORIMETRIC
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A picture whose header was read and found to be within the limits; no pixels yet.
+
+    `stored` and `upright` are (width, height); `orientation` is the EXIF number of the turn from
+    the one to the other, `turn` of what is left to do once the decoder has given its pixels.
+    """
+
+    image: Image.Image
+    format: str
+    stored: tuple[int, int]
+    upright: tuple[int, int]
+    orientation: int
+    turn: int
+    crop: tuple[int, int, int, int] | None
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """Rows of pixels, top to bottom, 8 bits a channel. Without an ICC profile they are sRGB."""
+
+    width: int
+    height: int
+    mode: str
+    data: bytes
+    icc: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Luma:
+    """Brightness at full size as it is stored, and a JPEG's quantisation tables by their number.
+
+    A table has 64 values in the order of the rows of a block (not the zigzag of the file).
+    """
+
+    width: int
+    height: int
+    data: bytes
+    tables: dict[int, list[int]]
+
+
+def prepare() -> None:
+    """Load what decoding needs: in the sandbox nothing can be loaded any more."""
+    Image.MAX_IMAGE_PIXELS = None  # our own limits are checked first
+    Image.init()
+    cast("Any", pillow_heif).register_heif_opener(thumbnails=False, decode_threads=1)
+    Image.register_mime("AVIF", "image/avif")
+
+
+@contextlib.contextmanager
+def _refusing() -> Generator[None]:
+    """Bad files raise seven kinds of exception; each becomes one sentence."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except PictureError:
+        raise
+    except MemoryError:
+        raise PictureError("it needs too much memory to be opened") from None
+    except Image.UnidentifiedImageError:
+        raise PictureError("its header is damaged, or of a kind that is not opened") from None
+    except (
+        OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError,
+        RuntimeError, SyntaxError, EOFError, AssertionError, NotImplementedError,
+        struct.error, zlib.error, ImageCms.PyCMSError,
+    ) as error:  # fmt: skip
+        raise PictureError(_reason(error)) from None
+
+
+def _reason(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text[:120] if text and "0x" not in text else "its data are damaged"
+
+
+def open_picture(data: Buffer, kind: str, hint: int | None) -> Opened:
+    """Read the header; `PictureError` if it can't be opened or claims too much.
+
+    `hint` is the orientation that its metadata name (EXIF, else XMP), 1 to 8 or anything else.
+    """
+    plugins = _PLUGINS.get(kind)
+    if plugins is None:
+        raise PictureError(f"{kind.upper()} is not opened here" if kind != "unknown" else
+                           "it is no picture that is known here")  # fmt: skip
+    if len(data) > PICTURE_BYTES:
+        raise PictureError("the file is too large to be opened")
+    with _refusing():
+        image = Image.open(io.BytesIO(data), formats=plugins)
+        _check_size(image.size)
+        frames = _count_frames(image)
+        if image.width * image.height * frames > MAX_MOVING_PIXELS:
+            raise PictureError("its frames are more than can be opened")
+        return _oriented(image, data, kind, hint, frames)
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    width, height = size
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+        raise PictureError("it has no width or no height")
+    if width * height > MAX_PIXELS:
+        raise PictureError(f"{width} x {height} pixels are more than can be opened")
+
+
+def _count_frames(image: Image.Image) -> int:
+    frames = int(getattr(image, "n_frames", 1))
+    if image.format in ("JPEG", "MPO", "HEIF"):
+        return 1  # further pictures there are hidden ones, not an animation
+    if frames > MAX_FRAMES:
+        raise PictureError(f"{frames} frames are more than can be opened")
+    return max(frames, 1)
+
+
+def _oriented(image: Image.Image, data: Buffer, kind: str, hint: int | None, frames: int) -> Opened:
+    size = image.size
+    orientation = hint if hint is not None and 1 <= hint <= 8 else 1
+    turn, crop = orientation, None
+    match kind:
+        case "tiff":
+            # Pillow turns a TIFF as it loads it, and gives the turned size before.
+            stored, turn = _swapped(size, orientation), 1
+            return Opened(image, kind, stored, size, orientation, turn, None, frames)
+        case "heif":
+            # libheif applies the container's turn; EXIF counts only where there is none.
+            meta = Meta.find(data)
+            if meta is not None and _container_turn(data, meta) is not None:
+                orientation = turn = 1
+            _check_claim(data, meta, size)
+        case "avif":
+            meta = Meta.find(data)
+            if meta is not None:
+                crop = _aperture(data, meta, size)
+                orientation = turn = _container_turn(data, meta) or orientation
+        case _:
+            pass
+    shown = (crop[2] - crop[0], crop[3] - crop[1]) if crop else size
+    return Opened(image, kind, size, _swapped(shown, turn), orientation, turn, crop, frames)
+
+
+def _swapped(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    return (size[1], size[0]) if orientation >= 5 else size
+
+
+_CONTAINER: Final[dict[tuple[int, int | None], int]] = {
+    # (quarter turns anticlockwise, mirror axis: none, 0 vertical (left-right: 1)) -> EXIF
+    (0, None): 1, (1, None): 8, (2, None): 3, (3, None): 6,
+    (0, 0): 4, (1, 0): 5, (2, 0): 2, (3, 0): 7,
+    (0, 1): 2, (1, 1): 7, (2, 1): 4, (3, 1): 5,
+}  # fmt: skip
+
+
+def _container_turn(data: Buffer, meta: Meta) -> int | None:
+    """The EXIF number of `irot` and `imir`; None where the container says nothing.
+
+    ISO/IEC 23008-12, 6.5.10 and 6.5.12: the rotation is anticlockwise and comes first in a
+    conforming file; axis 0 mirrors top to bottom, axis 1 left to right.
+    """
+    item = meta.primary_item
+    rotation = item.property(b"irot") if item else None
+    mirror = item.property(b"imir") if item else None
+    if rotation is None and mirror is None:
+        return None
+    quarter = data[rotation.body] & 3 if rotation and rotation.body < rotation.end else 0
+    axis = data[mirror.body] & 1 if mirror and mirror.body < mirror.end else None
+    return _CONTAINER[quarter, axis]
+
+
+def _check_claim(data: Buffer, meta: Meta | None, size: tuple[int, int]) -> None:
+    """A truncated HEIF may decode to something much smaller than it claims to be."""
+    item = meta.primary_item if meta else None
+    claim = item.property(b"ispe") if item else None
+    if item is None or claim is None or claim.end - claim.body < 12:
+        return
+    if item.property(b"clap") is not None:
+        return
+    width, height = struct.unpack_from(">II", data, claim.body + 4)
+    if size not in ((width, height), (height, width)):
+        raise PictureError(f"it claims {width} x {height} pixels and has {size[0]} x {size[1]}")
+
+
+def _aperture(data: Buffer, meta: Meta, size: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """The clean aperture as a box to crop to: Pillow shows what its author cut away."""
+    item = meta.primary_item
+    box = item.property(b"clap") if item else None
+    if box is None or box.end - box.body < 32:
+        return None
+    values = struct.unpack_from(">IIIIiIiI", data, box.body)
+    if any(values[place] == 0 for place in (1, 3, 5, 7)):
+        raise PictureError("its clean aperture is no number")
+    width, height = values[0] / values[1], values[2] / values[3]
+    across, down = values[4] / values[5], values[6] / values[7]
+    left = round((size[0] - width) / 2 + across)
+    top = round((size[1] - height) / 2 + down)
+    right, bottom = left + round(width), top + round(height)
+    if not (0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]):
+        raise PictureError("its clean aperture lies outside of it")
+    return left, top, right, bottom
+
+
+def check(opened: Opened) -> None:
+    """Decode every frame once, so that what is broken further down is found.
+
+    A JPEG is decoded at an eighth of its size: all its coded data are read all the same.
+    """
+    with _refusing():
+        image = opened.image
+        if opened.format == "jpeg":
+            image.draft(image.mode, (image.width // 8 or 1, image.height // 8 or 1))
+        budget = MAX_MOVING_PIXELS
+        for frame in range(opened.frames):
+            if frame:
+                image.seek(frame)
+                _check_size(image.size)
+            budget -= image.width * image.height
+            if budget < 0:
+                raise PictureError("its frames are more than can be opened")
+            image.load()
+
+
+def pixels(opened: Opened, max_px: int | None, *, srgb: bool) -> Pixels:
+    """The first frame upright, no side longer than `max_px`; in sRGB, or in its own colours."""
+    with _refusing():
+        image = opened.image
+        if max_px is not None and opened.format == "jpeg":
+            # libjpeg can halve as it decodes; twice the wanted size keeps the scaling smooth.
+            image.draft(image.mode, (max_px, max_px))
+        image.load()
+        if opened.crop is not None:
+            image = image.crop(opened.crop)
+        icc = _profile(image)
+        image = _eight_bits(image)
+        image = _scaled(image, max_px)
+        image, icc = _coloured(image, icc, srgb=srgb)
+        if opened.turn != 1:
+            image = image.transpose(_TURNS[opened.turn])
+        return Pixels(image.width, image.height, image.mode, image.tobytes(), icc)
+
+
+def _profile(image: Image.Image) -> bytes | None:
+    icc = image.info.get("icc_profile")
+    return icc if isinstance(icc, bytes) and icc else None
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Any mode as one of L, RGB, RGBA, CMYK or LAB at eight bits a channel."""
+    mode = image.mode
+    if mode in ("L", "RGB", "RGBA", "CMYK", "LAB"):
+        return image.convert("RGBA") if "transparency" in image.info and mode != "RGBA" else image
+    if mode in ("LA", "La", "PA", "RGBa") or "transparency" in image.info:
+        return image.convert("RGBA")
+    if mode in ("P", "RGBX", "YCbCr", "HSV"):
+        return image.convert("RGB")
+    if mode == "1":
+        return image.convert("L")
+    if mode.startswith("I;16"):
+        return _rescaled(image.convert("I"), 1 / 257, 0)
+    return _stretched(image)
+
+
+def _stretched(image: Image.Image) -> Image.Image:
+    """Numbers without a scale (32 bits, floating point): their own range becomes black to white."""
+    smallest, largest = image.getextrema()
+    if isinstance(smallest, tuple) or isinstance(largest, tuple):
+        raise PictureError(f"its pixels ({image.mode}) are of a kind that is not opened")
+    if not smallest < largest:
+        return Image.new("L", image.size, 0)
+    scale = 255.0 / (largest - smallest)
+    return _rescaled(image, scale, -smallest * scale)
+
+
+def _rescaled(image: Image.Image, scale: float, offset: float) -> Image.Image:
+    return cast("Any", image).point(lambda value: value * scale + offset).convert("L")
+
+
+def _scaled(image: Image.Image, max_px: int | None) -> Image.Image:
+    if max_px is None or max(image.size) <= max_px:
+        return image
+    scale = max_px / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return cast("Any", image).resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+
+
+def _coloured(
+    image: Image.Image, icc: bytes | None, *, srgb: bool
+) -> tuple[Image.Image, bytes | None]:
+    """Colours that a screen shows as meant. A profile that is broken counts as none."""
+    if image.mode == "LAB":
+        return _converted(image, _CMS.createProfile("LAB")), None
+    profile = _usable(icc, image.mode)
+    if image.mode == "CMYK" and profile is None:
+        return image.convert("RGB"), None
+    if profile is None:
+        return image, None
+    if srgb or image.mode == "CMYK":
+        return _converted(image, profile), None
+    return image, icc
+
+
+_SPACES: Final = {"RGB ": ("RGB", "RGBA"), "GRAY": ("L",), "CMYK": ("CMYK",)}
+
+
+def _usable(icc: bytes | None, mode: str) -> Any:
+    """The opened profile; None if it is broken or meant for other pixels."""
+    if icc is None:
+        return None
+    try:
+        profile = _CMS.ImageCmsProfile(io.BytesIO(icc))
+        space: str = profile.profile.xcolor_space
+    except (OSError, ValueError, TypeError, ImageCms.PyCMSError):
+        return None
+    return profile if mode in _SPACES.get(space.ljust(4), ()) else None
+
+
+def _converted(image: Image.Image, profile: Any) -> Image.Image:
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    source = image.convert("RGB") if alpha else image
+    try:
+        converted: Image.Image | None = _CMS.profileToProfile(
+            source, profile, _SRGB, renderingIntent=_INTENT, outputMode="RGB"
+        )
+    except ImageCms.PyCMSError:
+        return image if image.mode in ("L", "RGB", "RGBA") else image.convert("RGB")
+    if converted is None:
+        raise PictureError("its colours can't be converted")
+    if alpha is not None:
+        converted.putalpha(alpha)
+    return converted
+
+
+def luma(opened: Opened) -> Luma:
+    """Brightness of the first frame, full size, as it is stored; see `Luma`."""
+    with _refusing():
+        image = opened.image
+        tables: dict[int, list[int]] = {
+            number: [int(value) for value in table]
+            for number, table in getattr(image, "quantization", {}).items()
+        }
+        if opened.format == "jpeg" and image.mode == "RGB":
+            image.draft("L", image.size)  # the Y channel itself, without a way over RGB
+        image.load()
+        grey = image if image.mode == "L" else _eight_bits(image).convert("L")
+        return Luma(grey.width, grey.height, grey.tobytes(), tables)
+
+
+def encode(picture: Pixels, kind: str, quality: int, exif: bytes) -> bytes:
+    """A new file from nothing but pixels, an ICC profile and the EXIF given. `kind` jpeg or png."""
+    with _refusing():
+        size, mode = (picture.width, picture.height), picture.mode
+        image = Image.frombuffer(mode, size, picture.data, "raw", mode, 0, 1)
+        if kind == "jpeg" and mode == "RGBA":
+            white = Image.new("RGBA", size, (255, 255, 255, 255))
+            image = Image.alpha_composite(white, image).convert("RGB")
+        sink = io.BytesIO()
+        more = {"exif": exif} if exif else {}
+        if kind == "jpeg":
+            # Colour at full resolution: red edges stay sharp, at a tenth more bytes.
+            image.save(sink, "JPEG", quality=quality, subsampling=0, optimize=True,
+                       icc_profile=picture.icc, **more)  # fmt: skip
+        else:
+            image.save(sink, "PNG", icc_profile=picture.icc, **more)
+        return sink.getvalue()
+
+
+ImageFile.LOAD_TRUNCATED_IMAGES = False  # the default, and what the whole module relies on
