@@ -165,6 +165,36 @@ class BlobMissingError(LocalError):
     code = "blob-missing"
 
 
+class PictureRefusedError(LocalError):
+    """The picture can't be opened."""
+
+    code = "picture-refused"
+
+
+class DecoderDiedError(LocalError):
+    """The process that opened the picture ended without an answer; nothing else was touched."""
+
+    code = "decoder-died"
+
+
+class DecoderTimeoutError(LocalError):
+    """The picture took too long to open, so it was given up."""
+
+    code = "decoder-timeout"
+
+
+class SandboxTooWeakError(LocalError):
+    """Pictures are not opened: this system's sandbox is weaker than config.toml demands."""
+
+    code = "sandbox-too-weak"
+
+
+class OldPictureLibraryError(LocalError):
+    """Pictures are not opened: a library that opens them is too old to be safe. Update it."""
+
+    code = "picture-library-old"
+
+
 class UsageError(LocalError):
     """The command was not understood. `--help` after it says how it is used."""
 
@@ -270,6 +300,9 @@ _EXITS: Final[dict[str, int]] = {
     "file-changed": EXIT_FILES,
     "home-unusable": EXIT_FILES,
     "blob-missing": EXIT_FILES,
+    "picture-refused": EXIT_FILES,
+    "decoder-died": EXIT_FILES,
+    "decoder-timeout": EXIT_FILES,
     "library-damaged": EXIT_FILES,
     "library-newer": EXIT_FILES,
     "key-file-damaged": EXIT_FILES,
