@@ -66,6 +66,7 @@ class ContactBody(BaseModel):
     muted: bool | None = None
     blocked: bool | None = None
     accept: Literal["ask", "always"] | None = None
+    metadata: Literal["original", "no-location", "clean"] | None = None
 
 
 class ShareBody(BaseModel):
@@ -223,7 +224,7 @@ async def get_contact(request: Request, name: str) -> views.Contact:
 
 @_router.patch("/contacts/{name}")
 async def patch_contact(request: Request, name: str, body: ContactBody) -> views.Contact:
-    """Rename, verify, mute, block, or set what is accepted without asking."""
+    """Rename, verify, mute, block, or set what is accepted without asking and what is sent."""
     return await _engine(request).update_contact(
         name,
         rename=body.name,
@@ -231,6 +232,7 @@ async def patch_contact(request: Request, name: str, body: ContactBody) -> views
         muted=body.muted,
         blocked=body.blocked,
         accept=body.accept,
+        metadata=body.metadata,
     )
 
 

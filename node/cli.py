@@ -23,6 +23,7 @@ from .command import (
     NameArgument,
     OffOption,
     PassphraseFile,
+    PolicyArgument,
     need_command,
     pass_on,
     running,
@@ -351,6 +352,20 @@ def accept_from(
     """Fetch a contact's photos when they come (always), or after you accepted each (ask)."""
     with running(context, home, json) as command:
         contact = command.ask(lambda node: node.update_contact(name, accept=policy))
+        command.out.contact(contact)
+
+
+@contacts_app.command()
+def metadata(
+    context: typer.Context,
+    name: NameArgument,
+    policy: PolicyArgument,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Set what leaves with photos for a contact, where `share --metadata` says nothing else."""
+    with running(context, home, json) as command:
+        contact = command.ask(lambda node: node.update_contact(name, metadata=policy))
         command.out.contact(contact)
 
 

@@ -39,6 +39,14 @@ PassphraseFile = Annotated[
 ]
 NameArgument = Annotated[str, typer.Argument(help="The contact's name.")]
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The photo's id or its beginning.")]
+POLICIES_SHOWN = "original|no-location|clean"
+PolicyArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar=POLICIES_SHOWN,
+        help="The file as it is; without place; or the picture and its date alone.",
+    ),
+]
 OffOption = Annotated[bool, typer.Option("--off", help="Take it back.")]
 
 

@@ -22,7 +22,7 @@ from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
 from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
-from . import exporting, keys, library, names, views
+from . import exporting, keys, library, names, policies, views
 from .config import Config
 from .errors import BadRequestError, LockedError, NoHomeError
 from .events import Events
@@ -123,6 +123,7 @@ class Engine:
             muted=contact.muted,
             blocked=contact.blocked,
             accept=contact.accept,
+            metadata=contact.metadata,
             connected=not contact.blocked and bool(opened.peers.links(contact.identity)),
             added=contact.added,
         )
@@ -136,16 +137,19 @@ class Engine:
         muted: bool | None = None,
         blocked: bool | None = None,
         accept: str | None = None,
+        metadata: str | None = None,
     ) -> views.Contact:
         """Change what is given. Blocking ends the connections at once."""
         opened = self._unlocked()
         contact = opened.library.contact(name)
         given = {
             "name": _optional_name(rename), "verified": verified, "muted": muted,
-            "blocked": blocked, "accept": accept,
+            "blocked": blocked, "accept": accept, "metadata": metadata,
         }  # fmt: skip
         if accept not in (None, "ask", "always"):
             raise BadRequestError("accept-from is ask or always")
+        if metadata is not None:
+            policies.check(metadata)
         fields = {field: value for field, value in given.items() if value is not None}
         if fields:
             opened.library.update_contact(contact.identity, **fields)

@@ -179,11 +179,16 @@ class Node:
         muted: bool | None = None,
         blocked: bool | None = None,
         accept: str | None = None,
+        metadata: str | None = None,
     ) -> Contact:
-        """Change what is given; `accept` is `ask` or `always`."""
+        """Change what is given.
+
+        `accept` is `ask` or `always`; `metadata` is what leaves with photos for them: `original`,
+        `no-location` (as for every new contact) or `clean`.
+        """
         body = {
             "name": rename, "verified": verified, "muted": muted,
-            "blocked": blocked, "accept": accept,
+            "blocked": blocked, "accept": accept, "metadata": metadata,
         }  # fmt: skip
         return Contact(**await self._send("PATCH", ("contacts", name), body))
 

@@ -123,6 +123,7 @@ class Output:
                 "connected" if contact.connected else "",
                 "verified" if contact.verified else "not verified",
                 f"accept: {contact.accept}",
+                f"metadata: {contact.metadata}",
                 " ".join(
                     word
                     for word, holds in (("muted", contact.muted), ("blocked", contact.blocked))
@@ -131,7 +132,7 @@ class Output:
             )
             for contact in contacts
         ]
-        self._table(("name", "", "", "", ""), rows)
+        self._table(("name", "", "", "", "", ""), rows)
 
     def contact(self, contact: Contact) -> None:
         """One contact."""

@@ -49,7 +49,11 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Somebody this node paired with. `accept` is `ask` or `always`."""
+    """Somebody this node paired with.
+
+    `accept` is `ask` or `always`. `metadata` is the policy for what is sent to them: `original`,
+    `no-location` or `clean`.
+    """
 
     name: str
     fingerprint: str
@@ -58,6 +62,7 @@ class Contact:
     muted: bool
     blocked: bool
     accept: str
+    metadata: str
     connected: bool
     added: int
 

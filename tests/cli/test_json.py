@@ -19,7 +19,7 @@ STATUS = {
 }
 CONTACT = {
     *("name", "fingerprint", "safety_number", "verified", "muted", "blocked", "accept"),
-    *("connected", "added"),
+    *("metadata", "connected", "added"),
 }
 SHARE_ITEM = {
     *("file", "name", "to", "state", "photo_id", "sha256", "bytes", "code", "message"),
@@ -113,6 +113,14 @@ def test_verify_without_a_terminal_asks_nobody_and_marks_nothing(neighbours: Nei
     answer = anna.run("contacts", "verify", "bob")
     assert answer.value["verified"] is False
     assert answer.value["safety_number"].split()[0] in answer.said
+
+
+def test_what_leaves_for_a_contact_is_no_place_until_it_is_said(neighbours: Neighbours) -> None:
+    anna, _ = neighbours
+    (bob,) = anna.run("contacts", "list").values
+    assert bob["metadata"] == "no-location"
+    for policy in ("original", "clean", "no-location"):
+        assert anna.run("contacts", "metadata", "Bob", policy).value["metadata"] == policy
 
 
 def test_accept_from_and_rename(neighbours: Neighbours) -> None:
@@ -246,6 +254,8 @@ def test_pairing_prints_a_code_then_the_contact(neighbours: Neighbours) -> None:
         (("contacts", "rename", "Bob", ""), 2, "bad-request"),
         (("contacts", "rename", "Bob", "two\nlines"), 2, "bad-request"),
         (("contacts", "accept-from", "Bob", "sometimes"), 2, "bad-request"),
+        (("contacts", "metadata", "Bob", "everything"), 2, "bad-request"),
+        (("contacts", "metadata", "Nobody", "clean"), 6, "no-such-contact"),
         (("share", "x.jpg", "--with", "Nobody", "--metadata", "original"), 6, "no-such-contact"),
         (("share", "x.jpg", "--with", "Bob"), 3, "not-in-this-version"),
         (("share", "x.jpg", "--with", "Bob", "--metadata", "clean"), 3, "not-in-this-version"),
