@@ -55,6 +55,14 @@ def warm_up() -> None:
     read(b"\xff\xd8\xff\xd9c2pa", "jpeg")
 
 
+def worth_reading(data: Buffer, picture_format: str) -> bool:
+    """Whether the library has to look at the picture at all; it is `none` otherwise.
+
+    A picture's bytes are searched for a manifest's name, a clip is always looked at.
+    """
+    return picture_format in CLIPS or (picture_format in FORMATS and _marked(data))
+
+
 def read(
     data: Buffer, picture_format: str, *, anchors: str | None = None
 ) -> tuple[str, str | None]:
@@ -65,7 +73,7 @@ def read(
     first failure (C2PA specification, "Validation status codes"), or `INVALID` or `UNREADABLE`;
     that of `none` can be `REMOTE_ONLY`. Never raises.
     """
-    if picture_format not in FORMATS or (picture_format not in CLIPS and not _marked(data)):
+    if not worth_reading(data, picture_format):
         return "none", None
     name = "tiff" if picture_format == "raw" else picture_format
     try:
