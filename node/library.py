@@ -17,6 +17,7 @@ from ..crypto.secret import Secret
 from ..crypto.signing import Signed
 from ..protocol.opening import Pinned
 from ..protocol.photo import Envelope, Metadata, PhotoRecord
+from . import names
 from .database import Database, Row
 from .errors import (
     AmbiguousIdError,
@@ -191,10 +192,10 @@ class Library:
 
     def update_contact(self, identity: bytes, **fields: object) -> None:
         """Change `name`, `verified`, `muted`, `blocked`, `accept` or `metadata`."""
-        names = ", ".join(f"{name} = ?" for name in _checked_fields(fields))
+        changes = ", ".join(f"{name} = ?" for name in _checked_fields(fields))
         try:
             self._db.write(
-                f"UPDATE contacts SET {names} WHERE identity = ?",  # noqa: S608 - checked names
+                f"UPDATE contacts SET {changes} WHERE identity = ?",  # noqa: S608 - checked names
                 *fields.values(),
                 identity,
             )
@@ -273,9 +274,10 @@ class Library:
                      item.key.reveal(),
                 )  # fmt: skip
             self._db.execute(
-                "INSERT OR IGNORE INTO photos VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO photos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 record.photo_id, record.author, record.signed.encode(), record.content_id,
-                    record.metadata_id, metadata.encode(), fingerprint, now,
+                record.metadata_id, metadata.encode(), fingerprint, now,
+                names.folded(metadata.name), metadata.modified // 10**9,
             )  # fmt: skip
             if stored_offer is not None:
                 self._set_offer_state(stored_offer, "stored", None, now)

@@ -13,6 +13,7 @@ MAX_NAME_BYTES: Final = 200
 """Leaves room for ` (12)` and a temporary suffix below the usual limit of 255 bytes."""
 
 MAX_CONTACT_CHARS: Final = 40
+MAX_ALBUM_CHARS: Final = 80
 
 _RESERVED: Final = frozenset(
     [
@@ -69,10 +70,24 @@ def numbered(name: str, number: int) -> str:
 
 def contact_name(text: str) -> str:
     """A name that somebody gives himself, fit for a list and a command line: one line, short."""
+    return _one_line(text, MAX_CONTACT_CHARS) or "someone"
+
+
+def album_name(text: str) -> str | None:
+    """The name of an album, say from a folder's: one line, short; None if nothing is left."""
+    return _one_line(text, MAX_ALBUM_CHARS)
+
+
+def _one_line(text: str, longest: int) -> str | None:
     composed = unicodedata.normalize("NFC", text)
     cleaned = "".join(" " if _hidden(char) or char in "/\\" else char for char in composed)
-    name = " ".join(cleaned.split())[:MAX_CONTACT_CHARS].strip()
-    return name if name.strip(".") else "someone"
+    name = " ".join(cleaned.split())[:longest].strip()
+    return name if name.strip(".") else None
+
+
+def folded(text: str) -> str:
+    """Text to compare and to search: the same for all forms and cases of its characters."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def shown(text: str) -> str:

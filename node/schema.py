@@ -102,15 +102,19 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ALTER TABLE contacts ADD COLUMN metadata TEXT NOT NULL DEFAULT 'no-location'
         CHECK (metadata IN ('original', 'no-location', 'clean'));
 
+    -- Out of the metadata, for the search; NULL until `catalogue` has read them.
+    ALTER TABLE photos ADD COLUMN name TEXT;  -- folded
+    ALTER TABLE photos ADD COLUMN modified INTEGER;  -- seconds since 1970
+
     -- What the decoder found in a picture. Never sent; a photo without a row was not looked at yet.
     CREATE TABLE facts (
         photo_id BLOB PRIMARY KEY REFERENCES photos ON DELETE CASCADE,
         facts BLOB NOT NULL,      -- all of it, msgpack
         captured TEXT,            -- local time as the camera showed it, ISO 8601 without the zone
-        camera TEXT,
+        camera TEXT,              -- folded
         latitude REAL,
         longitude REAL,
-        place TEXT,
+        place TEXT,               -- folded
         pair TEXT,
         c2pa TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
@@ -158,16 +162,18 @@ MIGRATIONS: Final[tuple[str, ...]] = (
 
     -- Where imported files lay: one that has not changed since is not read again.
     CREATE TABLE files (
-        path TEXT PRIMARY KEY,
+        path BLOB PRIMARY KEY,      -- as the system has it: it may be no text
+        stem BLOB NOT NULL,         -- without its suffix, the name folded: a clip has its still's
         size INTEGER NOT NULL,
         modified INTEGER NOT NULL,  -- nanoseconds since 1970
         photo_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE
     ) STRICT, WITHOUT ROWID;
+    CREATE INDEX files_by_stem ON files (stem);
 
     -- Folders that the node keeps up: `mirror` writes photos there, `watch` takes them from there.
     CREATE TABLE folders (
         folder_id INTEGER PRIMARY KEY,
-        path TEXT NOT NULL UNIQUE,
+        path BLOB NOT NULL UNIQUE,
         kind TEXT NOT NULL CHECK (kind IN ('mirror', 'watch')),
         album_id INTEGER REFERENCES albums ON DELETE CASCADE,
         identity BLOB REFERENCES contacts ON DELETE CASCADE,
