@@ -141,6 +141,12 @@ class NoDeviceError(LocalError):
     code = "no-device"
 
 
+class NoSuchAlbumError(LocalError):
+    """There is no album of that name. `kinlight albums` shows them."""
+
+    code = "no-such-album"
+
+
 class NoSuchPhotoError(LocalError):
     """There is no photo with that id. `kinlight inbox` shows those that came."""
 
@@ -288,6 +294,7 @@ _EXITS: Final[dict[str, int]] = {
     "passphrase-file": EXIT_LOCKED,
     "words-file": EXIT_LOCKED,
     "no-such-contact": EXIT_NOT_FOUND,
+    "no-such-album": EXIT_NOT_FOUND,
     "no-such-photo": EXIT_NOT_FOUND,
     "ambiguous-id": EXIT_NOT_FOUND,
     "no-such-node": EXIT_NOT_FOUND,
