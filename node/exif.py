@@ -292,7 +292,7 @@ def _specs(*groups: tuple[int, int, Sequence[int]]) -> dict[int, tuple[int, int]
 
 # Tag -> (type, count), count 0 for any. Nothing here says where, of whom, or with which of many
 # equal cameras a picture was made, save the names that an author signs with.
-_ALLOWED_IFD0: Final = _specs(
+ALLOWED_IFD0: Final = _specs(
     # description, make, model, software, date, artist, copyright
     (ASCII, 0, (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)),
     # orientation, resolution unit, YCbCr positioning
@@ -302,7 +302,7 @@ _ALLOWED_IFD0: Final = _specs(
     (RATIONAL, 3, (0x0211,)),  # YCbCr coefficients
     (RATIONAL, 6, (0x013F, 0x0214)),  # primaries, black and white
 )
-_ALLOWED_EXIF: Final = _specs(
+ALLOWED_EXIF: Final = _specs(
     # dates, their offsets and sub-seconds; lens make and model
     (ASCII, 0, (0x9003, 0x9004, 0x9010, 0x9011, 0x9012, 0x9290, 0x9291, 0x9292, 0xA433, 0xA434)),
     # exposure time, F number, bits per pixel, aperture, widest aperture, focal length,
@@ -366,15 +366,35 @@ def build(exif: Exif, *, orientation: int | None) -> bytes:
     `orientation` (1 to 8) replaces the one in `exif`; None leaves it out. b"" if nothing is left.
     """
     little = exif.little
-    ifd0 = kept_fields(exif.ifd0, _ALLOWED_IFD0, little=little)
+    ifd0 = kept_fields(exif.ifd0, ALLOWED_IFD0, little=little)
     ifd0 = [entry for entry in ifd0 if entry.tag != ORIENTATION]
     if orientation is not None:
         ifd0.append(_number(ORIENTATION, SHORT, orientation, little=little))
     return _pack(
         ifd0,
-        kept_fields(exif.exif, _ALLOWED_EXIF, little=little),
+        kept_fields(exif.exif, ALLOWED_EXIF, little=little),
         kept_fields(exif.interop, _ALLOWED_INTEROP, little=little),
         little=little,
+    )
+
+
+def dropped(exif: Exif) -> bool:
+    """Whether `build` leaves out a tag beside those with a meaning of their own.
+
+    Those are the position, the maker note, the thumbnail and the comment.
+    """
+    pointers = {ORIENTATION, EXIF_DIRECTORY, GPS_DIRECTORY, INTEROP_DIRECTORY}
+    named = {MAKER_NOTE, 0x9286, 0x9C9C}
+    return any(
+        values.keys()
+        - {entry.tag for entry in kept_fields(values, allowed, little=exif.little)}
+        - pointers
+        - named
+        for values, allowed in (
+            (exif.ifd0, ALLOWED_IFD0),
+            (exif.exif, ALLOWED_EXIF),
+            (exif.interop, _ALLOWED_INTEROP),
+        )
     )
 
 

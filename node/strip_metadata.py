@@ -1,0 +1,106 @@
+"""What lies in the blocks of metadata that a copy leaves out or writes anew, whatever the format.
+
+EXIF is written anew from an allow-list (`exif.build`); XMP, IPTC and the like go as a whole. Before
+they go, two things are asked of them: whether they tell a place, so that people can be told, and
+which way up the picture is, where EXIF does not say it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from . import exif, xmp
+from .edits import LeftOut
+from .exif import ORIENTATION, Exif
+from .facts import Buffer, PictureError
+
+_SLACK: Final = 64
+"""Bytes of an EXIF that may go unexplained: paddings between its values."""
+
+_TURNS: Final = frozenset("12345678")
+_PLACE_NAMES: Final = re.compile(
+    r"(?i:gps|latitude|longitude|geo:)|^(?:photoshop:(?:City|State|Country)"
+    r"|Iptc4xmp(?:Core|Ext):(?:Location|Sublocation|City|Province|Country))"
+)
+# Information interchange model, application record: city, sublocation, province, country, place.
+_IPTC_PLACE: Final = re.compile(rb"\x1c\x02[\x5a\x5c\x5f\x64\x65\x1a\x1b]")
+
+
+class NewExif(NamedTuple):
+    """The EXIF of a copy.
+
+    `old` is that of the source from its TIFF header on, `new` the same for the copy (b"" for
+    none). They are equal if nothing has to go.
+    """
+
+    old: bytes
+    new: bytes
+    left_out: frozenset[LeftOut]
+
+
+def renew_exif(block: Buffer | None, packet: bytes = b"") -> NewExif:
+    """The EXIF that replaces `block` (with or without its prefix; None if there is none).
+
+    `packet` (XMP) is asked for the orientation where the EXIF has none.
+    """
+    old = b"" if block is None else bytes(block).removeprefix(exif.PREFIX)
+    words: set[LeftOut] = set()
+    try:
+        source = exif.read(old) if old else Exif()
+    except PictureError:
+        source = Exif()
+        words.add("other tags")
+    orientation = source.orientation
+    if ORIENTATION not in source.ifd0:
+        orientation = xmp_orientation(packet)
+    new = exif.build(source, orientation=orientation)
+    words |= _lost(source)
+    if len(new) < len(old) - _SLACK and not words:
+        words.add("other tags")  # bytes that no directory points at
+    if not words and orientation == source.orientation:
+        new = old
+    return NewExif(old, new, frozenset(words))
+
+
+def _lost(source: Exif) -> set[LeftOut]:
+    words: set[LeftOut] = set()
+    if source.gps.keys() - {0}:  # 0: the version
+        words.add("place")
+    if source.maker_note:
+        words.add("maker notes")
+    if source.has_thumbnail:
+        words.add("thumbnail")
+    if 0x9286 in source.exif or 0x9C9C in source.ifd0:
+        words.add("comments")
+    if exif.dropped(source):
+        words.add("other tags")
+    return words
+
+
+def xmp_orientation(packet: bytes) -> int | None:
+    """The orientation (1 to 8) that an XMP packet tells, or None."""
+    text = xmp.read(packet).first("tiff:Orientation") if packet else None
+    return int(text) if text is not None and text in _TURNS else None
+
+
+def xmp_words(packet: bytes) -> set[LeftOut]:
+    """What goes with an XMP packet."""
+    if any(_PLACE_NAMES.search(name) for name in xmp.read(packet).values):
+        return {"XMP", "place"}
+    return {"XMP"}
+
+
+def iptc_words(dataset: bytes) -> set[LeftOut]:
+    """What goes with an IPTC-IIM record."""
+    return {"IPTC", "place"} if _IPTC_PLACE.search(dataset) else {"IPTC"}
+
+
+def photoshop_words(resources: bytes) -> set[LeftOut]:
+    """What goes with a block of Photoshop image resources (`8BIM`)."""
+    words: set[LeftOut] = {"Photoshop data"}
+    if b"8BIM\x04\x04" in resources:
+        words |= iptc_words(resources)
+    if b"8BIM\x04\x09" in resources or b"8BIM\x04\x0c" in resources:
+        words.add("thumbnail")
+    return words
