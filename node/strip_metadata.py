@@ -23,6 +23,8 @@ _PLACE_NAMES: Final = re.compile(
     r"(?i:gps|latitude|longitude|geo:)|^(?:photoshop:(?:City|State|Country)"
     r"|Iptc4xmp(?:Core|Ext):(?:Location|Sublocation|City|Province|Country))"
 )
+# Latitude and longitude, here and at the destination, and the area's name. A time is no place.
+_GPS_PLACE: Final = frozenset((0x02, 0x04, 0x14, 0x16, 0x1C))
 # Information interchange model, application record: city, sublocation, province, country, place.
 _IPTC_PLACE: Final = re.compile(rb"\x1c\x02[\x5a\x5c\x5f\x64\x65\x1a\x1b]")
 
@@ -65,7 +67,7 @@ def renew_exif(block: Buffer | None, packet: bytes = b"") -> NewExif:
 
 def _lost(source: Exif) -> set[LeftOut]:
     words: set[LeftOut] = set()
-    if source.gps.keys() - {0}:  # 0: the version
+    if source.gps.keys() & _GPS_PLACE:
         words.add("place")
     if source.maker_note:
         words.add("maker notes")
@@ -73,7 +75,7 @@ def _lost(source: Exif) -> set[LeftOut]:
         words.add("thumbnail")
     if 0x9286 in source.exif or 0x9C9C in source.ifd0:
         words.add("comments")
-    if exif.dropped(source):
+    if exif.dropped(source) or source.gps.keys() - _GPS_PLACE:
         words.add("other tags")
     return words
 

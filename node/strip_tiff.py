@@ -51,7 +51,8 @@ _UNDERSTOOD: Final = frozenset(
 _STRUCTURE: Final = frozenset(
     (254, 255, 256, 257, 258, _COMPRESSION, 262, 263, 264, 265, 266, _STRIPS, 277, 278,
      _STRIP_SIZES, 280, 281, 284, 286, 287, 290, 291, 292, 293, 297, 301, 317, 320, 321, 322, 323,
-     _TILES, _TILE_SIZES, 326, 327, 328, 332, 334, 336, 338, 339, 340, 341, 347, 433, 434, 530, 34675)
+     _TILES, _TILE_SIZES, 326, 327, 328, 332, 334, 336, 338, 339, 340, 341, 347, 433, 434, 530,
+     34675)
 )  # fmt: skip
 """Tags that say how the pixels are stored and what colour they are."""
 _XMP, _IPTC, _PHOTOSHOP, _PHOTOSHOP_LAYERS = 700, 33723, 34377, 37724

@@ -28,6 +28,8 @@ _BY_FORMAT: Final[dict[str, Callable[[Buffer], Stripped]]] = {
     "mp4": strip_bmff,
     "mov": strip_bmff,
 }
+FORMATS: Final = frozenset(_BY_FORMAT)
+"""Formats that `no_location` knows a way for."""
 
 
 def no_location(data: Buffer, format: str) -> Stripped:  # noqa: A002 - as in `Facts`
