@@ -14,10 +14,8 @@ from typing import Final, NamedTuple
 
 from . import exif, hidden, isobmff, jpeg, quicktime
 from .facts import Buffer, PictureError
-from .metadata import Metadata
+from .metadata import MAX_BLOCK, Metadata
 
-MAX_BLOCK: Final = 16 << 20
-"""Bytes of one block, unpacked; the largest are profiles of printers."""
 MAX_CHUNKS: Final = 1 << 16
 MAX_PICTURES: Final = 16
 """Pictures inside a picture that are read for what they say."""
@@ -74,15 +72,21 @@ def _in_xmp(found: Metadata) -> None:
 
 
 def _jpeg(found: Metadata, data: Buffer) -> None:
-    end = _jpeg_segments(found, data)
+    end = _jpeg_segments(found, data).end
     film = _FTYP.search(data, end)
     stop = film.start() if film is not None else len(data)
     for at in hidden.jpegs(data, end, stop):
-        if at >= end:  # not inside the one before
-            if hidden.MPF not in found.hidden:
-                found.hidden.add(hidden.APPENDED)
-            with contextlib.suppress(PictureError):
-                end = _jpeg_segments(found.within(), data, at)
+        if at < end:  # inside the one before
+            continue
+        if hidden.MPF not in found.hidden:
+            found.hidden.add(hidden.APPENDED)
+        try:
+            last = _jpeg_segments(found.within(), data, at)
+        except PictureError:
+            break
+        end = last.end
+        if last.marker != jpeg.EOI:  # all that follows is its own; no byte is walked twice
+            break
     if film is not None:
         found.add_film(data, film.start())
     elif _promises_clip(found, data, end):
@@ -105,17 +109,16 @@ def _promises_clip(found: Metadata, data: Buffer, end: int) -> bool:
     return told and end < len(data)
 
 
-def _jpeg_segments(found: Metadata, data: Buffer, start: int = 0) -> int:
-    """Read the segments of the JPEG at `start`; the offset where it ends."""
+def _jpeg_segments(found: Metadata, data: Buffer, start: int = 0) -> jpeg.Segment:
+    """Read the segments of the JPEG at `start`; the last of them."""
     profile: dict[int, bytes] = {}
     extensions: dict[bytes, list[tuple[int, bytes]]] = {}
     photoshop: list[bytes] = []
-    end = start
+    segment = jpeg.Segment(jpeg.SOI, start, start, start)
     for segment in jpeg.segments(data, start):
-        end = segment.end
         if segment.marker not in _JPEG_METADATA:
             continue
-        body = bytes(data[segment.body : segment.end])
+        body = found.piece(data, segment.body, segment.end)
         if segment.marker == jpeg.APP0:
             _jfif(found, body)
         elif body.startswith(b"Exif"):
@@ -142,7 +145,7 @@ def _jpeg_segments(found: Metadata, data: Buffer, start: int = 0) -> int:
         found.add_icc(b"".join(part for _, part in sorted(profile.items())))
     if photoshop:  # a long block goes on in the next segment
         found.add_photoshop(b"".join(photoshop))
-    return end
+    return segment
 
 
 _JPEG_METADATA: Final = frozenset({jpeg.APP0, jpeg.APP1, jpeg.APP2, jpeg.APP13, 0xEB})
@@ -152,7 +155,7 @@ def _jfif(found: Metadata, body: bytes) -> None:
     size = body[12] * body[13] if body.startswith(b"JFIF\0") and len(body) > 14 else 0
     if size or (body.startswith(b"JFXX\0") and len(body) > 6):
         found.hidden.add(hidden.JFXX_THUMBNAIL)
-        found.pictures += (body[at:] for at in hidden.jpegs(body))
+        found.pictures += (memoryview(body)[at:] for at in hidden.jpegs(body))
 
 
 def _mpf(found: Metadata, block: bytes) -> None:
@@ -191,18 +194,18 @@ def _png_chunks(data: Buffer) -> Iterator[_Chunk]:
 def _png(found: Metadata, data: Buffer) -> None:
     for kind, start, end in _png_chunks(data):
         if kind == b"eXIf":
-            found.add_exif(bytes(data[start:end]))
+            found.add_exif(found.piece(data, start, end))
         elif kind == b"caBX":
-            _c2pa(found, data[start:end])
+            _c2pa(found, found.piece(data, start, end))
         elif kind == b"tIME" and end - start >= 7:
             year, rest = int.from_bytes(data[start : start + 2], "big"), data[start + 2 : start + 7]
             month, day, hour, minute, second = rest
             found.png_modified = f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
         elif kind == b"iCCP":
-            _, _, rest = bytes(data[start:end]).partition(b"\0")
-            found.add_icc(_inflated(rest[1:], whole=True))
+            _, _, rest = found.piece(data, start, end).partition(b"\0")
+            found.add_icc(_inflated(found, rest[1:], whole=True))
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
-            _png_text(found, kind, bytes(data[start:end]))
+            _png_text(found, kind, found.piece(data, start, end))
 
 
 def _png_text(found: Metadata, kind: bytes, chunk: bytes) -> None:
@@ -211,11 +214,11 @@ def _png_text(found: Metadata, kind: bytes, chunk: bytes) -> None:
     if not wanted and not keyword.startswith(b"Raw profile type "):
         return
     if kind == b"zTXt":
-        text = _inflated(text[1:])
+        text = _inflated(found, text[1:])
     elif kind == b"iTXt":
         packed = text[:1] == b"\1"
         text = text[2:].partition(b"\0")[2].partition(b"\0")[2]  # language, translated keyword
-        text = _inflated(text) if packed else text
+        text = _inflated(found, text) if packed else text
     if keyword == b"XML:com.adobe.xmp":
         found.add_xmp(text)
     elif wanted:
@@ -242,13 +245,15 @@ def _raw_profile(found: Metadata, name: bytes, block: bytes) -> None:
         found.add_photoshop(block.removeprefix(jpeg.PHOTOSHOP))
 
 
-def _inflated(packed: bytes, *, whole: bool = False) -> bytes:
-    """What zlib gives, up to `MAX_BLOCK` bytes: as far as it goes, or b"" if it must be `whole`."""
+def _inflated(found: Metadata, packed: bytes, *, whole: bool = False) -> bytes:
+    """What zlib gives while there is room: as far as it goes, or b"" if it must be `whole`."""
     stream = zlib.decompressobj()
     try:
-        unpacked = stream.decompress(packed, MAX_BLOCK)
+        # One byte at least: 0 would mean no limit.
+        unpacked = stream.decompress(packed, max(1, min(MAX_BLOCK, found.room)))
     except zlib.error:
         return b""
+    found.room -= len(unpacked)
     return unpacked if stream.eof or not whole else b""
 
 
@@ -261,7 +266,7 @@ def _webp(found: Metadata, data: Buffer) -> None:
         length = int.from_bytes(data[position + 4 : position + 8], "little")
         position += 8
         if kind in (b"EXIF", b"XMP ", b"ICCP", b"C2PA"):
-            block = bytes(data[position : position + length])
+            block = found.piece(data, position, position + length)
             if kind == b"EXIF":
                 found.add_exif(block)
             elif kind == b"XMP ":
@@ -277,7 +282,7 @@ def _gif(found: Metadata, data: Buffer) -> None:
     if start := _GIF_XMP.search(data):
         # The packet stands bare, before a ramp of bytes that leads block readers out of it.
         end = _GIF_XMP_END.search(data, start.end())
-        found.add_xmp(bytes(data[start.end() : end.start() if end else len(data)]))
+        found.add_xmp(found.piece(data, start.end(), end.start() if end else len(data)))
     if start := _GIF_ICC.search(data):
         profile, position = bytearray(), start.end()
         while position < len(data) and data[position] and len(profile) < MAX_BLOCK:
@@ -304,7 +309,7 @@ def _psd(found: Metadata, data: Buffer) -> None:
     # A header of 26 bytes, the colour table, then the resources.
     at = 30 + int.from_bytes(data[26:30], "big")
     size = int.from_bytes(data[at : at + 4], "big")
-    found.add_photoshop(bytes(data[at + 4 : at + 4 + min(size, MAX_BLOCK)]))
+    found.add_photoshop(found.piece(data, at + 4, at + 4 + size))
 
 
 def _heif(found: Metadata, data: Buffer) -> None:
@@ -320,14 +325,15 @@ def _items(found: Metadata, data: Buffer) -> None:
     for item in meta.items.values():
         if item.type == b"Exif":
             # Four bytes say how far it is to the TIFF.
-            found.add_exif(isobmff.item_bytes(data, item, MAX_BLOCK)[4:])
+            found.add_exif(_item(found, data, item)[4:])
         elif item.content_type == "application/rdf+xml":
-            found.add_xmp(isobmff.item_bytes(data, item, MAX_BLOCK))
+            found.add_xmp(_item(found, data, item))
         elif item.type == b"tmap":
             found.hidden.add(hidden.GAIN_MAP)
         kind = item.property(b"auxC")
         if kind is not None:
-            urn = bytes(data[kind.body + 4 : kind.end]).partition(b"\0")[0]
+            end = min(kind.end, kind.body + _MAX_URN)
+            urn = bytes(data[kind.body + 4 : end]).partition(b"\0")[0]
             if (name := hidden.of_auxiliary(urn.decode("latin-1"))) is not None:
                 found.hidden.add(name)
     if meta.of_type(b"thmb"):
@@ -338,10 +344,17 @@ def _items(found: Metadata, data: Buffer) -> None:
         shown = meta.items.get(number) if number is not None else None
         for colour in shown.properties if shown is not None else ():
             if colour.type == b"colr" and bytes(data[colour.body : colour.body + 4]) in _PROFILES:
-                found.add_icc(bytes(data[colour.body + 4 : colour.end]))
+                found.add_icc(found.piece(data, colour.body + 4, colour.end))
 
 
 _PROFILES: Final = (b"prof", b"rICC")
+_MAX_URN: Final = 256
+
+
+def _item(found: Metadata, data: Buffer, item: isobmff.Item) -> bytes:
+    content = isobmff.item_bytes(data, item, min(MAX_BLOCK, found.room))
+    found.room -= len(content)
+    return content
 
 
 def _boxes(found: Metadata, data: Buffer) -> None:
@@ -358,17 +371,17 @@ def _boxes(found: Metadata, data: Buffer) -> None:
         elif box.type == b"moov":
             found.film = found.film or quicktime.read(data, box.start, box.end)
         elif box.type == b"Exif":  # JPEG XL
-            found.add_exif(bytes(data[box.body + 4 : box.end]))
+            found.add_exif(found.piece(data, box.body + 4, box.end))
         elif box.type == b"xml ":  # JPEG XL, JPEG 2000
-            found.add_xmp(bytes(data[box.body : box.end]))
+            found.add_xmp(found.piece(data, box.body, box.end))
         elif box.type == b"uuid":
             identifier = bytes(data[box.body - 16 : box.body])
             if identifier == _XMP_UUID:
-                found.add_xmp(bytes(data[box.body : box.end]))
+                found.add_xmp(found.piece(data, box.body, box.end))
             elif identifier == _EXIF_UUID:
-                found.add_exif(bytes(data[box.body : box.end]))
+                found.add_exif(found.piece(data, box.body, box.end))
             elif identifier == _C2PA_UUID:
-                _c2pa(found, data[box.body : box.end])
+                _c2pa(found, found.piece(data, box.body, box.end))
 
 
 _READERS: Final[dict[str, Callable[[Metadata, Buffer], None]]] = {

@@ -20,6 +20,10 @@ from .xmp import Xmp
 
 MAX_BLOCKS: Final = 32
 """Blocks of one kind that are read; edited files have three or four."""
+MAX_BLOCK: Final = 16 << 20
+"""Bytes of one block, unpacked; the largest are profiles of printers."""
+MAX_BYTES: Final = 64 << 20
+"""Bytes of all blocks: tables may point at the same bytes again and again, and bombs unpack."""
 MAX_DIRECTORIES: Final = 512
 MAX_FIELDS: Final = 20_000
 """Fields in all directories of one TIFF."""
@@ -49,6 +53,13 @@ class Metadata:
     pictures: list[Buffer] = field(default_factory=list[Buffer])
     """JPEGs found inside blocks, each from its SOI on; what they say is still to be read."""
     inner: Metadata | None = None
+    room: int = MAX_BYTES
+
+    def piece(self, data: Buffer, start: int, end: int) -> bytes:
+        """`data[start:end]`, as far as there is room for it."""
+        size = max(0, min(end - start, MAX_BLOCK, self.room))
+        self.room -= size
+        return bytes(data[start : start + size])
 
     def within(self) -> Metadata:
         """The pile for pictures inside this one; its own, if it is one itself."""
@@ -70,7 +81,7 @@ class Metadata:
         for at in hidden.jpegs(block):
             if thumbnail is None or not thumbnail[0] <= at < sum(thumbnail):
                 self.hidden.add(hidden.PREVIEW)
-            self.pictures.append(block[at:])
+            self.pictures.append(memoryview(block)[at:])
 
     def add_tiff(self, data: Buffer) -> None:
         """A whole TIFF file; `PictureError` if it is none."""
@@ -94,7 +105,7 @@ class Metadata:
                 if tag in fields and fields[tag].offset not in seen:
                     entry = fields[tag]
                     seen.add(entry.offset)
-                    add(bytes(data[entry.offset : entry.offset + entry.size]))
+                    add(self.piece(data, entry.offset, entry.offset + entry.size))
             if index == 0:
                 continue
             if exif.GPS_DIRECTORY in fields:
@@ -113,12 +124,13 @@ class Metadata:
 
     def _add_gps(self, tiff: Tiff, pointer: exif.Field) -> None:
         """The position of a further directory: for `within`, since the picture's own is known."""
+        if len(self.within().exif) >= MAX_BLOCKS:
+            return
         directory = tiff.directory(_first(tiff, pointer))
         gps: dict[int, Value] = {
             entry.tag: tiff.value(entry) for entry in directory.fields if entry.size < 256
         }
-        if len(self.within().exif) < MAX_BLOCKS:
-            self.within().exif.append(Exif(gps=gps))
+        self.within().exif.append(Exif(gps=gps))
 
     def add_xmp(self, packet: bytes) -> None:
         """An XMP packet."""
@@ -147,7 +159,7 @@ class Metadata:
                 self.add_exif(content)
             elif number in iptc.THUMBNAILS and content:
                 self.hidden.add(hidden.PHOTOSHOP_THUMBNAIL)
-                self.pictures += (content[at:] for at in hidden.jpegs(content))
+                self.pictures += (memoryview(content)[at:] for at in hidden.jpegs(content))
 
     def add_film(self, data: Buffer, start: int, end: int | None = None) -> None:
         """A clip inside the picture, whose boxes begin at `start`."""

@@ -16,6 +16,8 @@ from .isobmff import Box, boxes
 from .plain_text import decoded
 
 MAX_DEPTH: Final = 5
+MAX_BOXES: Final = 100_000
+"""Boxes of a film that are looked at, at all depths together."""
 MAX_VALUES: Final = 1000
 MAX_VALUE: Final = 4096
 """Bytes kept of one value."""
@@ -52,6 +54,7 @@ class Film:
 
     created: str | None = None
     values: dict[str, str] = field(default_factory=_strings)
+    boxes: int = 0
 
     def first(self, *keys: str) -> str | None:
         """The value of the first of `keys` that has one."""
@@ -76,7 +79,8 @@ def _walk(data: Buffer, parent: Box, film: Film, depth: int) -> None:
     if parent.type == b"meta" and bytes(data[start + 4 : start + 8]) != b"hdlr":
         start += 4  # ISO's has a version, QuickTime's has none
     for box in boxes(data, start, parent.end):
-        if len(film.values) >= MAX_VALUES:
+        film.boxes += 1
+        if film.boxes > MAX_BOXES or len(film.values) >= MAX_VALUES:
             return
         if box.type == b"mvhd":
             film.created = film.created or _created(data, box)
