@@ -177,6 +177,18 @@ class PictureRefusedError(LocalError):
     code = "picture-refused"
 
 
+class CannotStripError(LocalError):
+    """The file can't be changed so that it tells less. `--metadata original` sends it as it is."""
+
+    code = "cannot-strip"
+
+
+class StripFailedError(LocalError):
+    """A copy made to tell less is not what it must be, so it was thrown away and not sent."""
+
+    code = "strip-failed"
+
+
 class DecoderDiedError(LocalError):
     """The process that opened the picture ended without an answer; nothing else was touched."""
 
@@ -308,6 +320,8 @@ _EXITS: Final[dict[str, int]] = {
     "home-unusable": EXIT_FILES,
     "blob-missing": EXIT_FILES,
     "picture-refused": EXIT_FILES,
+    "cannot-strip": EXIT_FILES,
+    "strip-failed": EXIT_FILES,
     "decoder-died": EXIT_FILES,
     "decoder-timeout": EXIT_FILES,
     "library-damaged": EXIT_FILES,
