@@ -79,6 +79,8 @@ class Directory:
 
     fields: tuple[Field, ...] = ()
     next: int = 0
+    cut: bool = False
+    """It claims more fields than there is room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Tiff:
         for index in range(min(count, MAX_FIELDS)):
             position = at + head + index * entry
             if position + entry > self.end:
-                return Directory(tuple(fields))
+                return Directory(tuple(fields), cut=True)
             tag, kind, number = struct.unpack_from(
                 order + ("HHQ" if self.big else "HHI"), self.data, position
             )
@@ -224,10 +226,10 @@ def read(data: Buffer, start: int = 0, end: int | None = None) -> Exif:
     tiff = Tiff.open(data, start, end)
     budget = MAX_VALUES
 
-    def values(offset: int) -> dict[int, Value]:
+    def values(directory: Directory) -> dict[int, Value]:
         nonlocal budget
         found: dict[int, Value] = {}
-        for entry in tiff.directory(offset).fields:
+        for entry in directory.fields:
             # The first of two fields with one tag counts, as for exiftool and Pillow's C library.
             if entry.tag not in found and entry.size <= budget:
                 budget -= entry.size
@@ -237,19 +239,20 @@ def read(data: Buffer, start: int = 0, end: int | None = None) -> Exif:
     def below(parent: Mapping[int, Value], tag: int) -> dict[int, Value]:
         match parent.get(tag):
             case (int() as offset, *_):
-                return values(offset)
+                return values(tiff.directory(offset))
             case _:
                 return {}
 
-    ifd0 = values(tiff.first)
-    exif = below(ifd0, EXIF_DIRECTORY)
-    following = tiff.directory(tiff.first).next
+    first = tiff.directory(tiff.first)
+    ifd0 = values(first)
+    # What a broken directory points at is not to be trusted.
+    exif = {} if first.cut else below(ifd0, EXIF_DIRECTORY)
     return Exif(
         ifd0=ifd0,
         exif=exif,
-        gps=below(ifd0, GPS_DIRECTORY),
+        gps={} if first.cut else below(ifd0, GPS_DIRECTORY),
         interop=below(exif, INTEROP_DIRECTORY),
-        thumbnail=values(following) if following else {},
+        thumbnail=values(tiff.directory(first.next)) if first.next else {},
         little=tiff.little,
     )
 
@@ -324,6 +327,13 @@ ALLOWED_EXIF: Final = _specs(
 _ALLOWED_INTEROP: Final = _specs((ASCII, 0, (0x0001,)), (UNDEFINED, 4, (0x0002,)))
 
 
+REQUIRED_IFD0: Final[dict[int, Value]] = {
+    0x011A: (Rational(72, 1),), 0x011B: (Rational(72, 1),), 0x0128: (2,), 0x0213: (1,)
+}  # fmt: skip
+"""Fields that Exif requires of a JPEG, with the values that stand for unknown."""
+_REQUIRED_EXIF: Final[dict[int, Value]] = {0x9000: b"0232", 0x9101: b"\1\2\3\0", 0xA000: b"0100"}
+
+
 def kept_fields(
     values: Mapping[int, Value], allowed: Mapping[int, tuple[int, int]], *, little: bool
 ) -> list[NewField]:
@@ -338,6 +348,8 @@ def kept_fields(
 
 def _field(tag: int, kind: int, count: int, value: Value, *, little: bool) -> NewField | None:
     order = "<" if little else ">"
+    if isinstance(value, str) and kind == UNDEFINED:
+        value = value.encode("ascii", "replace")
     if isinstance(value, str):
         # The count of a text includes its NUL.
         raw = value.encode("utf-8")[:MAX_TEXT].decode("utf-8", "ignore").encode() + b"\0"
@@ -366,16 +378,30 @@ def build(exif: Exif, *, orientation: int | None) -> bytes:
     `orientation` (1 to 8) replaces the one in `exif`; None leaves it out. b"" if nothing is left.
     """
     little = exif.little
-    ifd0 = kept_fields(exif.ifd0, ALLOWED_IFD0, little=little)
+    ifd0 = kept_fields(_mended(exif.ifd0, ALLOWED_IFD0), ALLOWED_IFD0, little=little)
     ifd0 = [entry for entry in ifd0 if entry.tag != ORIENTATION]
     if orientation is not None:
         ifd0.append(_number(ORIENTATION, SHORT, orientation, little=little))
     return _pack(
         ifd0,
-        kept_fields(exif.exif, ALLOWED_EXIF, little=little),
+        kept_fields(_mended(exif.exif, ALLOWED_EXIF), ALLOWED_EXIF, little=little),
         kept_fields(exif.interop, _ALLOWED_INTEROP, little=little),
         little=little,
     )
+
+
+def _mended(
+    values: Mapping[int, Value], allowed: Mapping[int, tuple[int, int]]
+) -> dict[int, Value]:
+    """`values` with the usual value for a required field whose own makes no sense."""
+    broken = {
+        tag: usual
+        for tag, usual in (REQUIRED_IFD0 | _REQUIRED_EXIF).items()
+        if tag in values
+        and tag in allowed
+        and not kept_fields(values, {tag: allowed[tag]}, little=True)
+    }
+    return {**values, **broken}
 
 
 def dropped(exif: Exif) -> bool:
@@ -450,6 +476,4 @@ def clean_exif(captured: str) -> bytes:
         texts[0x9011] = "+00:00" if zone == "Z" else zone
     if fraction is not None:
         texts[0x9291] = fraction
-    # What Exif asks of every directory that has a date.
-    texts |= {0x9000: b"0232", 0x9101: b"\1\2\3\0", 0xA000: b"0100"}
-    return build(Exif(exif=texts), orientation=None)
+    return build(Exif(exif=texts | _REQUIRED_EXIF, ifd0=REQUIRED_IFD0), orientation=None)

@@ -251,6 +251,7 @@ def _webp_frame(script: Script, chunk: Chunk) -> None:
 _GIF_IMAGE, _GIF_EXTENSION, _GIF_TRAILER = 0x2C, 0x21, 0x3B
 _GIF_CONTROL, _GIF_APPLICATION = 0xF9, 0xFF
 _GIF_KEPT: Final = frozenset((b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012"))
+_SOMETHING: Final = re.compile(rb"[^\0]")
 _GIF_NEXT: Final = re.compile(rb"[,!;]")
 _GIF_XMP: Final = b"XMP DataXMP"
 
@@ -273,13 +274,16 @@ def strip_gif(data: Buffer) -> Stripped:
             _gif_extension(script, at, end)
         elif kind == _GIF_TRAILER:
             script.keep(at, at + 1)
-            if at + 1 < len(data):
+            if _SOMETHING.search(data, at + 1):
                 script.leave_out(("other data",))
             break
         else:
-            found = _GIF_NEXT.search(data, at + 1)
-            end = found.start() if found else len(data)
-            script.leave_out(("other data",))
+            found = _GIF_NEXT.search(data, at)
+            end = max(at + 1, found.start() if found else len(data))
+            if any(data[at:end]):
+                script.leave_out(("other data",))
+            else:
+                script.keep(at, end)
         at = end
     return script.finish()
 

@@ -31,9 +31,9 @@ _JFIF_SIZE: Final = 14
 """Content of a JFIF segment whose thumbnail is empty."""
 _ADOBE_SIZE: Final = 12
 
-_MARKER: Final = re.compile(rb"\xff+[^\x00\xff]")
-_AFTER_SCAN: Final = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
-"""Within coded data FF00 stands for FF, and the restart markers are part of it."""
+_MARKER: Final = re.compile(rb"\xff[^\x00\xff]")
+_AFTER_SCAN: Final = re.compile(rb"\xff[\xc4\xd9-\xdd\xe0-\xef\xfe]")
+"""What may follow coded data. Other markers in it are restarts, or damage that stays as it is."""
 
 MAX_SEGMENTS: Final = 1 << 16
 
@@ -65,8 +65,11 @@ def segments(data: Buffer) -> Iterator[Segment]:
         if match is None:
             return
         marker, body = data[match.end() - 1], match.end()
+        start = match.start()
+        if all(byte == 0xFF for byte in data[at:start]):
+            start = at
         if marker == _EOI or marker in _ALONE:
-            yield Segment(marker, match.start(), body, body)
+            yield Segment(marker, start, body, body)
             if marker == _EOI:
                 return
             at = body
@@ -78,7 +81,7 @@ def segments(data: Buffer) -> Iterator[Segment]:
         if marker == _SOS:
             after = _AFTER_SCAN.search(data, end)
             end = after.start() if after else len(data)
-        yield Segment(marker, match.start(), body + 2, end)
+        yield Segment(marker, start, body + 2, end)
         at = end
     raise PictureError("too many segments")
 
@@ -182,11 +185,14 @@ def _remainder(data: Buffer, segment: Segment) -> bytes:
 
 
 _FILM: Final = re.compile(rb"ftyp(?:mp4|isom|iso\d|qt  |MSNV|avc1|hvc1|M4V)")
+_SOMETHING: Final = re.compile(rb"[^\0]")
 _PICTURE: Final = re.compile(rb"\xff\xd8\xff")
 
 
 def _after_the_end(data: Buffer, at: int) -> set[LeftOut]:
-    """What goes with the bytes after the picture."""
+    """What goes with the bytes after the picture; nothing goes with zeros."""
+    if _SOMETHING.search(data, at) is None:
+        return set()
     words: set[LeftOut] = set()
     if _FILM.search(data, at):
         words.add("clip")

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from . import exif, xmp
 from .edits import LeftOut
-from .exif import ORIENTATION, Exif
+from .exif import ORIENTATION, REQUIRED_IFD0, Exif
 from .facts import Buffer, PictureError
 
 _SLACK: Final = 64
@@ -56,6 +56,10 @@ def renew_exif(block: Buffer | None, packet: bytes = b"") -> NewExif:
     orientation = source.orientation
     if ORIENTATION not in source.ifd0:
         orientation = xmp_orientation(packet)
+        if not old and orientation == 1:
+            orientation = None
+        if not old and orientation is not None:
+            source = Exif(ifd0=REQUIRED_IFD0)
     new = exif.build(source, orientation=orientation)
     words |= _lost(source)
     if len(new) < len(old) - _SLACK and not words:

@@ -122,7 +122,7 @@ def test_a_place_is_named_where_there_was_one(
     had = {
         name
         for name, (old, _) in tags.items()
-        if any(re.search(r"GPSLatitude|GPSCoordinates|:City|Geographic", tag) for tag in old)
+        if any(re.search(r"GPSLatitude(?!Ref)|GPSCoordinates|:City|Geographic", tag) for tag in old)
     }
     told = {sample.name for sample in corpus.samples if "place" in sample.script.left_out}
     assert had - told == set()
@@ -136,7 +136,7 @@ def test_the_orientation_is_as_before(
         values = [
             found[tag] for tag in ("IFD0:Orientation", "XMP-tiff:Orientation") if tag in found
         ]
-        return values[0] if values and values[0] in range(1, 9) else None
+        return values[0] if values and values[0] in range(1, 9) else 1
 
     moved = {
         name: (turn(old), turn(new)) for name, (old, new) in tags.items() if turn(old) != turn(new)
@@ -205,7 +205,7 @@ def test_pixels_profile_and_frames_are_as_before(corpus: Corpus) -> None:
 
 def warnings_of(found: dict[str, object]) -> Counter[str]:
     def words(text: object) -> str:
-        return re.sub(r"0x[0-9a-f]+|\d+", "N", str(text))
+        return re.sub(r"0x[0-9a-f]+|\d+", "N", str(text).removeprefix("[minor] "))
 
     return Counter(words(text) for tag, text in found.items() if tag.endswith(("Warning", "Error")))
 
@@ -217,7 +217,7 @@ def test_exiftool_finds_nothing_wrong_that_was_not_wrong_before(corpus: Corpus) 
     new = {
         sample.name: dict(found)
         for sample, old, now in zip(corpus.samples, before, after, strict=True)
-        if (found := warnings_of(now) - warnings_of(old))
+        if sample.verdict != "REFUSE" and (found := warnings_of(now) - warnings_of(old))
     }
     assert new == {}
 
