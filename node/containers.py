@@ -9,19 +9,21 @@ from __future__ import annotations
 import contextlib
 import re
 import zlib
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final
 
 from . import exif, hidden, isobmff, jpeg, quicktime
 from .facts import Buffer, PictureError
 from .metadata import MAX_BLOCK, Metadata
+from .strip_chunks import png_chunks, webp_chunks
 
-MAX_CHUNKS: Final = 1 << 16
 MAX_PICTURES: Final = 16
 """Pictures inside a picture that are read for what they say."""
 
-_PNG_SIGNATURE: Final = 8
 _RIFF_HEADER: Final = 12
+_PNG_TEXT: Final = re.compile(
+    rb"XML:com\.adobe\.xmp\0|Creation Time\0|create-date\0|Raw profile type "
+)
 _GIF_XMP: Final = re.compile(rb"\x21\xff\x0bXMP DataXMP")
 _GIF_XMP_END: Final = re.compile(rb"\x01\xff\xfe\xfd")
 _GIF_ICC: Final = re.compile(rb"\x21\xff\x0bICCRGBG1012")
@@ -174,25 +176,8 @@ def _c2pa(found: Metadata, block: Buffer) -> None:
         found.hidden.add(hidden.C2PA_THUMBNAIL)
 
 
-class _Chunk(NamedTuple):
-    type: bytes
-    body: int
-    end: int
-
-
-def _png_chunks(data: Buffer) -> Iterator[_Chunk]:
-    position = _PNG_SIGNATURE
-    for _ in range(MAX_CHUNKS):
-        if position + 8 > len(data):
-            return
-        length = int.from_bytes(data[position : position + 4], "big")
-        kind, body = bytes(data[position + 4 : position + 8]), position + 8
-        yield _Chunk(kind, body, min(body + length, len(data)))
-        position = body + length + 4
-
-
 def _png(found: Metadata, data: Buffer) -> None:
-    for kind, start, end in _png_chunks(data):
+    for kind, _, start, end, _ in png_chunks(data):
         if kind == b"eXIf":
             found.add_exif(found.piece(data, start, end))
         elif kind == b"caBX":
@@ -204,15 +189,12 @@ def _png(found: Metadata, data: Buffer) -> None:
         elif kind == b"iCCP":
             _, _, rest = found.piece(data, start, end).partition(b"\0")
             found.add_icc(_inflated(found, rest[1:], whole=True))
-        elif kind in (b"tEXt", b"zTXt", b"iTXt"):
+        elif kind in (b"tEXt", b"zTXt", b"iTXt") and _PNG_TEXT.match(data, start, end):
             _png_text(found, kind, found.piece(data, start, end))
 
 
 def _png_text(found: Metadata, kind: bytes, chunk: bytes) -> None:
     keyword, _, text = chunk.partition(b"\0")
-    wanted = keyword in (b"XML:com.adobe.xmp", b"Creation Time", b"create-date")
-    if not wanted and not keyword.startswith(b"Raw profile type "):
-        return
     if kind == b"zTXt":
         text = _inflated(found, text[1:])
     elif kind == b"iTXt":
@@ -221,7 +203,7 @@ def _png_text(found: Metadata, kind: bytes, chunk: bytes) -> None:
         text = _inflated(found, text) if packed else text
     if keyword == b"XML:com.adobe.xmp":
         found.add_xmp(text)
-    elif wanted:
+    elif keyword in (b"Creation Time", b"create-date"):
         found.png_created = text[:64].decode("latin-1")
     elif profile := _RAW_PROFILE.match(text):
         # ImageMagick's way: a name, a length, and the block in hexadecimal.
@@ -258,24 +240,15 @@ def _inflated(found: Metadata, packed: bytes, *, whole: bool = False) -> bytes:
 
 
 def _webp(found: Metadata, data: Buffer) -> None:
-    position = _RIFF_HEADER
-    for _ in range(MAX_CHUNKS):
-        if position + 8 > len(data):
-            return
-        kind = bytes(data[position : position + 4])
-        length = int.from_bytes(data[position + 4 : position + 8], "little")
-        position += 8
-        if kind in (b"EXIF", b"XMP ", b"ICCP", b"C2PA"):
-            block = found.piece(data, position, position + length)
-            if kind == b"EXIF":
-                found.add_exif(block)
-            elif kind == b"XMP ":
-                found.add_xmp(block)
-            elif kind == b"ICCP":
-                found.add_icc(block)
-            else:
-                _c2pa(found, block)
-        position += length + length % 2
+    for kind, _, start, end, _ in webp_chunks(data, _RIFF_HEADER, len(data)):
+        if kind == b"EXIF":
+            found.add_exif(found.piece(data, start, end))
+        elif kind == b"XMP ":
+            found.add_xmp(found.piece(data, start, end))
+        elif kind == b"ICCP":
+            found.add_icc(found.piece(data, start, end))
+        elif kind == b"C2PA":
+            _c2pa(found, found.piece(data, start, end))
 
 
 def _gif(found: Metadata, data: Buffer) -> None:
