@@ -20,7 +20,7 @@ _SLACK: Final = 64
 
 _TURNS: Final = frozenset("12345678")
 _PLACE_NAMES: Final = re.compile(
-    r"(?i:gps|latitude|longitude|geo:)|^(?:photoshop:(?:City|State|Country)"
+    r"(?i:latitude|longitude|gpspos|gpscoo|geo:)|^(?:photoshop:(?:City|State|Country)"
     r"|Iptc4xmp(?:Core|Ext):(?:Location|Sublocation|City|Province|Country))"
 )
 # Latitude and longitude, here and at the destination, and the area's name. A time is no place.

@@ -126,7 +126,10 @@ def test_a_place_is_named_where_there_was_one(
     }
     told = {sample.name for sample in corpus.samples if "place" in sample.script.left_out}
     assert had - told == set()
-    assert told - had == set()
+    # A map's position, and IPTC in a HEIC, are places that exiftool calls otherwise or overlooks.
+    assert {name.split("-")[0] for name in told - had} == {"tiff", "xmp"}
+    assert b"Budapest" in corpus["xmp-iptc-09"].source.read_bytes()
+    assert b"Budapest" not in corpus["xmp-iptc-09"].copy.read_bytes()
 
 
 def test_the_orientation_is_as_before(

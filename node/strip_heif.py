@@ -1,0 +1,145 @@
+"""The items of a HEIC or AVIF: coded pictures stay, metadata is written anew or emptied."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from . import exif
+from .exif import Exif
+from .facts import PictureError
+from .isobmff import Box, Item, Meta, child, item_bytes
+from .overlay import FREE, Overlay
+from .strip_metadata import iptc_words, renew_exif, xmp_orientation, xmp_words
+
+_META: Final = frozenset(
+    (b"hdlr", b"pitm", b"iloc", b"iinf", b"iref", b"iprp", b"idat", b"grpl", b"dinf")
+)
+_ITEMS: Final = frozenset(
+    (b"hvc1", b"hev1", b"lhv1", b"av01", b"avc1", b"vvc1", b"evc1", b"jpeg", b"j2k1", b"unci",
+     b"mski", b"grid", b"iovl", b"iden", b"tmap")
+)  # fmt: skip
+"""Coded pictures, and how a picture is made of others."""
+_PROPERTIES: Final = frozenset(
+    (b"ispe", b"pixi", b"colr", b"irot", b"imir", b"clap", b"pasp", b"auxC", b"hvcC", b"lhvC",
+     b"av1C", b"avcC", b"vvcC", b"evcC", b"jpgC", b"j2kH", b"uncC", b"cmpd", b"cmpC", b"icef",
+     b"cpat", b"cloc", b"splz", b"sbpm", b"snuc", b"a1op", b"a1lx", b"lsel", b"clli", b"mdcv",
+     b"amve", b"cclv", b"ndwt", b"reve", b"oinf", b"tols", b"rrtp", b"iscl", b"mskC", b"crtt",
+     b"mdft", b"subs", b"prdi", b"elng", b"rref")
+)  # fmt: skip
+
+_LOOK: Final = 1 << 20
+"""Bytes of an item of metadata that are looked at."""
+
+
+def strip_items(overlay: Overlay, box: Box, media: list[Box]) -> list[tuple[int, int]]:
+    """Empty the items of metadata; the byte ranges that the others need."""
+    data = overlay.data
+    meta = Meta.read(data, box)
+    overlay.keep_children(box, _META, skip=4)
+    iprp = child(data, box, b"iprp", skip=4)
+    ipco = child(data, iprp, b"ipco") if iprp else None
+    if ipco is not None:
+        # A property keeps its place in the row: items count them.
+        overlay.keep_children(ipco, _PROPERTIES | FREE)
+    packets = [item_bytes(data, item, _LOOK) for item in meta.items.values() if _is_xmp(item)]
+    packet = packets[0] if packets else b""
+    picture: list[tuple[int, int]] = []
+    metadata: list[tuple[int, int]] = []
+    for item in meta.items.values():
+        ranges = [(offset, offset + length) for offset, length in item.extents]
+        for start, end in ranges:
+            if not any(each.body <= start and end <= each.end for each in media):
+                raise PictureError("an item outside of the media data")
+        if item.elsewhere:
+            raise PictureError("an item that lies elsewhere")
+        if item.type in _ITEMS:
+            picture += ranges
+        elif item.type == b"Exif":
+            metadata += ranges
+            _renew_exif_item(overlay, item, packet)
+        elif _is_xmp(item):
+            metadata += ranges
+            _empty_xmp_item(overlay, item)
+        elif ranges:
+            overlay.words |= (
+                iptc_words(item_bytes(data, item, _LOOK))
+                if item.type == b"iptc"
+                else {"other data"}
+            )
+    if _overlap(picture, metadata):
+        raise PictureError("metadata and picture overlap")
+    return picture + metadata
+
+
+def _is_xmp(item: Item) -> bool:
+    return item.type == b"mime" and item.content_type == "application/rdf+xml"
+
+
+def _overlap(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> bool:
+    """Whether a range of `some` shares a byte with one of `others`."""
+    rows = sorted([(*each, 0) for each in some] + [(*each, 1) for each in others])
+    ends = [0, 0]
+    for start, end, side in rows:
+        if start < ends[1 - side]:
+            return True
+        ends[side] = max(ends[side], end)
+    return False
+
+
+def _renew_exif_item(overlay: Overlay, item: Item, packet: bytes) -> None:
+    size = sum(length for _, length in item.extents)
+    raw = item_bytes(overlay.data, item, size)
+    # Four bytes say how far after them the TIFF header is.
+    new = renew_exif(raw[4 + int.from_bytes(raw[:4], "big") :] if len(raw) > 4 else None, packet)
+    overlay.words |= new.left_out
+    if new.new == new.old:
+        return
+    old = _orientation(new.new)
+    for tiff in (new.new, exif.build(Exif(), orientation=old) if old else _EMPTY_TIFF):
+        for head in (b"\0\0\0\6" + exif.PREFIX, b"\0\0\0\0"):
+            if tiff and len(head + tiff) <= size:
+                _overwrite(overlay, item, head + tiff)
+                return
+    if old:
+        raise PictureError("no room for the orientation")
+    _overwrite(overlay, item, b"")
+
+
+_EMPTY_TIFF: Final = b"II*\0\x08\0\0\0\0\0\0\0\0\0"
+
+
+def _orientation(tiff: bytes) -> int | None:
+    return exif.read(tiff).orientation if tiff else None
+
+
+_NO_XMP: Final = (
+    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">%s</rdf:RDF></x:xmpmeta>'
+    b'<?xpacket end="r"?>'
+)
+_XMP_TURN: Final = (
+    b'<rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/"'
+    b' tiff:Orientation="%d"/>'
+)
+
+
+def _empty_xmp_item(overlay: Overlay, item: Item) -> None:
+    """An XMP packet that says nothing but the orientation, which may be said nowhere else."""
+    size = sum(length for _, length in item.extents)
+    raw = item_bytes(overlay.data, item, size)
+    turn = xmp_orientation(raw)
+    packet = _NO_XMP % (_XMP_TURN % turn if turn else b"")
+    if len(packet) > size:
+        packet = b""
+    if raw.rstrip(b" ") != packet:
+        overlay.words |= xmp_words(raw)
+        _overwrite(overlay, item, packet.ljust(size))
+
+
+def _overwrite(overlay: Overlay, item: Item, content: bytes) -> None:
+    """`content`, then zeros, over the bytes of an item."""
+    for offset, length in item.extents:
+        part = content[:length]
+        content = content[length:]
+        overlay.write(offset, part.ljust(length, b"\0"))
