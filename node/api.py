@@ -7,8 +7,6 @@ could have caused are refused whatever they carry: a foreign Host (DNS rebinding
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import logging
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping, Sequence
@@ -23,12 +21,12 @@ from pydantic import BaseModel, SecretStr
 from ..crypto.errors import KinlightError
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
-from . import errors, views
+from . import api_library, errors, views
+from .api_lines import error_body, lines
 from .engine import Engine
 from .errors import BadRequestError, InternalError
 from .version import VERSION
 
-NDJSON: Final = "application/x-ndjson"
 _LOCAL_HOSTS: Final = ("127.0.0.1", "localhost", "[::1]", "kinlight")
 
 _STATUS_OF_EXIT: Final = {
@@ -92,17 +90,13 @@ class Done(BaseModel):
     ok: Literal[True] = True
 
 
-def error_body(error: KinlightError) -> dict[str, object]:
-    """How an error looks in JSON, here and on the command line."""
-    return {"error": {"code": error.code, "message": str(error)}}
-
-
 def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     """The API of one engine. `shut_down` ends the daemon."""
     app = FastAPI(title="kinlight", version=VERSION, docs_url=None, redoc_url=None)
     app.state.engine = engine
     app.state.shut_down = shut_down
     app.include_router(_router)
+    app.include_router(api_library.router)
     app.add_exception_handler(KinlightError, _failed)
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_exception_handler(Exception, _broken)
@@ -130,28 +124,6 @@ async def _broken(_request: Request, error: Exception) -> JSONResponse:
 
 def _engine(request: Request) -> Engine:
     return request.app.state.engine
-
-
-def _lines(items: AsyncGenerator[object]) -> StreamingResponse:
-    """One JSON object a line; an error is the last line."""
-
-    async def encode() -> AsyncGenerator[bytes]:
-        try:
-            async for item in items:
-                yield _line(item)
-        except KinlightError as error:
-            yield json.dumps(error_body(error)).encode() + b"\n"
-        except Exception as error:
-            _log.exception("a stream failed: %s", type(error).__name__)
-            yield json.dumps(error_body(InternalError())).encode() + b"\n"
-        finally:
-            await items.aclose()
-
-    return StreamingResponse(encode(), media_type=NDJSON)
-
-
-def _line(item: Any) -> bytes:
-    return json.dumps({"type": type(item).__name__, **dataclasses.asdict(item)}).encode() + b"\n"
 
 
 _router = APIRouter(prefix="/v1")
@@ -201,13 +173,13 @@ async def post_pair(request: Request, body: PairBody) -> StreamingResponse:
     """With a code: pair, and give the contact. Without: give a code, then the contact."""
     engine = _engine(request)
     if body.code is None:
-        return _lines(engine.open_pairing(body.name))
+        return lines(engine.open_pairing(body.name))
     text = body.code.get_secret_value()
 
     async def join() -> AsyncGenerator[views.Contact]:
         yield await engine.join_pairing(text, body.at, body.name)
 
-    return _lines(join())
+    return lines(join())
 
 
 @_router.get("/contacts")
@@ -242,7 +214,7 @@ async def post_share(request: Request, body: ShareBody) -> StreamingResponse:
     steps = _engine(request).share(
         body.paths, body.to, metadata=body.metadata, until=body.until, wait=body.wait
     )
-    return _lines(steps)
+    return lines(steps)
 
 
 @_router.get("/inbox")
@@ -286,7 +258,7 @@ async def get_events(request: Request) -> StreamingResponse:
             while True:
                 yield await news.get()
 
-    return _lines(follow())
+    return lines(follow())
 
 
 # Who may ask.

@@ -23,13 +23,13 @@ from ..crypto.secret import Secret
 from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
 from . import exporting, keys, library, names, policies, views
+from .collection import Collection
 from .config import Config
 from .errors import BadRequestError, LockedError, NoHomeError
 from .events import Events
 from .following import EVENTS, Following
 from .home import Home
 from .meeting import OpenCode
-from .outbox import check_policy
 from .unlocked import Environment, Unlocked
 from .version import VERSION
 
@@ -71,6 +71,11 @@ class Engine:
             raise LockedError if self.home.exists else NoHomeError
         return self._open
 
+    @property
+    def collection(self) -> Collection:
+        """The library: import, search, albums."""
+        return self._unlocked().collection
+
     # What it is, and who else there is.
 
     def status(self) -> views.Status:
@@ -88,6 +93,7 @@ class Engine:
             discovery=discovery.state if discovery else "off",
             discovery_reason=discovery.reason if discovery else None,
             nodes_seen=len(discovery.sightings()) if discovery else 0,
+            sandbox=opened.decoder.level,
             connections=[
                 views.Connection(contact.name, link.pipe.path, str(link.pipe.remote or ""))
                 for link, contact in opened.peers.connections()
@@ -190,11 +196,13 @@ class Engine:
     ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
         """Seal, queue and, if `wait`, follow each photo until it is there or is going nowhere.
 
+        `metadata` is the policy for all of them; None takes that of each contact.
+
         Yields one item per file and contact when it is queued and one more for each change, with
         progress in between.
         """
         opened = self._unlocked()
-        policy = check_policy(metadata)
+        policy = None if metadata is None else policies.check(metadata)
         if until is not None and until <= self._environment.now():
             raise BadRequestError("the grant would end before it begins")
         contacts = [opened.library.contact(name) for name in dict.fromkeys(to)]
@@ -202,7 +210,7 @@ class Engine:
             raise BadRequestError("say what to share and with whom")
         with self.events.listen(EVENTS) as news:
             following = Following(news, opened.outbox.states, until)
-            sharing = opened.outbox.share(paths, contacts, policy, until)
+            sharing = opened.sharing.run(paths, contacts, policy, until)
             async with contextlib.aclosing(sharing):
                 async for step in sharing:
                     yield step
@@ -282,13 +290,25 @@ class Engine:
             deliveries=deliveries,
         )
 
-    async def export(self, photo: str, folder: Path, *, keep_both: bool) -> views.ExportedFile:
-        """Write a photo into a folder; see `exporting.export`."""
+    async def rendition(self, photo: str, name: str) -> bytes:
+        """A picture made from a photo that is here; see `Renditions.get`."""
         opened = self._unlocked()
         found = opened.inbox.require(opened.library.find_photo_id(photo))
-        stored = opened.inbox.stored_original(found)
+        return await opened.renditions.get(found, name)
+
+    async def export(
+        self, photo: str, folder: Path, *, keep_both: bool, rendition: str | None = None
+    ) -> views.ExportedFile:
+        """Write a photo, or a rendition of it, into a folder; see `exporting.export`."""
+        opened = self._unlocked()
+        found = opened.inbox.require(opened.library.find_photo_id(photo))
+        stored, metadata = (
+            (opened.inbox.stored_original(found), found.metadata)
+            if rendition is None
+            else await opened.renditions.stored(found, rendition)
+        )
         exported = await asyncio.to_thread(
-            exporting.export, opened.blobs, stored, found.metadata, folder, keep_both=keep_both
+            exporting.export, opened.blobs, stored, metadata, folder, keep_both=keep_both
         )
         return views.ExportedFile(
             found.photo_id.hex(),

@@ -26,11 +26,15 @@ from . import errors, keys, passphrases, views
 from .errors import NotRunningError, PassphraseNeededError
 from .home import ApiAddress, Home
 from .views import (
+    Album,
     Contact,
     Event,
     ExportedFile,
     Identity,
+    ImportItem,
+    ImportProgress,
     InboxItem,
+    LibraryItem,
     PairingCode,
     PhotoDetails,
     ShareItem,
@@ -235,6 +239,73 @@ class Node:
             "share", paths=places, to=list(to), metadata=metadata, until=until, wait=wait
         ):
             yield _read(line, ShareItem, ShareProgress)
+
+    async def import_photos(
+        self,
+        paths: Sequence[Path | str],
+        *,
+        album: str | None = None,
+        albums: bool = True,
+        progress: Callable[[ImportProgress], None] | None = None,
+    ) -> list[ImportItem]:
+        """Take files, and the photos in folders, into the library without sharing them.
+
+        Every photo goes into `album`; where none is said and `albums` holds, those from folders go
+        into albums named like the folder that they lie in. What is here already is not sealed
+        again. A file that can't be read is a `failed` item and the others go on. Ends early with
+        `DiskFullError`; another run goes on from there.
+        """
+        items: list[ImportItem] = []
+        async for step in self.import_steps(paths, album=album, albums=albums):
+            if isinstance(step, ImportItem):
+                items.append(step)
+            elif progress is not None:
+                progress(step)
+        return items
+
+    async def import_steps(
+        self, paths: Sequence[Path | str], *, album: str | None = None, albums: bool = True
+    ) -> AsyncGenerator[ImportItem | ImportProgress]:
+        """As `import_photos`, but yields each item when it is done, and progress in between."""
+        places = [_absolute(path) for path in paths]
+        async for line in self._stream(
+            "library", "import", paths=places, album=album, albums=albums
+        ):
+            yield _read(line, ImportItem, ImportProgress)
+
+    async def search(
+        self,
+        words: str | None = None,
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        person: str | None = None,
+        album: str | None = None,
+        camera: str | None = None,
+        near: tuple[float, float] | None = None,
+        within: float = 5.0,
+        place: str | None = None,
+        verdict: str | None = None,
+        limit: int = 100,
+    ) -> list[LibraryItem]:
+        """Photos of the library, the latest capture first; what is not given fits all.
+
+        `words` must all be in the name. `start` and `end` are a year, a month, a day or a time
+        (`2026`, `2026-07-14T09:30`) and belong to the span; a photo without a capture time is found
+        by its file's. `person` is a contact: author, sender or receiver. `camera` and `place` are
+        parts of words, `near` is (latitude, longitude) in degrees with `within` in kilometres, and
+        `verdict` the C2PA state. Nothing of this leaves the machine. Raises `NoSuchContactError`,
+        `NoSuchAlbumError`, `BadTimeError`, `BadRequestError`.
+        """
+        found = await self._post(
+            "library", "search", words=words, start=start, end=end, person=person, album=album,
+            camera=camera, near=near, within=within, place=place, verdict=verdict, limit=limit,
+        )  # fmt: skip
+        return [LibraryItem(**item) for item in found]
+
+    async def albums(self) -> list[Album]:
+        """All albums, by name."""
+        return [Album(**item) for item in await self._get("albums")]
 
     async def inbox(self) -> list[InboxItem]:
         """Every photo that was offered to this node, oldest first."""

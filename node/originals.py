@@ -25,6 +25,7 @@ from ..protocol.photo import Metadata, PhotoRecord, photo_id
 from . import names, sources
 from .blobstore import BlobStore
 from .errors import FileTooLargeError, UnreadableFileError
+from .events import Events
 from .library import Library, Photo, StoredBlob
 
 _HASH_STEP: Final = 1024 * 1024
@@ -45,6 +46,10 @@ class Taken:
     modified: int
 
 
+def untold(_done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
 class Originals:
     """Seals files. What it returns lies durably in the blob folder and in the library."""
 
@@ -54,6 +59,7 @@ class Originals:
         device: LocalDevice,
         library: Library,
         blobs: BlobStore,
+        events: Events,
         fingerprint_key: Secret,
         entropy: Entropy,
         now: Callable[[], int],
@@ -63,6 +69,7 @@ class Originals:
         self._blobs = blobs
         self._fingerprint_key = fingerprint_key
         self._entropy = entropy
+        self._events = events
         self._now = now
         # Two files of one content must not both find that it is not here yet.
         self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
@@ -153,6 +160,7 @@ class Originals:
             fingerprint,
             now,
         )  # fmt: skip
+        self._events.publish("photo", id=new_id.hex())
         return Photo(new_id, author, record, metadata, now)
 
 

@@ -14,6 +14,7 @@ from . import names, times
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress as Bars
 
     from .views import (
         Contact,
@@ -132,7 +133,7 @@ class Output:
             )
             for contact in contacts
         ]
-        self._table(("name", "", "", "", "", ""), rows)
+        self.table(("name", "", "", "", "", ""), rows)
 
     def contact(self, contact: Contact) -> None:
         """One contact."""
@@ -202,8 +203,8 @@ class Output:
                 self.say(f"✗ {what}: {reason}", style="red")
 
     @contextlib.contextmanager
-    def progress(self) -> Generator[Progress]:
-        """Progress bars on stderr while the block runs; plain lines where there is no terminal."""
+    def bars(self) -> Generator[Bars]:
+        """Room for progress bars on stderr, where that is a terminal."""
         from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
@@ -217,6 +218,12 @@ class Output:
             disable=not sys.stderr.isatty(),
         )
         with bars:
+            yield bars
+
+    @contextlib.contextmanager
+    def progress(self) -> Generator[Progress]:
+        """Progress bars of a share while the block runs."""
+        with self.bars() as bars:
             yield Progress(bars)
 
     def inbox(self, items: list[InboxItem]) -> None:
@@ -233,13 +240,13 @@ class Output:
                 item.id[:8],
                 names.shown(item.sender),
                 names.shown(item.name or "a photo"),
-                _size(item.bytes),
+                size(item.bytes),
                 self._inbox_state(item),
                 times.shown(item.received),
             )
             for item in items
         ]
-        self._table(("id", "from", "name", "size", "state", "received"), rows)
+        self.table(("id", "from", "name", "size", "state", "received"), rows)
         if any(item.state == "waiting" for item in items):
             self.say("`kinlight inbox accept ID` fetches a waiting photo.")
 
@@ -267,7 +274,7 @@ class Output:
         self.say(names.shown(photo.name), style="bold")
         rows = [
             ("id", photo.id),
-            ("type and size", f"{names.shown(photo.media_type)}, {_size(photo.bytes)}"),
+            ("type and size", f"{names.shown(photo.media_type)}, {size(photo.bytes)}"),
             ("modified", times.shown(photo.modified)),
             ("SHA-256", photo.sha256),
             ("metadata", f"{photo.policy}: the file is as it was at the author's"),
@@ -280,7 +287,7 @@ class Output:
         rows += [
             (f"to {names.shown(delivery.to)}", delivery.state) for delivery in photo.deliveries
         ]
-        self._table(("", ""), rows)
+        self.table(("", ""), rows)
 
     def exported(self, file: ExportedFile) -> None:
         """Where a photo was written."""
@@ -288,9 +295,10 @@ class Output:
             self.value(file)
             return
         how = "was there already" if file.already else "written"
-        self.say(f"{names.shown(file.path)}: {how}, {_size(file.bytes)}, SHA-256 {file.sha256}")
+        self.say(f"{names.shown(file.path)}: {how}, {size(file.bytes)}, SHA-256 {file.sha256}")
 
-    def _table(self, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    def table(self, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+        """Rows for people; the cells must have gone through `names.shown`."""
         from rich.table import Table
         from rich.text import Text
 
@@ -326,10 +334,11 @@ def _plain(value: Any) -> Any:
     return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
 
 
-def _size(count: int) -> str:
-    size = float(count)
+def size(count: int) -> str:
+    """Bytes for people."""
+    left = float(count)
     for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
+        if left < 1000:
+            return f"{left:.0f} {unit}" if unit == "B" else f"{left:.1f} {unit}"
+        left /= 1000
+    return f"{left:.1f} GB"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -22,11 +22,16 @@ MEDIA_SUFFIXES: Final = frozenset(
 """What is taken from a folder. A file that is named itself is taken whatever it is."""
 
 
-def files_in(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files that `paths` mean: files themselves, media files in folders and below."""
+def files_in(
+    paths: Iterable[Path], failed: Callable[[OSError], object] | None = None
+) -> Iterator[Path]:
+    """The files that `paths` mean: files themselves, media files in folders and below.
+
+    `failed` is told of folders that can't be read.
+    """
     for path in paths:
         if path.is_dir():
-            for folder, folders, files in os.walk(path):
+            for folder, folders, files in os.walk(path, onerror=failed):
                 folders[:] = sorted(name for name in folders if not name.startswith("."))
                 for name in sorted(files):
                     file = Path(folder, name)

@@ -10,6 +10,7 @@ from .errors import BadTimeError
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION: Final = re.compile(r"([0-9]{1,6})\s*([smhdw])", re.IGNORECASE)
+_DAY: Final = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9]{2}:[0-9]{2}(:[0-9]{2})?)?)?)?")
 _FAR: Final = 2**40
 
 
@@ -31,6 +32,18 @@ def parse_until(text: str, now: int) -> int:
     if not 0 < seconds < _FAR:
         raise BadTimeError
     return seconds
+
+
+def parse_day(text: str) -> str:
+    """The beginning of an ISO 8601 local time, checked: `2026`, `2026-07`, `2026-07-14T09:30`."""
+    day = text.strip().replace(" ", "T")
+    if not _DAY.fullmatch(day):
+        raise BadTimeError
+    try:
+        datetime.datetime.fromisoformat(day + "0001-01-01T00:00"[len(day) :])
+    except ValueError:
+        raise BadTimeError from None
+    return day
 
 
 def shown(seconds: int) -> str:

@@ -15,12 +15,19 @@ from ..crypto.errors import KinlightError
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from . import tcp
 from .blobstore import BlobStore
+from .catalogue import Catalogue
+from .cataloguing import Cataloguer
+from .collection import Collection
 from .config import Config
+from .copies import Copies
 from .database import Database
+from .decoder import Decoder
+from .derivations import Derivations
 from .discovery import Discovery
 from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
 from .home import Home
+from .importing import Importer
 from .inbox import Inbox
 from .keys import UnlockedKeys
 from .library import Contact, IncomingOffer, Library
@@ -30,6 +37,9 @@ from .originals import Originals
 from .outbox import Outbox
 from .peers import Peers
 from .pipes import Dial, Listen
+from .renditions import Renditions
+from .searching import Search
+from .sharing import Sharing
 from .sync import Sync
 
 _PORT_SETTING: Final = "port"
@@ -52,6 +62,7 @@ class Unlocked:
     def __init__(
         self,
         device: LocalDevice,
+        database: Database,
         library: Library,
         blobs: BlobStore,
         keys: UnlockedKeys,
@@ -60,24 +71,75 @@ class Unlocked:
         environment: Environment,
     ) -> None:
         self.device: Final = device
+        self.database: Final = database
         self.library: Final = library
         self.blobs: Final = blobs
         self._events = events
         self._environment = environment
+        self.decoder: Final = Decoder()
+        self.catalogue: Final = Catalogue(database)
         self.originals: Final = Originals(
             device=device,
             library=library,
             blobs=blobs,
+            events=events,
             fingerprint_key=keys.fingerprint_key,
             entropy=environment.entropy,
             now=environment.now,
+        )
+        self.cataloguer: Final = Cataloguer(
+            library=library,
+            catalogue=self.catalogue,
+            blobs=blobs,
+            decoder=self.decoder,
+            events=events,
+        )
+        self.importer: Final = Importer(
+            originals=self.originals,
+            library=library,
+            catalogue=self.catalogue,
+            cataloguer=self.cataloguer,
+            blobs=blobs,
+            events=events,
+            now=environment.now,
+        )
+        self.collection: Final = Collection(
+            device=device,
+            library=library,
+            catalogue=self.catalogue,
+            search=Search(database),
+            importer=self.importer,
         )
         self.outbox: Final = Outbox(
             device=device,
             library=library,
             events=events,
-            originals=self.originals,
             entropy=environment.entropy,
+            now=environment.now,
+        )
+        derivations = Derivations(database)
+        self.renditions: Final = Renditions(
+            library=library,
+            derivations=derivations,
+            blobs=blobs,
+            decoder=self.decoder,
+            entropy=environment.entropy,
+        )
+        self.sharing: Final = Sharing(
+            originals=self.originals,
+            library=library,
+            catalogue=self.catalogue,
+            cataloguer=self.cataloguer,
+            copies=Copies(
+                library=library,
+                catalogue=self.catalogue,
+                cataloguer=self.cataloguer,
+                derivations=derivations,
+                blobs=blobs,
+                decoder=self.decoder,
+                originals=self.originals,
+            ),
+            outbox=self.outbox,
             now=environment.now,
         )
         self.inbox: Final = Inbox(
@@ -104,6 +166,7 @@ class Unlocked:
         self.discovery: Discovery | None = None
         self._config = config
         self._meeting: Meeting | None = None
+        self._cataloguing: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(
@@ -119,7 +182,8 @@ class Unlocked:
         # Opening would make a new library, and the sweep would then take every blob for a leftover.
         if not Database.exists(home.library) and blobs.holds_any():
             raise LibraryDamagedError("library.db is missing or empty")
-        library = Library(Database(home.library, keys.library_key))
+        database = Database(home.library, keys.library_key)
+        library = Library(database)
         try:
             expected = [
                 (offer.photo_id, content_id)
@@ -128,7 +192,7 @@ class Unlocked:
                 for content_id in (offer.record.content_id, offer.record.metadata_id)
             ]
             await asyncio.to_thread(blobs.sweep, library.blob_ids(), expected)
-            opened = cls(keys.device, library, blobs, keys, config, events, environment)
+            opened = cls(keys.device, database, library, blobs, keys, config, events, environment)
         except BaseException:
             library.close()
             raise
@@ -140,6 +204,7 @@ class Unlocked:
         return opened
 
     async def _start(self) -> None:
+        self.catalogue.prepare()
         await self._listen()
         if self._config.discovery:
             self.discovery = Discovery(self.listener.port, self._config.interfaces)
@@ -156,6 +221,7 @@ class Unlocked:
             now=self._environment.now,
         )
         self.peers.start(self.discovery)
+        self._cataloguing = asyncio.create_task(self.cataloguer.run())
 
     @property
     def meeting(self) -> Meeting:
@@ -220,6 +286,10 @@ class Unlocked:
             await self.peers.close()
             if self.discovery is not None:
                 await self.discovery.close()
+            if self._cataloguing is not None:
+                self._cataloguing.cancel()
+                await asyncio.wait({self._cataloguing})
+            await self.decoder.close()
         finally:
             with contextlib.suppress(KinlightError):
                 self.library.close()

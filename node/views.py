@@ -22,7 +22,9 @@ class Connection:
 class Status:
     """How the node is. A locked node tells only that, its version and its process.
 
-    `discovery` is `mdns`, `blocked` (then `discovery_reason` says why) or `off`.
+    `discovery` is `mdns`, `blocked` (then `discovery_reason` says why) or `off`. `sandbox` is how
+    pictures are caged when they are opened: `seccomp`, `rlimits` or `process`; `off` until the
+    first one is opened.
     """
 
     version: str
@@ -34,6 +36,7 @@ class Status:
     discovery: str | None = None
     discovery_reason: str | None = None
     nodes_seen: int = 0
+    sandbox: str | None = None
     connections: list[Connection] = field(default_factory=list[Connection])
 
 
@@ -85,7 +88,10 @@ class ShareItem:
 
     `state` is `queued` (the contact was not there yet), `offered` (it is being fetched), `waiting`
     (for a person at the other side), `delivered` (whole, verified and on disk there), `refused`
-    or `failed`; `code` and `message` say why for the last two, or what delays it.
+    or `failed`; `code` and `message` say why for the last two, or what delays it. `policy` is what
+    was kept to; `leaves` says in words what the photo tells beside what it shows (`place`, `time`,
+    `camera`, as far as that is known), `left_out` what a changed copy lacks. `name`, `sha256` and
+    `bytes` are of what goes: the copy, where there is one.
     """
 
     file: str
@@ -95,6 +101,9 @@ class ShareItem:
     photo_id: str | None = None
     sha256: str | None = None
     bytes: int = 0
+    policy: str | None = None
+    leaves: list[str] = field(default_factory=list[str])
+    left_out: list[str] = field(default_factory=list[str])
     code: str | None = None
     message: str | None = None
 
@@ -107,6 +116,80 @@ class ShareProgress:
     to: str | None
     done: int
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImportItem:
+    """One file on its way into the library.
+
+    `state` is `imported`, `present` (a photo of the same content was here, under whatever name),
+    `unchanged` (it was imported before and not read again) or `failed`; `code` and `message` say
+    why. `refused` says why the picture does not open: it is kept as it is all the same.
+    """
+
+    file: str
+    name: str
+    state: str
+    id: str | None = None
+    bytes: int = 0
+    album: str | None = None
+    refused: str | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProgress:
+    """How many files are done, of how many; while `counting` holds more are being found."""
+
+    done: int
+    total: int
+    counting: bool
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryItem:
+    """A photo of the library, as lists and searches show it.
+
+    `captured` is ISO 8601, with a zone where the file has one, out of the field that
+    `captured_source` names; `width` and `height` are upright. `position` (latitude, longitude in
+    degrees) and `place` are shown on this machine only. `people` are the contacts whose photo it
+    is, who sent it or to whom it was shared; `own` says that it is this node's. `clip` is the id
+    of a live photo's clip, which is no item of its own. `c2pa` is `none`, `valid`,
+    `valid-untrusted` or `invalid`; it is None until the picture was looked at. `refused` says why
+    the picture does not open.
+    """
+
+    id: str
+    name: str
+    media_type: str
+    bytes: int
+    modified: int
+    added: int
+    policy: str
+    own: bool
+    captured: str | None = None
+    captured_source: str | None = None
+    camera: str | None = None
+    width: int | None = None
+    height: int | None = None
+    position: list[float] | None = None
+    place: str | None = None
+    c2pa: str | None = None
+    refused: str | None = None
+    clip: str | None = None
+    albums: list[str] = field(default_factory=list[str])
+    people: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True, slots=True)
+class Album:
+    """Photos that were put together; `photos` counts them, a live photo as one."""
+
+    name: str
+    photos: int
+    created: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,127 @@
+"""The library as its owner uses it: import, search, albums."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from ..protocol.opening import LocalDevice
+from . import names, searching, times, views
+from .catalogue import Catalogue
+from .errors import BadRequestError
+from .facts import C2PA_STATES
+from .importing import Importer
+from .library import Library
+from .searching import Found, Search
+
+FARTHEST_KM = 20_040.0
+"""Half way round the earth."""
+
+
+class Collection:
+    """What can be done with the library of an unlocked node."""
+
+    def __init__(
+        self,
+        *,
+        device: LocalDevice,
+        library: Library,
+        catalogue: Catalogue,
+        search: Search,
+        importer: Importer,
+    ) -> None:
+        self._device = device
+        self._library = library
+        self._catalogue = catalogue
+        self._search = search
+        self._importer = importer
+
+    async def import_photos(
+        self, paths: list[Path], *, album: str | None, albums: bool
+    ) -> AsyncGenerator[views.ImportItem | views.ImportProgress]:
+        """Take files and the photos in folders into the library; see `Importer.run`."""
+        if not paths:
+            raise BadRequestError("say what to import")
+        async for step in self._importer.run(paths, album=album_name(album), albums=albums):
+            yield step
+
+    def albums(self) -> list[views.Album]:
+        """All albums, by name."""
+        return [
+            views.Album(album.name, album.photos, album.created)
+            for album in self._catalogue.albums()
+        ]
+
+    def search(
+        self,
+        *,
+        words: str | None = None,
+        start: str | None = None,
+        end: str | None = None,
+        person: str | None = None,
+        album: str | None = None,
+        camera: str | None = None,
+        near: tuple[float, float] | None = None,
+        within: float = 5.0,
+        place: str | None = None,
+        verdict: str | None = None,
+        limit: int = 100,
+    ) -> list[views.LibraryItem]:
+        """The photos that fit, the latest first; see `Node.search`."""
+        if verdict not in (None, *C2PA_STATES):
+            raise BadRequestError(f"verdict is one of {', '.join(C2PA_STATES)}")
+        if near is not None and not (abs(near[0]) <= 90 and abs(near[1]) <= 180):
+            raise BadRequestError("near is a latitude and a longitude in degrees, as 48.14,11.58")
+        if not 0 < within <= FARTHEST_KM or limit < 1:
+            raise BadRequestError("within and limit are more than 0")
+        query = searching.Query(
+            words=words,
+            start=None if start is None else times.parse_day(start),
+            end=None if end is None else times.parse_day(end),
+            person=None if person is None else self._library.contact(person).identity,
+            album_id=None if album is None else self._catalogue.album(album).album_id,
+            camera=camera,
+            near=near,
+            within=within,
+            place=place,
+            verdict=verdict,
+            limit=limit,
+        )
+        return [self._item(found) for found in self._search.find(query)]
+
+    def item(self, photo_id: bytes) -> views.LibraryItem:
+        """A photo that is here, as lists show it."""
+        return self._item(self._search.details(photo_id))
+
+    def _item(self, found: Found) -> views.LibraryItem:
+        metadata, facts = found.metadata, found.facts
+        width, height = (None, None) if facts is None else facts.upright or (None, None)
+        return views.LibraryItem(
+            id=found.photo_id.hex(),
+            name=metadata.name,
+            media_type=metadata.media_type,
+            bytes=metadata.length,
+            modified=metadata.modified // 10**9,
+            added=found.added,
+            policy=metadata.policy,
+            own=found.author == self._device.identity,
+            captured=facts and facts.captured,
+            captured_source=facts and facts.captured_source,
+            camera=facts and facts.camera,
+            width=width,
+            height=height,
+            position=None if facts is None or facts.position is None else list(facts.position),
+            place=facts and facts.place,
+            c2pa=facts and facts.c2pa,
+            refused=facts and facts.refused,
+            clip=None if found.clip is None else found.clip.hex(),
+            albums=found.albums,
+            people=found.people,
+        )
+
+
+def album_name(name: str | None) -> str | None:
+    """A name that the user gives an album; `BadRequestError` if it can't be shown as it is."""
+    if name is not None and name != names.album_name(name):
+        raise BadRequestError(f"an album's name is one line of at most {names.MAX_ALBUM_CHARS}")
+    return name

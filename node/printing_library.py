@@ -1,0 +1,97 @@
+"""What the commands about the library print; see `printing`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING
+
+from . import names, times
+from .printing import Output, size
+
+if TYPE_CHECKING:
+    from .views import Album, ImportItem, ImportProgress, LibraryItem
+
+
+@contextlib.contextmanager
+def import_progress(out: Output) -> Generator[Callable[[ImportProgress], None]]:
+    """One bar for the whole import while the block runs."""
+    with out.bars() as bars:
+        task = bars.add_task("looking for photos", total=None)
+
+        def show(step: ImportProgress) -> None:
+            more = " or more" if step.counting else ""
+            what = f"{step.done} of {step.total}{more} files, {size(step.bytes)}"
+            total = None if step.counting else step.total
+            bars.update(task, description=what, completed=step.done, total=total)
+
+        yield show
+
+
+def import_item(out: Output, item: ImportItem) -> None:
+    """A file that was or was not imported; people read only of what went otherwise than well."""
+    if out.as_json:
+        out.value(item)
+        return
+    name = names.shown(item.name)
+    if item.state == "failed":
+        out.say(f"✗ {name}: {names.shown(item.message or item.code or '')}", style="red")
+    elif item.refused is not None:
+        out.say(f"! {name}: kept as it is, but can't be shown. {names.shown(item.refused)}")
+
+
+def import_sum(out: Output, items: Sequence[ImportItem]) -> None:
+    """What an import came to, for people."""
+    counts = Counter(item.state for item in items)
+    words = [
+        f"{counts[state]} {said}"
+        for state, said in (
+            ("imported", "imported"),
+            ("present", "here already"),
+            ("unchanged", "unchanged since their import"),
+            ("failed", "failed"),
+        )
+        if counts[state]
+    ]
+    if not out.as_json and words:
+        out.say(", ".join(words) + ".")
+
+
+def library(out: Output, items: Sequence[LibraryItem]) -> None:
+    """Photos that were found."""
+    if out.as_json:
+        for item in items:
+            out.value(item)
+        return
+    if not items:
+        out.say("No photo fits. `kinlight import` takes photos into the library.")
+        return
+    rows = [
+        (
+            item.id[:8],
+            names.shown(item.name) + (" + clip" if item.clip else ""),
+            (item.captured or "")[:16].replace("T", " ") or f"({times.shown(item.modified)})",
+            names.shown(item.camera or ""),
+            f"{item.width}x{item.height}" if item.width else "",
+            ", ".join(names.shown(album) for album in item.albums),
+            ", ".join(names.shown(person) for person in item.people),
+        )
+        for item in items
+    ]
+    out.table(("id", "name", "captured", "camera", "size", "albums", "people"), rows)
+
+
+def albums(out: Output, found: Sequence[Album]) -> None:
+    """The albums."""
+    if out.as_json:
+        for album in found:
+            out.value(album)
+        return
+    if not found:
+        out.say("No albums yet. `kinlight import DIR` makes one of each folder.")
+        return
+    rows = [
+        (names.shown(album.name), f"{album.photos}", times.shown(album.created)) for album in found
+    ]
+    out.table(("album", "photos", "made"), rows)
