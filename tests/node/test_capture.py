@@ -177,3 +177,11 @@ def test_a_png_without_a_better_date_has_that_of_its_last_change():
     found = read_facts(png, "png")
 
     assert (found.captured, found.captured_source) == ("2019-06-09T12:57:29+00:00", "png:tIME")
+
+
+def test_a_png_tells_in_words_when_it_was_made():
+    text = b"Creation Time\x002019:06:09 12:57:29"
+    png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(text)) + b"tEXt" + text + bytes(4)
+    found = read_facts(png, "png")
+
+    assert (found.captured, found.captured_source) == ("2019-06-09T12:57:29", "png:CreationTime")

@@ -377,6 +377,19 @@ def flood_of_items() -> bytes:
     return blocks.box(b"ftyp", b"heic\0\0\0\0heic") + meta + blocks.box(b"mdat", bytes(4_000_000))
 
 
+def flood_of_extents() -> bytes:
+    """A HEIF with one EXIF item in 60,000 pieces that all are the same bytes."""
+    infos = blocks.box(b"infe", b"\2\0\0\0", struct.pack(">HH", 1, 0), b"Exif\0")
+    places = struct.pack(">HHH", 1, 0, 60_000) + struct.pack(">II", 0, 4000) * 60_000
+    meta = blocks.box(
+        b"meta",
+        bytes(4),
+        blocks.box(b"iinf", bytes(4), b"\0\1", infos),
+        blocks.box(b"iloc", bytes(4), b"\x44\0\0\1", places),
+    )
+    return blocks.box(b"ftyp", b"heic\0\0\0\0heic") + meta
+
+
 @pytest.mark.timeout(20)  # each takes a second or two
 @pytest.mark.parametrize(
     ("kind", "made"),
@@ -390,6 +403,7 @@ def flood_of_items() -> bytes:
         ("jpeg", flood_of_types),
         ("jpeg", flood_of_resources),
         ("heif", flood_of_items),
+        ("heif", flood_of_extents),
     ],
 )
 def test_a_flood_of_blocks_costs_little(kind: str, made: Callable[[], bytes]):
