@@ -1,8 +1,9 @@
 """What is said between the node and its decoder processes.
 
-    node -> child   4 bytes of length, msgpack: {"op", ...}; the picture comes as a descriptor
-    child -> node   4 bytes of length, msgpack: {"ok": true, ..., "payload": n} or {"refused"},
-                    then n bytes of payload
+    node -> zygote  16 bytes: job, milliseconds; with two descriptors, the job's socket and the file
+    zygote -> node  24 bytes: job, how its child ended, its peak memory
+    node -> child   4 bytes of length, msgpack: {"op", ...}; over the job's socket
+    child -> node   12 bytes of lengths, msgpack: {"ok": true, ...} or {"refused"}, the payload
 
 A child has touched hostile bytes, so nothing that it says is believed: every field and every size
 is checked here, and a wrong one is `BadAnswerError`. docs/spec/decoder.md has the rules.
@@ -10,25 +11,42 @@ is checked here, and a wrong one is `BadAnswerError`. docs/spec/decoder.md has t
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 import msgpack
 
-from .facts import MAX_HIDDEN, MAX_TEXT, Facts
+from .facts import C2PA_STATES, MAX_HIDDEN, MAX_SIDE, MAX_TEXT, Facts
 
-HEADER_BYTES: Final = 64 * 1024
+Level = Literal["process", "rlimits", "seccomp"]
+LEVELS: Final[tuple[Level, ...]] = ("process", "rlimits", "seccomp")
+"""How a picture can be caged, the weakest first; see `sandbox`."""
+
+HELLO: Final = struct.Struct("!I")
+"""From the zygote, first of all: the length of a JSON text with its level and its libraries."""
+ORDER: Final = struct.Struct("!QQ")
+"""To the zygote: a job and its milliseconds. No milliseconds end the job."""
+REPORT: Final = struct.Struct("!QqQ")
+"""From the zygote: a job, its wait status, its peak memory in bytes."""
+TIMED_OUT: Final = -1
+"""In place of a wait status: the child's time was over."""
+
+ANSWER: Final = struct.Struct("!IQ")
+"""From a child: the length of the header and that of the payload."""
+
+HEADER_BYTES: Final = 1024 * 1024
 """The most that a request or the header of an answer may take."""
 ENCODED_BYTES: Final = 512 * 1024 * 1024
 """The largest file that the encoder may give."""
 PROFILE_BYTES: Final = 4 * 1024 * 1024
-MAX_PIECES: Final = 4096
+MAX_PIECES: Final = 1 << 16
 """Pieces of an edit script."""
-PUT_BYTES: Final = 16 * 1024 * 1024
+PUT_BYTES: Final = 64 * 1024 * 1024
 """All bytes that an edit script may put in."""
-MAX_SIDE: Final = 1 << 20
 MAX_PIXELS: Final = 256_000_000
+"""Pixels of one frame. At four bytes each they fill two thirds of the decoder's memory."""
 
 CHANNELS: Final = {"L": 1, "RGB": 3, "RGBA": 4}
 
@@ -80,18 +98,30 @@ class Edit:
         return self.pieces != ((0, length),)
 
 
-def pack(value: Mapping[str, object]) -> bytes:
-    """A message with its length before it."""
-    body = cast("bytes", msgpack.packb(value, use_bin_type=True))
+def request(value: Mapping[str, object]) -> bytes:
+    """A request with its length before it."""
+    body = msgpack.packb(value, use_bin_type=True)
     return len(body).to_bytes(4) + body
+
+
+def answer(value: Mapping[str, object], payload: bytes = b"") -> bytes:
+    """An answer with its lengths before it."""
+    header = msgpack.packb(value, use_bin_type=True)
+    return ANSWER.pack(len(header), len(payload)) + header + payload
+
+
+def answer_sizes(prefix: bytes, largest: int) -> tuple[int, int]:
+    """The lengths of header and payload; `BadAnswerError` before anything too large is taken in."""
+    header, payload = ANSWER.unpack(prefix)
+    if header > HEADER_BYTES or payload > largest:
+        raise BadAnswerError("length")
+    return header, payload
 
 
 def unpack(body: bytes) -> dict[str, object]:
     """The fields of a message; `BadAnswerError` if it is not one."""
     try:
-        value: object = msgpack.unpackb(
-            body, raw=False, strict_map_key=True, max_buffer_size=PUT_BYTES + HEADER_BYTES
-        )
+        value = cast("object", msgpack.unpackb(body, raw=False, strict_map_key=True))
     except Exception as error:
         # msgpack's own errors, and those of Python's text decoder, have no common base.
         raise BadAnswerError(type(error).__name__) from None
@@ -110,10 +140,6 @@ class Answer:
     def refused(self) -> str | None:
         """Why the picture was refused, in the decoder's words; None if it was not."""
         return self._text("refused") if "refused" in self._fields else None
-
-    def payload(self, largest: int) -> int:
-        """How many bytes follow."""
-        return self._integer("payload", 0, largest)
 
     def facts(self) -> Facts:
         """What was found out."""
@@ -152,26 +178,45 @@ class Answer:
             found[numbers[0]] = tuple(numbers[1:])
         return found
 
-    def edit(self, length: int) -> Edit:
-        """An edit script over a source of `length` bytes: its runs rise and lie within."""
+    def edit(self, length: int, payload: bytes) -> Edit:
+        """An edit script over a source of `length` bytes; what it puts in is the payload.
+
+        A piece is [offset, length] of the source, or a number of bytes of the payload, which is
+        used up. The copy is no longer than the source and what is put in.
+        """
         pieces: list[tuple[int, int] | bytes] = []
-        position = put = 0
+        kept = used = 0
         for entry in self._list("pieces", MAX_PIECES):
-            if isinstance(entry, bytes):
-                put += len(entry)
-                if put > PUT_BYTES:
-                    raise BadAnswerError("pieces")
-                pieces.append(entry)
+            if type(entry) is int:
+                put = _number(entry, 1, len(payload) - used)
+                pieces.append(payload[used : used + put])
+                used += put
                 continue
             items = _items(entry, 2)
             if len(items) != 2:
                 raise BadAnswerError("pieces")
-            offset = _number(items[0], position, length)
-            kept = _number(items[1], 0, length - offset)
-            position = offset + kept
-            pieces.append((offset, kept))
+            offset = _number(items[0], 0, length)
+            run = _number(items[1], 0, length - offset)
+            kept += run
+            pieces.append((offset, run))
+        if used != len(payload) or kept > length:
+            raise BadAnswerError("pieces")
         left_out = self._list("left_out", MAX_HIDDEN)
         return Edit(tuple(pieces), tuple(_word(item) for item in left_out))
+
+    def provenance(self) -> tuple[str, str | None]:
+        """C2PA's state and code."""
+        state, code = self._text("c2pa"), self._take("c2pa_code")
+        if state not in C2PA_STATES:
+            raise BadAnswerError("c2pa")
+        return state, None if code is None else _word(code)
+
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        value = self._take(name)
+        if type(value) is not bool:
+            raise BadAnswerError(name)
+        return value
 
     def end(self) -> None:
         """Nothing else was said."""

@@ -13,19 +13,20 @@ import warnings
 import zlib
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import IO, Any, Final, cast
 
 import pillow_heif
 from PIL import Image, ImageCms, ImageFile
 
+from .buffers import BufferFile
+from .decoder_wire import MAX_PIXELS, Luma, Pixels
 from .facts import MAX_SIDE, Buffer, PictureError
 from .isobmff import Meta
 
 PICTURE_BYTES: Final = 256 * 1024 * 1024
 """The largest file that is opened; larger ones are carried as bytes."""
-MAX_PIXELS: Final = 256_000_000
-"""Pixels of one frame. At four bytes each they fill two thirds of the decoder's memory."""
 MAX_FRAMES: Final = 200
+"""Frames that are decoded; those after them are counted only."""
 MAX_MOVING_PIXELS: Final = 1_000_000_000
 """Pixels of all frames together."""
 
@@ -53,6 +54,10 @@ _SRGB: Final = _CMS.createProfile("sRGB")
 _INTENT: Final = ImageCms.Intent.RELATIVE_COLORIMETRIC
 
 
+class TooMuchError(PictureError):
+    """It claims more than may be decoded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A picture whose header was read and found to be within the limits; no pixels yet.
@@ -69,30 +74,7 @@ class Opened:
     turn: int
     crop: tuple[int, int, int, int] | None
     frames: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pixels:
-    """Rows of pixels, top to bottom, 8 bits a channel. Without an ICC profile they are sRGB."""
-
-    width: int
-    height: int
-    mode: str
-    data: bytes
-    icc: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Luma:
-    """Brightness at full size as it is stored, and a JPEG's quantisation tables by their number.
-
-    A table has 64 values in the order of the rows of a block (not the zigzag of the file).
-    """
-
-    width: int
-    height: int
-    data: bytes
-    tables: dict[int, list[int]]
+    whole: bool
 
 
 def prepare() -> None:
@@ -141,12 +123,16 @@ def open_picture(data: Buffer, kind: str, hint: int | None) -> Opened:
     if len(data) > PICTURE_BYTES:
         raise PictureError("the file is too large to be opened")
     with _refusing():
-        image = Image.open(io.BytesIO(data), formats=plugins)
+        image = Image.open(_file(data), formats=plugins)
         _check_size(image.size)
-        frames = _count_frames(image)
-        if image.width * image.height * frames > MAX_MOVING_PIXELS:
-            raise PictureError("its frames are more than can be opened")
+        frames = _count_frames(data, kind)
+        if image.width * image.height * min(frames, MAX_FRAMES) > MAX_MOVING_PIXELS:
+            raise TooMuchError("its frames are more than can be opened")
         return _oriented(image, data, kind, hint, frames)
+
+
+def _file(data: Buffer) -> IO[bytes]:
+    return cast("IO[bytes]", BufferFile(data))
 
 
 def _check_size(size: tuple[int, int]) -> None:
@@ -154,42 +140,49 @@ def _check_size(size: tuple[int, int]) -> None:
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
         raise PictureError("it has no width or no height")
     if width * height > MAX_PIXELS:
-        raise PictureError(f"{width} x {height} pixels are more than can be opened")
+        raise TooMuchError(f"{width} x {height} pixels are more than can be opened")
 
 
-def _count_frames(image: Image.Image) -> int:
-    frames = int(getattr(image, "n_frames", 1))
-    if image.format in ("JPEG", "MPO", "HEIF"):
-        return 1  # further pictures there are hidden ones, not an animation
-    if frames > MAX_FRAMES:
-        raise PictureError(f"{frames} frames are more than can be opened")
-    return max(frames, 1)
+def _count_frames(data: Buffer, kind: str) -> int:
+    """Pictures of an animation, pages of a TIFF. Elsewhere further pictures are hidden ones."""
+    if kind in ("jpeg", "heif"):
+        return 1
+    # Opened apart: Pillow counts by going through them, and a GIF's size may have changed then.
+    return max(1, int(getattr(Image.open(_file(data), formats=_PLUGINS[kind]), "n_frames", 1)))
 
 
 def _oriented(image: Image.Image, data: Buffer, kind: str, hint: int | None, frames: int) -> Opened:
     size = image.size
     orientation = hint if hint is not None and 1 <= hint <= 8 else 1
-    turn, crop = orientation, None
+    turn, crop, whole = orientation, None, True
     match kind:
         case "tiff":
             # Pillow turns a TIFF as it loads it, and gives the turned size before.
             stored, turn = _swapped(size, orientation), 1
-            return Opened(image, kind, stored, size, orientation, turn, None, frames)
+            return Opened(image, kind, stored, size, orientation, turn, None, frames, True)
         case "heif":
             # libheif applies the container's turn; EXIF counts only where there is none.
             meta = Meta.find(data)
             if meta is not None and _container_turn(data, meta) is not None:
                 orientation = turn = 1
-            _check_claim(data, meta, size)
+            if not image.info.get("primary", True):
+                whole = False  # the picture to show is not there: libheif shows another
+            else:
+                _check_claim(data, meta, size)
         case "avif":
             meta = Meta.find(data)
             if meta is not None:
                 crop = _aperture(data, meta, size)
                 orientation = turn = _container_turn(data, meta) or orientation
+        case "gif":
+            # Pillow enlarges the screen to the largest frame; viewers show the screen.
+            width, height = struct.unpack_from("<HH", data, 6)
+            if (width, height) != size and width <= size[0] and height <= size[1]:
+                crop = (0, 0, width, height)
         case _:
             pass
     shown = (crop[2] - crop[0], crop[3] - crop[1]) if crop else size
-    return Opened(image, kind, size, _swapped(shown, turn), orientation, turn, crop, frames)
+    return Opened(image, kind, size, _swapped(shown, turn), orientation, turn, crop, frames, whole)
 
 
 def _swapped(size: tuple[int, int], orientation: int) -> tuple[int, int]:
@@ -252,24 +245,37 @@ def _aperture(data: Buffer, meta: Meta, size: tuple[int, int]) -> tuple[int, int
     return left, top, right, bottom
 
 
-def check(opened: Opened) -> None:
+def check(opened: Opened) -> bool:
     """Decode every frame once, so that what is broken further down is found.
 
-    A JPEG is decoded at an eighth of its size: all its coded data are read all the same.
+    Returns whether all are whole: with the first frame there is something to show, so a later one
+    that is broken does not refuse the picture. A JPEG is decoded at an eighth of its size: all its
+    coded data are read all the same.
     """
     with _refusing():
         image = opened.image
         if opened.format == "jpeg":
             image.draft(image.mode, (image.width // 8 or 1, image.height // 8 or 1))
-        budget = MAX_MOVING_PIXELS
-        for frame in range(opened.frames):
-            if frame:
-                image.seek(frame)
-                _check_size(image.size)
-            budget -= image.width * image.height
-            if budget < 0:
-                raise PictureError("its frames are more than can be opened")
-            image.load()
+        image.load()
+    try:
+        with _refusing():
+            _load_others(image, min(opened.frames, MAX_FRAMES))
+    except TooMuchError:
+        raise
+    except PictureError:
+        return False
+    return opened.whole
+
+
+def _load_others(image: Image.Image, frames: int) -> None:
+    budget = MAX_MOVING_PIXELS
+    for frame in range(1, frames):
+        image.seek(frame)
+        _check_size(image.size)
+        budget -= image.width * image.height
+        if budget < 0:
+            raise TooMuchError("its frames are more than can be opened")
+        image.load()
 
 
 def pixels(opened: Opened, max_px: int | None, *, srgb: bool) -> Pixels:
@@ -289,6 +295,12 @@ def pixels(opened: Opened, max_px: int | None, *, srgb: bool) -> Pixels:
         if opened.turn != 1:
             image = image.transpose(_TURNS[opened.turn])
         return Pixels(image.width, image.height, image.mode, image.tobytes(), icc)
+
+
+def frame_pixels(frame: Image.Image, max_px: int | None) -> Pixels:
+    """A frame of a video, upright already, no side longer than `max_px`."""
+    image = _scaled(frame, max_px)
+    return Pixels(image.width, image.height, image.mode, image.tobytes())
 
 
 def _profile(image: Image.Image) -> bytes | None:
@@ -324,7 +336,10 @@ def _stretched(image: Image.Image) -> Image.Image:
 
 
 def _rescaled(image: Image.Image, scale: float, offset: float) -> Image.Image:
-    return cast("Any", image).point(lambda value: value * scale + offset).convert("L")
+    def brightness(value: Any) -> Any:
+        return value * scale + offset
+
+    return cast("Any", image).point(brightness).convert("L")
 
 
 def _scaled(image: Image.Image, max_px: int | None) -> Image.Image:
@@ -332,7 +347,7 @@ def _scaled(image: Image.Image, max_px: int | None) -> Image.Image:
         return image
     scale = max_px / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return cast("Any", image).resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return cast("Any", image).resize(size, Image.Resampling.HAMMING, reducing_gap=2.0)
 
 
 def _coloured(
@@ -386,8 +401,8 @@ def luma(opened: Opened) -> Luma:
     """Brightness of the first frame, full size, as it is stored; see `Luma`."""
     with _refusing():
         image = opened.image
-        tables: dict[int, list[int]] = {
-            number: [int(value) for value in table]
+        tables = {
+            int(number): tuple(int(value) for value in table)
             for number, table in getattr(image, "quantization", {}).items()
         }
         if opened.format == "jpeg" and image.mode == "RGB":

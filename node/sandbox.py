@@ -15,7 +15,9 @@ import ctypes
 import errno
 import os
 import sys
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
+
+from .decoder_wire import Level
 
 if sys.platform != "win32":
     import resource
@@ -26,10 +28,6 @@ except (ImportError, OSError, RuntimeError):  # no Linux, or no libseccomp there
     _calls: Any = None
 else:
     _calls = cast("Any", pyseccomp)
-
-Level = Literal["seccomp", "rlimits", "process"]
-LEVELS: Final[tuple[Level, ...]] = ("process", "rlimits", "seccomp")
-"""The weakest first."""
 
 MEMORY_BYTES: Final = 3 * 512 * 1024 * 1024
 """Address space beyond the picture's own bytes. Ordinary photos need 110 to 390 MiB of it."""

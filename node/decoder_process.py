@@ -1,0 +1,275 @@
+"""The zygote of the decode service, seen from the node: started, ordered from, listened to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import site
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from .decoder_wire import (
+    ANSWER,
+    HELLO,
+    ORDER,
+    REPORT,
+    TIMED_OUT,
+    Level,
+    answer_sizes,
+)
+from .errors import DecoderDiedError, DecoderTimeoutError, OldPictureLibraryError
+
+START_SECONDS: Final = 30.0
+_REPORT_SECONDS: Final = 5.0
+"""For the zygote's word on how a child ended that gave no answer."""
+_CAN_FORK: Final = sys.platform != "win32"
+
+
+class Zygote:
+    """A running zygote. Where nothing can fork (Windows) it is a fresh process for each picture."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes] | None,
+        control: socket.socket | None,
+        level: Level,
+        libraries: dict[str, str],
+    ) -> None:
+        self.level: Final[Level] = level
+        self.libraries: Final = libraries
+        self.memory = 0
+        """Peak memory in bytes of the child that ended last."""
+        self._process = process
+        self._control = control
+        self._number = 0
+        self._ends: dict[int, asyncio.Future[int]] = {}
+        self._unread = b""
+        if control is not None:
+            asyncio.get_running_loop().add_reader(control, self._read_reports)
+
+    @classmethod
+    async def start(cls) -> Zygote:
+        """Start one; `OldPictureLibraryError` or `DecoderDiedError` if it can't be."""
+        if not _CAN_FORK:
+            return cls(None, None, "process", {})
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starts fast
+                _command("main", str(theirs.fileno())),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                cwd=_FOLDER,
+                env=_ENVIRONMENT,
+            )
+        ours.setblocking(False)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                (size,) = HELLO.unpack(await _exactly(loop, ours, HELLO.size))
+                hello = json.loads(await _exactly(loop, ours, size))
+        except (TimeoutError, OSError, EOFError):
+            ours.close()
+            process.kill()
+            if await asyncio.to_thread(process.wait) == OLD_LIBRARY_STATUS:
+                raise OldPictureLibraryError from None
+            raise DecoderDiedError("it did not start") from None
+        except BaseException:
+            ours.close()
+            process.kill()
+            raise
+        return cls(process, ours, hello["level"], hello["libraries"])
+
+    @property
+    def ended(self) -> bool:
+        """Whether a new one is needed."""
+        return self._process is not None and self._process.poll() is not None
+
+    async def close(self) -> None:
+        """End it and all its children."""
+        self._hang_up()
+        if self._process is not None:
+            process = self._process
+            try:
+                await asyncio.to_thread(process.wait, _REPORT_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                await asyncio.to_thread(process.wait)
+
+    def let_go(self) -> None:
+        """End it without waiting: it has nothing to do. Its process is reaped in a thread."""
+        self._hang_up()
+        if self._process is not None:
+            asyncio.get_running_loop().run_in_executor(None, self._process.wait)
+
+    def _hang_up(self) -> None:
+        control, self._control = self._control, None
+        if control is not None:
+            asyncio.get_running_loop().remove_reader(control)
+            control.close()
+        for end in self._ends.values():
+            if not end.done():
+                end.set_exception(DecoderDiedError("its parent process ended"))
+                end.exception()  # read here, in case nobody waits for it
+        self._ends.clear()
+
+    # One picture.
+
+    async def run(
+        self, file: BinaryIO, request: bytes, largest: int, seconds: float
+    ) -> tuple[bytes, bytes]:
+        """Header and payload of the answer of a fresh child that gets `file` and `request`."""
+        if self._control is None:
+            return await _run_process(file, request, largest, seconds)
+        self._number += 1
+        number = self._number
+        loop = asyncio.get_running_loop()
+        end = self._ends[number] = loop.create_future()
+        ours, theirs = socket.socketpair()
+        with ours:
+            ours.setblocking(False)
+            with theirs:
+                self._order(number, int(seconds * 1000), theirs.fileno(), file.fileno())
+            try:
+                await loop.sock_sendall(ours, request)
+                answer = await _answer(loop, ours, largest)
+            except (OSError, EOFError):
+                raise await self._why(end) from None
+            except BaseException:
+                self._order(number, 0)  # too much, or nobody waits any more: end it
+                raise
+        with contextlib.suppress(
+            TimeoutError, DecoderDiedError
+        ):  # the answer is whole all the same
+            await self._settled(end)
+        return answer
+
+    def _order(self, number: int, milliseconds: int, *descriptors: int) -> None:
+        control = self._control
+        if control is None:
+            return
+        try:
+            socket.send_fds(control, [ORDER.pack(number, milliseconds)], list(descriptors))
+        except OSError:
+            self._hang_up()
+
+    def _read_reports(self) -> None:
+        control = self._control
+        if control is None:
+            return
+        try:
+            data = control.recv(4096)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._hang_up()
+            return
+        self._unread += data
+        while len(self._unread) >= REPORT.size:
+            report, self._unread = self._unread[: REPORT.size], self._unread[REPORT.size :]
+            number, status, self.memory = REPORT.unpack(report)
+            end = self._ends.pop(number, None)
+            if end is not None and not end.done():
+                end.set_result(status)
+
+    async def _settled(self, end: asyncio.Future[int]) -> int:
+        async with asyncio.timeout(_REPORT_SECONDS):
+            return await end
+
+    async def _why(self, end: asyncio.Future[int]) -> DecoderDiedError | DecoderTimeoutError:
+        """The error for a child that gave no answer."""
+        try:
+            status = await self._settled(end)
+        except TimeoutError:
+            return DecoderDiedError("nobody knows why")
+        except DecoderDiedError as error:
+            return error
+        if status == TIMED_OUT:
+            return DecoderTimeoutError()
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            if number == signal.SIGXCPU:
+                return DecoderTimeoutError()
+            return DecoderDiedError(_SIGNALS.get(number, signal.Signals(number).name))
+        return DecoderDiedError("it broke off")
+
+
+OLD_LIBRARY_STATUS: Final = 3
+"""Exit status of a zygote that finds its libraries too old."""
+
+_SIGNALS: Final = {
+    getattr(signal, "SIGKILL", 9): "it was killed",
+    getattr(signal, "SIGSEGV", 11): "the decoder crashed",
+    getattr(signal, "SIGBUS", 7): "the file shrank while it was read",
+    getattr(signal, "SIGABRT", 6): "the decoder gave up",
+    getattr(signal, "SIGSYS", 31): "it tried what no decoder may do",
+}
+
+# A library of ours looks for its native part in the current folder first: that must be one that
+# nobody else can write to. And nothing counts that the user's shell has set.
+_FOLDER: Final = str(Path(__file__).resolve().parent)
+_ENVIRONMENT: Final = {key: os.environ[key] for key in ("SYSTEMROOT",) if key in os.environ}
+
+
+def _command(function: str, *arguments: str) -> list[str]:
+    """Python without the user's settings, but with a user's own installation if we are in one."""
+    own = site.getusersitepackages()
+    paths = [own] if own in sys.path else []
+    code = (
+        f"import sys; sys.path += sys.argv[{1 + len(arguments)}:];"
+        f" from kinlight.node.decoder_child import {function}; {function}()"
+    )
+    return [sys.executable, "-I", "-c", code, *arguments, *paths]
+
+
+async def _exactly(loop: asyncio.AbstractEventLoop, source: socket.socket, size: int) -> bytes:
+    data = bytearray(size)
+    view = memoryview(data)
+    while view:
+        count = await loop.sock_recv_into(source, view)
+        if not count:
+            raise EOFError
+        view = view[count:]
+    return bytes(data)
+
+
+async def _answer(
+    loop: asyncio.AbstractEventLoop, job: socket.socket, largest: int
+) -> tuple[bytes, bytes]:
+    header, payload = answer_sizes(await _exactly(loop, job, ANSWER.size), largest)
+    return await _exactly(loop, job, header), await _exactly(loop, job, payload)
+
+
+async def _run_process(
+    file: BinaryIO, request: bytes, largest: int, seconds: float
+) -> tuple[bytes, bytes]:
+    """Without fork: the picture through pipes to a process that ends after it."""
+    process = await asyncio.create_subprocess_exec(
+        *_command("once"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, cwd=_FOLDER, env=_ENVIRONMENT,
+    )  # fmt: skip
+    file.seek(0)
+    try:
+        async with asyncio.timeout(seconds + START_SECONDS):
+            out, _ = await process.communicate(request + file.read())
+    except TimeoutError:
+        raise DecoderTimeoutError from None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    if len(out) < ANSWER.size:
+        raise DecoderDiedError("it broke off")
+    header, payload = answer_sizes(out[: ANSWER.size], largest)
+    if len(out) != ANSWER.size + header + payload:
+        raise DecoderDiedError("it broke off")
+    return out[ANSWER.size : ANSWER.size + header], out[ANSWER.size + header :]
