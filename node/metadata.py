@@ -20,9 +20,9 @@ from .xmp import Xmp
 
 MAX_BLOCKS: Final = 32
 """Blocks of one kind that are read; edited files have three or four."""
-MAX_BLOCK: Final = 16 << 20
-"""Bytes of one block, unpacked; the largest are profiles of printers."""
-MAX_BYTES: Final = 32 << 20
+MAX_BLOCK: Final = 8 << 20
+"""Bytes of one block, unpacked; the largest are profiles of printers and depth maps in XMP."""
+MAX_BYTES: Final = 16 << 20
 """Bytes of all blocks: tables may point at the same bytes again and again, and bombs unpack."""
 MAX_DIRECTORIES: Final = 512
 MAX_FIELDS: Final = 20_000
