@@ -26,6 +26,7 @@ from .derivations import Derivations
 from .discovery import Discovery
 from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
+from .exporting import Exporter
 from .home import Home
 from .importing import Importer
 from .inbox import Inbox
@@ -42,6 +43,7 @@ from .searching import Search
 from .sharing import Sharing
 from .sync import Sync
 
+PROBE_SECONDS: Final = 2.0
 _PORT_SETTING: Final = "port"
 
 
@@ -76,7 +78,7 @@ class Unlocked:
         self.blobs: Final = blobs
         self._events = events
         self._environment = environment
-        self.decoder: Final = Decoder()
+        self.decoder: Final = Decoder(required=config.sandbox)
         self.catalogue: Final = Catalogue(database)
         self.originals: Final = Originals(
             device=device,
@@ -103,6 +105,7 @@ class Unlocked:
             events=events,
             now=environment.now,
         )
+        self.exporter: Final = Exporter(library=library, catalogue=self.catalogue, blobs=blobs)
         self.collection: Final = Collection(
             device=device,
             library=library,
@@ -167,6 +170,7 @@ class Unlocked:
         self._config = config
         self._meeting: Meeting | None = None
         self._cataloguing: asyncio.Task[None] | None = None
+        self._probing: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(
@@ -222,6 +226,13 @@ class Unlocked:
         )
         self.peers.start(self.discovery)
         self._cataloguing = asyncio.create_task(self.cataloguer.run())
+        self._probing = asyncio.create_task(self._probe())
+
+    async def _probe(self) -> None:
+        """Learn how pictures will be caged, so that `status` can tell before there is one."""
+        await asyncio.sleep(PROBE_SECONDS)  # after what somebody may be waiting for
+        with contextlib.suppress(KinlightError):  # it is said when a picture is to be opened
+            await self.decoder.probe()
 
     @property
     def meeting(self) -> Meeting:
@@ -286,9 +297,10 @@ class Unlocked:
             await self.peers.close()
             if self.discovery is not None:
                 await self.discovery.close()
-            if self._cataloguing is not None:
-                self._cataloguing.cancel()
-                await asyncio.wait({self._cataloguing})
+            for task in (self._cataloguing, self._probing):
+                if task is not None:
+                    task.cancel()
+                    await asyncio.wait({task})
             await self.decoder.close()
         finally:
             with contextlib.suppress(KinlightError):

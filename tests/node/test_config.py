@@ -30,6 +30,7 @@ def test_every_setting_of_the_template_can_be_set(tmp_path: Path) -> None:
     assert load(tmp_path, uncommented) == Config(0, ("eth0",), True)
     text = '[network]\nport = 65535\ninterfaces = ["a", "b"]\ndiscovery = false\n'
     assert load(tmp_path, text) == Config(65535, ("a", "b"), False)
+    assert load(tmp_path, '[pictures]\nsandbox = "seccomp"\n') == Config(sandbox="seccomp")
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,9 @@ def test_every_setting_of_the_template_can_be_set(tmp_path: Path) -> None:
         ("network = 3", "network"),
         ("port = 1", "network"),
         ("[network]\nspeed = 1", "speed"),
+        ("[pictures]\nformats = 1", "formats"),
+        ("pictures = 3", "pictures"),
+        ('[pictures]\nsandbox = "none"', "sandbox"),
         ("[network]\nport = -1", "port"),
         ("[network]\nport = 65536", "port"),
         ("[network]\nport = 1.0", "port"),
