@@ -225,8 +225,8 @@ def _locations(data: Buffer, iloc: Box, idat: Box | None) -> dict[int, tuple[Ext
         for _ in range(count):
             reader.number(index_size)
             offset = start + base + reader.number(offset_size)
-            # No length means: all that is there.
-            length = reader.number(length_size) or end - offset
+            # A table without lengths means: all that is there.
+            length = reader.number(length_size) if length_size else end - offset
             if offset < end and length > 0:
                 runs.append(Extent(offset, min(length, end - offset)))
         found[number] = None if other_file or method not in (0, 1) else tuple(runs)

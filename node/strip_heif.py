@@ -43,6 +43,7 @@ def strip_items(overlay: Overlay, box: Box, media: list[Box]) -> list[tuple[int,
         overlay.keep_children(ipco, _PROPERTIES | FREE)
     packets = [item_bytes(data, item, _LOOK) for item in meta.items.values() if _is_xmp(item)]
     packet = packets[0] if packets else b""
+    has_exif = any(item.type == b"Exif" and item.extents for item in meta.items.values())
     picture: list[tuple[int, int]] = []
     metadata: list[tuple[int, int]] = []
     for item in meta.items.values():
@@ -54,19 +55,20 @@ def strip_items(overlay: Overlay, box: Box, media: list[Box]) -> list[tuple[int,
             raise PictureError("an item that lies elsewhere")
         if item.type in _ITEMS:
             picture += ranges
-        elif item.type == b"Exif":
+        elif item.type == b"Exif" and ranges:
             metadata += ranges
             _renew_exif_item(overlay, item, packet)
-        elif _is_xmp(item):
+        elif _is_xmp(item) and ranges:
             metadata += ranges
-            _empty_xmp_item(overlay, item)
+            # With an EXIF, that has the orientation.
+            _empty_xmp_item(overlay, item, turn=not has_exif)
         elif ranges:
             overlay.words |= (
                 iptc_words(item_bytes(data, item, _LOOK))
                 if item.type == b"iptc"
                 else {"other data"}
             )
-    if _overlap(picture, metadata):
+    if _overlap(metadata, picture):
         raise PictureError("metadata and picture overlap")
     return picture + metadata
 
@@ -76,13 +78,16 @@ def _is_xmp(item: Item) -> bool:
 
 
 def _overlap(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> bool:
-    """Whether a range of `some` shares a byte with one of `others`."""
-    rows = sorted([(*each, 0) for each in some] + [(*each, 1) for each in others])
-    ends = [0, 0]
-    for start, end, side in rows:
-        if start < ends[1 - side]:
+    """Whether a range of `some` shares a byte with another one of `some`, or with `others`."""
+    reach, reach_of_some = 0, 0
+    for start, end, of_some in sorted(
+        [(*each, True) for each in some] + [(*each, False) for each in others]
+    ):
+        if start < (reach if of_some else reach_of_some):
             return True
-        ends[side] = max(ends[side], end)
+        reach = max(reach, end)
+        if of_some:
+            reach_of_some = max(reach_of_some, end)
     return False
 
 
@@ -124,13 +129,15 @@ _XMP_TURN: Final = (
 )
 
 
-def _empty_xmp_item(overlay: Overlay, item: Item) -> None:
-    """An XMP packet that says nothing but the orientation, which may be said nowhere else."""
+def _empty_xmp_item(overlay: Overlay, item: Item, *, turn: bool) -> None:
+    """An XMP packet that says nothing but, if `turn`, the orientation that it told."""
     size = sum(length for _, length in item.extents)
     raw = item_bytes(overlay.data, item, size)
-    turn = xmp_orientation(raw)
-    packet = _NO_XMP % (_XMP_TURN % turn if turn else b"")
+    orientation = xmp_orientation(raw) if turn else None
+    packet = _NO_XMP % (_XMP_TURN % orientation if orientation else b"")
     if len(packet) > size:
+        if orientation:
+            raise PictureError("no room for the orientation")
         packet = b""
     if raw.rstrip(b" ") != packet:
         overlay.words |= xmp_words(raw)

@@ -73,13 +73,15 @@ def _lost(source: Exif) -> set[LeftOut]:
     words: set[LeftOut] = set()
     if source.gps.keys() & _GPS_PLACE:
         words.add("place")
+    elif source.gps:
+        words.add("other tags")
     if source.maker_note:
         words.add("maker notes")
     if source.has_thumbnail:
         words.add("thumbnail")
     if 0x9286 in source.exif or 0x9C9C in source.ifd0:
         words.add("comments")
-    if exif.dropped(source) or source.gps.keys() - _GPS_PLACE:
+    if exif.dropped(source):
         words.add("other tags")
     return words
 
