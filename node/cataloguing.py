@@ -24,6 +24,9 @@ from .library import Library, Photo
 LOOKED_AT_BYTES: Final = 256 * 1024 * 1024
 """Sealed files beyond this are not opened: unsealed they would lie in memory."""
 
+PAUSE_SECONDS: Final = 1.0
+"""Between news and a look: what is on its way comes first."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -80,11 +83,13 @@ class Cataloguer:
     async def run(self) -> None:
         """Look at every photo that nobody has looked at, one at a time, now and from now on."""
         with self._events.listen(("offer", "photo")) as news:
+            await asyncio.sleep(PAUSE_SECONDS)
             while True:
                 waiting = self._catalogue.not_looked_at(len(self._failed) + 1)
                 photo_id = next((found for found in waiting if found not in self._failed), None)
                 if photo_id is None:
                     await news.get()
+                    await asyncio.sleep(PAUSE_SECONDS)
                     continue
                 photo = self._library.photo(photo_id)
                 try:

@@ -85,6 +85,7 @@ class Zygote:
         except BaseException:
             ours.close()
             process.kill()
+            process.wait()
             raise
         return cls(process, ours, hello["level"], hello["libraries"])
 
