@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, SecretStr
 
 from ..crypto.errors import KinlightError
@@ -78,10 +78,11 @@ class ShareBody(BaseModel):
 
 
 class ExportBody(BaseModel):
-    """`folder` is an absolute path on this machine."""
+    """`folder` is an absolute path on this machine; `rendition` is written in the photo's place."""
 
     folder: Path
     keep_both: bool = False
+    rendition: Literal["preview", "thumbnail"] | None = None
 
 
 class Done(BaseModel):
@@ -244,7 +245,27 @@ async def get_photo(request: Request, photo: str) -> views.PhotoDetails:
 @_router.post("/photos/{photo}/export")
 async def post_export(request: Request, photo: str, body: ExportBody) -> views.ExportedFile:
     """Write a photo, byte-exact, into a folder of this machine."""
-    return await _engine(request).export(photo, body.folder, keep_both=body.keep_both)
+    return await _engine(request).export(
+        photo, body.folder, keep_both=body.keep_both, rendition=body.rendition
+    )
+
+
+@_router.get("/photos/{photo}/preview", response_class=Response)
+async def get_preview(request: Request, photo: str) -> Response:
+    """A JPEG for a screen; of a clip, of its first good frame."""
+    return _jpeg(await _engine(request).rendition(photo, "preview"))
+
+
+@_router.get("/photos/{photo}/thumbnail", response_class=Response)
+async def get_thumbnail(request: Request, photo: str) -> Response:
+    """A small JPEG for lists."""
+    return _jpeg(await _engine(request).rendition(photo, "thumbnail"))
+
+
+def _jpeg(body: bytes) -> Response:
+    # The photo lies sealed on this disk; a browser's cache would keep it open beside.
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return Response(body, media_type="image/jpeg", headers=headers)
 
 
 @_router.get("/events")

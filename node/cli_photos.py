@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import errors
-from .command import HomeOption, IdArgument, JsonOption, pass_on, running
+from .command import (
+    POLICIES_SHOWN,
+    HomeOption,
+    IdArgument,
+    JsonOption,
+    pass_on,
+    running,
+)
 
 if TYPE_CHECKING:
     from .node import Node
@@ -35,8 +42,8 @@ def share(
         str | None,
         typer.Option(
             "--metadata",
-            metavar="original|no-location|clean",
-            help="What leaves with the photo. This version has only original: the file as it is.",
+            metavar=POLICIES_SHOWN,
+            help="What leaves with the photos. Default: what is set for each contact.",
         ),
     ] = None,
     wait: Annotated[
@@ -56,6 +63,7 @@ def share(
                 items = await node.share(
                     paths, to, metadata=metadata, until=end, wait=wait, progress=bars.show
                 )
+            command.out.leaves(items)
             for item in items:
                 command.out.share_item(item)
             if not items:
@@ -121,10 +129,18 @@ def export(
     keep_both: Annotated[
         bool, typer.Option("--keep-both", help="Add a number if another file has the name.")
     ] = False,
+    rendition: Annotated[
+        str | None,
+        typer.Option(
+            "--rendition", metavar="preview|thumbnail", help="A JPEG to look at in its place."
+        ),
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write a photo to a folder, byte-exact, with its name and time."""
     with running(context, home, json) as command:
-        exported = command.ask(lambda node: node.export(photo, folder, keep_both=keep_both))
+        exported = command.ask(
+            lambda node: node.export(photo, folder, keep_both=keep_both, rendition=rendition)
+        )
         command.out.exported(exported)

@@ -27,6 +27,7 @@ from .collection import Collection
 from .config import Config
 from .errors import BadRequestError, LockedError, NoHomeError
 from .events import Events
+from .exporting import Exported, ExportedPhoto
 from .following import EVENTS, Following
 from .home import Home
 from .meeting import OpenCode
@@ -302,21 +303,23 @@ class Engine:
         """Write a photo, or a rendition of it, into a folder; see `exporting.export`."""
         opened = self._unlocked()
         found = opened.inbox.require(opened.library.find_photo_id(photo))
-        stored, metadata = (
-            (opened.inbox.stored_original(found), found.metadata)
-            if rendition is None
-            else await opened.renditions.stored(found, rendition)
-        )
-        exported = await asyncio.to_thread(
+        if rendition is None:
+            written = await opened.exporter.export(found, folder, keep_both=keep_both)
+            return _exported(found.photo_id, written)
+        stored, metadata = await opened.renditions.stored(found, rendition)
+        made = await asyncio.to_thread(
             exporting.export, opened.blobs, stored, metadata, folder, keep_both=keep_both
         )
+        return _exported(found.photo_id, ExportedPhoto(made, None))
+
+
+def _exported(photo_id: bytes, written: ExportedPhoto) -> views.ExportedFile:
+    def view(file: Exported, clip: views.ExportedFile | None = None) -> views.ExportedFile:
         return views.ExportedFile(
-            found.photo_id.hex(),
-            str(exported.path),
-            exported.sha256,
-            exported.length,
-            exported.already,
+            photo_id.hex(), str(file.path), file.sha256, file.length, file.already, clip
         )
+
+    return view(written.photo, None if written.clip is None else view(written.clip))
 
 
 def _optional_name(name: str | None) -> str | None:

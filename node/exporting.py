@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..crypto.blob import Kind, Writable
+from ..crypto.blob import Writable
 from ..crypto.errors import SealBrokenError
 from ..protocol import limits
 from ..protocol.photo import Metadata
 from . import names
 from .blobstore import BlobStore
+from .catalogue import Catalogue
 from .errors import (
     BlobMissingError,
     DiskFullError,
@@ -21,7 +23,8 @@ from .errors import (
     UnwritableFolderError,
     storage_error,
 )
-from .library import StoredBlob
+from .home import sync_folder
+from .library import Library, Photo, StoredBlob
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,14 @@ class Exported:
     sha256: str
     length: int
     already: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedPhoto:
+    """A photo as it was written, and the clip of a live photo beside it."""
+
+    photo: Exported
+    clip: Exported | None
 
 
 class DigestSink:
@@ -53,6 +64,44 @@ class DigestSink:
         return self._hash.digest()
 
 
+class Exporter:
+    """Writes whole photos out, their clips included."""
+
+    def __init__(self, *, library: Library, catalogue: Catalogue, blobs: BlobStore) -> None:
+        self._library = library
+        self._catalogue = catalogue
+        self._blobs = blobs
+
+    async def export(self, photo: Photo, folder: Path, *, keep_both: bool) -> ExportedPhoto:
+        """Write a photo and then its clip, if it has one, which shares the still's name."""
+        written = await self._write(photo, photo.metadata, folder, keep_both=keep_both)
+        clip_id = self._catalogue.clip_of(photo.photo_id)
+        clip = None if clip_id is None else self._library.photo(clip_id)
+        if clip is None:
+            return ExportedPhoto(written, None)
+        named = replace(clip.metadata, name=_clip_name(photo.metadata, clip.metadata, written.path))
+        beside = await self._write(clip, named, folder, keep_both=keep_both)
+        return ExportedPhoto(written, beside)
+
+    async def _write(
+        self, photo: Photo, metadata: Metadata, folder: Path, *, keep_both: bool
+    ) -> Exported:
+        stored = self._library.blob(photo.record.content_id)
+        if stored is None:
+            raise BlobMissingError
+        return await asyncio.to_thread(
+            export, self._blobs, stored, metadata, folder, keep_both=keep_both
+        )
+
+
+def _clip_name(still: Metadata, clip: Metadata, written: Path) -> str:
+    """The clip's own name; where the still got a number, the clip gets it too."""
+    name = names.file_name(clip.name)
+    if names.folded(Path(name).stem) != names.folded(Path(names.file_name(still.name)).stem):
+        return name
+    return written.stem + Path(name).suffix
+
+
 def export(
     blobs: BlobStore, stored: StoredBlob, metadata: Metadata, folder: Path, *, keep_both: bool
 ) -> Exported:
@@ -71,7 +120,7 @@ def export(
             digest = DigestSink(sink)
             try:
                 blobs.unseal(
-                    stored.content_id, digest, stored.key, Kind.ORIGINAL, stored.photo_id,
+                    stored.content_id, digest, stored.key, stored.kind, stored.photo_id,
                     limits.PHOTO_BYTES,
                 )  # fmt: skip
             except SealBrokenError:
@@ -82,6 +131,7 @@ def export(
             raise BlobMissingError
         os.utime(temporary, ns=(metadata.modified, metadata.modified))
         path, already = _settle(temporary, folder, metadata, keep_both=keep_both)
+        sync_folder(folder)  # only now would the name outlast a cut of power
     except OSError as error:
         if isinstance(storage_error(error), DiskFullError):
             raise DiskFullError from None

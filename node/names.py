@@ -68,6 +68,15 @@ def numbered(name: str, number: int) -> str:
     return f"{stem} ({number}).{suffix}" if dot and stem else f"{name} ({number})"
 
 
+def marked(name: str, mark: str, suffix: str) -> str:
+    """`beach.heic` as `beach (preview).jpg`: a safe name that never passes for the original's."""
+    safe = file_name(name)
+    stem, dot, _ = safe.rpartition(".")
+    tail = f" ({mark}){suffix}"
+    room = MAX_NAME_BYTES - len(tail.encode())
+    return (stem if dot and stem else safe).encode()[:room].decode("utf-8", "ignore") + tail
+
+
 def contact_name(text: str) -> str:
     """A name that somebody gives himself, fit for a list and a command line: one line, short."""
     return _one_line(text, MAX_CONTACT_CHARS) or "someone"

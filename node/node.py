@@ -210,11 +210,11 @@ class Node:
     ) -> list[ShareItem]:
         """Share files, and the photos in folders, with contacts; returns how each one stands.
 
-        `metadata` is `original`: the bytes as they are, with place, time and camera if they are
-        in them (other policies come with a later version, so it must be said). `until` (seconds
-        since 1970) ends the grant. With `wait` it returns when each photo is delivered, refused,
-        waiting for a person, or its contact was not there for ten seconds; the node delivers such
-        later. A file that can't be shared is a `failed` item and the others go on.
+        `metadata` says what leaves: `original` (the bytes as they are, with place, time and camera
+        if they are in them), `no-location` or `clean`; without it each contact's own policy holds.
+        `until` (seconds since 1970) ends the grant. With `wait` it returns when each photo is
+        delivered, refused, waiting for a person, or its contact was not there for ten seconds; the
+        node delivers such later. A file that can't be shared is a `failed` item; the others go on.
         """
         items: dict[tuple[str, str], ShareItem] = {}
         async for step in self.share_steps(paths, to, metadata=metadata, until=until, wait=wait):
@@ -326,15 +326,33 @@ class Node:
         return PhotoDetails(**body, deliveries=deliveries)
 
     async def export(
-        self, photo: str, folder: Path | str, *, keep_both: bool = False
+        self,
+        photo: str,
+        folder: Path | str,
+        *,
+        keep_both: bool = False,
+        rendition: str | None = None,
     ) -> ExportedFile:
         """Write a photo into `folder`, byte-exact, with its name (made safe) and its time.
 
-        Never touches a file that is there: `NameTakenError`, or a number with `keep_both`.
+        The clip of a live photo is written beside it. Never touches a file that is there:
+        `NameTakenError`, or a number with `keep_both`. With `rendition` (`preview` or `thumbnail`)
+        it is that JPEG which is written, under a name that says so.
         """
         place = _absolute(folder)
-        body = await self._post("photos", photo, "export", folder=place, keep_both=keep_both)
-        return ExportedFile(**body)
+        body = await self._post(
+            "photos", photo, "export", folder=place, keep_both=keep_both, rendition=rendition
+        )
+        clip = body.pop("clip")
+        return ExportedFile(**body, clip=None if clip is None else ExportedFile(**clip))
+
+    async def rendition(self, photo: str, name: str) -> bytes:
+        """A JPEG made from a photo that is here, upright, in sRGB; of a clip, its first frame.
+
+        `name` is `preview` (at most 2048 pixels a side) or `thumbnail` (at most 320). Raises
+        `PictureRefusedError`, `DecoderDiedError`, `DecoderTimeoutError`, `BlobMissingError`.
+        """
+        return await self._bytes("photos", photo, name)
 
     async def events(self) -> AsyncGenerator[Event]:
         """What happens, from now on. The first event, `listening`, says that none is missed."""
@@ -348,6 +366,16 @@ class Node:
 
     async def _post(self, *path: str, **body: object) -> Any:
         return await self._send("POST", path, body)
+
+    async def _bytes(self, *path: str) -> bytes:
+        try:
+            response = await self._client.get(_url(path))
+        except httpx.TransportError:
+            raise NotRunningError from None
+        if response.is_error:
+            _checked(_json(response.content))
+            raise errors.InternalError
+        return response.content
 
     async def _send(self, method: str, path: Sequence[str], body: object) -> Any:
         try:

@@ -1,60 +1,37 @@
-"""What goes out: files become sealed photos, photos become offers, offers become deliveries."""
+"""What goes out: photos become offers, offers become deliveries."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from pathlib import Path
+from collections.abc import Callable
 from typing import Final
 
 from ..crypto.blob import Kind
-from ..crypto.errors import KinlightError
 from ..protocol.capability import Audience, Capability, Caveats
 from ..protocol.errors import (
     BusyError,
     PeerFailedError,
     StorageFullError,
-    UnsupportedGrantError,
     from_wire,
 )
 from ..protocol.messages import Offer, OfferRefused, OfferTaken, Stored
 from ..protocol.opening import Entropy, LocalDevice
-from ..protocol.photo import POLICIES, Envelope
-from . import sources
+from ..protocol.photo import Envelope
 from .errors import (
-    BadRequestError,
-    BlockedContactError,
     NoDeviceError,
     UnreadableFileError,
 )
 from .events import Events
 from .library import Contact, Delivery, Library, Photo
 from .link import Link
-from .originals import Originals, Taken
-from .views import ShareItem, ShareProgress
 
 OFFERS_ON_THE_WAY: Final = 256
 """Offers sent on a link and not yet answered."""
-PROGRESS_SECONDS: Final = 0.2
 FINAL_STATES: Final = ("delivered", "refused")
 
 _RETRIED: Final = (StorageFullError, BusyError, PeerFailedError)
 """Refusals that are about the moment, not about the photo: offered again on the next link."""
-
-
-def check_policy(policy: str | None) -> str:
-    """The metadata policy to use. This version can only send originals, and never tacitly."""
-    if policy == "original":
-        return policy
-    if policy is None:
-        raise UnsupportedGrantError(
-            "it can only send a file as it is, with place, time and camera if they are in it."
-            " Say `--metadata original` if that is meant"
-        )
-    if policy in POLICIES:
-        raise UnsupportedGrantError(f"`--metadata {policy}` needs a later version; only `original`")
-    raise BadRequestError(f"metadata is one of {', '.join(POLICIES)}")
 
 
 class Outbox:
@@ -66,53 +43,25 @@ class Outbox:
         device: LocalDevice,
         library: Library,
         events: Events,
-        originals: Originals,
         entropy: Entropy,
         now: Callable[[], int],
     ) -> None:
         self._device = device
         self._library = library
         self._events = events
-        self._originals = originals
         self._entropy = entropy
         self._now = now
         self._news: dict[bytes, asyncio.Event] = {}
         self._answers: dict[bytes, asyncio.Event] = {}
         self._unanswered: dict[bytes, set[bytes]] = {}
 
-    # Sharing.
+    # Queuing.
 
-    async def share(
-        self, paths: list[Path], contacts: list[Contact], policy: str, until: int | None
-    ) -> AsyncGenerator[ShareItem | ShareProgress]:
-        """Seal and queue each file for each contact; yields one item per file and contact.
+    def queue(self, photo: Photo, contact: Contact, until: int | None) -> Delivery:
+        """Grant the photo to the contact and queue an envelope for each of its devices.
 
-        A file that can't be shared yields `failed` items and the others go on.
+        Gives the first of the deliveries; those of an earlier grant with the same end stand.
         """
-        for contact in contacts:
-            if contact.blocked:
-                raise BlockedContactError(contact.name)
-        for path in sources.files_in(paths):
-            yield ShareProgress(str(path), None, 0, 1)
-            importing = _Importing(str(path))
-            try:
-                async for step in importing.follow(self._originals.take(path, importing.report)):
-                    yield step
-                photo = importing.taken().photo
-                items = [self._queue(path, photo, contact, until) for contact in contacts]
-            except KinlightError as error:
-                items = [
-                    ShareItem(
-                        str(path), path.name, contact.name, "failed",
-                        code=error.code, message=str(error),
-                    )
-                    for contact in contacts
-                ]  # fmt: skip
-            for item in items:
-                yield item
-
-    def _queue(self, path: Path, photo: Photo, contact: Contact, until: int | None) -> ShareItem:
-        """Grant the photo to the contact and queue an envelope for each of its devices."""
         standing = [
             delivery
             for delivery in self._library.deliveries(photo.photo_id)
@@ -136,7 +85,7 @@ class Outbox:
             standing = self._address(photo, contact, capability)
         for delivery in standing:
             self._event_for(self._news, delivery.device).set()
-        return self.outgoing(str(path), contact.name, photo, standing[0])
+        return standing[0]
 
     def _address(self, photo: Photo, contact: Contact, capability: Capability) -> list[Delivery]:
         content = self._library.blob(photo.record.content_id)
@@ -175,19 +124,6 @@ class Outbox:
             raise NoDeviceError(contact.name)
         self._library.add_deliveries(deliveries)
         return deliveries
-
-    def outgoing(self, file: str, to: str, photo: Photo, delivery: Delivery) -> ShareItem:
-        """How a delivery looks from outside."""
-        return ShareItem(
-            file,
-            photo.metadata.name,
-            to,
-            delivery.state,
-            photo.photo_id.hex(),
-            photo.metadata.sha256.hex(),
-            photo.metadata.length,
-            delivery.code,
-        )
 
     # Delivering over one link.
 
@@ -258,33 +194,3 @@ class Outbox:
             contact = self._library.contact_of(delivery.identity)
             found.append((contact.name if contact else "", delivery))
         return found
-
-
-class _Importing:
-    """Runs an import and hands out its progress, which comes from threads, in between."""
-
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self._latest: tuple[int, int] = (0, 1)
-        self._task: asyncio.Task[Taken] | None = None
-
-    def report(self, done: int, total: int) -> None:
-        """Called from any thread; only the latest counts."""
-        self._latest = (done, total)
-
-    async def follow(self, work: Coroutine[None, None, Taken]) -> AsyncGenerator[ShareProgress]:
-        """Run `work`; yields progress about five times a second. Errors show in `taken`."""
-        task = self._task = asyncio.create_task(work)
-        try:
-            while not task.done():
-                await asyncio.wait({task}, timeout=PROGRESS_SECONDS)
-                yield ShareProgress(self._file, None, *self._latest)
-        finally:
-            if not task.done():
-                task.cancel()
-
-    def taken(self) -> Taken:
-        """The result of `follow`, or its error."""
-        if self._task is None:
-            raise ValueError("not followed")
-        return self._task.result()

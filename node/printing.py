@@ -7,10 +7,10 @@ import dataclasses
 import json
 import sys
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..crypto.errors import KinlightError
-from . import names, times
+from . import leaving, names, times
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
         ShareProgress,
         Status,
     )
+
+
+_POLICIES: Final = {
+    "original": "the file is as it was at the author's",
+    "no-location": "a copy of the author's file that tells no place",
+    "clean": "the picture and its date, out of the author's file",
+}
 
 
 class Output:
@@ -93,6 +100,8 @@ class Output:
         else:
             reason = status.discovery_reason or "It is switched off in config.toml."
             self.say(f"No discovery. {reason}", style="yellow")
+        if status.sandbox not in (None, "off"):
+            self.say(f"Pictures are opened in a sandbox: {status.sandbox}.")
         for connection in status.connections:
             self.say(
                 f"  connected: {names.shown(connection.contact)}"
@@ -182,6 +191,12 @@ class Output:
             cells = (f"{4 * row + col + 1:2}. {words[4 * row + col]:<10}" for col in range(4))
             self.say("   " + " ".join(cells), style="bold")
         self.say("\nWrite them on paper and keep it where your photos are not.\n")
+
+    def leaves(self, items: list[ShareItem]) -> None:
+        """What leaves with a share, on one line."""
+        line = leaving.line(items)
+        if line is not None:
+            self.say(line)
 
     def share_item(self, item: ShareItem) -> None:
         """How a share stands."""
@@ -277,7 +292,7 @@ class Output:
             ("type and size", f"{names.shown(photo.media_type)}, {size(photo.bytes)}"),
             ("modified", times.shown(photo.modified)),
             ("SHA-256", photo.sha256),
-            ("metadata", f"{photo.policy}: the file is as it was at the author's"),
+            ("metadata", f"{photo.policy}: {_POLICIES.get(photo.policy, '')}"),
             ("signed by", f"{author} ({photo.author_fingerprint})"),
             ("signature", f"{photo.signature}; every byte checked when it came"),
             ("content check", "not in this version"),
@@ -296,6 +311,8 @@ class Output:
             return
         how = "was there already" if file.already else "written"
         self.say(f"{names.shown(file.path)}: {how}, {size(file.bytes)}, SHA-256 {file.sha256}")
+        if file.clip is not None:
+            self.exported(file.clip)
 
     def table(self, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
         """Rows for people; the cells must have gone through `names.shown`."""

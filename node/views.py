@@ -254,13 +254,17 @@ class PhotoDetails:
 
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
-    """Where a photo was written; `already` if the very same file was there before."""
+    """Where a photo was written; `already` if the very same file was there before.
+
+    `clip` is the clip of a live photo, which was written beside it.
+    """
 
     id: str
     path: str
     sha256: str
     bytes: int
     already: bool
+    clip: ExportedFile | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import signal
 from pathlib import Path
 
 import pytest
-from kinlight.crypto.errors import KinlightError
 from kinlight.crypto.secret import Secret
 from kinlight.node import following, originals
 from kinlight.node.errors import (
@@ -18,8 +17,6 @@ from kinlight.node.errors import (
     NoSuchContactError,
 )
 from kinlight.node.views import ShareItem, ShareProgress
-from kinlight.protocol.errors import UnsupportedGrantError
-from kinlight.protocol.photo import POLICIES
 
 from .conftest import Picture, Two
 from .nodes import NOW
@@ -289,22 +286,9 @@ async def test_a_photo_whose_sealed_file_is_gone_is_sealed_anew(
 # Requests that can't be met
 
 
-@pytest.mark.parametrize(
-    ("metadata", "error"),
-    [
-        (None, UnsupportedGrantError),
-        *((policy, UnsupportedGrantError) for policy in POLICIES if policy != "original"),
-        ("everything", BadRequestError),
-    ],
-)
-async def test_only_originals_can_be_shared_and_never_tacitly(
-    joined: Two, picture: Picture, metadata: str | None, error: type[KinlightError]
-) -> None:
-    sharing = joined.anna.engine.share(
-        [picture()], ["Bob"], metadata=metadata, until=None, wait=False
-    )
-    with pytest.raises(error):
-        await anext(sharing)
+async def test_a_policy_that_does_not_exist_is_refused(joined: Two, picture: Picture) -> None:
+    with pytest.raises(BadRequestError):
+        await joined.anna.share(picture(), to="Bob", metadata="everything")
     assert not joined.anna.blob_files()
 
 

@@ -1,0 +1,137 @@
+"""Copies for sharing: a photo that goes in an original's place under a metadata policy.
+
+A copy is a photo of its own, with an id, a record and its policy in its metadata. It is made once
+and remembered; the original stays. Where nothing had to be removed, the original itself goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from typing import BinaryIO, Final
+from weakref import WeakValueDictionary
+
+from ..crypto.errors import LocalError
+from . import policies
+from .blobstore import BlobStore
+from .catalogue import Catalogue
+from .cataloguing import Cataloguer
+from .decoder import Decoder
+from .derivations import Copy, Derivations
+from .errors import CannotStripError
+from .facts import Facts
+from .library import Library, Photo
+from .originals import Originals, Progress
+from .policies import Leaving
+from .unsealing import MAX_BYTES, unsealed
+
+_STEP: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sendable:
+    """What goes: the photo, what it lacks of its original, and what it tells, in words."""
+
+    photo: Photo
+    left_out: tuple[str, ...]
+    leaves: tuple[str, ...]
+
+    def without(self, word: str) -> Sendable:
+        """The same, with one more word for what it lacks."""
+        lacking = dict.fromkeys((*self.left_out, word))
+        return dataclasses.replace(self, left_out=tuple(lacking))
+
+
+class Copies:
+    """Makes and finds copies."""
+
+    def __init__(
+        self,
+        *,
+        library: Library,
+        catalogue: Catalogue,
+        derivations: Derivations,
+        blobs: BlobStore,
+        decoder: Decoder,
+        cataloguer: Cataloguer,
+        originals: Originals,
+    ) -> None:
+        self._library = library
+        self._catalogue = catalogue
+        self._derivations = derivations
+        self._blobs = blobs
+        self._decoder = decoder
+        self._cataloguer = cataloguer
+        self._originals = originals
+        self._turns: WeakValueDictionary[tuple[bytes, str], asyncio.Lock] = WeakValueDictionary()
+
+    async def under(self, policy: str, source: Photo, progress: Progress) -> Sendable:
+        """What goes of `source` under a policy.
+
+        Raises `CannotStripError`, `StripFailedError`, the decoder's errors, `BlobMissingError`
+        and `DiskFullError`.
+        """
+        if policy == "original":
+            facts = None
+            with contextlib.suppress(LocalError):  # it goes whether it can be looked at or not
+                facts = await self._cataloguer.look(source)
+            return Sendable(source, (), told(facts))
+        async with self._turns.setdefault((source.photo_id, policy), asyncio.Lock()):
+            known = self._derivations.copy(source.photo_id, policy)
+            photo = self._library.photo(known.photo_id) if known else None
+            if known is None or photo is None or photo.record.content_id not in self._blobs:
+                known, photo = await self._make(policy, source, progress)
+            return Sendable(photo, known.left_out, told(self._catalogue.facts(photo.photo_id)))
+
+    async def _make(self, policy: str, source: Photo, progress: Progress) -> tuple[Copy, Photo]:
+        if source.metadata.length > MAX_BYTES:
+            raise CannotStripError("the file is too large to be changed")
+        name, photo = source.metadata.name, source
+        async with (
+            unsealed(self._library, self._blobs, source) as file,
+            policies.leaving(self._decoder, file, name, policy) as leaving,
+        ):
+            if leaving.content is not None:
+                photo = await self._seal(leaving.content, leaving, policy, source, progress)
+        copy = Copy(photo.photo_id, leaving.left_out)
+        self._derivations.put_copy(source.photo_id, policy, copy)
+        return copy, photo
+
+    async def _seal(
+        self, content: BinaryIO, leaving: Leaving, policy: str, source: Photo, progress: Progress
+    ) -> Photo:
+        metadata = dataclasses.replace(
+            source.metadata,
+            name=leaving.name,
+            media_type=leaving.media_type or source.metadata.media_type,
+            length=content.seek(0, 2),
+            sha256=await asyncio.to_thread(_digest, content),
+            policy=policy,
+        )
+        photo, _ = await self._originals.seal(content, metadata, progress)
+        # Without the id of a live photo: the copy is no half of one.
+        self._catalogue.put_facts(photo.photo_id, dataclasses.replace(leaving.facts, pair=None))
+        return photo
+
+
+def told(facts: Facts | None) -> tuple[str, ...]:
+    """What a picture tells beside what it shows, in words, as far as that is known."""
+    if facts is None:
+        return ()
+    words = (
+        ("place", facts.location),
+        ("time", facts.captured is not None),
+        ("camera", facts.camera is not None),
+    )
+    return tuple(word for word, holds in words if holds)
+
+
+def _digest(content: BinaryIO) -> bytes:
+    digest = hashlib.sha256()
+    content.seek(0)
+    while block := content.read(_STEP):
+        digest.update(block)
+    return digest.digest()

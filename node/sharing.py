@@ -1,0 +1,198 @@
+"""What leaves: files become sealed photos, and go as they are or as copies that tell less.
+
+file -> originals -> catalogue (still and clip are one) -> copies (each contact's policy) -> outbox
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+from ..crypto.errors import KinlightError
+from . import livephotos, sources
+from .catalogue import Catalogue, ImportedFile
+from .cataloguing import Cataloguer
+from .copies import Copies, Sendable
+from .errors import BlockedContactError
+from .library import Contact, Library, Photo
+from .originals import Originals, Progress
+from .outbox import Outbox
+from .views import ShareItem, ShareProgress
+
+PROGRESS_SECONDS: Final = 0.2
+CLIP: Final = "clip"
+"""In the words of what was left out: the other half of a live photo."""
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """Who gets it, what of it (None: as each contact's policy says), and until when."""
+
+    contacts: list[Contact]
+    policy: str | None
+    until: int | None
+
+    def policy_for(self, contact: Contact) -> str:
+        return self.policy or contact.metadata
+
+    def by_policy(self) -> dict[str, list[Contact]]:
+        found: dict[str, list[Contact]] = {}
+        for contact in self.contacts:
+            found.setdefault(self.policy_for(contact), []).append(contact)
+        return found
+
+
+class Sharing:
+    """Takes files and hands to the outbox what may leave of them."""
+
+    def __init__(
+        self,
+        *,
+        originals: Originals,
+        library: Library,
+        catalogue: Catalogue,
+        cataloguer: Cataloguer,
+        copies: Copies,
+        outbox: Outbox,
+        now: Callable[[], int],
+    ) -> None:
+        self._originals = originals
+        self._library = library
+        self._catalogue = catalogue
+        self._cataloguer = cataloguer
+        self._copies = copies
+        self._outbox = outbox
+        self._now = now
+
+    async def run(
+        self, paths: list[Path], contacts: list[Contact], policy: str | None, until: int | None
+    ) -> AsyncGenerator[ShareItem | ShareProgress]:
+        """Seal and queue each file for each contact; yields one item per file and contact.
+
+        The clip of a live photo goes with its still, or is left out with it. A file that can't be
+        shared yields `failed` items and the others go on.
+        """
+        for contact in contacts:
+            if contact.blocked:
+                raise BlockedContactError(contact.name)
+        wish = _Wish(contacts, policy, until)
+        for files in _together(sources.files_in(paths)):
+            taken: dict[Path, Photo] = {}
+            for path in files:
+                yield ShareProgress(str(path), None, 0, 1)
+                work = _Work[Photo](str(path))
+                async for step in work.follow(self._take(path, work.report)):
+                    yield step
+                try:
+                    taken[path] = work.result()
+                except KinlightError as error:
+                    for contact in contacts:
+                        yield _failed(str(path), contact, wish.policy_for(contact), error)
+            here = {photo.photo_id: path for path, photo in taken.items()}
+            for path, photo in taken.items():
+                if self._catalogue.still_of(photo.photo_id) not in here:
+                    async for step in self._share(str(path), photo, wish, here):
+                        yield step
+
+    async def _take(self, path: Path, progress: Progress) -> Photo:
+        """The photo of a file, looked at and joined with its other half."""
+        taken = await self._originals.take(path, progress)
+        photo = taken.photo
+        with contextlib.suppress(KinlightError):  # it is shared whether it opens or not
+            await self._cataloguer.look(photo, path)
+        file = ImportedFile(photo.photo_id, taken.size, taken.modified)
+        self._catalogue.put_file(path, file, None, self._now())
+        return photo
+
+    async def _share(
+        self, file: str, photo: Photo, wish: _Wish, here: dict[bytes, Path]
+    ) -> AsyncGenerator[ShareItem | ShareProgress]:
+        """A photo under each policy; `here` are the files of this share, by their photos."""
+        clip_id = self._catalogue.clip_of(photo.photo_id)
+        clip = None if clip_id is None else self._library.photo(clip_id)
+        for policy, contacts in wish.by_policy().items():
+            halves = {file: photo}
+            if clip is not None and policy == "original":
+                halves[str(here.get(clip.photo_id, clip.metadata.name))] = clip
+            for name, half in halves.items():
+                work = _Work[Sendable](name)
+                async for step in work.follow(self._copies.under(policy, half, work.report)):
+                    yield step
+                for contact in contacts:
+                    try:
+                        sendable = work.result()
+                        if clip is not None and policy != "original":
+                            sendable = sendable.without(CLIP)
+                        yield self._queue(name, sendable, contact, policy, wish.until)
+                    except KinlightError as error:
+                        yield _failed(name, contact, policy, error)
+
+    def _queue(
+        self, file: str, sendable: Sendable, contact: Contact, policy: str, until: int | None
+    ) -> ShareItem:
+        photo = sendable.photo
+        delivery = self._outbox.queue(photo, contact, until)
+        return ShareItem(
+            file=file,
+            name=photo.metadata.name,
+            to=contact.name,
+            state=delivery.state,
+            photo_id=photo.photo_id.hex(),
+            sha256=photo.metadata.sha256.hex(),
+            bytes=photo.metadata.length,
+            policy=policy,
+            leaves=list(sendable.leaves),
+            left_out=list(sendable.left_out),
+            code=delivery.code,
+        )
+
+
+def _together(paths: Iterable[Path]) -> Iterable[list[Path]]:
+    """The files, those that may be halves of one live photo together."""
+    found: dict[bytes, list[Path]] = {}
+    for path in dict.fromkeys(paths):
+        found.setdefault(livephotos.stem(path), []).append(path)
+    return found.values()
+
+
+def _failed(file: str, contact: Contact, policy: str, error: KinlightError) -> ShareItem:
+    return ShareItem(
+        file, Path(file).name, contact.name, "failed", policy=policy,
+        code=error.code, message=str(error),
+    )  # fmt: skip
+
+
+class _Work(Generic[_Result]):
+    """Runs what takes a while and hands out its progress, which comes from threads, in between."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._latest: tuple[int, int] = (0, 1)
+        self._task: asyncio.Task[_Result] | None = None
+
+    def report(self, done: int, total: int) -> None:
+        """Called from any thread; only the latest counts."""
+        self._latest = (done, total)
+
+    async def follow(self, work: Coroutine[None, None, _Result]) -> AsyncGenerator[ShareProgress]:
+        """Run `work`; yields progress about five times a second. Errors show in `result`."""
+        task = self._task = asyncio.create_task(work)
+        try:
+            while not task.done():
+                await asyncio.wait({task}, timeout=PROGRESS_SECONDS)
+                yield ShareProgress(self._file, None, *self._latest)
+        finally:
+            if not task.done():
+                task.cancel()
+
+    def result(self) -> _Result:
+        """The result of `follow`, or its error."""
+        if self._task is None:
+            raise ValueError("not followed")
+        return self._task.result()
