@@ -47,15 +47,31 @@ class _Found:
     album: str | None
 
 
-class _Count:
-    """How far a run has come."""
+class _Run:
+    """One import: what was found and waits, what is done, and whether it has to end."""
 
     def __init__(self) -> None:
-        self.done = 0
-        self.total = 0
-        self.counting = True
+        self.files: asyncio.Queue[_Found | None] = asyncio.Queue()
+        self.items: asyncio.Queue[ImportItem | None] = asyncio.Queue()
+        self.error: KinlightError | None = None
+        self.over = False
+        self._done = 0
+        self._total = 0
+        self._counting = True
         self._bytes = 0
         self._under_way: dict[Path, int] = {}
+
+    def found(self, files: list[_Found]) -> None:
+        """Files that are to be imported."""
+        self._total += len(files)
+        for file in files:
+            self.files.put_nowait(file)
+
+    def all_found(self) -> None:
+        """There are no more."""
+        self._counting = False
+        for _ in range(AT_ONCE):
+            self.files.put_nowait(None)
 
     def reporter(self, path: Path) -> Progress:
         """For the sealing of one file; called from threads."""
@@ -65,17 +81,24 @@ class _Count:
 
         return report
 
-    def end(self, path: Path, size: int) -> None:
+    def done(self, path: Path, item: ImportItem) -> None:
         """A file is done."""
         self._under_way.pop(path, None)
-        self._bytes += size
-        self.done += 1
+        self._bytes += item.bytes
+        self._done += 1
+        self.items.put_nowait(item)
 
-    def now(self) -> ImportProgress:
-        """The figures."""
-        return ImportProgress(
-            self.done, self.total, self.counting, self._bytes + sum(self._under_way.values())
-        )
+    def stop(self, error: KinlightError | None = None) -> None:
+        """Begin no other file."""
+        self.over = True
+        self.error = self.error or error
+        self.all_found()
+
+    @property
+    def progress(self) -> ImportProgress:
+        """How far it has come."""
+        under_way = sum(self._under_way.values())
+        return ImportProgress(self._done, self._total, self._counting, self._bytes + under_way)
 
 
 class Importer:
@@ -99,6 +122,7 @@ class Importer:
         self._blobs = blobs
         self._events = events
         self._now = now
+        self._running: dict[_Run, asyncio.Task[None]] = {}
 
     async def run(
         self, paths: list[Path], *, album: str | None, albums: bool
@@ -109,93 +133,81 @@ class Importer:
         into albums named like the folder that they lie in. A file that can't be taken is a
         `failed` item; a full disk or a locked node ends the run with its error.
         """
-        count = _Count()
-        items: asyncio.Queue[ImportItem | None] = asyncio.Queue()
+        run = _Run()
         clock = asyncio.get_running_loop().time
-        yield count.now()
-        work = asyncio.create_task(self._all(paths, album, albums, count, items))
+        yield run.progress
         told = clock()
+        work = asyncio.create_task(self._all(run, paths, album, albums))
+        self._running[run] = work
         try:
-            while (item := await self._next(items, count)) is not None:
-                yield item
+            while (step := await self._next(run)) is not None:
+                yield step
                 if clock() - told >= PROGRESS_SECONDS:
                     told = clock()
-                    yield count.now()
+                    yield run.progress
             await work
-            yield count.now()
+            if run.error is not None:
+                raise run.error
+            yield run.progress
         finally:
-            work.cancel()
+            # Files that were begun are finished: their threads would go on unseen.
+            run.stop()
             await asyncio.wait({work})
+            del self._running[run]
+
+    async def close(self) -> None:
+        """End every run after the files that it has begun."""
+        for run in self._running:
+            run.stop(LockedError())
+        if self._running:
+            await asyncio.wait(set(self._running.values()))
 
     @staticmethod
-    async def _next(
-        items: asyncio.Queue[ImportItem | None], count: _Count
-    ) -> ImportItem | ImportProgress | None:
+    async def _next(run: _Run) -> ImportItem | ImportProgress | None:
         """The next item, or how things stand if there is none for a while; None at the end."""
         try:
             async with asyncio.timeout(PROGRESS_SECONDS):
-                return await items.get()
+                return await run.items.get()
         except TimeoutError:
-            return count.now()
+            return run.progress
 
-    async def _all(
-        self,
-        paths: list[Path],
-        album: str | None,
-        albums: bool,
-        count: _Count,
-        items: asyncio.Queue[ImportItem | None],
-    ) -> None:
-        files: asyncio.Queue[_Found | None] = asyncio.Queue()
+    async def _all(self, run: _Run, paths: list[Path], album: str | None, albums: bool) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(AT_ONCE):
-                    group.create_task(self._work(files, count, items))
-                await self._walk(paths, album, albums, count, files, items)
-        except BaseExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+                    group.create_task(self._work(run))
+                await self._walk(run, paths, album, albums)
         finally:
-            items.put_nowait(None)
+            run.items.put_nowait(None)
 
-    async def _walk(
-        self,
-        paths: list[Path],
-        album: str | None,
-        albums: bool,
-        count: _Count,
-        files: asyncio.Queue[_Found | None],
-        items: asyncio.Queue[ImportItem | None],
-    ) -> None:
+    async def _walk(self, run: _Run, paths: list[Path], album: str | None, albums: bool) -> None:
         """Find the files, in a thread, and count them while the first are imported."""
         closed: list[OSError] = []
         named = set(paths)
         walk = sources.files_in(paths, closed.append)
-        while batch := await asyncio.to_thread(lambda: list(itertools.islice(walk, _BATCH))):
-            count.total += len(batch)
-            for path in batch:
-                folder = None if path in named or not albums else path.parent.name
-                files.put_nowait(_Found(path, album or (folder and names.album_name(folder))))
-        for error in closed:
-            folder = Path(str(error.filename))
-            items.put_nowait(
-                _failed(
-                    folder, UnreadableFileError(f"{names.shown(str(folder))}, {error.strerror}")
-                )
-            )
-        count.counting = False
-        for _ in range(AT_ONCE):
-            files.put_nowait(None)
 
-    async def _work(
-        self,
-        files: asyncio.Queue[_Found | None],
-        count: _Count,
-        items: asyncio.Queue[ImportItem | None],
-    ) -> None:
-        while (found := await files.get()) is not None:
-            item = await self.take(found.path, found.album, count.reporter(found.path))
-            count.end(found.path, item.bytes)
-            items.put_nowait(item)
+        def some() -> list[_Found]:
+            found: list[_Found] = []
+            for path in itertools.islice(walk, _BATCH):
+                folder = None if path in named or not albums else path.parent.name
+                found.append(_Found(path, album or (folder and names.album_name(folder))))
+            return found
+
+        while not run.over and (files := await asyncio.to_thread(some)):
+            run.found(files)
+        for error in closed:
+            reason = UnreadableFileError(f"{names.shown(error.filename)}, {error.strerror}")
+            run.items.put_nowait(_failed(Path(error.filename), reason))
+        run.all_found()
+
+    async def _work(self, run: _Run) -> None:
+        while (found := await run.files.get()) is not None and not run.over:
+            try:
+                item = await self.take(found.path, found.album, run.reporter(found.path))
+            except _END as error:
+                run.stop(error)
+            else:
+                run.done(found.path, item)
 
     # One file.
 
@@ -237,6 +249,8 @@ class Importer:
         try:
             # Nothing is awaited since the photo was entered: the background can't be first.
             refused = (await self._cataloguer.look(photo, path)).refused
+        except _END:
+            raise
         except KinlightError as error:
             refused = str(error)
         file = ImportedFile(photo.photo_id, taken.size, taken.modified)

@@ -301,6 +301,7 @@ class Unlocked:
                 if task is not None:
                     task.cancel()
                     await asyncio.wait({task})
+            await self.importer.close()
             await self.decoder.close()
         finally:
             with contextlib.suppress(KinlightError):

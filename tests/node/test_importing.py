@@ -62,6 +62,13 @@ async def exported(node: TestedNode, photo: str | None, folder: Path) -> Path:
     return Path(done.path)
 
 
+def same_file(one: Path, other: Path) -> bool:
+    """The same bytes and the same time, to the nanosecond."""
+    return (one.read_bytes(), one.stat().st_mtime_ns) == (
+        other.read_bytes(), other.stat().st_mtime_ns,
+    )  # fmt: skip
+
+
 # What is taken
 
 
@@ -75,9 +82,7 @@ async def test_an_imported_file_is_in_the_library_byte_for_byte_and_with_nobody_
     assert details.own
     assert details.policy == "original"
     assert details.deliveries == []
-    copy = await exported(anna, item.id, tmp_path / "out")
-    assert copy.read_bytes() == original.read_bytes()
-    assert copy.stat().st_mtime_ns == original.stat().st_mtime_ns
+    assert same_file(await exported(anna, item.id, tmp_path / "out"), original)
 
 
 async def test_what_was_found_in_a_picture_is_known_when_its_import_is_done(
@@ -340,7 +345,7 @@ async def test_f8_still_and_clip_find_each_other_over_two_imports_in_any_order(
     anna: TestedNode, tmp_path: Path
 ) -> None:
     folder = tmp_path / "phone"
-    clip = folder / "Ete\u0301.mov"
+    clip = folder / "E\u0301te\u0301.mov"
     still = photograph(folder / "Été.jpg")
     clip.write_bytes(film(container="mov"))
     await imported(anna, clip)
@@ -419,3 +424,36 @@ async def test_locking_the_node_ends_the_run(anna: TestedNode, tmp_path: Path) -
     with pytest.raises(LockedError):
         async with asyncio.timeout(30):
             await run()
+
+
+async def test_f8_a_live_photo_is_exported_as_still_and_clip_under_one_name(
+    anna: TestedNode, tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "phone", tmp_path / "out"
+    still = photograph(folder / "IMG_1.JPG")
+    clip = folder / "IMG_1.MOV"
+    clip.write_bytes(film(container="mov"))
+    os.utime(clip, ns=(1_234_567_890_123_456_789, 1_234_567_890_123_456_789))
+    await imported(anna, folder)
+    (item,) = anna.engine.collection.search()
+    done = await anna.engine.export(item.id, out, keep_both=False)
+    assert done.clip is not None
+    for original, written in ((still, done), (clip, done.clip)):
+        assert Path(written.path) == out / original.name
+        assert same_file(original, out / original.name)
+    again = await anna.engine.export(item.id, out, keep_both=False)
+    assert again.clip is not None
+    assert (again.already, again.clip.already) == (True, True)
+
+
+async def test_f8_where_the_still_gets_a_number_its_clip_gets_it_too(
+    anna: TestedNode, tmp_path: Path
+) -> None:
+    folder, out = tmp_path / "phone", tmp_path / "out"
+    photograph(folder / "IMG_1.JPG")
+    (folder / "IMG_1.MOV").write_bytes(film(container="mov"))
+    await imported(anna, folder)
+    photograph(out / "IMG_1.JPG", seed="another")
+    (item,) = anna.engine.collection.search()
+    await anna.engine.export(item.id, out, keep_both=True)
+    assert {path.name for path in out.iterdir()} == {"IMG_1.JPG", "IMG_1 (2).JPG", "IMG_1 (2).MOV"}

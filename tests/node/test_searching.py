@@ -31,12 +31,15 @@ async def anna(start: Start) -> TestedNode:
 
 async def enter(node: TestedNode, path: Path, album: str | None = None, **facts: object) -> bytes:
     """A file with these facts, whatever is in it."""
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(path.name.encode())
+    _write(path)
     item = await node.parts.importer.take(path, album)
     photo_id = bytes.fromhex(item.id or "")
     node.parts.catalogue.put_facts(photo_id, Facts("jpeg", **facts))  # type: ignore[arg-type]
     return photo_id
+
+
+def _write(path: Path) -> None:
+    path.write_bytes(path.name.encode())
 
 
 def found(node: TestedNode, **query: object) -> list[str]:
@@ -45,7 +48,7 @@ def found(node: TestedNode, **query: object) -> list[str]:
 
 
 @pytest.fixture
-def munich_time(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+def _munich_time(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     yield
@@ -56,8 +59,9 @@ def munich_time(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
 # By date
 
 
+@pytest.mark.usefixtures("_munich_time")
 async def test_the_latest_capture_comes_first_and_a_file_s_time_stands_in_for_it(
-    anna: TestedNode, tmp_path: Path, munich_time: None
+    anna: TestedNode, tmp_path: Path
 ) -> None:
     await enter(anna, tmp_path / "b.jpg", captured="2024-05-01T10:00:00")
     await enter(anna, tmp_path / "d.jpg", captured="2026-01-01T00:00:00+09:00")
@@ -71,7 +75,7 @@ async def test_the_latest_capture_comes_first_and_a_file_s_time_stands_in_for_it
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "names"),
+    ("begin", "end", "names"),
     [
         ("2026-07", None, ["3.jpg", "2.jpg", "1.jpg"]),
         (None, "2026-07-14", ["2.jpg", "1.jpg", "0.jpg"]),
@@ -83,7 +87,7 @@ async def test_the_latest_capture_comes_first_and_a_file_s_time_stands_in_for_it
     ],
 )
 async def test_both_ends_of_a_span_belong_to_it(
-    anna: TestedNode, tmp_path: Path, start: str | None, end: str | None, names: list[str]
+    anna: TestedNode, tmp_path: Path, begin: str | None, end: str | None, names: list[str]
 ) -> None:
     # A zone doesn't move a photo to another day: it is the day of who took it.
     for number, taken in enumerate(
@@ -93,7 +97,7 @@ async def test_both_ends_of_a_span_belong_to_it(
         )
     ):  # fmt: skip
         await enter(anna, tmp_path / f"{number}.jpg", captured=taken)
-    assert found(anna, start=start, end=end) == names
+    assert found(anna, start=begin, end=end) == names
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13", "2026-02-30", "26-07-14", "2026-07-"])
