@@ -6,6 +6,7 @@ points at: the rest becomes zeros. ISO/IEC 14496-12, 23008-12, and the QuickTime
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 from .edits import Stripped
@@ -35,59 +36,62 @@ def strip_bmff(data: Buffer) -> Stripped:
     top = list(boxes(data))
     pictures: list[tuple[int, int]] = []
     tracks: list[Track] = []
-    indexed = False
     media = [box for box in top if box.type == b"mdat"]
-    for box in top:
-        if box.type == b"meta" and _handler(data, box) == b"pict":
-            indexed = True
-            idat = child(data, box, b"idat", skip=4)
-            media += [idat] if idat else []
-            pictures += strip_items(overlay, box, media)
-        elif box.type == b"moov":
-            indexed = True
+    meta = next((box for box in top if box.type == b"meta" and _is_of_pictures(data, box)), None)
+    kept = [box for box in top if box.type in _FILE and (box.type != b"meta" or box == meta)]
+    if meta:
+        idat = child(data, meta, b"idat", skip=4)
+        media += [idat] if idat else []
+        media.sort(key=lambda box: box.body)
+        pictures = strip_items(overlay, meta, media)
+    for box in kept:
+        if box.type == b"moov":
             tracks += strip_moov(overlay, box)
         elif box.type == b"moof":
             overlay.keep_children(box, _MOOF)
             for traf in boxes(data, box.body, box.end):
                 if traf.type == b"traf":
                     overlay.keep_children(traf, _TRAF)
-        elif box.type not in _FILE or box.type == b"meta":
+    staying = set(kept)
+    for box in top:
+        if box not in staying:
             overlay.remove(box)
-    if not indexed:
+    if not meta and not any(box.type == b"moov" for box in kept):
         raise PictureError("no index of the picture")
-    if any(box.type == b"moof" for box in top):
+    if any(box.type == b"moof" for box in kept):
         if not all(map(is_kept, tracks)):
             raise PictureError("timed metadata in a film of fragments")
     else:
         _strip_media(overlay, media, pictures, tracks)
-    _cut(overlay, top)
+    overlay.end = kept[-1].end
+    if top[-1].end < len(data):
+        overlay.words.add("other data")
     return overlay.finish()
 
 
-def _cut(overlay: Overlay, top: list[Box]) -> None:
-    """The copy ends with the last box that is needed."""
-    needed = [box for box in top if box.type in _FILE]
-    overlay.end = needed[-1].end
-    tail = [box for box in top if box.start >= overlay.end]
-    if overlay.end < len(overlay.data) and not tail:
-        overlay.words.add("other data")
-
-
-def _handler(data: Buffer, meta: Box) -> bytes:
+def _is_of_pictures(data: Buffer, meta: Box) -> bool:
     hdlr = child(data, meta, b"hdlr", skip=4)
-    return bytes(data[hdlr.body + 8 : hdlr.body + 12]) if hdlr else b""
+    return hdlr is not None and bytes(data[hdlr.body + 8 : hdlr.body + 12]) == b"pict"
 
 
 def _strip_media(
     overlay: Overlay, media: list[Box], pictures: list[tuple[int, int]], tracks: list[Track]
 ) -> None:
-    """Zeros over all media data that nothing kept points at."""
+    """Zeros over all media data that nothing kept points at; `media` in order."""
     kept = list(filter(is_kept, tracks))
-    needed = sorted(pictures + media_ranges(kept, tracks, media))
+    needed = deque(sorted(pictures + media_ranges(kept, tracks, media)))
+    needed.append((len(overlay.data), len(overlay.data)))
+    reach = 0
     for box in media:
-        at = box.body
-        for start, end in [*needed, (box.end, box.end)]:
-            start = min(max(start, at), box.end)
-            if at < start and overlay.zero(at, start):
-                overlay.words.add("timed metadata" if len(kept) < len(tracks) else "other data")
-            at = max(at, min(end, box.end))
+        at = min(max(box.body, reach), box.end)
+        while at < box.end:
+            start, end = needed[0]
+            if at < start:
+                stop = min(start, box.end)
+                if overlay.zero(at, stop):
+                    overlay.words.add("timed metadata" if len(kept) < len(tracks) else "other data")
+                at = stop
+            elif start < len(overlay.data):
+                needed.popleft()
+                reach = max(reach, end)
+                at = min(max(at, reach), box.end)

@@ -250,10 +250,10 @@ def _webp_frame(script: Script, chunk: Chunk) -> None:
 
 _GIF_IMAGE, _GIF_EXTENSION, _GIF_TRAILER = 0x2C, 0x21, 0x3B
 _GIF_CONTROL, _GIF_APPLICATION = 0xF9, 0xFF
-_GIF_KEPT: Final = frozenset((b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012"))
+_GIF_KEPT: Final = frozenset((b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0", b"\x0bICCRGBG1012"))
 _SOMETHING: Final = re.compile(rb"[^\0]")
 _GIF_NEXT: Final = re.compile(rb"[,!;]")
-_GIF_XMP: Final = b"XMP DataXMP"
+_GIF_XMP: Final = b"\x0bXMP DataXMP"
 
 
 def strip_gif(data: Buffer) -> Stripped:
@@ -304,7 +304,7 @@ def _blocks_end(data: Buffer, at: int) -> int:
 
 
 def _gif_extension(script: Script, at: int, end: int) -> None:
-    label, name = script.data[at + 1], bytes(script.data[at + 3 : at + 14])
+    label, name = script.data[at + 1], bytes(script.data[at + 2 : at + 14])
     if label == _GIF_CONTROL or (label == _GIF_APPLICATION and name in _GIF_KEPT):
         script.keep(at, end)
     elif label != _GIF_APPLICATION:
@@ -312,4 +312,4 @@ def _gif_extension(script: Script, at: int, end: int) -> None:
     elif name == _GIF_XMP:
         script.leave_out(xmp_words(bytes(script.data[at + 14 : end])))
     else:
-        script.leave_out(("C2PA" if name.startswith(b"C2PA") else "other data",))
+        script.leave_out(("C2PA" if name[1:].startswith(b"C2PA") else "other data",))

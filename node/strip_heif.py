@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Final
 
 from . import exif
@@ -32,7 +33,7 @@ _LOOK: Final = 1 << 20
 
 
 def strip_items(overlay: Overlay, box: Box, media: list[Box]) -> list[tuple[int, int]]:
-    """Empty the items of metadata; the byte ranges that the others need."""
+    """Empty the items of metadata; the byte ranges that are needed. `media` is in order."""
     data = overlay.data
     meta = Meta.read(data, box)
     overlay.keep_children(box, _META, skip=4)
@@ -48,9 +49,8 @@ def strip_items(overlay: Overlay, box: Box, media: list[Box]) -> list[tuple[int,
     metadata: list[tuple[int, int]] = []
     for item in meta.items.values():
         ranges = [(offset, offset + length) for offset, length in item.extents]
-        for start, end in ranges:
-            if not any(each.body <= start and end <= each.end for each in media):
-                raise PictureError("an item outside of the media data")
+        if not all(_is_within(media, *each) for each in ranges):
+            raise PictureError("an item outside of the media data")
         if item.elsewhere:
             raise PictureError("an item that lies elsewhere")
         if item.type in _ITEMS:
@@ -71,6 +71,11 @@ def strip_items(overlay: Overlay, box: Box, media: list[Box]) -> list[tuple[int,
     if _overlap(metadata, picture):
         raise PictureError("metadata and picture overlap")
     return picture + metadata
+
+
+def _is_within(media: list[Box], start: int, end: int) -> bool:
+    index = bisect_right(media, start, key=lambda box: box.body) - 1
+    return index >= 0 and end <= media[index].end
 
 
 def _is_xmp(item: Item) -> bool:
@@ -97,7 +102,7 @@ def _renew_exif_item(overlay: Overlay, item: Item, packet: bytes) -> None:
     # Four bytes say how far after them the TIFF header is.
     new = renew_exif(raw[4 + int.from_bytes(raw[:4], "big") :] if len(raw) > 4 else None, packet)
     overlay.words |= new.left_out
-    if new.new == new.old:
+    if new.new and new.new == new.old:
         return
     old = _orientation(new.new)
     for tiff in (new.new, exif.build(Exif(), orientation=old) if old else _EMPTY_TIFF):
