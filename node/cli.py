@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 from ..crypto.secret import Secret
-from . import cli_library, cli_photos, errors, names, passphrases
+from . import cli_library, cli_photos, cli_pictures, errors, names, passphrases
 from .command import (
     Command,
     HomeOption,
@@ -373,6 +373,7 @@ def metadata(
 
 cli_photos.add_to(app)
 cli_library.add_to(app)
+cli_pictures.add_to(app)
 
 
 @app.command()

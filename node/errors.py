@@ -94,7 +94,7 @@ class DiskFullError(LocalError):
 
 
 class UnreadableFileError(LocalError):
-    """A file can't be read, so it was not shared."""
+    """A file can't be read."""
 
     code = "unreadable"
 

@@ -150,7 +150,7 @@ def _settle(
     while True:
         path = folder / (name if number == 1 else names.numbered(name, number))
         try:
-            _rename_new(temporary, path)
+            rename_new(temporary, path)
             return path, False
         except FileExistsError:
             if _same_content(path, metadata):
@@ -160,7 +160,7 @@ def _settle(
             number += 1
 
 
-def _rename_new(temporary: Path, path: Path) -> None:
+def rename_new(temporary: Path, path: Path) -> None:
     """Rename, or `FileExistsError`: a hard link can't replace anything, a rename on Linux does."""
     try:
         os.link(temporary, path)

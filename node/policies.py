@@ -32,9 +32,7 @@ edit; above 95 libjpeg spends half as many bytes again on noise."""
 
 _SUFFIXES: Final = {"jpeg": (".jpg", ".jpeg", ".jpe"), "png": (".png",)}
 _STEP: Final = 1024 * 1024
-_THE_SAME: Final = (
-    *("format", "stored", "upright", "orientation", "frames", "icc", "damaged", "refused"),
-)
+_THE_SAME: Final = (*("format", "stored", "upright", "orientation", "frames", "icc", "refused"),)
 """What a copy without its place has in common with its original."""
 
 
@@ -105,6 +103,8 @@ async def _no_location(
     for field in _THE_SAME:
         if getattr(before, field) != getattr(after, field):
             raise StripFailedError(f"another {field}")
+    if after.damaged and not before.damaged:
+        raise StripFailedError("it is damaged")
     return Leaving(content, name, media_type, edit.left_out, after)
 
 

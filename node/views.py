@@ -268,6 +268,22 @@ class ExportedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class StrippedFile:
+    """A copy of a file under a metadata policy.
+
+    `path` is where it was written; `left_out` says in words what it lacks. If there is none, `code`
+    and `message` say why.
+    """
+
+    file: str
+    path: str | None
+    policy: str
+    left_out: list[str] = field(default_factory=list[str])
+    code: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened; docs/cli.md lists the names."""
 

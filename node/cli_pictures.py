@@ -1,0 +1,67 @@
+"""The commands that look at files, and change copies of them, without a daemon or a node."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import errors
+from .command import POLICIES_SHOWN, HomeOption, JsonOption, running
+
+FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures and clips.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the commands into the command line, in the order of its help."""
+    for run in (inspect, strip):
+        app.command()(run)
+
+
+def inspect(
+    context: typer.Context, files: FilesArgument, home: HomeOption = None, json: JsonOption = False
+) -> None:
+    """Tell what is in pictures: sizes, date, camera, place or none, further pictures, C2PA."""
+    with running(context, home, json) as command:
+        from . import loose_files, printing_pictures
+
+        async def look() -> bool:
+            readable = True
+            async for found in loose_files.inspected(files):
+                printing_pictures.inspected(command.out, found)
+                readable = readable and found.readable
+            return readable
+
+        if not asyncio.run(look()):
+            raise typer.Exit(errors.EXIT_FAILED)
+
+
+def strip(
+    context: typer.Context,
+    files: FilesArgument,
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", help="Where to: a new file, or a folder for several."),
+    ],
+    policy: Annotated[
+        str,
+        typer.Option("--policy", metavar=POLICIES_SHOWN, help="What the copies may tell."),
+    ] = "no-location",
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make copies that tell less, and say what was left out; the files stay as they are."""
+    with running(context, home, json) as command:
+        from . import loose_files, printing_pictures
+
+        async def work() -> bool:
+            done = True
+            async for copy in loose_files.stripped(files, out, policy):
+                printing_pictures.stripped(command.out, copy)
+                done = done and copy.code is None
+            return done
+
+        if not asyncio.run(work()):
+            raise typer.Exit(errors.EXIT_FILES)
