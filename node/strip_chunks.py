@@ -17,7 +17,7 @@ from .strip_metadata import NewExif, iptc_words, renew_exif, xmp_words
 
 MAX_CHUNKS: Final = 1 << 18
 MAX_TEXT: Final = 1 << 22
-"""Bytes of a compressed text that are looked at."""
+"""Bytes of the texts of one picture that are looked at."""
 
 
 class Chunk(NamedTuple):
@@ -70,7 +70,7 @@ def strip_png(data: Buffer) -> Stripped:
     """The PNG in `data` without place and further metadata; `PictureError` if it is none."""
     script = Script(data)
     chunks = list(png_chunks(data))
-    texts = {chunk.start: _png_text(data, chunk) for chunk in chunks if chunk.type in _PNG_TEXTS}
+    texts = _png_texts(data, chunks)
     exif = _png_exif(data, chunks, list(texts.values()))
     script.leave_out(exif.left_out)
     in_place = exif.new == exif.old and any(chunk.type == b"eXIf" for chunk in chunks)
@@ -104,21 +104,39 @@ def _png_chunk(kind: bytes, content: bytes) -> bytes:
 _PNG_TEXTS: Final = (b"tEXt", b"zTXt", b"iTXt")
 
 
-def _png_text(data: Buffer, chunk: Chunk) -> tuple[bytes, bytes]:
-    """Keyword and text of a text chunk; no text where it can't be read."""
-    keyword, _, rest = bytes(data[chunk.body : chunk.stop]).partition(b"\0")
-    if chunk.type == b"tEXt":
-        return keyword, rest
-    if chunk.type == b"zTXt":
-        return keyword, _inflated(rest[1:])
-    compressed = rest[:1] == b"\1"
-    text = rest[2:].partition(b"\0")[2].partition(b"\0")[2]  # after language and translation
-    return keyword, _inflated(text) if compressed else text
+def _png_texts(data: Buffer, chunks: list[Chunk]) -> dict[int, tuple[bytes, bytes]]:
+    """Keyword and text of the text chunks, by the chunk's start.
+
+    A text that is not asked for anything, or that can't be read, is b"".
+    """
+    texts: dict[int, tuple[bytes, bytes]] = {}
+    left = MAX_TEXT
+    for chunk in chunks:
+        if chunk.type not in _PNG_TEXTS:
+            continue
+        head = bytes(data[chunk.body : min(chunk.stop, chunk.body + 80)])
+        keyword, _, _ = head.partition(b"\0")
+        text = b""
+        if keyword.startswith((_PNG_XMP, _RAW_PROFILE)) and left:
+            text = _png_text(
+                chunk.type, bytes(data[chunk.body + len(keyword) + 1 : chunk.stop]), left
+            )
+            left -= len(text)
+        texts[chunk.start] = keyword, text
+    return texts
 
 
-def _inflated(raw: bytes) -> bytes:
+def _png_text(kind: bytes, content: bytes, limit: int) -> bytes:
+    """The text in what follows the keyword, up to `limit` bytes."""
+    compressed = kind == b"zTXt" or (kind == b"iTXt" and content[:1] == b"\1")
+    if kind == b"zTXt":
+        content = content[1:]
+    elif kind == b"iTXt":  # after flags, language and translation
+        content = content[2:].partition(b"\0")[2].partition(b"\0")[2]
+    if not compressed:
+        return content[:limit]
     try:
-        return zlib.decompressobj().decompress(raw, MAX_TEXT)
+        return zlib.decompressobj().decompress(content, limit)
     except zlib.error:
         return b""
 
@@ -263,7 +281,9 @@ def strip_gif(data: Buffer) -> Stripped:
     script = Script(data)
     at = 13 + _colours(data[10])
     script.keep(0, at)
-    while at < len(data):
+    for _ in range(MAX_CHUNKS):
+        if at >= len(data):
+            return script.finish()
         kind = data[at]
         if kind == _GIF_IMAGE and at + 10 <= len(data):
             # After the descriptor and its colours: one byte of code size, then blocks.
@@ -276,7 +296,7 @@ def strip_gif(data: Buffer) -> Stripped:
             script.keep(at, at + 1)
             if _SOMETHING.search(data, at + 1):
                 script.leave_out(("other data",))
-            break
+            return script.finish()
         else:
             found = _GIF_NEXT.search(data, at)
             end = max(at + 1, found.start() if found else len(data))
@@ -285,7 +305,7 @@ def strip_gif(data: Buffer) -> Stripped:
             else:
                 script.keep(at, end)
         at = end
-    return script.finish()
+    raise PictureError("too many blocks")
 
 
 def _colours(flags: int) -> int:

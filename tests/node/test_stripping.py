@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import mmap
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pillow_heif
 import pytest
@@ -279,6 +281,17 @@ def test_what_has_nothing_to_lose_is_kept_whole(corpus: Corpus) -> None:
             assert sample.copy.read_bytes() == data
         else:
             assert sample.script.left_out, sample.name
+
+
+def test_a_mapped_file_and_a_view_give_the_same_script(corpus: Corpus) -> None:
+    for sample in corpus.samples:
+        with (
+            sample.source.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as view,
+        ):
+            assert no_location(view, sample.format) == sample.script, sample.name
+            assert no_location(cast("bytes", mapped), sample.format) == sample.script, sample.name
 
 
 def test_a_format_without_a_way_is_refused() -> None:
