@@ -254,7 +254,7 @@ def _infos(data: Buffer, iinf: Box) -> dict[int, tuple[bytes, str, str]]:
 def _properties(data: Buffer, iprp: Box) -> dict[int, tuple[Box, ...]]:
     ipco = child(data, iprp, b"ipco")
     stored = list(boxes(data, ipco.body, ipco.end)) if ipco else []
-    found: dict[int, tuple[Box, ...]] = {}
+    found: dict[int, list[Box]] = {}
     total = 0
     for ipma in boxes(data, iprp.body, iprp.end):
         if ipma.type != b"ipma":
@@ -271,9 +271,10 @@ def _properties(data: Buffer, iprp: Box) -> dict[int, tuple[Box, ...]]:
                 reader.number(2) & 0x7FFF if reader.flags & 1 else reader.number(1) & 0x7F
                 for _ in range(count)
             ]
-            of_item = tuple(stored[index - 1] for index in indexes if 0 < index <= len(stored))
-            found[number] = found.get(number, ()) + of_item
-    return found
+            found.setdefault(number, []).extend(
+                stored[index - 1] for index in indexes if 0 < index <= len(stored)
+            )
+    return {number: tuple(of_item) for number, of_item in found.items()}
 
 
 def _references(data: Buffer, iref: Box) -> tuple[Reference, ...]:
