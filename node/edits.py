@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple, get_args
 
 from .facts import Buffer, PictureError
 
@@ -31,8 +31,11 @@ LeftOut = Literal[
 
 _WORDS: tuple[LeftOut, ...] = get_args(LeftOut)
 
-MAX_PUT = 1 << 26
+MAX_PUT: Final = 1 << 26
 """Bytes that one script may bring along."""
+
+MAX_PIECES: Final = 1 << 16
+"""Pieces of one script; a film of an hour with a track of timed metadata has some 10,000."""
 
 
 class Keep(NamedTuple):
@@ -121,6 +124,8 @@ class Script:
             return Stripped((Keep(0, len(self.data)),), ())
         if sum(len(piece.data) for piece in self._pieces if isinstance(piece, Put)) > MAX_PUT:
             raise PictureError("too much would have to be overwritten")
+        if len(self._pieces) > MAX_PIECES:
+            raise PictureError("too many places would have to be overwritten")
         return Stripped(tuple(self._pieces), tuple(sorted(self.left_out, key=_WORDS.index)))
 
     def _differs(self) -> bool:

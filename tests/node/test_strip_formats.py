@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kinlight.node import exif
-from kinlight.node.edits import Keep, Stripped
+from kinlight.node.edits import MAX_PUT, Keep, Stripped
 from kinlight.node.exif import LONG, SHORT, Exif, NewField
 from kinlight.node.facts import PictureError
 from kinlight.node.isobmff import Meta, item_bytes
@@ -397,6 +397,19 @@ def test_tables_that_contradict_each_other_are_refused() -> None:
     assert VIDEO.count(runs) == 1
     with pytest.raises(PictureError, match="contradict"):
         no_location(film(VIDEO.replace(runs, struct.pack(">4I", 1, 2, 1, 1))), "mp4")
+
+
+@pytest.mark.parametrize(
+    ("media", "chunks", "reason"),
+    [(b"VM" * 40_000, 40_000, "too many places"), (b"VM" + b"M" * MAX_PUT, 1, "too much")],
+    ids=["places", "bytes"],
+)
+def test_a_film_that_would_change_all_over_is_refused(
+    media: bytes, chunks: int, reason: str
+) -> None:
+    starts = range(START, START + 2 * chunks, 2)
+    with pytest.raises(PictureError, match=reason):
+        no_location(film(track(1, b"vide", starts, [1] * chunks), media=media), "mp4")
 
 
 def test_timed_metadata_in_fragments_is_refused() -> None:
