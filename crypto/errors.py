@@ -131,7 +131,7 @@ class UnsupportedCryptoError(LocalError):
 
 
 class SourceChangedError(LocalError):
-    """The file changed while it was read; nothing was shared. Try again when it is at rest."""
+    """The file changed while it was read, so it was left out. Try again when it is at rest."""
 
     code = "file-changed"
 

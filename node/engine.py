@@ -272,6 +272,7 @@ class Engine:
             for name, item in opened.outbox.states(found.photo_id)
         ]
         metadata = found.metadata
+        item = opened.collection.item(found.photo_id)
         return views.PhotoDetails(
             id=found.photo_id.hex(),
             name=metadata.name,
@@ -289,6 +290,15 @@ class Engine:
             added=found.added,
             expires=Capability.decode(offers[0].capability).expires if offers else None,
             deliveries=deliveries,
+            captured=item.captured,
+            captured_source=item.captured_source,
+            camera=item.camera,
+            width=item.width,
+            height=item.height,
+            c2pa=item.c2pa,
+            refused=item.refused,
+            clip=item.clip,
+            albums=item.albums,
         )
 
     async def rendition(self, photo: str, name: str) -> bytes:

@@ -100,7 +100,7 @@ class UnreadableFileError(LocalError):
 
 
 class FileTooLargeError(LocalError):
-    """A file is too large to be shared."""
+    """A file is too large to be taken."""
 
     code = "too-large"
 

@@ -297,6 +297,20 @@ class Output:
             ("signature", f"{photo.signature}; every byte checked when it came"),
             ("content check", "not in this version"),
         ]
+        if photo.captured is not None:
+            rows.append(("captured", f"{photo.captured} ({photo.captured_source})"))
+        if photo.camera is not None:
+            rows.append(("camera", names.shown(photo.camera)))
+        if photo.width is not None:
+            rows.append(("pixels", f"{photo.width} x {photo.height}"))
+        if photo.refused is not None:
+            rows.append(("can't be shown", names.shown(photo.refused)))
+        if photo.c2pa is not None:
+            rows.append(("C2PA", photo.c2pa))
+        if photo.clip is not None:
+            rows.append(("clip", photo.clip))
+        if photo.albums:
+            rows.append(("albums", ", ".join(names.shown(album) for album in photo.albums)))
         if photo.expires is not None:
             rows.append(("granted until", times.shown(photo.expires)))
         rows += [

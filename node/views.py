@@ -232,6 +232,7 @@ class PhotoDetails:
 
     `signature` is `valid`: a photo whose record does not verify is never stored. `author` is the
     contact's name, or None if the author is no contact; `own` says that it is this node's identity.
+    `captured` to `albums` are as in `LibraryItem`.
     """
 
     id: str
@@ -250,6 +251,15 @@ class PhotoDetails:
     added: int
     expires: int | None
     deliveries: list[DeliveryState] = field(default_factory=list[DeliveryState])
+    captured: str | None = None
+    captured_source: str | None = None
+    camera: str | None = None
+    width: int | None = None
+    height: int | None = None
+    c2pa: str | None = None
+    refused: str | None = None
+    clip: str | None = None
+    albums: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ README = (ROOT / "README.md").read_text()
 VIEWS = [
     view
     for _, view in inspect.getmembers(views, inspect.isclass)
-    if view.__module__ == views.__name__ and view not in (views.ShareProgress, views.Event)
+    if view.__module__ == views.__name__
+    and view not in (views.ShareProgress, views.ImportProgress, views.Event)
 ]
 
 

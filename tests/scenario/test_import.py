@@ -113,8 +113,8 @@ def test_the_daemon_answers_while_it_imports_and_progress_comes_at_once(
 
         asking = asyncio.create_task(ask())
         steps = node.import_steps([folder])
-        last = await anext(steps)
-        assert last == ImportProgress(0, 0, counting=True, bytes=0)
+        last = ImportProgress(0, 0, counting=True, bytes=0)
+        assert await anext(steps) == last
         async for step in steps:
             if isinstance(step, ImportProgress):
                 last = step
