@@ -85,10 +85,12 @@ def test_exit_codes_are_what_they_always_were() -> None:
         4: {"not-running", "no-node"},
         5: {"locked", "wrong-passphrase", "wrong-words", "passphrase-needed", "passphrase-file",
             "words-file"},
-        6: {"no-such-contact", "no-such-photo", "ambiguous-id", "no-such-node", "not-here-yet"},
+        6: {"no-such-contact", "no-such-photo", "ambiguous-id", "no-such-node", "not-here-yet",
+            "no-such-album"},
         7: {"unreadable", "unwritable", "disk-full", "name-taken", "too-large", "file-changed",
             "home-unusable", "blob-missing", "library-damaged", "library-newer",
-            "key-file-damaged"},
+            "key-file-damaged", "picture-refused", "decoder-died", "decoder-timeout",
+            "cannot-strip", "strip-failed"},
     }  # fmt: skip
     for number, codes in expected.items():
         assert {code for code, exits in given.items() if exits == number} == codes

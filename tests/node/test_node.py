@@ -16,6 +16,7 @@ from kinlight.node import Node, views
 from kinlight.node.daemon import Daemon
 from kinlight.node.errors import (
     BadAddressError,
+    BadRequestError,
     BlockedContactError,
     ContactExistsError,
     HomeExistsError,
@@ -31,7 +32,6 @@ from kinlight.node.errors import (
 )
 from kinlight.node.home import ApiAddress, Home
 from kinlight.node.passphrases import FILE_VARIABLE
-from kinlight.protocol.errors import UnsupportedGrantError
 
 from .conftest import Picture
 from .nodes import NOW, PASSPHRASE, PATIENCE, make_home
@@ -215,8 +215,8 @@ async def test_errors_of_the_daemon_are_the_same_here(pair: Pair, picture: Pictu
         await pair.anna.pair("7-maple-orbit", at="nowhere")
     with pytest.raises(NoSuchPhotoError):
         await pair.anna.get("ffff")
-    with pytest.raises(UnsupportedGrantError):
-        await pair.anna.share([picture()], ["Bob"])
+    with pytest.raises(BadRequestError):
+        await pair.anna.share([picture()], ["Bob"], metadata="everything")
     await pair.anna.update_contact("Bob", blocked=True)
     with pytest.raises(BlockedContactError):
         await pair.anna.share([picture()], ["Bob"], metadata="original")
