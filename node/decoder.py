@@ -114,6 +114,10 @@ class Decoder:
         """End the zygote and every child."""
         if self._idle is not None:
             self._idle.cancel()
+        async with self._starting:  # one that is about to be there is ended too
+            await self._end()
+
+    async def _end(self) -> None:
         service, self._service = self._service, None
         if service is not None:
             await service.close()
@@ -123,8 +127,9 @@ class Decoder:
     async def inspect(self, source: Source) -> Facts:
         """All that is known of a file, a refusal included; see `Facts`.
 
-        Raises only if the file can't be read or no picture at all can be opened here. A picture
-        that kills or outlasts its child is one that is refused.
+        Raises only if the file can't be read (`UnreadableFileError`) or no picture at all can be
+        opened here (`DecoderUnavailableError`, `SandboxTooWeakError`, `OldPictureLibraryError`).
+        A picture that kills or outlasts its child is one that is refused.
         """
         with _opened(source) as file:
             try:
@@ -237,7 +242,7 @@ class Decoder:
     async def _started(self) -> Zygote:
         async with self._starting:
             if self._service is not None and self._service.ended:
-                await self.close()
+                await self._end()
             if self._service is None:
                 self._service = await Zygote.start()
                 self._level = self._service.level

@@ -292,8 +292,6 @@ def _kill(pid: int) -> None:
 
 FLOORS: Final = {"pillow": (12, 3), "pillow-heif": (1, 8)}
 """Older ones have known holes (docs/security.md)."""
-OLD_LIBRARY_STATUS: Final = 3
-"""Exit status of a process that finds its libraries too old."""
 
 
 def libraries() -> dict[str, str]:
@@ -321,7 +319,7 @@ def prepare() -> None:
     """Load and warm what the children use, and leave it to be shared between them."""
     picture.prepare()
     if _too_old():
-        sys.exit(OLD_LIBRARY_STATUS)
+        sys.exit(decoder_wire.OLD_LIBRARY_STATUS)
     provenance.warm_up()
     gc.collect()
     gc.freeze()  # a collection in a child would copy every page it looks at

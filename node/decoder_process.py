@@ -14,16 +14,23 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from ..crypto.errors import LocalError
 from .decoder_wire import (
     ANSWER,
     HELLO,
+    OLD_LIBRARY_STATUS,
     ORDER,
     REPORT,
     TIMED_OUT,
     Level,
     answer_sizes,
 )
-from .errors import DecoderDiedError, DecoderTimeoutError, OldPictureLibraryError
+from .errors import (
+    DecoderDiedError,
+    DecoderTimeoutError,
+    DecoderUnavailableError,
+    OldPictureLibraryError,
+)
 
 START_SECONDS: Final = 30.0
 _REPORT_SECONDS: Final = 5.0
@@ -55,7 +62,7 @@ class Zygote:
 
     @classmethod
     async def start(cls) -> Zygote:
-        """Start one; `OldPictureLibraryError` or `DecoderDiedError` if it can't be."""
+        """Start one; `OldPictureLibraryError` or `DecoderUnavailableError` if it can't be."""
         if not _CAN_FORK:
             return cls(None, None, "process", {})
         ours, theirs = socket.socketpair()
@@ -81,7 +88,7 @@ class Zygote:
             process.kill()
             if await asyncio.to_thread(process.wait) == OLD_LIBRARY_STATUS:
                 raise OldPictureLibraryError from None
-            raise DecoderDiedError("it did not start") from None
+            raise DecoderUnavailableError("it did not start") from None
         except BaseException:
             ours.close()
             process.kill()
@@ -118,7 +125,7 @@ class Zygote:
             control.close()
         for end in self._ends.values():
             if not end.done():
-                end.set_exception(DecoderDiedError("its parent process ended"))
+                end.set_exception(DecoderUnavailableError("it ended"))
                 end.exception()  # read here, in case nobody waits for it
         self._ends.clear()
 
@@ -131,27 +138,32 @@ class Zygote:
         if self._control is None:
             return await _run_process(file, request, largest, seconds)
         self._number += 1
-        number = self._number
-        loop = asyncio.get_running_loop()
+        number, loop = self._number, asyncio.get_running_loop()
         end = self._ends[number] = loop.create_future()
-        ours, theirs = socket.socketpair()
-        with ours:
-            ours.setblocking(False)
-            with theirs:
-                self._order(number, int(seconds * 1000), theirs.fileno(), file.fileno())
-            try:
-                await loop.sock_sendall(ours, request)
-                answer = await _answer(loop, ours, largest)
-            except (OSError, EOFError):
-                raise await self._why(end) from None
-            except BaseException:
-                self._order(number, 0)  # too much, or nobody waits any more: end it
-                raise
-        with contextlib.suppress(
-            TimeoutError, DecoderDiedError
-        ):  # the answer is whole all the same
-            await self._settled(end)
-        return answer
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise DecoderUnavailableError(error.strerror or "") from None
+        try:
+            with ours:
+                ours.setblocking(False)
+                with theirs:
+                    self._order(number, int(seconds * 1000), theirs.fileno(), file.fileno())
+                async with asyncio.timeout(seconds + _REPORT_SECONDS):
+                    await loop.sock_sendall(ours, request)
+                    return await _answer(loop, ours, largest)
+        except TimeoutError:
+            self._hang_up()  # it does not even end what is late
+            raise DecoderUnavailableError("it does not answer") from None
+        except (OSError, EOFError):
+            raise await self._why(end) from None
+        finally:
+            if (
+                not end.done()
+            ):  # answered, too much, or nobody waits any more: nothing is left to do
+                self._order(number, 0)
+                with contextlib.suppress(TimeoutError, DecoderUnavailableError):
+                    await self._settled(end)
 
     def _order(self, number: int, milliseconds: int, *descriptors: int) -> None:
         control = self._control
@@ -187,13 +199,13 @@ class Zygote:
         async with asyncio.timeout(_REPORT_SECONDS):
             return await end
 
-    async def _why(self, end: asyncio.Future[int]) -> DecoderDiedError | DecoderTimeoutError:
+    async def _why(self, end: asyncio.Future[int]) -> LocalError:
         """The error for a child that gave no answer."""
         try:
             status = await self._settled(end)
         except TimeoutError:
             return DecoderDiedError("nobody knows why")
-        except DecoderDiedError as error:
+        except DecoderUnavailableError as error:
             return error
         if status == TIMED_OUT:
             return DecoderTimeoutError()
@@ -204,9 +216,6 @@ class Zygote:
             return DecoderDiedError(_SIGNALS.get(number, signal.Signals(number).name))
         return DecoderDiedError("it broke off")
 
-
-OLD_LIBRARY_STATUS: Final = 3
-"""Exit status of a zygote that finds its libraries too old."""
 
 _SIGNALS: Final = {
     getattr(signal, "SIGKILL", 9): "it was killed",

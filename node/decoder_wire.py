@@ -32,6 +32,8 @@ REPORT: Final = struct.Struct("!QqQ")
 """From the zygote: a job, its wait status, its peak memory in bytes."""
 TIMED_OUT: Final = -1
 """In place of a wait status: the child's time was over."""
+OLD_LIBRARY_STATUS: Final = 3
+"""Exit status of a zygote that finds its libraries too old."""
 
 ANSWER: Final = struct.Struct("!IQ")
 """From a child: the length of the header and that of the payload."""

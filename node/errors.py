@@ -195,6 +195,12 @@ class DecoderDiedError(LocalError):
     code = "decoder-died"
 
 
+class DecoderUnavailableError(LocalError):
+    """Pictures can't be opened at the moment: the service that does it is not there."""
+
+    code = "decoder-unavailable"
+
+
 class DecoderTimeoutError(LocalError):
     """The picture took too long to open, so it was given up."""
 

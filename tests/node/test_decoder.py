@@ -26,6 +26,7 @@ from kinlight.node.decoder_wire import Pixels
 from kinlight.node.errors import (
     DecoderDiedError,
     DecoderTimeoutError,
+    DecoderUnavailableError,
     PictureRefusedError,
     SandboxTooWeakError,
     UnreadableFileError,
@@ -420,7 +421,7 @@ async def test_a_service_killed_midway_is_a_named_error_and_the_next_picture_ope
     assert service._process is not None  # pyright: ignore[reportPrivateUsage]
     service._process.kill()  # pyright: ignore[reportPrivateUsage]
     # The child may still answer; if it does not, that has a name.
-    with contextlib.suppress(DecoderDiedError):
+    with contextlib.suppress(DecoderUnavailableError):
         assert (await opening).width == 64
     await eventually(lambda: service.ended)
     assert (await decoder.pixels(saved(corners(), "PNG"))).width == 64
@@ -445,7 +446,7 @@ async def test_closing_ends_the_service_and_every_child() -> None:
         opening = asyncio.create_task(decoder.pixels(slow_picture(), max_px=64))
         await eventually(lambda: bool(children_of(decoder)))
         children = children_of(decoder)
-    with pytest.raises(DecoderDiedError):
+    with pytest.raises(DecoderUnavailableError):
         await opening
     assert service.ended
     await eventually(lambda: not any(child.is_running() for child in children))
