@@ -173,7 +173,7 @@ def test_a_shared_photo_waits_is_accepted_shown_and_exported(
     assert set(own["deliveries"][0]) == {"to", "state", "code", "expires", "updated"}
 
     exported = bob.run("export", identifier, tmp_path / "out").value
-    assert set(exported) == {"id", "path", "sha256", "bytes", "already"}
+    assert set(exported) == {"id", "path", "sha256", "bytes", "already", "clip"}
     assert exported["already"] is False
     path = Path(exported["path"])
     assert path.read_bytes() == photo.read_bytes()

@@ -121,7 +121,7 @@ class TestedNode:
         to: str,
         until: int | None = None,
         wait: bool = True,
-        metadata: str = "original",
+        metadata: str | None = "original",
     ) -> list[ShareItem]:
         """The last state of each file."""
         last: dict[str, ShareItem] = {}
