@@ -29,10 +29,20 @@ import PIL
 import pillow_heif
 from PIL import features
 
-from . import clips, decoder_wire, inspecting, picture, provenance, sandbox, stripping, wholeness
+from . import (
+    clips,
+    decoder_wire,
+    inspecting,
+    picture,
+    provenance,
+    raws,
+    sandbox,
+    stripping,
+    wholeness,
+)
 from .edits import Put
 from .facts import MAX_TEXT, Buffer, Facts, PictureError
-from .sniffing import CLIPS, sniff
+from .sniffing import CLIPS, RAWS, sniff
 
 _DESCRIPTORS: Final = 2
 """That come with an order: the job's socket and the picture."""
@@ -65,7 +75,8 @@ def facts_of(data: Buffer) -> Facts:
                 facts, stored=clip.stored, upright=clip.upright, orientation=clip.orientation,
                 refused="it is a video: carried as it is, with a frame of it to show",
             )  # fmt: skip
-        opened = picture.open_picture(data, kind, found.orientation_hint)
+        shown, shown_kind = _to_show(data, kind)
+        opened = picture.open_picture(shown, shown_kind, found.orientation_hint)
         facts = replace(
             facts, stored=opened.stored, upright=opened.upright, orientation=opened.orientation,
             frames=opened.frames,
@@ -73,7 +84,17 @@ def facts_of(data: Buffer) -> Facts:
         whole = picture.check(opened)
     except PictureError as error:
         return replace(facts, refused=_shortened(str(error)))
-    return replace(facts, damaged=not whole or wholeness.is_damaged(data, kind))
+    return replace(facts, damaged=not whole or wholeness.is_damaged(shown, shown_kind))
+
+
+def _to_show(data: Buffer, kind: str) -> tuple[Buffer, str]:
+    """The picture itself, or of a raw the preview inside."""
+    return (raws.preview(data), "jpeg") if kind in RAWS else (data, kind)
+
+
+def _opened(data: Buffer, kind: str) -> picture.Opened:
+    hint = inspecting.read_facts(data, kind).orientation_hint
+    return picture.open_picture(*_to_show(data, kind), hint)
 
 
 def _pixels(data: Buffer, request: dict[str, object]) -> tuple[dict[str, object], bytes]:
@@ -82,9 +103,7 @@ def _pixels(data: Buffer, request: dict[str, object]) -> tuple[dict[str, object]
     if kind in CLIPS:
         made = picture.frame_pixels(clips.poster(data), max_px)
     else:
-        hint = inspecting.read_facts(data, kind).orientation_hint
-        opened = picture.open_picture(data, kind, hint)
-        made = picture.pixels(opened, max_px, srgb=bool(request["srgb"]))
+        made = picture.pixels(_opened(data, kind), max_px, srgb=bool(request["srgb"]))
     icc = made.icc or b""
     header: dict[str, object] = {
         "width": made.width, "height": made.height, "mode": made.mode, "icc": len(icc),
@@ -93,8 +112,7 @@ def _pixels(data: Buffer, request: dict[str, object]) -> tuple[dict[str, object]
 
 
 def _luma(data: Buffer, _request: dict[str, object]) -> tuple[dict[str, object], bytes]:
-    kind = sniff(data)
-    made = picture.luma(picture.open_picture(data, kind, None))
+    made = picture.luma(_opened(data, sniff(data)))
     tables = [[number, *table] for number, table in sorted(made.tables.items())]
     return {"width": made.width, "height": made.height, "tables": tables}, made.data
 

@@ -11,6 +11,8 @@ HEAD_BYTES: Final = 4096
 
 PICTURES: Final = ("jpeg", "png", "webp", "gif", "tiff", "avif", "heif")
 """Formats that are opened."""
+RAWS: Final = ("dng", "raw", "raf")
+"""Formats of cameras: carried as bytes, shown by the preview inside."""
 CLIPS: Final = ("mp4", "mov", "matroska")
 """Formats of video: carried as bytes, with a poster frame where one can be decoded."""
 
@@ -104,11 +106,20 @@ def _tiff_kind(head: bytes) -> str:
         return "raw"
     start = int.from_bytes(head[4:8], order)
     count = int.from_bytes(head[start : start + 2], order) if start + 2 <= len(head) else 0
+    reduced = others = False
     for index in range(min(count, 128)):
         entry = head[start + 2 + 12 * index : start + 14 + 12 * index]
-        if len(entry) == 12 and int.from_bytes(entry[:2], order) == _DNG_VERSION:
+        if len(entry) < 12:
+            break
+        tag = int.from_bytes(entry[:2], order)
+        if tag == _DNG_VERSION:
             return "dng"
-    return "tiff"
+        if tag == _SUBFILE_TYPE:
+            reduced = bool(int.from_bytes(entry[8:12], order) & 1)
+        others = others or tag == _SUB_DIRECTORIES
+    return "raw" if reduced and others else "tiff"
 
 
 _DNG_VERSION: Final = 0xC612
+_SUBFILE_TYPE: Final = 0x00FE
+_SUB_DIRECTORIES: Final = 0x014A
