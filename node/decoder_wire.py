@@ -6,7 +6,7 @@
     child -> node   12 bytes of lengths, msgpack: {"ok": true, ...} or {"refused"}, the payload
 
 A child has touched hostile bytes, so nothing that it says is believed: every field and every size
-is checked here, and a wrong one is `BadAnswerError`. docs/spec/decoder.md has the rules.
+is checked here, and a wrong one is `BadAnswerError`.
 """
 
 from __future__ import annotations
