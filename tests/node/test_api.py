@@ -17,11 +17,12 @@ from kinlight.crypto.errors import WrongPassphraseError
 from kinlight.crypto.secret import Secret
 from kinlight.node import daemon as daemon_module
 from kinlight.node.daemon import Daemon
-from kinlight.node.errors import AlreadyRunningError, NoHomeError
+from kinlight.node.errors import AlreadyRunningError, NoHomeError, NoSuchPhotoError
 from kinlight.node.home import ApiAddress, Home
 from kinlight.node.node import Node
 
 from .nodes import PASSPHRASE, PATIENCE, eventually, make_home
+from .photographs import photograph
 
 PHRASE = PASSPHRASE.reveal().decode()
 ANY_BODY: dict[str, dict[str, object]] = {
@@ -85,6 +86,30 @@ def code_of(response: httpx.Response) -> str:
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+# Pictures
+
+
+async def test_a_preview_is_a_jpeg_that_no_browser_keeps(home: Home, tmp_path: Path) -> None:
+    file = photograph(tmp_path / "beach.jpg", size=(48, 32))
+    async with Daemon.running(home, PASSPHRASE), Node.connect(home.path) as node:
+        steps = [step async for step in node.import_steps([file])]
+        assert steps
+        (item,) = await node.search()
+        address = ApiAddress.load(home)
+        assert address is not None
+        async with by_port(address, **bearer(address)) as client:
+            for name in ("preview", "thumbnail"):
+                response = await client.get(f"/v1/photos/{item.id}/{name}")
+                assert response.headers["content-type"] == "image/jpeg"
+                assert response.headers["cache-control"] == "no-store"
+                assert response.content == await node.rendition(item.id, name)
+                assert response.content.startswith(b"\xff\xd8\xff")
+            assert code_of(await client.get("/v1/photos/ffff/preview")) == "no-such-photo"
+        with pytest.raises(NoSuchPhotoError):
+            await node.rendition("ffff", "preview")
+        assert (await node.status()).sandbox not in (None, "off")
 
 
 # Who may ask

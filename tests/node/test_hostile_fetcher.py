@@ -7,8 +7,10 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
+from kinlight.crypto.blob import Kind
 from kinlight.node.mallory import Conversation, Mallory
 from kinlight.protocol import limits
 from kinlight.protocol.capability import Audience, Capability, Caveats
@@ -29,6 +31,7 @@ from kinlight.protocol.photo import Envelope
 from .conftest import Attacked, Picture, Start
 from .forging import Forgery, whole
 from .nodes import NOW, Clock, TestedNode, eventually
+from .photographs import photograph
 
 
 @dataclass
@@ -90,6 +93,23 @@ async def test_what_was_given_is_served(given: Given) -> None:
     assert (await given.conversation.wait_for(ManifestPart)).request == 1
     piece = await given.conversation.wait_for(Piece)
     assert (piece.request, piece.index) == (1, 0)
+
+
+async def test_a_rendition_is_not_served_whatever_was_given(
+    attacked: Attacked, tmp_path: Path
+) -> None:
+    def picture(**_: object) -> Path:
+        return photograph(tmp_path / "beach.jpg")
+
+    async with given_by(attacked.bob, attacked.mallory, picture) as given:
+        await given.bob.engine.rendition(given.photo.hex(), "preview")
+        library = given.bob.parts.library
+        stored = [blob for each in library.blob_ids() if (blob := library.blob(each))]
+        (rendition,) = (blob for blob in stored if blob.kind is Kind.RENDITION)
+        assert rendition.photo_id == given.photo
+        fetch = replace(given.fetch(), content_id=rendition.content_id)
+        assert await given.code_of(fetch) == "grant-other-photo"
+        await given.assert_served()
 
 
 # Without leave
