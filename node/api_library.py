@@ -1,8 +1,9 @@
-"""The local API's part about the library: import, search, albums."""
+"""The local API's part about the library: import, search, albums, folders that are kept up."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 from . import views
 from .api_lines import lines
 from .collection import Collection
+from .keeping import Keeper
 
 router = APIRouter(prefix="/v1")
 
@@ -39,8 +41,34 @@ class SearchBody(BaseModel):
     limit: int = 100
 
 
+class MirrorBody(BaseModel):
+    """`source` is the name of an album or a contact, `folder` an absolute path."""
+
+    source: str
+    folder: Path
+
+
+class WatchBody(BaseModel):
+    """`folder` is an absolute path, `to` names contacts; see `Node.watch`."""
+
+    folder: Path
+    album: str | None = None
+    to: list[str] = []
+    metadata: str | None = None
+
+
+class OffBody(BaseModel):
+    """`folder` is an absolute path."""
+
+    folder: Path
+
+
 def _collection(request: Request) -> Collection:
     return request.app.state.engine.collection
+
+
+def _keeper(request: Request) -> Keeper:
+    return request.app.state.engine.keeper
 
 
 @router.post("/library/import")
@@ -60,3 +88,31 @@ async def post_search(request: Request, body: SearchBody) -> list[views.LibraryI
 async def get_albums(request: Request) -> list[views.Album]:
     """All albums, by name."""
     return _collection(request).albums()
+
+
+@router.get("/folders")
+async def get_folders(request: Request) -> list[views.Folder]:
+    """Every folder that is kept up, and how it is."""
+    return _keeper(request).folders()
+
+
+@router.post("/folders/mirror")
+async def post_mirror(request: Request, body: MirrorBody) -> views.Folder:
+    """Keep a folder up with an album, or with what comes from a contact."""
+    return await _keeper(request).mirror(body.source, body.folder)
+
+
+@router.post("/folders/watch")
+async def post_watch(request: Request, body: WatchBody) -> views.Folder:
+    """Take what appears in a folder, and share it if that is said."""
+    return await _keeper(request).watch(
+        body.folder, album=body.album, to=body.to, metadata=body.metadata
+    )
+
+
+@router.post("/folders/{kind}/off")
+async def post_off(
+    request: Request, kind: Literal["mirror", "watch"], body: OffBody
+) -> views.Folder:
+    """Keep a folder up no more; its files stay."""
+    return await _keeper(request).off(body.folder, kind)

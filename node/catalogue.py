@@ -167,6 +167,11 @@ class Catalogue:
                 self._put_into(album, file.photo_id, now)
             self._pair_up("files.stem = ?", stem)
 
+    def paths_of(self, photo_id: bytes) -> list[Path]:
+        """Where the files of a photo lay when they were imported."""
+        rows = self._db.rows("SELECT path FROM files WHERE photo_id = ? ORDER BY path", photo_id)
+        return [Path(os.fsdecode(row[0])) for row in rows]
+
     # Albums.
 
     def albums(self) -> list[Album]:

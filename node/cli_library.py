@@ -1,4 +1,4 @@
-"""The commands about the library: import, search, albums."""
+"""The commands about the library: import, search, albums, folders that are kept up."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Put the commands into the command line, in the order of its help."""
     app.command("import")(import_photos)
-    for run in (search, albums):
+    for run in (search, albums, mirror, watch):
         app.command()(run)
 
 
@@ -119,6 +119,83 @@ def albums(context: typer.Context, home: HomeOption = None, json: JsonOption = F
         from . import printing_library
 
         printing_library.albums(command.out, command.ask(lambda node: node.albums()))
+
+
+def mirror(
+    context: typer.Context,
+    source: Annotated[
+        str | None, typer.Argument(metavar="ALBUM|CONTACT", help="Whose photos; none lists.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="The folder to keep up.")
+    ] = None,
+    off: Annotated[
+        Path | None, typer.Option("--off", metavar="DIR", help="End it; the files stay.")
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Keep a plain folder up with an album, or with what comes from a contact."""
+    with running(context, home, json) as command:
+        from . import printing_library
+
+        if off is not None:
+            if source is not None:
+                raise errors.UsageError("--off needs no ALBUM and no second DIR")
+            ended = command.ask(lambda node: node.end_mirror(off))
+            printing_library.folder(command.out, ended)
+        elif source is None:
+            found = command.ask(lambda node: node.folders())
+            printing_library.folders(command.out, found, "mirror")
+        elif folder is None:
+            raise errors.UsageError("the DIR is missing")
+        else:
+            made = command.ask(lambda node: node.mirror(source, folder))
+            printing_library.folder(command.out, made)
+
+
+def watch(
+    context: typer.Context,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="The folder to take from; none lists.")
+    ] = None,
+    album: Annotated[
+        str | None, typer.Option("--album", help="Put all of it into this album.")
+    ] = None,
+    to: Annotated[
+        list[str] | None, typer.Option("--with", help="Share it; may be given again.")
+    ] = None,
+    metadata: Annotated[
+        str | None,
+        typer.Option(
+            "--metadata",
+            metavar="original|no-location|clean",
+            help="What leaves. Default: what the contact gets.",
+        ),
+    ] = None,
+    off: Annotated[
+        Path | None, typer.Option("--off", metavar="DIR", help="End it; the photos stay.")
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Import what appears in a folder, and share it if that is said."""
+    with running(context, home, json) as command:
+        from . import printing_library
+
+        if off is not None:
+            if folder is not None:
+                raise errors.UsageError("--off needs no second DIR")
+            ended = command.ask(lambda node: node.end_watch(off))
+            printing_library.folder(command.out, ended)
+        elif folder is None:
+            found = command.ask(lambda node: node.folders())
+            printing_library.folders(command.out, found, "watch")
+        else:
+            made = command.ask(
+                lambda node: node.watch(folder, album=album, to=to or (), metadata=metadata)
+            )
+            printing_library.folder(command.out, made)
 
 
 def _position(text: str) -> tuple[float, float]:

@@ -30,6 +30,7 @@ from .events import Events
 from .exporting import Exported, ExportedPhoto
 from .following import EVENTS, Following
 from .home import Home
+from .keeping import Keeper
 from .meeting import OpenCode
 from .unlocked import Environment, Unlocked
 from .version import VERSION
@@ -76,6 +77,11 @@ class Engine:
     def collection(self) -> Collection:
         """The library: import, search, albums."""
         return self._unlocked().collection
+
+    @property
+    def keeper(self) -> Keeper:
+        """The folders that are kept up."""
+        return self._unlocked().keeper
 
     # What it is, and who else there is.
 

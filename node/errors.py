@@ -147,6 +147,18 @@ class NoSuchAlbumError(LocalError):
     code = "no-such-album"
 
 
+class NoSuchFolderError(LocalError):
+    """That folder is not kept up. `kinlight mirror` and `kinlight watch` show those that are."""
+
+    code = "no-such-folder"
+
+
+class FolderTakenError(LocalError):
+    """That folder can't be kept up."""
+
+    code = "folder-taken"
+
+
 class NoSuchPhotoError(LocalError):
     """There is no photo with that id. `kinlight inbox` shows those that came."""
 
@@ -313,6 +325,7 @@ _EXITS: Final[dict[str, int]] = {
     "words-file": EXIT_LOCKED,
     "no-such-contact": EXIT_NOT_FOUND,
     "no-such-album": EXIT_NOT_FOUND,
+    "no-such-folder": EXIT_NOT_FOUND,
     "no-such-photo": EXIT_NOT_FOUND,
     "ambiguous-id": EXIT_NOT_FOUND,
     "no-such-node": EXIT_NOT_FOUND,

@@ -74,21 +74,24 @@ class Exporter:
 
     async def export(self, photo: Photo, folder: Path, *, keep_both: bool) -> ExportedPhoto:
         """Write a photo and then its clip, if it has one, which shares the still's name."""
-        written = await self._write(photo, photo.metadata, folder, keep_both=keep_both)
+        written = await self.write(photo, folder, keep_both=keep_both)
         clip_id = self._catalogue.clip_of(photo.photo_id)
         clip = None if clip_id is None else self._library.photo(clip_id)
         if clip is None:
             return ExportedPhoto(written, None)
-        named = replace(clip.metadata, name=_clip_name(photo.metadata, clip.metadata, written.path))
-        beside = await self._write(clip, named, folder, keep_both=keep_both)
-        return ExportedPhoto(written, beside)
+        still = photo, written.path
+        return ExportedPhoto(written, await self.write(clip, folder, keep_both=keep_both, of=still))
 
-    async def _write(
-        self, photo: Photo, metadata: Metadata, folder: Path, *, keep_both: bool
+    async def write(
+        self, photo: Photo, folder: Path, *, keep_both: bool, of: tuple[Photo, Path] | None = None
     ) -> Exported:
+        """Write one file; `of` is the still of a clip, and where it was written."""
         stored = self._library.blob(photo.record.content_id)
         if stored is None:
             raise BlobMissingError
+        metadata = photo.metadata
+        if of is not None:
+            metadata = replace(metadata, name=_clip_name(of[0].metadata, metadata, of[1]))
         return await asyncio.to_thread(
             export, self._blobs, stored, metadata, folder, keep_both=keep_both
         )

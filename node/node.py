@@ -30,6 +30,7 @@ from .views import (
     Contact,
     Event,
     ExportedFile,
+    Folder,
     Identity,
     ImportItem,
     ImportProgress,
@@ -306,6 +307,47 @@ class Node:
     async def albums(self) -> list[Album]:
         """All albums, by name."""
         return [Album(**item) for item in await self._get("albums")]
+
+    async def folders(self) -> list[Folder]:
+        """The folders that this node keeps up, mirrors and watches, and how each is."""
+        return [Folder(**item) for item in await self._get("folders")]
+
+    async def mirror(self, source: str, folder: Path | str) -> Folder:
+        """Keep `folder` up with every photo of an album, or from a contact, of the name `source`.
+
+        A photo is written once, never over another file; what is renamed or removed there stays
+        so. Raises `NoSuchAlbumError`, `FolderTakenError`, `UnwritableFolderError`.
+        """
+        body = await self._post("folders", "mirror", source=source, folder=_absolute(folder))
+        return Folder(**body)
+
+    async def watch(
+        self,
+        folder: Path | str,
+        *,
+        album: str | None = None,
+        to: Sequence[str] = (),
+        metadata: str | None = None,
+    ) -> Folder:
+        """Import what lies and what appears in `folder`, and share it with the contacts `to`.
+
+        A file is taken when it has not changed for two seconds. `metadata` is the policy for all
+        of `to`; the default is each contact's own. Raises `NoSuchContactError`,
+        `FolderTakenError`, `BadRequestError`.
+        """
+        place = _absolute(folder)
+        body = await self._post(
+            "folders", "watch", folder=place, album=album, to=list(to), metadata=metadata
+        )
+        return Folder(**body)
+
+    async def end_mirror(self, folder: Path | str) -> Folder:
+        """Write no more to a mirror; its files stay. `NoSuchFolderError`."""
+        return Folder(**await self._post("folders", "mirror", "off", folder=_absolute(folder)))
+
+    async def end_watch(self, folder: Path | str) -> Folder:
+        """Watch a folder no more; what was imported stays. `NoSuchFolderError`."""
+        return Folder(**await self._post("folders", "watch", "off", folder=_absolute(folder)))
 
     async def inbox(self) -> list[InboxItem]:
         """Every photo that was offered to this node, oldest first."""

@@ -11,7 +11,7 @@ from . import names, times
 from .printing import Output, size
 
 if TYPE_CHECKING:
-    from .views import Album, ImportItem, ImportProgress, LibraryItem
+    from .views import Album, Folder, ImportItem, ImportProgress, LibraryItem
 
 
 @contextlib.contextmanager
@@ -95,3 +95,30 @@ def albums(out: Output, found: Sequence[Album]) -> None:
         (names.shown(album.name), f"{album.photos}", times.shown(album.created)) for album in found
     ]
     out.table(("album", "photos", "made"), rows)
+
+
+def folders(out: Output, found: Sequence[Folder], kind: str) -> None:
+    """The folders of a kind that are kept up."""
+    shown = [folder for folder in found if folder.kind == kind]
+    for each in shown:
+        folder(out, each)
+    if not shown and not out.as_json:
+        out.say(f"There is none. `kinlight {kind} --help` says how to make one.")
+
+
+def folder(out: Output, kept: Folder) -> None:
+    """A folder that is kept up, or was."""
+    if out.as_json:
+        out.value(kept)
+        return
+    if kept.kind == "mirror":
+        what = f"gets what is in {names.shown(kept.album or '')}"
+        if kept.contact is not None:
+            what = f"gets what comes from {names.shown(kept.contact)}"
+    else:
+        what = f"goes into {names.shown(kept.album or 'albums named like its folders')}"
+        if kept.to:
+            what += " and to " + ", ".join(names.shown(name) for name in kept.to)
+    out.say(f"{names.shown(kept.path)}: {what}; {kept.state}, {kept.photos} photos so far")
+    if kept.message is not None:
+        out.say(f"  {names.shown(kept.message)}", style="red")

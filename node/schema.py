@@ -180,11 +180,12 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         options TEXT NOT NULL,    -- JSON
         created INTEGER NOT NULL
     ) STRICT;
-    -- What a mirror has written once is not written again: a person may have moved or removed it.
-    CREATE TABLE mirrored (
+    -- What a mirror has written, or a watch has shared, is done once: a person may have moved or
+    -- removed it since.
+    CREATE TABLE folder_photos (
         folder_id INTEGER NOT NULL REFERENCES folders ON DELETE CASCADE,
         photo_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE,
-        name TEXT NOT NULL,
+        name TEXT NOT NULL,       -- of the file, as a mirror wrote it
         PRIMARY KEY (folder_id, photo_id)
     ) STRICT, WITHOUT ROWID;
     """,

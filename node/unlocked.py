@@ -7,7 +7,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ..crypto.channel import ChannelSettings
@@ -27,15 +27,18 @@ from .discovery import Discovery
 from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
 from .exporting import Exporter
+from .folders import Folders
 from .home import Home
 from .importing import Importer
 from .inbox import Inbox
+from .keeping import Keeper
 from .keys import UnlockedKeys
 from .library import Contact, IncomingOffer, Library
 from .link import Link
 from .meeting import Meeting
 from .originals import Originals
 from .outbox import Outbox
+from .pace import Pace
 from .peers import Peers
 from .pipes import Dial, Listen
 from .renditions import Renditions
@@ -56,6 +59,7 @@ class Environment:
     listen: Listen = tcp.TcpListener
     entropy: Entropy = secrets.token_bytes
     choose: Callable[[int], int] = secrets.randbelow
+    pace: Pace = field(default_factory=Pace)
 
 
 class Unlocked:
@@ -165,6 +169,18 @@ class Unlocked:
             paired=self._paired,
             refused=self._refused,
         )
+        self.keeper: Final = Keeper(
+            folders=Folders(database),
+            library=library,
+            catalogue=self.catalogue,
+            importer=self.importer,
+            exporter=self.exporter,
+            sharing=self.sharing,
+            events=events,
+            shared=self.peers.nudge,
+            pace=environment.pace,
+            now=environment.now,
+        )
         self.listener: Final = environment.listen(self.peers.accept)
         self.discovery: Discovery | None = None
         self._config = config
@@ -225,6 +241,7 @@ class Unlocked:
             now=self._environment.now,
         )
         self.peers.start(self.discovery)
+        self.keeper.start()
         self._cataloguing = asyncio.create_task(self.cataloguer.run())
         self._probing = asyncio.create_task(self._probe())
 
@@ -301,6 +318,7 @@ class Unlocked:
                 if task is not None:
                     task.cancel()
                     await asyncio.wait({task})
+            await self.keeper.close()
             await self.importer.close()
             await self.decoder.close()
         finally:

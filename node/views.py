@@ -193,6 +193,29 @@ class Album:
 
 
 @dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that the node keeps up.
+
+    A `mirror` gets every photo of its `album`, or from its `contact`; its `state` is `up-to-date`,
+    `working`, `missing` (the folder is not there; it goes on when it is back) or `failed`. A
+    `watch` takes what appears in it, into `album` or those named like its folders, and shares it
+    with `to` under the policy `metadata` (None: each contact's own); its state is `watching`,
+    `missing` or `failed`. `message` says what went wrong last. `photos` counts those that were
+    written, or taken and shared.
+    """
+
+    path: str
+    kind: str
+    state: str
+    album: str | None = None
+    contact: str | None = None
+    to: list[str] = field(default_factory=list[str])
+    metadata: str | None = None
+    photos: int = 0
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InboxItem:
     """A photo that a contact offered.
 
