@@ -91,9 +91,12 @@ async def _strip(
 
 def _write(content: BinaryIO, path: Path, modified: int) -> None:
     """A new file, whole and on the disk before it has its name."""
-    temporary = path.with_name(f".kinlight-{secrets.token_hex(8)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnwritableFolderError(error.strerror or "") from None
+    temporary = path.with_name(f".kinlight-{secrets.token_hex(8)}.part")
+    try:
         with temporary.open("xb") as sink:
             content.seek(0)
             while block := content.read(_STEP):
