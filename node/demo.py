@@ -22,7 +22,7 @@ from ..crypto.secret import Secret
 from ..protocol.errors import from_wire
 from ..protocol.messages import Fetch, FetchRefused, Offer, OfferRefused
 from ..protocol.photo import Envelope
-from . import launch
+from . import launch, leaving
 from .errors import NoSuchNodeError, UnreadableFileError
 from .home import Home
 from .mallory import Mallory, flip_byte
@@ -167,6 +167,7 @@ async def _share(
     until = int(time.time()) + 30 * 86_400
     items = await anna.share(files, ["Bob"], metadata="original", until=until)
     story.tell(f"Anna shares {len(items)} photos with Bob, end to end encrypted, for 30 days.")
+    story.tell(f"  {leaving.line(items)}")
     for item in items:
         if item.state != "delivered" or item.photo_id is None:
             raise TypeError(f"{item.name} is {item.state}: {item.message}")
