@@ -28,7 +28,7 @@ from .facts import Facts
 
 CLEAN_QUALITY: Final = 95
 """Of a clean JPEG. It may be the only copy that its receiver ever has, so it must bear one more
-edit; above 95 libjpeg spends half as many bytes again on noise."""
+edit. At 95 it is about as large as a camera's own file; 98 takes a third more."""
 
 _SUFFIXES: Final = {"jpeg": (".jpg", ".jpeg", ".jpe"), "png": (".png",)}
 _STEP: Final = 1024 * 1024
