@@ -46,7 +46,12 @@ class Output:
 
     def value(self, value: Any) -> None:
         """One result, for scripts."""
-        print(json.dumps(_plain(value), ensure_ascii=False), flush=True)
+        text = json.dumps(_plain(value), ensure_ascii=False)
+        try:
+            text.encode()
+        except UnicodeEncodeError:  # the path of a file may hold bytes that are no text
+            text = json.dumps(_plain(value))
+        print(text, flush=True)
 
     def say(self, text: str, *, style: str = "") -> None:
         """A line for people; text from peers must have gone through `names.shown`."""

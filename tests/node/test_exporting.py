@@ -7,6 +7,7 @@ import hashlib
 import os
 import resource
 import signal
+import stat
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -298,6 +299,30 @@ def test_f13_two_forms_of_one_name_are_two_files(photo: Stored, tmp_path: Path) 
         other.export(name="e\u0301.jpg")
     other.export(name="e\u0301.jpg", keep_both=True)
     assert sorted(photo.files().values()) == sorted([CONTENT, b"another photo"])
+
+
+def test_f13_names_that_differ_in_case_only_never_share_a_file(
+    photo: Stored, tmp_path: Path
+) -> None:
+    other = stored_in(tmp_path / "other", b"another photo")
+    other.folder = photo.folder
+    photo.export(name="Beach.JPG")
+    other.export(name="beach.jpg", keep_both=True)  # a number, where the disk sees no difference
+    assert sorted(photo.files().values()) == sorted([CONTENT, b"another photo"])
+
+
+def test_the_name_outlasts_a_cut_of_power(photo: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[bool, list[str]]] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        fsync(descriptor)
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synced.append((is_folder, [name for name in photo.files() if not name.endswith(".part")]))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    photo.export()
+    assert synced == [(False, []), (True, ["beach.jpg"])]
 
 
 def test_no_part_stays_after_any_error(photo: Stored, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from kinlight.node.names import (
     MAX_CONTACT_CHARS,
     MAX_NAME_BYTES,
+    album_name,
     contact_name,
     file_name,
+    folded,
     numbered,
     shown,
 )
@@ -170,3 +172,30 @@ def test_nothing_that_is_shown_can_steer_a_terminal(text: str) -> None:
 )
 def test_what_can_not_be_shown_is_escaped(text: str, seen: str) -> None:
     assert shown(text) == seen
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Italy 2026", "Italy 2026"),
+        ("  two\nlines \x1b[2J", "two lines [2J"),
+        ("e\u0301te\u0301", "\u00e9t\u00e9"),
+        ("\u202egpj.exe", "gpj.exe"),
+        ("x" * 100, "x" * 80),
+        ("a/b\\c", "a b c"),
+        ("", None), (".", None), ("..", None), ("/", None), ("\udcff", None),
+    ],
+)  # fmt: skip
+def test_an_album_is_named_in_one_harmless_line_or_not_at_all(text: str, name: str | None) -> None:
+    assert album_name(text) == name
+    assert name is None or album_name(name) == name
+
+
+@given(st.text())
+def test_text_is_folded_once_and_in_all_its_forms(text: str) -> None:
+    assert folded(folded(text)) == folded(text)
+    assert folded(unicodedata.normalize("NFD", text)) == folded(text)
+
+
+def test_case_and_form_make_no_difference_to_a_search() -> None:
+    assert folded("STRASSE \ufb01 \u00c9") == folded("stra\u00dfe fi e\u0301")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kinlight.node.errors import BadTimeError
-from kinlight.node.times import parse_until, shown
+from kinlight.node.times import parse_day, parse_until, shown
 
 NOW = 1_800_000_000
 
@@ -73,3 +73,19 @@ def test_a_time_is_shown_local_and_to_the_minute() -> None:
 @given(st.integers(0, 2**64 - 1))
 def test_any_time_that_a_peer_may_write_can_be_shown(seconds: int) -> None:
     assert shown(seconds)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026", "2026-07", "2026-07-14", "2026-07-14T09:30", "2026-07-14T09:30:59"]
+)
+def test_a_day_may_be_a_year_a_month_or_a_moment(text: str) -> None:
+    assert parse_day(text) == parse_day(f" {text.replace('T', ' ')} ") == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "26", "2026-7", "2026-13", "2026-02-29", "2026-07-14T09", "2026-07-14T25:00",
+             "2026-07-14T09:30Z", "20260714", "0000", "\u0662\u0660\u0662\u0666"],
+)  # fmt: skip
+def test_what_is_no_day_is_said(text: str) -> None:
+    with pytest.raises(BadTimeError):
+        parse_day(text)
