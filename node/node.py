@@ -44,6 +44,7 @@ from .views import (
 )
 
 _CONNECT_SECONDS: Final = 5.0
+_JSON: Final = {"Content-Type": "application/json"}
 _View = TypeVar("_View")
 
 
@@ -421,7 +422,9 @@ class Node:
 
     async def _send(self, method: str, path: Sequence[str], body: object) -> Any:
         try:
-            response = await self._client.request(method, _url(path), json=body)
+            response = await self._client.request(
+                method, _url(path), content=_content(body), headers=_JSON
+            )
         except httpx.TransportError:
             raise NotRunningError from None
         answer = _checked(_json(response.content))
@@ -434,7 +437,10 @@ class Node:
     ) -> AsyncGenerator[dict[str, Any]]:
         try:
             async with self._client.stream(
-                method, _url(path), json=body if method == "POST" else None
+                method,
+                _url(path),
+                content=_content(body if method == "POST" else None),
+                headers=_JSON,
             ) as response:
                 async for line in response.aiter_lines():
                     yield _checked(_json(line))
@@ -466,6 +472,11 @@ def _client(address: ApiAddress) -> httpx.AsyncClient:
 
 def _url(path: Sequence[str]) -> str:
     return "/v1/" + "/".join(quote(part, safe="") for part in path)
+
+
+def _content(body: object) -> bytes | None:
+    """JSON in ASCII: the path of a file may hold bytes that are no text."""
+    return None if body is None else json.dumps(body).encode("ascii")
 
 
 def _json(text: bytes | str) -> Any:

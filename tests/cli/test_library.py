@@ -77,9 +77,9 @@ def test_a_name_that_is_no_text_is_imported_and_printed(
 ) -> None:
     anna, _ = neighbours
     folder = folder_of(tmp_path, "raw", 904)
-    (folder / "raw.jpg").rename(folder / os.fsdecode(b"caf\xe9.jpg"))
+    photo = (folder / "raw.jpg").rename(folder / os.fsdecode(b"caf\xe9.jpg"))
     assert anna.run("import", folder).value["name"] == "caf\ufffd.jpg"
-    assert "unchanged" in anna.screen("import", folder)
+    assert "unchanged" in anna.screen("import", photo)
 
 
 def test_mirror_and_watch_are_listed_and_ended(neighbours: Neighbours, tmp_path: Path) -> None:
