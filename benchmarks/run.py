@@ -32,6 +32,7 @@ MEASUREMENTS: Final = (
     ("discovery", "--runs", "5"),
     ("pictures", "preview"),
     ("pictures", "inspect"),
+    ("importing",),
     ("sealing",),
     ("transfer",),
 )
