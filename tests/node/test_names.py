@@ -12,6 +12,7 @@ from kinlight.node.names import (
     contact_name,
     file_name,
     folded,
+    marked,
     numbered,
     shown,
 )
@@ -199,3 +200,24 @@ def test_text_is_folded_once_and_in_all_its_forms(text: str) -> None:
 
 def test_case_and_form_make_no_difference_to_a_search() -> None:
     assert folded("STRASSE \ufb01 \u00c9") == folded("stra\u00dfe fi e\u0301")
+
+
+@pytest.mark.parametrize(
+    ("name", "marked_name"),
+    [
+        ("beach.heic", "beach (preview).jpg"),
+        ("beach", "beach (preview).jpg"),
+        ("2026.07.14 beach.JPG", "2026.07.14 beach (preview).jpg"),
+        ("../../etc/x.jpg", "x (preview).jpg"),
+        ("", "photo (preview).jpg"),
+        ("n" * 255 + ".jpg", "n" * 186 + " (preview).jpg"),
+        ("\u00e9" * 150 + ".jpg", "\u00e9" * 93 + " (preview).jpg"),
+    ],
+)
+def test_a_rendition_has_a_name_that_never_passes_for_the_originals(
+    name: str, marked_name: str
+) -> None:
+    made = marked(name, "preview", ".jpg")
+    assert made == marked_name
+    assert len(made.encode()) <= MAX_NAME_BYTES
+    assert file_name(made) == made
