@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from kinlight.crypto.blob import Kind
+from kinlight.crypto.errors import LocalError
 from kinlight.node.decoder import Decoder
 from kinlight.node.errors import (
     BadRequestError,
@@ -21,7 +22,7 @@ from PIL import Image
 
 from .conftest import Picture, Start, Two
 from .filmed import corners, film, scene
-from .nodes import TestedNode
+from .nodes import TestedNode, eventually
 from .photographs import photograph
 from .test_copies import content, counted, modified
 
@@ -221,6 +222,22 @@ async def test_a_locked_node_shows_nothing(anna: TestedNode, tmp_path: Path) -> 
     with pytest.raises(LockedError):
         await anna.engine.rendition(photo, "preview")
     await anna.start()
+
+
+async def test_locking_ends_what_is_being_made_and_leaves_nothing_of_it(
+    anna: TestedNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = await taken(anna, photograph(tmp_path / "large.jpg", size=(3000, 2000)))
+    files = sorted(anna.blob_files())
+    with counted(monkeypatch) as asked:
+        work = asyncio.create_task(anna.engine.rendition(photo, "preview"))
+        await eventually(lambda: asked == ["pixels"])
+        await anna.stop()
+        with pytest.raises(LocalError):
+            await work
+    await anna.start()
+    assert sorted(anna.blob_files()) == files
+    assert opened(await anna.engine.rendition(photo, "preview")).size == (2048, 1365)
 
 
 # Out
