@@ -183,13 +183,14 @@ class Catalogue:
         )
         return [Album(*row) for row in rows]
 
-    def album(self, name: str) -> Album:
-        """The album of that name; `NoSuchAlbumError`."""
+    def album_id(self, name: str) -> int:
+        """The album of that name, in any case; `NoSuchAlbumError`."""
         wanted = names.folded(name)
-        found = [album for album in self.albums() if names.folded(album.name) == wanted]
-        if not found:
-            raise NoSuchAlbumError(name)
-        return min(found, key=lambda album: album.name != name)
+        rows = self._db.rows("SELECT album_id, name FROM albums ORDER BY name <> ?", name)
+        for row in rows:
+            if names.folded(row["name"]) == wanted:
+                return row["album_id"]
+        raise NoSuchAlbumError(name)
 
     def put_into(self, album: str, photos: Iterable[bytes], now: int) -> None:
         """Put photos into an album, which is made if it is not there."""

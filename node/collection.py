@@ -79,7 +79,7 @@ class Collection:
             start=None if start is None else times.parse_day(start),
             end=None if end is None else times.parse_day(end),
             person=None if person is None else self._library.contact(person).identity,
-            album_id=None if album is None else self._catalogue.album(album).album_id,
+            album_id=None if album is None else self._catalogue.album_id(album),
             camera=camera,
             near=near,
             within=within,

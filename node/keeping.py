@@ -99,7 +99,7 @@ class Keeper:
     def _source(self, name: str) -> tuple[int | None, bytes | None]:
         album, contact = None, None
         try:
-            album = self._catalogue.album(name).album_id
+            album = self._catalogue.album_id(name)
         except NoSuchAlbumError:
             contact = self._contact(name)
             if contact is None:

@@ -27,13 +27,13 @@ _TAKEN: Final = (
 
 _WITH: Final = """
     photos.author = ?
-    OR EXISTS (SELECT 1 FROM offers WHERE offers.photo_id = photos.photo_id
-        AND offers.identity = ?)
-    OR EXISTS (SELECT 1 FROM deliveries WHERE deliveries.identity = ?
-        AND deliveries.state <> 'refused' AND (deliveries.photo_id = photos.photo_id
-        OR deliveries.photo_id IN (SELECT copies.photo_id FROM copies
-        WHERE copies.source_id = photos.photo_id)))
+    OR photos.photo_id IN (SELECT photo_id FROM offers WHERE identity = ?)
+    OR photos.photo_id IN (
+        SELECT photo_id FROM deliveries WHERE identity = ? AND state <> 'refused'
+        UNION ALL SELECT copies.source_id FROM copies JOIN deliveries USING (photo_id)
+        WHERE identity = ? AND state <> 'refused')
 """
+"""Made, sent or got by an identity, itself or as a copy."""
 
 _DETAILS: Final = """
     SELECT photos.author, photos.metadata, photos.added, facts.facts, clips.clip_id,
@@ -41,12 +41,13 @@ _DETAILS: Final = """
             SELECT albums.name FROM album_photos JOIN albums USING (album_id)
             WHERE album_photos.photo_id = photos.photo_id ORDER BY albums.name)) AS albums,
         (SELECT json_group_array(name) FROM (
-            SELECT name FROM contacts WHERE identity = photos.author
-            OR identity IN (SELECT identity FROM offers WHERE offers.photo_id = photos.photo_id)
-            OR identity IN (SELECT identity FROM deliveries WHERE deliveries.state <> 'refused'
-                AND (deliveries.photo_id = photos.photo_id OR deliveries.photo_id IN (
-                    SELECT copies.photo_id FROM copies
-                    WHERE copies.source_id = photos.photo_id)))
+            SELECT name FROM contacts WHERE identity IN (
+                SELECT photos.author
+                UNION ALL SELECT identity FROM offers WHERE offers.photo_id = photos.photo_id
+                UNION ALL SELECT identity FROM deliveries
+                WHERE deliveries.photo_id = photos.photo_id AND state <> 'refused'
+                UNION ALL SELECT identity FROM copies JOIN deliveries USING (photo_id)
+                WHERE copies.source_id = photos.photo_id AND state <> 'refused')
             ORDER BY name)) AS people
     FROM photos LEFT JOIN facts USING (photo_id)
     LEFT JOIN clips ON clips.still_id = photos.photo_id
@@ -142,7 +143,7 @@ def _conditions(query: Query) -> tuple[list[str], list[object]]:
     if query.end is not None:
         need(f"substr({_TAKEN}, 1, length(?)) <= ?", query.end, query.end)
     if query.person is not None:
-        need(_WITH, query.person, query.person, query.person)
+        need(_WITH, *[query.person] * 4)
     if query.album_id is not None:
         need(
             "photos.photo_id IN (SELECT photo_id FROM album_photos WHERE album_id = ?)",

@@ -31,6 +31,13 @@ def test_a_state_of_an_earlier_version_opens_with_all_that_is_in_it(
         assert sha256(exported) == item["sha256"] == sha256(original)
     waiting = [item for item in bob.inbox() if item["state"] == "waiting"]
     assert len(waiting) >= 1
+    # What later versions know of photos is found out now.
+    for person in (anna, bob):
+        found = person.until(
+            lambda node: node.search("photo"), lambda items: all(item.c2pa for item in items)
+        )
+        assert len(found) >= 3
+        assert {(item.width, item.height) for item in found} == {(64, 64)}
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
