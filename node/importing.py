@@ -139,6 +139,7 @@ class Importer:
         told = clock()
         work = asyncio.create_task(self._all(run, paths, album, albums))
         self._running[run] = work
+        work.add_done_callback(lambda _: self._running.pop(run))
         try:
             while (step := await self._next(run)) is not None:
                 yield step
@@ -153,7 +154,6 @@ class Importer:
             # Files that were begun are finished: their threads would go on unseen.
             run.stop()
             await asyncio.wait({work})
-            del self._running[run]
 
     async def close(self) -> None:
         """End every run after the files that it has begun."""

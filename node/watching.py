@@ -31,6 +31,7 @@ REST_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.5
 """Between looks at files that are not at rest yet."""
 _GATHER_MILLISECONDS: Final = 400
+_POLL_MILLISECONDS: Final = 2000
 
 Look = tuple[int, int]
 """Size, and time of the last change in nanoseconds."""
@@ -131,12 +132,16 @@ class Watch:
             await asyncio.wait({listening})
 
     async def _listen(self) -> None:
-        with contextlib.suppress(RuntimeError, OSError):  # so that `_watch` says so
-            changes: AsyncGenerator[set[tuple[Change, str]]] = awatch(
-                self._folder.path, watch_filter=None, debounce=_GATHER_MILLISECONDS
-            )
-            async for found in changes:
-                self._news.put_nowait({Path(path) for _, path in found})
+        """Hear of changes from the system; where it has no ears left for us, by looking."""
+        for polling in (False, True):
+            with contextlib.suppress(RuntimeError, OSError):
+                changes: AsyncGenerator[set[tuple[Change, str]]] = awatch(
+                    self._folder.path, watch_filter=None, debounce=_GATHER_MILLISECONDS,
+                    force_polling=polling, poll_delay_ms=_POLL_MILLISECONDS,
+                    ignore_permission_denied=True,
+                )  # fmt: skip
+                async for found in changes:
+                    self._news.put_nowait({Path(path) for _, path in found})
 
     async def _scan(self, paths: set[Path]) -> None:
         """Note the files among `paths` and in the folders among them."""
