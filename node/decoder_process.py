@@ -11,8 +11,9 @@ import site
 import socket
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from ..crypto.errors import LocalError
 from .decoder_wire import (
@@ -31,6 +32,9 @@ from .errors import (
     DecoderUnavailableError,
     OldPictureLibraryError,
 )
+
+if sys.platform == "linux":
+    import fcntl
 
 START_SECONDS: Final = 30.0
 _REPORT_SECONDS: Final = 5.0
@@ -99,7 +103,9 @@ class Zygote:
     @property
     def ended(self) -> bool:
         """Whether a new one is needed."""
-        return self._process is not None and self._process.poll() is not None
+        if self._process is None:
+            return False
+        return self._control is None or self._process.poll() is not None
 
     async def close(self) -> None:
         """End it and all its children."""
@@ -135,8 +141,10 @@ class Zygote:
         self, file: BinaryIO, request: bytes, largest: int, seconds: float
     ) -> tuple[bytes, bytes]:
         """Header and payload of the answer of a fresh child that gets `file` and `request`."""
-        if self._control is None:
+        if self._process is None:
             return await _run_process(file, request, largest, seconds)
+        if self._control is None:
+            raise DecoderUnavailableError("it ended")
         self._number += 1
         number, loop = self._number, asyncio.get_running_loop()
         end = self._ends[number] = loop.create_future()
@@ -147,8 +155,8 @@ class Zygote:
         try:
             with ours:
                 ours.setblocking(False)
-                with theirs:
-                    self._order(number, int(seconds * 1000), theirs.fileno(), file.fileno())
+                with theirs, _read_only(file) as descriptor:
+                    self._order(number, int(seconds * 1000), theirs.fileno(), descriptor)
                 async with asyncio.timeout(seconds + _REPORT_SECONDS):
                     await loop.sock_sendall(ours, request)
                     return await _answer(loop, ours, largest)
@@ -213,7 +221,7 @@ class Zygote:
             number = os.WTERMSIG(status)
             if number == signal.SIGXCPU:
                 return DecoderTimeoutError()
-            return DecoderDiedError(_SIGNALS.get(number, signal.Signals(number).name))
+            return DecoderDiedError(_SIGNALS.get(number, f"it was ended by signal {number}"))
         return DecoderDiedError("it broke off")
 
 
@@ -224,6 +232,23 @@ _SIGNALS: Final = {
     getattr(signal, "SIGABRT", 6): "the decoder gave up",
     getattr(signal, "SIGSYS", 31): "it tried what no decoder may do",
 }
+
+
+@contextlib.contextmanager
+def _read_only(file: BinaryIO) -> Generator[int]:
+    """A descriptor of `file` that nobody can change it through.
+
+    A child can't write, but what is open for writing it could map into its memory, and change.
+    """
+    if sys.platform != "linux" or fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        yield file.fileno()
+        return
+    descriptor = os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
 
 # A library of ours looks for its native part in the current folder first: that must be one that
 # nobody else can write to. And nothing counts that the user's shell has set.
@@ -269,17 +294,20 @@ async def _run_process(
         stderr=subprocess.DEVNULL, cwd=_FOLDER, env=_ENVIRONMENT,
     )  # fmt: skip
     file.seek(0)
+    sink = cast("asyncio.StreamWriter", process.stdin)
+    answer = cast("asyncio.StreamReader", process.stdout)
     try:
         async with asyncio.timeout(seconds + START_SECONDS):
-            out, _ = await process.communicate(request + file.read())
+            sink.write(request + file.read())
+            await sink.drain()
+            sink.close()
+            # No more is taken in than what was announced and may be.
+            header, payload = answer_sizes(await answer.readexactly(ANSWER.size), largest)
+            return await answer.readexactly(header), await answer.readexactly(payload)
     except TimeoutError:
         raise DecoderTimeoutError from None
+    except (OSError, EOFError):
+        raise DecoderDiedError("it broke off") from None
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-    if len(out) < ANSWER.size:
-        raise DecoderDiedError("it broke off")
-    header, payload = answer_sizes(out[: ANSWER.size], largest)
-    if len(out) != ANSWER.size + header + payload:
-        raise DecoderDiedError("it broke off")
-    return out[ANSWER.size : ANSWER.size + header], out[ANSWER.size + header :]

@@ -18,7 +18,8 @@ from typing import Final, Literal, cast
 
 import msgpack
 
-from .facts import C2PA_STATES, MAX_HIDDEN, MAX_SIDE, MAX_TEXT, Facts
+from .edits import WORDS
+from .facts import C2PA_STATES, MAX_SIDE, MAX_TEXT, Facts
 
 Level = Literal["process", "rlimits", "seccomp"]
 LEVELS: Final[tuple[Level, ...]] = ("process", "rlimits", "seccomp")
@@ -146,9 +147,14 @@ class Answer:
     def facts(self) -> Facts:
         """What was found out."""
         try:
-            return Facts.read(self._take("facts"))
+            facts = Facts.read(self._take("facts"))
         except ValueError as error:
             raise BadAnswerError(str(error)) from None
+        values: list[object] = [*facts.to_value().values(), *facts.hidden]
+        for text in values:
+            if isinstance(text, str):
+                _word(text)
+        return facts
 
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
@@ -203,8 +209,10 @@ class Answer:
             pieces.append((offset, run))
         if used != len(payload) or kept > length:
             raise BadAnswerError("pieces")
-        left_out = self._list("left_out", MAX_HIDDEN)
-        return Edit(tuple(pieces), tuple(_word(item) for item in left_out))
+        left_out = tuple(_word(item) for item in self._list("left_out", len(WORDS)))
+        if not set(left_out) <= set(WORDS):  # they are shown to whoever shares
+            raise BadAnswerError("left_out")
+        return Edit(tuple(pieces), left_out)
 
     def provenance(self) -> tuple[str, str | None]:
         """C2PA's state and code."""
@@ -242,7 +250,8 @@ class Answer:
 
 
 def _word(value: object) -> str:
-    if not isinstance(value, str) or len(value) > MAX_TEXT:
+    # One line without anything that a terminal would obey.
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
         raise BadAnswerError("text")
     return value
 

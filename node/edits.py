@@ -29,7 +29,7 @@ LeftOut = Literal[
 ]
 """What a stripped copy lacks, in the words that people are shown."""
 
-_WORDS: tuple[LeftOut, ...] = get_args(LeftOut)
+WORDS: Final[tuple[LeftOut, ...]] = get_args(LeftOut)
 
 MAX_PUT: Final = 1 << 26
 """Bytes that one script may bring along."""
@@ -126,7 +126,7 @@ class Script:
             raise PictureError("too much would have to be overwritten")
         if len(self._pieces) > MAX_PIECES:
             raise PictureError("too many places would have to be overwritten")
-        return Stripped(tuple(self._pieces), tuple(sorted(self.left_out, key=_WORDS.index)))
+        return Stripped(tuple(self._pieces), tuple(sorted(self.left_out, key=WORDS.index)))
 
     def _differs(self) -> bool:
         if self.length != len(self.data) or not self.left_out:

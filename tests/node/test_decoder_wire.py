@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kinlight.node import decoder_process
-from kinlight.node.decoder import Decoder
+from kinlight.node.decoder import Decoder, memory_file
 from kinlight.node.decoder_wire import (
     ANSWER,
     HEADER_BYTES,
@@ -23,7 +23,7 @@ from kinlight.node.decoder_wire import (
     answer,
     answer_sizes,
 )
-from kinlight.node.errors import DecoderDiedError
+from kinlight.node.errors import DecoderDiedError, DecoderTimeoutError
 from kinlight.node.facts import MAX_HIDDEN, MAX_TEXT, Facts
 
 FACTS = Facts("jpeg", (4, 3), (3, 4), 6, 1, "2026-11-25T08:00:00", "exif:DateTimeOriginal")
@@ -114,6 +114,23 @@ def test_an_edit_script_in_bounds_is_taken() -> None:
     assert not header(pieces=[[0, 10]], left_out=[]).edit(10, b"").changes(10)
 
 
+@pytest.mark.parametrize("word", ["nothing", "", "place\n", "\x1b[2J", "place "])
+def test_what_was_left_out_is_told_in_words_of_ours(word: str) -> None:
+    with pytest.raises(BadAnswerError):
+        header(pieces=[[0, 1]], left_out=[word]).edit(10, b"")
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\x1b]0;title\x07", "\u202egnp.", "\x9b2J"])
+def test_no_text_can_steer_a_terminal(text: str) -> None:
+    for name in ("camera", "captured", "place", "refused", "pair", "icc", "format"):
+        with pytest.raises(BadAnswerError):
+            header(facts=FACTS.to_value() | {name: text}).facts()
+    with pytest.raises(BadAnswerError):
+        header(facts=FACTS.to_value() | {"hidden": [text]}).facts()
+    with pytest.raises(BadAnswerError):
+        _ = header(refused=text).refused
+
+
 def test_nothing_but_what_was_asked_for_may_be_said() -> None:
     spare = header(mode="L", more=1)
     assert spare.mode() == "L"
@@ -165,27 +182,34 @@ def test_any_header_is_read_or_refused(body: bytes) -> None:
 # Children that lie, through real sockets.
 
 LIAR = """
-import json, socket, sys
+import json, mmap, socket, sys
 control = socket.socket(fileno=int(sys.argv[1]))
 hello = json.dumps({"level": "seccomp", "libraries": {}}).encode()
 control.sendall(len(hello).to_bytes(4) + hello)
 lie = open(sys.argv[2], "rb").read()
+status = int(sys.argv[3])
 while True:
     message, descriptors, _, _ = socket.recv_fds(control, 16, 2)
     if not message:
         break
     number = message[:8]
     if descriptors:
+        try:
+            mmap.mmap(descriptors[1], 0)[:5] = b"wrong"
+        except OSError:
+            pass
         job = socket.socket(fileno=descriptors[0])
         try:
             job.sendall(lie)
         except OSError:
             pass
         job.close()
-        control.sendall(number + bytes(16))
+        control.sendall(number + status.to_bytes(8) + bytes(8))
 """
 
-Lie = Callable[[bytes], Awaitable[Decoder]]
+
+class Lie(Protocol):
+    async def __call__(self, lie: bytes, status: int = 0) -> Decoder: ...
 
 
 @pytest.fixture
@@ -193,11 +217,11 @@ async def lying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerat
     """A decoder whose children all say the same."""
     opened: list[Decoder] = []
 
-    async def start(lie: bytes) -> Decoder:
+    async def start(lie: bytes, status: int = 0) -> Decoder:
         (tmp_path / "lie").write_bytes(lie)
 
         def command(_function: str, *arguments: str) -> list[str]:
-            return [sys.executable, "-c", LIAR, *arguments, str(tmp_path / "lie")]
+            return [sys.executable, "-c", LIAR, *arguments, str(tmp_path / "lie"), str(status)]
 
         monkeypatch.setattr(decoder_process, "_command", command)
         decoder = Decoder()
@@ -230,6 +254,22 @@ async def test_a_child_that_lies_is_an_error_and_never_a_picture(lying: Lie) -> 
             await decoder.pixels(b"picture", max_px=1024)
     honest = await lying(answer(pixels, bytes(12)))
     assert (await honest.pixels(b"picture", max_px=1024)).width == 2
+
+
+async def test_a_child_can_not_change_what_it_is_shown(lying: Lie) -> None:
+    pixels = {"ok": True, "width": 2, "height": 2, "mode": "RGB", "icc": 0}
+    decoder = await lying(answer(pixels, bytes(12)))
+    with memory_file(b"right") as file:
+        await decoder.pixels(file)
+        file.seek(0)
+        assert file.read() == b"right"
+
+
+@pytest.mark.parametrize("number", [9, 34, 40, 63, 64, 127])
+async def test_however_a_child_ends_it_is_a_named_error(lying: Lie, number: int) -> None:
+    decoder = await lying(b"", number)
+    with pytest.raises((DecoderDiedError, DecoderTimeoutError)):
+        await decoder.pixels(b"picture")
 
 
 async def test_a_child_that_says_more_than_was_asked_is_not_read_to_its_end(lying: Lie) -> None:
