@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Final
 from weakref import WeakValueDictionary
 
-from ..crypto.blob import Kind
 from ..crypto.errors import KinlightError
 from .blobstore import BlobStore
 from .catalogue import Catalogue
-from .decoder import Decoder, memory_file
-from .errors import BlobMissingError
+from .decoder import Decoder
 from .events import Events
 from .facts import Facts
 from .library import Library, Photo
+from .unsealing import unsealed
 
 LOOKED_AT_BYTES: Final = 256 * 1024 * 1024
 """Sealed files beyond this are not opened: unsealed they would lie in memory."""
@@ -70,14 +69,7 @@ class Cataloguer:
             return await self._decoder.inspect(source)
         if photo.metadata.length > LOOKED_AT_BYTES:
             return Facts("unknown", refused="the file is too large to be looked at")
-        stored = self._library.blob(photo.record.content_id)
-        if stored is None:
-            raise BlobMissingError
-        with memory_file() as file:
-            await asyncio.to_thread(
-                self._blobs.unseal, stored.content_id, file, stored.key, Kind.ORIGINAL,
-                photo.photo_id, LOOKED_AT_BYTES,
-            )  # fmt: skip
+        async with unsealed(self._library, self._blobs, photo) as file:
             return await self._decoder.inspect(file)
 
     async def run(self) -> None:
@@ -90,6 +82,8 @@ class Cataloguer:
                 if photo_id is None:
                     await news.get()
                     await asyncio.sleep(PAUSE_SECONDS)
+                    while not news.empty():  # they all say the same
+                        news.get_nowait()
                     continue
                 photo = self._library.photo(photo_id)
                 try:
