@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import mimetypes
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import BinaryIO, Final
 
 from ..crypto.errors import SourceChangedError
+from ..protocol import limits
 from ..protocol.photo import POLICIES
-from . import exif, hidden, sniffing
+from . import exif, hidden, names, sniffing
 from .decoder import Decoder, memory_file
 from .decoder_wire import Edit, Pixels
 from .errors import BadRequestError, CannotStripError, PictureRefusedError, StripFailedError
 from .facts import Facts
+from .sources import MEDIA_SUFFIXES
 
 CLEAN_QUALITY: Final = 95
 """Of a clean JPEG. It may be the only copy that its receiver ever has, so it must bear one more
@@ -159,12 +160,14 @@ def _kind(before: Facts, pixels: Pixels) -> str:
 
 def _named(name: str, kind: str) -> str:
     """The name with a suffix that fits the new format; one that fits already stays."""
-    path = PurePath(name)
-    if path.suffix.lower() in _SUFFIXES[kind]:
+    suffix = PurePath(name).suffix
+    if suffix.lower() in _SUFFIXES[kind]:
         return name
-    guessed = (mimetypes.guess_type(name)[0] or "").startswith(("image/", "video/"))
-    stem = name.removesuffix(path.suffix) if guessed else name
-    return stem + _SUFFIXES[kind][0]
+    stem = name.removesuffix(suffix) if suffix.lower() in MEDIA_SUFFIXES else name
+    renamed = stem + _SUFFIXES[kind][0]
+    # A file of this machine may have a name that is no text.
+    fits = len(renamed.encode("utf-8", "surrogateescape")) <= limits.NAME_BYTES
+    return renamed if fits else names.file_name(renamed)
 
 
 def _dropped(before: Facts) -> tuple[str, ...]:

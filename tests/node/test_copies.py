@@ -143,6 +143,7 @@ async def test_a_clean_copy_has_the_pixels_the_right_way_up_the_profile_and_the_
         ("drawing.gif", "GIF", "P", "drawing.png"),
         ("glass.webp", "WEBP", "RGBA", "glass.png"),
         ("really.png", "JPEG", "RGB", "really.jpg"),
+        ("n" * 255, "JPEG", "RGB", "n" * 196 + ".jpg"),
     ],
 )
 async def test_the_suffix_of_a_clean_copy_fits_its_format(
