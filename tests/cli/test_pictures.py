@@ -95,14 +95,17 @@ def test_what_can_not_be_read_is_a_line_as_well_and_the_exit_code_says_so(
 def test_a_name_that_is_no_text_or_moves_the_cursor_harms_nobody(
     nobody: Person, tmp_path: Path
 ) -> None:
-    names = [b"caf\xe9.jpg", b"\x1b[2Jtwo\nlines.jpg"]
+    names = [b"caf\xe9.jpg", b"\x1b[2Jtwo\nlines.jpg", b"\xe9.png"]
     files = [photograph(tmp_path / os.fsdecode(name), seed=1) for name in names]
     values = nobody.run("inspect", *files).values
-    assert [Path(value["file"]).name for value in values] == [
-        "caf\ufffd.jpg",
-        "\x1b[2Jtwo\nlines.jpg",
-    ]
+    told = [Path(value["file"]).name for value in values]
+    assert told == ["caf\ufffd.jpg", "\x1b[2Jtwo\nlines.jpg", "\ufffd.png"]
     assert "\x1b[2J" not in nobody.screen("inspect", *files)
+    for policy in ("no-location", "clean"):
+        out = tmp_path / policy
+        copies = nobody.run("strip", *files, "-o", out, "--policy", policy).values
+        assert [copy["code"] for copy in copies] == [None] * 3
+        assert len(list(out.iterdir())) == 3
 
 
 def test_people_read_it_in_words(nobody: Person, beach: Path, tmp_path: Path) -> None:
