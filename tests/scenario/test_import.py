@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import csv
 import os
 import random
 import signal
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from kinlight.crypto.errors import KinlightError
 from kinlight.node import Node
 from kinlight.node.views import ImportItem, ImportProgress
 
-from .household import Household, Person, sha256
+from .household import Household, Person, is_well, sha256
 from .pictures import picture
 
 
@@ -148,6 +150,35 @@ def test_what_is_imported_is_found_again_by_its_owner_on_the_command_line(
     assert anna.run("search", "--album", "Rome", code=6).error == "no-such-album"
     assert anna.run("search", "--near", "here", code=2).error == "bad-request"
     assert anna.run("import", tmp_path / "missing.jpg", code=1).value["code"] == "unreadable"
+
+
+def test_the_corpus_is_imported_whole_with_what_does_not_open_and_the_daemon_stays_small(
+    household: Household, shared_dir: Path
+) -> None:
+    corpus = shared_dir / "data" / "corpus"
+    if not (corpus / "index.tsv").is_file():
+        pytest.skip(f"the photos of {corpus} are not there")
+    with (corpus / "index.tsv").open(newline="", encoding="utf-8") as index:
+        rows = list(csv.DictReader(index, delimiter="\t", quoting=csv.QUOTE_NONE))
+    anna = household.newcomer("Anna")
+    process = psutil.Process(anna.pid)
+    before = process.memory_info().rss
+    files = [corpus / row["file"] for row in rows]
+    items = {Path(item["file"]).name: item for item in anna.run("import", *files).values}
+    assert process.memory_info().rss - before < 50 * 2**20
+    assert {item["state"] for item in items.values()} <= {"imported", "present"}
+    for row in rows:
+        refused = items[row["file"]]["refused"]
+        assert row["class"] == "EITHER" or (refused is None) == (row["class"] == "ACCEPT"), row
+    found = anna.run("search", "--limit", "1000").values
+    sizes = {item["id"]: f"{item['width']}x{item['height']}" for item in found}
+    wrong = [
+        row["file"]
+        for row in rows
+        if row["class"] == "ACCEPT" and sizes.get(items[row["file"]]["id"]) != row["upright"]
+    ]
+    assert wrong == []
+    is_well(anna)
 
 
 @pytest.mark.nightly
