@@ -8,150 +8,50 @@ not know denies. Evaluation is linear in the size of the chain (docs/spec/capabi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Final, Literal, TypeVar
+from functools import reduce
+from typing import Final, Literal
 
 from ..crypto import encoding, signing
-from ..crypto.blob import PHOTO_ID_BYTES
 from ..crypto.encoding import Reader, Value
 from ..crypto.errors import BadSignatureError, MalformedError
 from ..crypto.signing import Signed, SigningKey
-from . import limits
+from . import judging, limits
+from .caveats import OPERATIONS as OPERATIONS
+from .caveats import Caveats
 from .errors import (
     BrokenGrantError,
-    EarlyGrantError,
-    ExpiredGrantError,
-    OperationDeniedError,
+    DeniedError,
     OtherRenditionError,
-    OutOfScopeError,
-    UnknownCaveatError,
+    RevokedDeviceError,
+    RevokedGrantError,
+    StaleRevocationsError,
     UnsupportedGrantError,
     WidenedGrantError,
     WrongAudienceError,
 )
+from .judging import Fact, Request, Verdict
+from .rendition import ORIGINAL, Rendition, named
 
 CAPABILITY_DOMAIN: Final = b"kinlight/cap1"
 NONCE_BYTES: Final = 16
 _LINK_BYTES: Final = 4096
-_CAVEAT_NAME_BYTES: Final = 32
 
-OPERATIONS: Final = ("view", "reshare", "contribute")
-RENDITIONS: Final = ("original",)
-LATER: Final = ("album", "attr", "max_depth", "network", "count")
-"""Conditions of the vocabulary that this version knows by name but can't check yet."""
-
-AudienceKind = Literal["identity", "device"]
-
-_Item = TypeVar("_Item", bytes, str)
+AudienceKind = Literal["identity", "device", "attributes"]
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Whom a link is for: an identity (any of its devices) or one device."""
+    """Whom a link is for: an identity (any of its devices), one device, or, with an empty key and
+    in a first link alone, whoever meets the attributes that the link demands.
+    """
 
     kind: AudienceKind
     key: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Caveats:
-    """The conditions of one link. None leaves a thing to the other links.
-
-    `photos` are photo ids; `before` and `after` are seconds since 1970, and the grant holds from
-    `after` up to but not including `before`.
-    """
-
-    photos: frozenset[bytes] | None = None
-    operations: frozenset[str] | None = None
-    before: int | None = None
-    after: int | None = None
-    rendition: str | None = None
-    unknown: str | None = None
-    """A condition that can't be checked here: the link then allows nothing."""
-
-    def to_value(self) -> list[Value]:
-        """The caveat list, sorted by name so that equal conditions encode equally."""
-        value: list[Value] = []
-        if self.after is not None:
-            value.append(["after", self.after])
-        if self.before is not None:
-            value.append(["before", self.before])
-        if self.operations is not None:
-            value.append(["ops", sorted(self.operations)])
-        if self.photos is not None:
-            value.append(["photos", sorted(self.photos)])
-        if self.rendition is not None:
-            value.append(["rendition", self.rendition])
-        return value
-
-    @classmethod
-    def read(cls, items: Iterable[Value]) -> Caveats:
-        """Read a caveat list. Names rise, so none comes twice; unknown ones are kept as such."""
-        found: dict[str, Reader] = {}
-        last = ""
-        for item in items:
-            if not isinstance(item, list):
-                raise MalformedError("caveat")
-            reader = Reader(item, "caveat")
-            name = reader.text("name", _CAVEAT_NAME_BYTES)
-            if name <= last:
-                raise MalformedError("caveats out of order")
-            found[name] = reader
-            last = name
-        photos = operations = before = after = rendition = unknown = None
-        for name, reader in found.items():
-            match name:
-                case "photos":
-                    ids = Reader(reader.array("ids", limits.CAVEAT_PHOTOS), "photos")
-                    photos = _rising(_octets(ids, PHOTO_ID_BYTES), "photos out of order")
-                case "ops":
-                    names = Reader(reader.array("names", limits.CAVEATS), "ops")
-                    operations = _rising(_texts(names), "ops out of order")
-                    if not operations <= set(OPERATIONS):
-                        unknown = name
-                case "before":
-                    before = reader.integer("time")
-                case "after":
-                    after = reader.integer("time")
-                case "rendition":
-                    rendition = _rendition(reader)
-                    if rendition is None:
-                        unknown = name
-                        continue
-                case _:
-                    unknown = name
-                    continue
-            reader.end()
-        return cls(photos, operations, before, after, rendition, unknown)
-
-
-def _rising(items: Iterable[_Item], complaint: str) -> frozenset[_Item]:
-    """The items as a set; `MalformedError` unless they rise, so that one set has one form."""
-    found = list(items)
-    if any(later <= earlier for earlier, later in pairwise(found)):
-        raise MalformedError(complaint)
-    return frozenset(found)
-
-
-def _octets(reader: Reader, length: int) -> Iterable[bytes]:
-    while reader.more():
-        yield reader.octets("id", length)
-
-
-def _texts(reader: Reader) -> Iterable[str]:
-    while reader.more():
-        yield reader.text("name", _CAVEAT_NAME_BYTES)
-
-
-def _rendition(reader: Reader) -> str | None:
-    """`original`, or None for the transformed ones that this version can't make."""
-    try:
-        name = reader.text("rendition", _CAVEAT_NAME_BYTES)
-    except MalformedError:
-        return None
-    return name if name in RENDITIONS else None
+WHOEVER: Final = Audience("attributes", b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,33 +73,28 @@ class Link:
         parent = reader.octets("parent", maximum=32)
         issuer = reader.octets("issuer", signing.KEY_BYTES)
         signer = reader.octets("signer", signing.KEY_BYTES)
-        audience_reader = Reader(reader.array("audience", 2), "audience")
-        kind = audience_reader.text("kind", 16)
-        key = audience_reader.octets("key", signing.KEY_BYTES)
-        audience_reader.end()
+        audience = _read_audience(reader.array("audience", 2))
         caveats = Caveats.read(reader.array("caveats", limits.CAVEATS))
         reader.octets("nonce", NONCE_BYTES)
         reader.end()
-        if kind not in ("identity", "device"):
-            raise MalformedError("audience")
-        return cls(parent, issuer, signer, Audience(kind, key), caveats, signed)
+        if audience == WHOEVER and (parent or not caveats.attributes):
+            raise MalformedError("an audience that is everybody")
+        return cls(parent, issuer, signer, audience, caveats, signed)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Who asks for what, when. `now` is in seconds since 1970, by the judge's own clock."""
-
-    identity: bytes
-    device: bytes
-    photo_id: bytes
-    operation: str
-    rendition: str
-    now: int
+def _read_audience(items: list[Value]) -> Audience:
+    reader = Reader(items, "audience")
+    kind = reader.text("kind", 16)
+    if kind not in ("identity", "device", "attributes"):
+        raise MalformedError("audience")
+    key = reader.octets("key", 0 if kind == "attributes" else signing.KEY_BYTES)
+    reader.end()
+    return Audience(kind, key)
 
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """A chain as it travels: read and bounded. `verify` and `allow` judge it."""
+    """A chain as it travels: read and bounded. `verify` and `allow` judge it, in this order."""
 
     links: tuple[Link, ...]
     encoded: bytes
@@ -220,7 +115,7 @@ class Capability:
         """
         if caveats.unknown is not None:
             raise UnsupportedGrantError(caveats.unknown)
-        if parent is None and (caveats.photos is None or caveats.operations is None):
+        if parent is None and not caveats.named_scope:
             raise ValueError("a first link names photos and operations: nothing is allowed tacitly")
         body: Value = [
             1, "cap",
@@ -254,33 +149,43 @@ class Capability:
         `author` is the identity whose word counts for the photo. `devices` maps device keys to
         the identities whose certificates for them were verified. Raises `BrokenGrantError`.
         """
-        parent: Link | None = None
-        for link in self.links:
-            if devices.get(link.signer) != link.issuer:
-                raise BrokenGrantError("a signer speaks for nobody known")
-            try:
-                signing.verify(
-                    link.signer, CAPABILITY_DOMAIN, link.signed.body, link.signed.signature
-                )
-            except BadSignatureError:
-                raise BrokenGrantError("a signature is wrong") from None
-            if parent is None:
-                if link.parent or link.issuer != author:
-                    raise BrokenGrantError("it does not begin with the photo's author")
-                if link.caveats.photos is None or link.caveats.operations is None:
-                    raise BrokenGrantError("it does not say for what it is")
-            else:
-                _check_succession(parent, link)
-            parent = link
+        self._fault(author, devices).enforce()
 
     def allow(self, request: Request) -> None:
         """Return if a verified chain allows `request`; else raise the reason, a `DeniedError`."""
-        for link in self.links:
-            _check_caveats(link.caveats, request)
+        self.judge(request).enforce()
+
+    def judge(self, request: Request) -> Verdict:
+        """What a verified chain says to `request`, with its reasons."""
+        revoked = judging.asker(request) or self._revoked(request)
+        if revoked is not None:
+            return revoked
+        if named(request.rendition) is None:
+            return Verdict(OtherRenditionError, None, "rendition", (("rendition", None),))
+        used: list[Fact] = []
+        last = len(self.links) - 1
+        for number, link in enumerate(self.links):
+            holder = request.identity if number == last else self.links[number + 1].issuer
+            denial, facts = judging.check(link.caveats, request, holder, last - number)
+            if denial is not None:
+                return Verdict(denial.error, number, denial.caveat, denial.facts, denial.detail)
+            used += facts
         audience = self.links[-1].audience
-        holder = request.identity if audience.kind == "identity" else request.device
-        if audience.key != holder:
-            raise WrongAudienceError
+        holder = request.device if audience.kind == "device" else request.identity
+        asking: Fact = ("device" if audience.kind == "device" else "identity", holder)
+        if audience != WHOEVER and audience.key != holder:
+            return Verdict(WrongAudienceError, last, "audience", (asking,))
+        if request.sensitive:
+            for number, link in enumerate(self.links):
+                if request.revocations.stale(link.issuer, request.now):
+                    facts = (("now", request.now), ("issuer", link.issuer))
+                    return Verdict(StaleRevocationsError, number, "revocation", facts)
+        return Verdict(facts=tuple(dict.fromkeys((*used, asking))))
+
+    def explain(self, author: bytes, devices: Mapping[bytes, bytes], request: Request) -> Verdict:
+        """What `verify` and then `allow` would say, as a value."""
+        fault = self._fault(author, devices)
+        return self.judge(request) if fault.allowed else fault
 
     @property
     def expires(self) -> int | None:
@@ -288,26 +193,71 @@ class Capability:
         times = [link.caveats.before for link in self.links if link.caveats.before is not None]
         return min(times, default=None)
 
+    @property
+    def rendition(self) -> Rendition:
+        """The least strict rendition that all links allow."""
+        demanded = (named(link.caveats.rendition or ORIGINAL) for link in self.links)
+        return reduce(Rendition.combine, (found for found in demanded if found), ORIGINAL)
 
-def _check_succession(parent: Link, link: Link) -> None:
-    holder = link.issuer if parent.audience.kind == "identity" else link.signer
-    if link.parent != parent.signed.digest() or parent.audience.key != holder:
-        raise WidenedGrantError
+    @property
+    def issuers(self) -> tuple[bytes, ...]:
+        """The identities that any of the links is by: each can revoke the chain."""
+        return tuple(dict.fromkeys(link.issuer for link in self.links))
+
+    def _fault(self, author: bytes, devices: Mapping[bytes, bytes]) -> Verdict:
+        parent: Link | None = None
+        for number, link in enumerate(self.links):
+            if devices.get(link.signer) != link.issuer:
+                return _broken(number, "signature", "a signer speaks for nobody known")
+            try:
+                signing.verify(
+                    link.signer, CAPABILITY_DOMAIN, link.signed.body, link.signed.signature
+                )
+            except BadSignatureError:
+                return _broken(number, "signature", "a signature is wrong")
+            if parent is not None:
+                fault = _succession(number, parent, link)
+                if fault is not None:
+                    return fault
+            elif link.parent or link.issuer != author:
+                detail = "it does not begin with the photo's author"
+                return _broken(number, "succession", detail)
+            elif not link.caveats.named_scope:
+                return _broken(number, "succession", "it does not say for what it is")
+            depth, following = link.caveats.max_depth, len(self.links) - 1 - number
+            if depth is not None and following > depth:
+                return Verdict(WidenedGrantError, number, "max_depth", (("links", following),))
+            parent = link
+        return Verdict()
+
+    def _revoked(self, request: Request) -> Verdict | None:
+        revocations = request.revocations
+        if not revocations.known:
+            return None
+        for number, link in enumerate(self.links):
+            digest = link.signed.digest()
+            for issuer in self.issuers:
+                if revocations.revokes(issuer, digest):
+                    return _denied(RevokedGrantError, number, ("issuer", issuer))
+            if revocations.revokes_device(link.issuer, link.signer):
+                return _denied(RevokedDeviceError, number, ("device", link.signer))
+        return None
+
+
+def _broken(link: int, what: str, detail: str) -> Verdict:
+    return Verdict(BrokenGrantError, link, what, detail=detail)
+
+
+def _denied(error: type[DeniedError], link: int, fact: Fact) -> Verdict:
+    return Verdict(error, link, "revocation", (fact,))
+
+
+def _succession(number: int, parent: Link, link: Link) -> Verdict | None:
+    audience = parent.audience
+    holder = link.signer if audience.kind == "device" else link.issuer
+    if link.parent != parent.signed.digest() or (audience != WHOEVER and audience.key != holder):
+        return Verdict(WidenedGrantError, number, "succession")
     operations = parent.caveats.operations
     if operations is None or "reshare" not in operations:
-        raise WidenedGrantError("it may not be passed on")
-
-
-def _check_caveats(caveats: Caveats, request: Request) -> None:
-    if caveats.unknown is not None:
-        raise UnknownCaveatError(caveats.unknown if caveats.unknown in LATER else "")
-    if caveats.after is not None and request.now < caveats.after:
-        raise EarlyGrantError
-    if caveats.before is not None and request.now >= caveats.before:
-        raise ExpiredGrantError
-    if caveats.photos is not None and request.photo_id not in caveats.photos:
-        raise OutOfScopeError
-    if caveats.operations is not None and request.operation not in caveats.operations:
-        raise OperationDeniedError
-    if caveats.rendition is not None and request.rendition != caveats.rendition:
-        raise OtherRenditionError
+        return Verdict(WidenedGrantError, number - 1, "ops", detail="it may not be passed on")
+    return None

@@ -147,10 +147,88 @@ class WidenedGrantError(BrokenGrantError):
     code = "grant-passed-on"
 
 
+class RevokedGrantError(DeniedError):
+    """The grant was taken back."""
+
+    code = "grant-revoked"
+
+
+class RevokedDeviceError(DeniedError):
+    """A device that this leans on was revoked by its owner."""
+
+    code = "device-revoked"
+
+
+class StaleRevocationsError(DeniedError):
+    """It is too long ago that the grantor said what was taken back, so this must wait."""
+
+    code = "revocations-stale"
+
+
+class MissingAttributeError(DeniedError):
+    """The grant is for people of whom somebody says something that nobody says here."""
+
+    code = "attribute-missing"
+
+
+class OtherNetworkError(DeniedError):
+    """The grant does not hold on this network."""
+
+    code = "grant-other-network"
+
+
+class UsedUpGrantError(DeniedError):
+    """The grant was used as often as it may be."""
+
+    code = "grant-used-up"
+
+
+class UnmadeRenditionError(DeniedError):
+    """The grant demands a rendition that can't be made here."""
+
+    code = "rendition-not-made"
+
+
+class PolicyDeniedError(DeniedError):
+    """The owner's rules do not allow this."""
+
+    code = "policy-denied"
+
+
+class BrokenAttestationError(PeerError):
+    """The attestation is not by who it says."""
+
+    code = "attestation-broken"
+
+
+class BrokenRevocationsError(PeerError):
+    """The list of what was revoked is not by who it says."""
+
+    code = "revocations-broken"
+
+
+class OldRevocationsError(PeerError):
+    """A newer list of what was revoked is known already."""
+
+    code = "revocations-old"
+
+
 class UnsupportedGrantError(LocalError):
     """This version can't promise that yet, so it does not pretend to."""
 
     code = "not-in-this-version"
+
+
+class RevocationsFullError(LocalError):
+    """No more can be revoked: the list is full."""
+
+    code = "revocations-full"
+
+
+class BadPolicyError(LocalError):
+    """These are no rules."""
+
+    code = "bad-policy"
 
 
 WIRE_CODES: Final[dict[int, type[PeerError]]] = {
@@ -180,6 +258,17 @@ WIRE_CODES: Final[dict[int, type[PeerError]]] = {
     37: OtherRenditionError,
     38: UnknownCaveatError,
     39: WidenedGrantError,
+    40: RevokedGrantError,
+    41: RevokedDeviceError,
+    42: StaleRevocationsError,
+    43: MissingAttributeError,
+    44: OtherNetworkError,
+    45: UsedUpGrantError,
+    46: UnmadeRenditionError,
+    47: PolicyDeniedError,
+    50: BrokenAttestationError,
+    51: BrokenRevocationsError,
+    52: OldRevocationsError,
 }
 """Numbers are never used again for something else. An unknown one reads as `PeerFailedError`."""
 

@@ -49,8 +49,35 @@ CAPABILITY_DEPTH: Final = 4
 CAVEATS: Final = 16
 CAVEAT_PHOTOS: Final = 64
 """Photos that one `photos` caveat may list."""
-ENVELOPE_CERTIFICATES: Final = 8
+CAVEAT_ATTRIBUTES: Final = 4
+"""Attributes that one `attr` caveat may demand."""
+ATTRIBUTE_ISSUERS: Final = 8
+"""Identities whose word may count for one of them."""
+RENDITION_PX: Final = 65_535
 
+# Attestations.
+ATTRIBUTE_NAME_BYTES: Final = 32
+ATTRIBUTE_VALUE_BYTES: Final = 64
+ATTESTATION_BYTES: Final = 320
+"""The body of one."""
+ATTESTATION_SECONDS: Final = 90 * 86_400
+"""How long one may be valid."""
+ATTESTATIONS: Final = 8
+"""How many may be shown with a request."""
+
+# Revocations, and the time by which all this is judged.
+REVOCATIONS: Final = 4_096
+"""Hashes in a list."""
+REVOCATIONS_BYTES: Final = 140_000
+"""The body of a list."""
+REVOCATIONS_SECONDS: Final = 7 * 86_400
+"""A list this old no longer says that something wasn't revoked."""
+REVOCATIONS_RENEWED_SECONDS: Final = 86_400
+"""A list that says nothing new is not signed again before."""
+CLOCK_SECONDS: Final = 5 * 60
+"""How far clocks may differ before one of them is wrong."""
+
+ENVELOPE_CERTIFICATES: Final = 8
 # What one contact may have waiting here.
 OFFERS_PER_CONTACT: Final = 10_000
 

@@ -1,0 +1,194 @@
+"""Revocation: each identity's one list of what it takes back, and what others know of it.
+
+A list names hashes: of a link of a capability, which ends every chain with that link; of an
+attestation; of a device. It grows, its newest form counts, and an older one can't come back
+(docs/spec/revocation.md).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final
+
+from ..crypto import signing
+from ..crypto.encoding import Reader, Value
+from ..crypto.errors import BadSignatureError, MalformedError
+from ..crypto.signing import Signed, SigningKey
+from . import limits
+from .errors import (
+    BrokenRevocationsError,
+    OldRevocationsError,
+    RevocationsFullError,
+    RevokedDeviceError,
+)
+
+REVOCATION_DOMAIN: Final = b"kinlight/revs1"
+HASH_BYTES: Final = 32
+
+_DEVICE: Final = b"kinlight/revoked-device1\x00"
+
+
+def device_hash(device: bytes) -> bytes:
+    """What a list names to revoke a device: its key, whatever certificates it has."""
+    return hashlib.sha256(_DEVICE + device).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationList:
+    """What `issuer` takes back, as it was at `as_of`; read but not verified."""
+
+    issuer: bytes
+    signer: bytes
+    seq: int
+    as_of: int
+    hashes: frozenset[bytes]
+    signed: Signed
+
+    @classmethod
+    def sign(
+        cls, signer: SigningKey, issuer: bytes, seq: int, as_of: int, hashes: Iterable[bytes]
+    ) -> RevocationList:
+        """Make and sign a list. Raises `RevocationsFullError`."""
+        listed = sorted(set(hashes))
+        if len(listed) > limits.REVOCATIONS:
+            raise RevocationsFullError
+        body: Value = [1, "revs", issuer, signer.public, seq, as_of, listed]
+        return cls.read(signer.sign_value(REVOCATION_DOMAIN, body))
+
+    def renew(
+        self,
+        signer: SigningKey,
+        now: int,
+        add: Iterable[bytes] = (),
+        drop: Iterable[bytes] = (),
+    ) -> RevocationList:
+        """The next list, or this one if there is nothing new and it is not a day old.
+
+        `drop` takes out statements that have ended by themselves; devices stay in for ever.
+        Raises `RevocationsFullError`.
+        """
+        hashes = (self.hashes - frozenset(drop)) | frozenset(add)
+        if hashes == self.hashes and now - self.as_of < limits.REVOCATIONS_RENEWED_SECONDS:
+            return self
+        return self.sign(signer, self.issuer, self.seq + 1, max(now, self.as_of), hashes)
+
+    @classmethod
+    def read(cls, signed: Signed) -> RevocationList:
+        """Check the form alone."""
+        reader = Reader(signed.unverified(), "revocation list")
+        reader.literal(1, "revs")
+        issuer = reader.octets("issuer", signing.KEY_BYTES)
+        signer = reader.octets("signer", signing.KEY_BYTES)
+        seq, as_of = reader.integer("seq"), reader.integer("as of")
+        hashes = _read_hashes(reader.array("hashes", limits.REVOCATIONS))
+        reader.end()
+        return cls(issuer, signer, seq, as_of, hashes, signed)
+
+    @classmethod
+    def decode(cls, data: bytes) -> RevocationList:
+        """Read the canonical bytes of one."""
+        return cls.read(Signed.decode(data, limits.REVOCATIONS_BYTES, "revocation list"))
+
+    def verify(self, devices: Mapping[bytes, bytes]) -> None:
+        """Check signer and signature; `devices` as for `Capability.verify`.
+
+        Raises `BrokenRevocationsError`.
+        """
+        if devices.get(self.signer) != self.issuer:
+            raise BrokenRevocationsError("its signer speaks for nobody known")
+        try:
+            signing.verify(self.signer, REVOCATION_DOMAIN, self.signed.body, self.signed.signature)
+        except BadSignatureError:
+            raise BrokenRevocationsError from None
+
+
+def _read_hashes(items: list[Value]) -> frozenset[bytes]:
+    reader = Reader(items, "revocation list")
+    found = [reader.octets("hash", HASH_BYTES) for _ in items]
+    if any(later <= earlier for earlier, later in pairwise(found)):
+        raise MalformedError("hashes out of order")
+    return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of one identity's list.
+
+    `fork` holds two lists of one number that differ, if ever two such were seen: proof for
+    everybody that a device of this identity lied or was copied. While `newest` is one of them,
+    both count.
+    """
+
+    newest: RevocationList
+    fork: tuple[RevocationList, RevocationList] | None = None
+
+    def take(self, found: RevocationList) -> Standing:
+        """What is known after a verified list of the same identity came.
+
+        Raises `OldRevocationsError` if it is older, and `RevokedDeviceError` if its signer has
+        been revoked: a stolen device can't take that back.
+        """
+        if found.issuer != self.newest.issuer:
+            raise ValueError("another identity's list")
+        if found.signed.body == self.newest.signed.body:
+            return self
+        if found.seq < self.newest.seq:
+            raise OldRevocationsError
+        if self.revokes_device(found.signer):
+            raise RevokedDeviceError
+        if found.seq == self.newest.seq:
+            return self if self._forked else Standing(self.newest, (self.newest, found))
+        if found.as_of < self.newest.as_of:
+            raise OldRevocationsError("it has a higher number and an earlier time")
+        return dataclasses.replace(self, newest=found)
+
+    def revokes(self, digest: bytes) -> bool:
+        """Whether this hash is taken back."""
+        return any(digest in found.hashes for found in self._counting)
+
+    def revokes_device(self, device: bytes) -> bool:
+        """Whether this device is taken back."""
+        return self.revokes(device_hash(device))
+
+    def fresh(self, now: int) -> bool:
+        """Whether it is young enough to say that something was not taken back.
+
+        A time ahead of our clock says nothing about its age.
+        """
+        ages = [now - found.as_of for found in self._counting]
+        return all(-limits.CLOCK_SECONDS <= age < limits.REVOCATIONS_SECONDS for age in ages)
+
+    @property
+    def _forked(self) -> bool:
+        return self.fork is not None and self.fork[0].seq == self.newest.seq
+
+    @property
+    def _counting(self) -> tuple[RevocationList, ...]:
+        return self.fork if self.fork is not None and self._forked else (self.newest,)
+
+
+@dataclass(frozen=True, slots=True)
+class Revocations:
+    """What the judge knows of everybody's lists. Its own is as new as anything can be."""
+
+    known: Mapping[bytes, Standing] = field(default_factory=dict[bytes, Standing])
+    own: bytes = b""
+
+    def revokes(self, issuer: bytes, digest: bytes) -> bool:
+        """Whether `issuer` took back the statement with this hash."""
+        standing = self.known.get(issuer)
+        return standing is not None and standing.revokes(digest)
+
+    def revokes_device(self, identity: bytes, device: bytes) -> bool:
+        """Whether `identity` took back this device of its own."""
+        standing = self.known.get(identity)
+        return standing is not None and standing.revokes_device(device)
+
+    def stale(self, issuer: bytes, now: int) -> bool:
+        """Whether `issuer` is known to revoke, and not known to have revoked nothing since."""
+        standing = self.known.get(issuer)
+        return standing is not None and issuer != self.own and not standing.fresh(now)
