@@ -75,6 +75,7 @@ class _Run:
 
     def reporter(self, path: Path) -> Progress:
         """For the sealing of one file; called from threads."""
+        self._under_way[path] = 0
 
         def report(done: int, _total: int) -> None:
             self._under_way[path] = done // 2  # each byte is read twice

@@ -41,7 +41,7 @@ from ..protocol.opening import LocalDevice
 from ..protocol.photo import Envelope, Metadata
 from ..protocol.transfer import Download
 from .blobstore import BlobStore
-from .errors import BlobMissingError, DiskFullError, NotHereYetError
+from .errors import DiskFullError, NotHereYetError
 from .events import Events
 from .exporting import DigestSink
 from .fetching import Fetcher
@@ -303,13 +303,6 @@ class Inbox:
         return final
 
     # Photos that are here.
-
-    def stored_original(self, photo: Photo) -> StoredBlob:
-        """The sealed original; `BlobMissingError` if it is gone."""
-        stored = self._library.blob(photo.record.content_id)
-        if stored is None:
-            raise BlobMissingError
-        return stored
 
     def require(self, photo_id: bytes) -> Photo:
         """The photo, if it is here; `NotHereYetError` if it was only offered."""

@@ -103,11 +103,12 @@ async def test_what_was_found_in_a_picture_is_known_when_its_import_is_done(
     assert found.c2pa == "none"
 
 
+@pytest.mark.parametrize("content", [b"\xff\xd8 no picture at all", b""])
 async def test_a_picture_that_does_not_open_is_kept_as_it_is_with_the_reason(
-    anna: TestedNode, tmp_path: Path
+    anna: TestedNode, tmp_path: Path, content: bytes
 ) -> None:
     broken = tmp_path / "broken.jpg"
-    broken.write_bytes(b"\xff\xd8 no picture at all")
+    broken.write_bytes(content)
     (item,) = await imported(anna, broken)
     assert item.state == "imported"
     assert item.refused
