@@ -81,6 +81,8 @@ class Directory:
     next: int = 0
     cut: bool = False
     """It claims more fields than there is room for."""
+    skipped: bool = False
+    """It has fields that are not in `fields`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ class Tiff:
                 fields.append(Field(tag, kind, number, value, size))
         last = at + head + count * entry
         following = self.unsigned(last, word) if last + word <= self.end else 0
-        return Directory(tuple(fields), following)
+        return Directory(tuple(fields), following, skipped=len(fields) < count)
 
     def unsigned(self, at: int, size: int) -> int:
         """The unsigned number of `size` bytes at `at`, which must be in bounds."""
@@ -327,6 +329,30 @@ ALLOWED_EXIF: Final = _specs(
 _ALLOWED_INTEROP: Final = _specs((ASCII, 0, (0x0001,)), (UNDEFINED, 4, (0x0002,)))
 
 
+_TELLS_PLACE: Final = re.compile(
+    r"\bgps|latitude|longitude|\bgeo:|\d\s*°"
+    # 48.8583, 2.2945 and +4851.2-00217.6 (ISO 6709)
+    r"|\d{1,3}\.\d{3,}[^\w.]{1,4}(?:[NS][^\w.]{0,4})?-?\d{1,3}\.\d{3,}"
+    r"|(?<![\w.])[+-]\d{2,6}(?:\.\d+)?[+-]\d{3,7}",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def tells_place(text: str) -> bool:
+    """Whether a text holds coordinates: some apps and uploaders write them as a description."""
+    return _TELLS_PLACE.search(text[:MAX_TEXT]) is not None
+
+
+def place_in_text(exif: Exif) -> bool:
+    """Whether a text that could stay tells a place, and so can't."""
+    return any(
+        tells_place(value)
+        for values, allowed in ((exif.ifd0, ALLOWED_IFD0), (exif.exif, ALLOWED_EXIF))
+        for tag, value in values.items()
+        if tag in allowed and isinstance(value, str)
+    )
+
+
 REQUIRED_IFD0: Final[dict[int, Value]] = {
     0x011A: (Rational(72, 1),), 0x011B: (Rational(72, 1),), 0x0128: (2,), 0x0213: (1,)
 }  # fmt: skip
@@ -351,6 +377,8 @@ def _field(tag: int, kind: int, count: int, value: Value, *, little: bool) -> Ne
     if isinstance(value, str) and kind == UNDEFINED:
         value = value.encode("ascii", "replace")
     if isinstance(value, str):
+        if tells_place(value):
+            return None
         # The count of a text includes its NUL.
         raw = value.encode("utf-8")[:MAX_TEXT].decode("utf-8", "ignore").encode() + b"\0"
         return NewField(tag, ASCII, len(raw), raw) if kind == ASCII and len(raw) > 1 else None
@@ -422,6 +450,47 @@ def dropped(exif: Exif) -> bool:
             (exif.interop, _ALLOWED_INTEROP),
         )
     )
+
+
+def is_plain(data: Buffer) -> bool:
+    """Whether the EXIF in `data` (from its TIFF header on) has nothing in it but fields that
+    `build` keeps: no other field however it is reached, no second value, nothing in between.
+    """
+    tiff = Tiff.open(data)
+    if tiff.big:
+        return False
+    spans = [(0, 8)]
+    at = tiff.first
+    for allowed, pointer in (
+        (ALLOWED_IFD0, EXIF_DIRECTORY),
+        (ALLOWED_EXIF, INTEROP_DIRECTORY),
+        (_ALLOWED_INTEROP, None),
+    ):
+        directory = tiff.directory(at)
+        fields = {entry.tag: entry for entry in directory.fields}
+        if directory.cut or directory.skipped or directory.next or not fields:
+            return False
+        if len(fields) < len(directory.fields) or not fields.keys() <= {*allowed, pointer}:
+            return False
+        spans.append((at, at + 6 + 12 * len(fields)))
+        for tag, entry in fields.items():
+            spans.append((entry.offset, entry.offset + entry.size))
+            if tag != pointer and entry.type == ASCII and not _is_plain_text(tiff, entry):
+                return False
+        if pointer not in fields:
+            break
+        at = next(iter(tiff.numbers(fields[pointer])), 0)
+    reach = 0
+    for start, end in sorted(spans):
+        if start > reach and bytes(data[reach:start]).strip(b"\0"):
+            return False
+        reach = max(reach, end)
+    return not bytes(data[reach:]).strip(b"\0")
+
+
+def _is_plain_text(tiff: Tiff, entry: Field) -> bool:
+    raw = bytes(tiff.data[entry.offset : entry.offset + entry.size])
+    return len(raw) <= MAX_TEXT + 1 and not raw.partition(b"\0")[2].strip(b"\0 ")
 
 
 def _number(tag: int, kind: int, number: int, *, little: bool) -> NewField:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from . import iptc, quicktime
-from .exif import Exif, Rational, Value
+from .exif import Exif, Rational, Value, place_in_text
 from .metadata import Metadata
 from .plain_text import one_line
 from .quicktime import Film
@@ -55,6 +55,7 @@ def located(found: Metadata) -> bool:
     """Whether any block says where the picture was taken, be it in numbers or in words."""
     return (
         any(_says(exif.gps.get(tag)) for exif in found.exif for tag in _GPS_PLACES)
+        or any(place_in_text(exif) for exif in found.exif)
         or any(_XMP_POSITION.fullmatch(name) for xmp in found.xmp for name in xmp.values)
         or any(xmp.first(*_XMP_MORE_PLACES) for xmp in found.xmp)
         or any(block.get(key) for block in found.iptc for key in _IPTC_MORE_PLACES)

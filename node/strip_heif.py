@@ -100,10 +100,13 @@ def _renew_exif_item(overlay: Overlay, item: Item, packet: bytes) -> None:
     size = sum(length for _, length in item.extents)
     raw = item_bytes(overlay.data, item, size)
     # Four bytes say how far after them the TIFF header is.
-    new = renew_exif(raw[4 + int.from_bytes(raw[:4], "big") :] if len(raw) > 4 else None, packet)
+    start = 4 + int.from_bytes(raw[:4], "big")
+    new = renew_exif(raw[start:] if len(raw) > 4 else None, packet)
     overlay.words |= new.left_out
     if new.new and new.new == new.old:
-        return
+        if raw[4:start] in (b"", exif.PREFIX):
+            return
+        overlay.words.add("other data")
     old = _orientation(new.new)
     for tiff in (new.new, exif.build(Exif(), orientation=old) if old else _EMPTY_TIFF):
         for head in (b"\0\0\0\6" + exif.PREFIX, b"\0\0\0\0"):

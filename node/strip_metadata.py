@@ -15,9 +15,6 @@ from .edits import LeftOut
 from .exif import ORIENTATION, REQUIRED_IFD0, Exif
 from .facts import Buffer, PictureError
 
-_SLACK: Final = 64
-"""Bytes of an EXIF that may go unexplained: paddings between its values."""
-
 _TURNS: Final = frozenset("12345678")
 _PLACE_NAMES: Final = re.compile(
     r"(?i:latitude|longitude|gpspos|gpscoo|geo:)|^(?:photoshop:(?:City|State|Country)"
@@ -62,8 +59,8 @@ def renew_exif(block: Buffer | None, packet: bytes = b"") -> NewExif:
             source = Exif(ifd0=REQUIRED_IFD0)
     new = exif.build(source, orientation=orientation)
     words |= _lost(source)
-    if len(new) < len(old) - _SLACK and not words:
-        words.add("other tags")  # bytes that no directory points at
+    if old and not words and not exif.is_plain(old):
+        words.add("other tags")  # reached in another way, or by none
     if not words and orientation == source.orientation:
         new = old
     return NewExif(old, new, frozenset(words))
@@ -71,7 +68,7 @@ def renew_exif(block: Buffer | None, packet: bytes = b"") -> NewExif:
 
 def _lost(source: Exif) -> set[LeftOut]:
     words: set[LeftOut] = set()
-    if source.gps.keys() & _GPS_PLACE:
+    if source.gps.keys() & _GPS_PLACE or exif.place_in_text(source):
         words.add("place")
     elif source.gps:
         words.add("other tags")

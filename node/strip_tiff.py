@@ -100,7 +100,11 @@ def strip_tiff(data: Buffer) -> Stripped:
 def _page(tiff: Tiff, directory: Directory, script: Script) -> _Page:
     by_tag: dict[int, Field] = {}
     for entry in directory.fields:
+        if entry.tag in by_tag:
+            script.leave_out(("other tags",))  # some readers take the second one
         by_tag.setdefault(entry.tag, entry)
+    if directory.skipped:
+        script.leave_out(("other tags",))
     if 256 not in by_tag or not by_tag.keys() & {_STRIPS, _TILES}:
         raise PictureError("a page without a picture")
     if _SUB_DIRECTORIES in by_tag:
@@ -172,6 +176,8 @@ def _metadata(
         for tag, entry in by_tag.items()
         if tag in ALLOWED_IFD0 and entry.size <= exif.MAX_VALUES
     }
+    if exif.place_in_text(exif.Exif(ifd0=values)):
+        words.add("place")
     packet = b""
     for tag in by_tag.keys() - _STRUCTURE - ALLOWED_IFD0.keys() - {EXIF_DIRECTORY}:
         entry = by_tag[tag]
@@ -194,13 +200,22 @@ def _metadata(
     exif_values: dict[int, exif.Value] = {}
     at = _first(tiff, by_tag, EXIF_DIRECTORY)
     if at:
-        for entry in tiff.directory(at).fields:
+        below = tiff.directory(at)
+        if (
+            below.next
+            or below.skipped
+            or len({each.tag for each in below.fields}) < len(below.fields)
+        ):
+            words.add("other tags")
+        for entry in below.fields:
             if entry.tag == MAKER_NOTE:
                 words.add("maker notes")
             elif entry.tag not in ALLOWED_EXIF:
                 words.add("comments" if entry.tag == 0x9286 else "other tags")
             elif entry.size <= exif.MAX_TEXT:
                 exif_values.setdefault(entry.tag, tiff.value(entry))
+    if exif.place_in_text(exif.Exif(exif=exif_values)):
+        words.add("place")
     script.leave_out(words)
     return (
         kept_fields(values, ALLOWED_IFD0, little=tiff.little),
