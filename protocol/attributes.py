@@ -22,14 +22,14 @@ ATTESTATION_DOMAIN: Final = b"kinlight/attest1"
 ROLE: Final = "role"
 NONCE_BYTES: Final = 16
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
+NAME: Final = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 _SHOWN_BYTES: Final = limits.ATTESTATIONS * (limits.ATTESTATION_BYTES + signing.SIGNED_OVERHEAD)
 
 
 def read_name(reader: Reader) -> str:
     """An attribute's name: small letters, digits, `-` and `_`, so that it looks like no other."""
     name = reader.text("name", limits.ATTRIBUTE_NAME_BYTES)
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise MalformedError("attribute name")
     return name
 

@@ -94,3 +94,10 @@ KEY_SLOTS: Final = keystore.MAX_SLOTS
 ENCODING_DEPTH: Final = encoding.MAX_DEPTH
 ENCODING_ITEMS: Final = encoding.MAX_ITEMS
 """Items in one array."""
+
+# The owner's rules.
+POLICY_BYTES: Final = 64 * 1024
+POLICY_RULES: Final = 128
+POLICY_ITEMS: Final = 64
+"""Items in one list of a rule."""
+POLICY_TEXT_BYTES: Final = 255
