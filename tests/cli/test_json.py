@@ -32,7 +32,8 @@ INBOX_ITEM = {
 PHOTO = {
     *("id", "name", "media_type", "bytes", "sha256", "modified", "policy", "own", "author"),
     *("author_fingerprint", "author_device", "signature", "content_id", "added", "expires"),
-    "deliveries",
+    *("deliveries", "captured", "captured_source", "camera", "width", "height", "c2pa", "refused"),
+    *("clip", "albums"),
 }
 
 
