@@ -205,7 +205,8 @@ async def test_a_second_share_makes_no_new_copy_and_decodes_nothing(
 async def test_where_nothing_has_to_be_removed_the_original_itself_goes(
     joined: Two, tmp_path: Path
 ) -> None:
-    file = photograph(tmp_path / "no-place.jpg")
+    file = tmp_path / "drawn.jpg"
+    Image.new("RGB", (32, 24), "green").save(file)
     (plain,) = await joined.anna.share(file, to="Bob", metadata="no-location")
     files = joined.anna.blob_files()
     (same,) = await joined.anna.share(file, to="Bob", metadata="original")
