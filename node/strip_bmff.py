@@ -6,10 +6,11 @@ points at: the rest becomes zeros. ISO/IEC 14496-12, 23008-12, and the QuickTime
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import Final
 
-from .edits import Stripped
+from .edits import Keep, Stripped
 from .facts import Buffer, PictureError
 from .film_tracks import Track, media_ranges
 from .isobmff import Box, boxes, child
@@ -18,8 +19,7 @@ from .strip_film import is_kept, strip_moov
 from .strip_heif import strip_items
 
 _FILE: Final = frozenset(
-    (b"ftyp", b"styp", b"meta", b"moov", b"mdat", b"moof", b"sidx", b"ssix", b"mfra", b"pdin",
-     b"wide")
+    (b"ftyp", b"styp", b"meta", b"moov", b"mdat", b"moof", b"sidx", b"ssix", b"mfra", b"pdin")
 )  # fmt: skip
 _MOOF: Final = frozenset((b"mfhd", b"traf"))
 _TRAF: Final = frozenset(
@@ -66,7 +66,31 @@ def strip_bmff(data: Buffer) -> Stripped:
     overlay.end = kept[-1].end
     if top[-1].end < len(data):
         overlay.words.add("other data")
-    return overlay.finish()
+    stripped = overlay.finish()
+    _check_media(data, stripped)
+    return stripped
+
+
+_CAMCORDER: Final = bytes.fromhex("17ee8c60f84d11d98cd60800200c9a66") + b"MDPM"
+"""Begins what AVCHD cameras put among the coded pictures: tags of five bytes, see `_located`."""
+_IN_MEDIA: Final = re.compile(rb"freeGPS |" + re.escape(_CAMCORDER), re.DOTALL)
+_CAMCORDER_PLACES: Final = range(0xB1, 0xCB)
+
+
+def _check_media(data: Buffer, stripped: Stripped) -> None:
+    """`PictureError` where a place stands among the media that stay: nothing there can be cut."""
+    for piece in stripped.pieces:
+        if isinstance(piece, Keep):
+            for found in _IN_MEDIA.finditer(data, piece.offset, piece.offset + piece.length):
+                if found[0] != _CAMCORDER or _located(bytes(data[found.end() : found.end() + 512])):
+                    raise PictureError("it tells a place among its coded pictures or sound")
+
+
+def _located(tags: bytes) -> bool:
+    """Whether the tags of a camcorder, after their number, tell a position."""
+    tags = tags.replace(b"\0\0\3", b"\0\0")  # as H.264 keeps start codes apart
+    numbers = tags[1 : 1 + 5 * tags[0] : 5] if tags else b""
+    return any(number in _CAMCORDER_PLACES for number in numbers)
 
 
 def _is_of_pictures(data: Buffer, meta: Box) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 from .facts import Buffer, PictureError
 from .film_tracks import Track, read_track
 from .isobmff import Box, boxes, child
-from .overlay import Overlay, box_words
+from .overlay import PLACE, Overlay, box_words
 from .quicktime import CREATION_DATE, MAX_VALUE
 
 _MOOV: Final = frozenset((b"mvhd", b"trak", b"mvex", b"iods"))
@@ -17,6 +17,20 @@ _TRAK: Final = frozenset(
     (b"tkhd", b"edts", b"mdia", b"tref", b"tapt", b"load", b"matt", b"clip", b"trgr")
 )
 _MDIA: Final = frozenset((b"mdhd", b"hdlr", b"minf", b"elng"))
+_MINF: Final = frozenset(
+    (b"vmhd", b"smhd", b"hmhd", b"nmhd", b"sthd", b"gmhd", b"hdlr", b"dinf", b"stbl")
+)
+_STBL: Final = frozenset(
+    (b"stsd", b"stts", b"ctts", b"cslg", b"stss", b"stsh", b"stps", b"stsc", b"stsz", b"stz2",
+     b"stco", b"co64", b"sdtp", b"stdp", b"padb", b"sbgp", b"sgpd", b"csgm", b"subs", b"saiz",
+     b"saio", b"senc")
+)  # fmt: skip
+_MVEX: Final = frozenset((b"mehd", b"trex", b"leva"))
+_NOT_IN_ENTRIES: Final = frozenset((b"uuid", b"udta", b"meta"))
+_PICTURE_ENTRY: Final = 78
+"""Bytes of a sample entry of pictures before the boxes in it."""
+_HANDLER_NAME: Final = 24
+_LONGEST_NAME: Final = 64
 _DATE_KEY: Final = CREATION_DATE.encode()
 _DATE: Final = re.compile(
     rb"\d{4}[-:]\d\d[-:]\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?"
@@ -44,6 +58,8 @@ def strip_moov(overlay: Overlay, moov: Box) -> list[Track]:
             _keep_the_date(overlay, box, _dated_udta(data, box))
         elif box.type not in _MOOV:
             overlay.remove(box)
+        elif box.type == b"mvex":
+            overlay.keep_children(box, _MVEX)
     tracks = [
         read_track(data, box) for box in boxes(data, moov.body, moov.end) if box.type == b"trak"
     ]
@@ -61,9 +77,36 @@ def _strip_track(overlay: Overlay, trak: Box, removed: set[int]) -> None:
     overlay.keep_children(trak, _TRAK)
     if mdia := child(overlay.data, trak, b"mdia"):
         overlay.keep_children(mdia, _MDIA)
+        _strip_media(overlay, mdia)
     tref = child(overlay.data, trak, b"tref")
     if tref and _refers(overlay.data, tref, removed):
         overlay.free(tref)
+
+
+def _strip_media(overlay: Overlay, mdia: Box) -> None:
+    data = overlay.data
+    hdlr = child(data, mdia, b"hdlr")
+    if hdlr and _tells(name := bytes(data[hdlr.body + _HANDLER_NAME : hdlr.end])):
+        overlay.zero(hdlr.body + _HANDLER_NAME, hdlr.end)
+        overlay.words |= {"other tags", *({"place"} if PLACE.search(name) else ())}
+    minf = child(data, mdia, b"minf")
+    if minf is None:
+        return
+    overlay.keep_children(minf, _MINF)
+    stbl = child(data, minf, b"stbl")
+    if stbl is None:
+        return
+    overlay.keep_children(stbl, _STBL)
+    stsd = child(data, stbl, b"stsd")
+    for entry in boxes(data, stsd.body + 8, stsd.end) if stsd else ():
+        for box in boxes(data, entry.body + _PICTURE_ENTRY, entry.end):
+            if box.type in _NOT_IN_ENTRIES:
+                overlay.remove(box)
+
+
+def _tells(name: bytes) -> bool:
+    """Whether the name of a handler is more than one."""
+    return len(name) > _LONGEST_NAME or PLACE.search(name) is not None
 
 
 def _refers(data: Buffer, tref: Box, removed: set[int]) -> bool:

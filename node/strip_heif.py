@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from typing import Final
 
 from . import exif
 from .exif import Exif
 from .facts import PictureError
-from .isobmff import Box, Item, Meta, child, item_bytes
-from .overlay import FREE, Overlay
+from .isobmff import Box, Item, Meta, boxes, child, item_bytes
+from .overlay import FREE, PLACE, Overlay
 from .strip_metadata import iptc_words, renew_exif, xmp_orientation, xmp_words
 
 _META: Final = frozenset(
@@ -28,6 +29,9 @@ _PROPERTIES: Final = frozenset(
      b"mdft", b"subs", b"prdi", b"elng", b"rref")
 )  # fmt: skip
 
+_IPRP: Final = frozenset((b"ipco", b"ipma"))
+_NAME: Final = re.compile(rb"[A-Za-z_ -]{0,24}|-+")
+
 _LOOK: Final = 1 << 20
 """Bytes of an item of metadata that are looked at."""
 
@@ -39,6 +43,9 @@ def strip_items(overlay: Overlay, box: Box, media: list[Box]) -> list[tuple[int,
     overlay.keep_children(box, _META, skip=4)
     iprp = child(data, box, b"iprp", skip=4)
     ipco = child(data, iprp, b"ipco") if iprp else None
+    if iprp is not None:
+        overlay.keep_children(iprp, _IPRP)
+    _strip_infos(overlay, box)
     if ipco is not None:
         # A property keeps its place in the row: items count them.
         overlay.keep_children(ipco, _PROPERTIES | FREE)
@@ -71,6 +78,24 @@ def strip_items(overlay: Overlay, box: Box, media: list[Box]) -> list[tuple[int,
     if _overlap(metadata, picture):
         raise PictureError("metadata and picture overlap")
     return picture + metadata
+
+
+def _strip_infos(overlay: Overlay, meta: Box) -> None:
+    """The list of the items, without texts in it that are more than a name."""
+    data = overlay.data
+    iinf = child(data, meta, b"iinf", skip=4)
+    if iinf is None or iinf.end - iinf.body < 6:
+        return
+    skip = 8 if data[iinf.body] else 6
+    overlay.keep_children(iinf, frozenset((b"infe",)), skip)
+    for infe in boxes(data, iinf.body + skip, iinf.end):
+        # Version and flags, number, protection, type; before version 2 no type.
+        version = data[infe.body] if infe.body < infe.end else 0
+        at = infe.body + (14 if version == 3 else 12 if version == 2 else 8)
+        name = bytes(data[at : infe.end]).partition(b"\0")[0]
+        if infe.type == b"infe" and at < infe.end and not _NAME.fullmatch(name):
+            overlay.write(at, b"-" * len(name))
+            overlay.words |= {"other tags", *({"place"} if PLACE.search(name) else ())}
 
 
 def _is_within(media: list[Box], start: int, end: int) -> bool:

@@ -418,6 +418,75 @@ def test_timed_metadata_in_fragments_is_refused() -> None:
         no_location(data, "mp4")
 
 
+_XYZ = box(b"udta", box(b"\xa9xyz", b"\0\x12\x15\xc7+48.8583+002.2945/"))
+
+
+@pytest.mark.parametrize("parent", [b"minf", b"stbl", b"mvex"])
+def test_a_place_anywhere_in_the_index_of_a_film_goes(parent: bytes) -> None:
+    whole = VIDEO + box(b"mvex", b"")
+    at = whole.index(parent)
+    # The box that begins at `at` and all around it grow.
+    grown = bytearray(whole[: at + 4] + _XYZ + whole[at + 4 :])
+    for kind in (b"trak", b"mdia", b"minf", b"stbl", b"mvex"):
+        start = grown.index(kind)
+        if start <= at and (kind == parent or parent != b"mvex"):
+            size = int.from_bytes(grown[start - 4 : start])
+            grown[start - 4 : start] = (size + len(_XYZ)).to_bytes(4)
+    copy, script = stripped(film(bytes(grown)), "mp4")
+    assert b"+48.8583" not in copy
+    assert script.left_out[0] == "place"
+
+
+def test_a_box_that_should_be_empty_and_the_name_of_a_handler_tell_no_place() -> None:
+    empty = film(VIDEO, SOUND, METADATA).replace(box(b"free", b""), box(b"wide", b""))
+    assert box(b"wide", b"") in stripped(empty, "mp4")[0]
+    long = box(b"hdlr", bytes(8) + b"vide" + bytes(12) + b"at +48.8583+002.2945")
+    plain = full(b"hdlr", bytes(4) + b"vide" + bytes(13))
+    grown = bytearray(VIDEO.replace(plain, long))
+    for kind in (b"trak", b"mdia"):
+        at = grown.index(kind)
+        size = int.from_bytes(grown[at - 4 : at]) + len(long) - len(plain)
+        grown[at - 4 : at] = size.to_bytes(4)
+    film_of_name = film(bytes(grown)) + box(b"wide", b"+48.8583+002.2945")
+    copy, script = stripped(film_of_name, "mp4")
+    assert b"48.8583" not in copy
+    assert {"place", "other tags"} <= set(script.left_out)
+
+
+CAMCORDER = bytes.fromhex("17ee8c60f84d11d98cd60800200c9a66") + b"MDPM"
+
+
+@pytest.mark.parametrize(
+    "media",
+    [
+        b"AAAA\0\0\x80\0freeGPS ",
+        CAMCORDER + b"\2\x18\1\2\3\4\xb2\0\x30\0\1",
+        CAMCORDER + b"\2\x18\0\0\3\1\1\xb2\0\x30\0\1",
+    ],
+)
+def test_a_place_among_the_samples_that_stay_is_refused(media: bytes) -> None:
+    tracks = [track(1, b"vide", [START], [len(media)]), track(3, b"soun", [START], [])]
+    for each in tracks:
+        with pytest.raises(PictureError, match="tells a place"):
+            no_location(film(each, media=media), "mp4")
+
+
+def test_what_a_camcorder_says_beside_the_place_stays() -> None:
+    media = CAMCORDER + b"\1\x18\xb2\xb2\xb2\xb2\xb2\xb2"
+    stripped(film(track(1, b"vide", [START], [len(media)]), media=media), "mp4")
+
+
+def test_the_list_of_items_says_nothing_but_names() -> None:
+    places = iloc([(1, 1, [(0, 4)])])
+    odd = infe(1, b"hvc1", b"at +48.8583+002.2945\0") + box(b"uuid", b"secret" * 4)
+    copy, script = stripped(heif(places, infos=odd, idat=b"PPPP"), "heif")
+    assert b"48.8583" not in copy
+    assert b"secret" not in copy
+    assert "place" in script.left_out
+    named = heif(places, infos=infe(1, b"hvc1", b"Color\0"), idat=b"PPPP")
+    assert stripped(named, "heif")[0] == named
+
+
 def test_a_film_without_an_index_is_refused() -> None:
     with pytest.raises(PictureError, match="no index"):
         no_location(_FTYP + box(b"mdat", b"media"), "mp4")
