@@ -18,12 +18,14 @@ from kinlight.crypto.pairing import Code, CodeExchange, Invitation, PairingKey, 
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import Signed, SigningKey
 from kinlight.protocol import limits, messages
+from kinlight.protocol.attributes import Attestation
 from kinlight.protocol.capability import Capability, Link
 from kinlight.protocol.errors import WIRE_CODES
 from kinlight.protocol.framing import frame
 from kinlight.protocol.messages import Message
 from kinlight.protocol.opening import HELLO_DOMAIN
 from kinlight.protocol.photo import RECORD_DOMAIN, Metadata, PhotoRecord, photo_id
+from kinlight.protocol.revocation import RevocationList, Standing
 from nacl import bindings as sodium
 
 from .diagram import ROLES, diagram
@@ -244,11 +246,52 @@ def capability_page(example: Example) -> Example:
     }
 
 
+def attestation_page(example: Example) -> Example:
+    device = SigningKey(Secret(_un(example["device seed"])))
+    body: Value = [
+        1, "attest", _un(example["issuer"]), device.public, _un(example["subject"]),
+        "role", "family", 1_800_000_000, 1_807_776_000, _un(example["nonce"]),
+    ]  # fmt: skip
+    signed = device.sign_value(b"kinlight/attest1", body)
+    attestation = Attestation.decode(signed.encode())
+    attestation.verify({device.public: _un(example["issuer"])})
+    assert attestation.holds(1_800_000_000)
+    return {
+        "signer": device.public.hex(),
+        "body (role family, 1800000000 to 1807776000)": signed.body.hex(),
+        "signature": signed.signature.hex(),
+        "SHA-256 of the attestation, as a list of revocations names it": signed.digest().hex(),
+    }
+
+
+def revocation_page(example: Example) -> Example:
+    device = SigningKey(Secret(_un(example["device seed"])))
+    revoked = hashlib.sha256(
+        b"kinlight/revoked-device1\x00" + _un(example["revoked device"])
+    ).digest()
+    hashes = sorted([_un(example["hash"]), revoked])
+    body: Value = [
+        1, "revs", _un(example["issuer"]), device.public, 7, 1_800_000_000, hashes,
+    ]  # fmt: skip
+    signed = device.sign_value(b"kinlight/revs1", body)
+    found = RevocationList.decode(signed.encode())
+    found.verify({device.public: _un(example["issuer"])})
+    assert Standing(found).revokes_device(_un(example["revoked device"]))
+    return {
+        "signer": device.public.hex(),
+        "hash of the revoked device": revoked.hex(),
+        "body (seq 7, as of 1800000000, both hashes)": signed.body.hex(),
+        "signature": signed.signature.hex(),
+    }
+
+
 PAGES: dict[str, Callable[[Example], Example]] = {
     "channel.md": channel_page,
     "pairing.md": pairing_page,
     "record.md": record_page,
     "capability.md": capability_page,
+    "attestation.md": attestation_page,
+    "revocation.md": revocation_page,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,12 @@ from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import Signed, SigningKey
 from kinlight.crypto.wrap import KemKey
 from kinlight.protocol import messages
+from kinlight.protocol.attributes import (
+    Attestation,
+    Attributes,
+    decode_shown,
+    encode_shown,
+)
 from kinlight.protocol.capability import Capability, Request
 from kinlight.protocol.errors import UnknownPeerError
 from kinlight.protocol.framing import FrameReader, frame
@@ -30,11 +37,18 @@ from kinlight.protocol.opening import (
     recognise,
 )
 from kinlight.protocol.photo import KINDS, Envelope, Metadata, PhotoRecord
+from kinlight.protocol.rendition import Rendition
+from kinlight.protocol.revocation import RevocationList, Revocations, Standing
 
+from . import independent_grants
 from .people import FixedEntropy, Person
 
 VECTORS = Path(__file__).parents[1] / "vectors"
-FOLDERS = ("channel", "pairing", "capability", "record")
+GENERATED = {
+    "generate_protocol.py": ("channel", "pairing", "capability", "record"),
+    "generate_grants.py": ("grants", "attestation", "revocation"),
+}
+FOLDERS = [folder for folders in GENERATED.values() for folder in folders]
 Case = dict[str, Any]
 _un = bytes.fromhex
 
@@ -140,6 +154,62 @@ def check_capability(case: Case) -> None:
     )
 
 
+def devices_of(case: Case) -> dict[bytes, bytes]:
+    return {_un(one): _un(other) for one, other in case["devices"].items()}
+
+
+def revocations_of(case: Case) -> dict[bytes, Standing]:
+    """What is known after the lists of the case came, one after the other."""
+    known: dict[bytes, Standing] = {}
+    for encoded in case.get("lists") or case.get("revocations", []):
+        found = RevocationList.decode(_un(encoded))
+        found.verify(devices_of(case))
+        before = known.get(found.issuer)
+        known[found.issuer] = before.take(found) if before else Standing(found)
+    return known
+
+
+def check_grant(case: Case) -> None:
+    devices, asked = devices_of(case), case["request"]
+    capability = Capability.decode(_un(case["chain"]))
+    shown = encode_shown(Attestation.decode(_un(one)) for one in case["attestations"])
+    albums = asked["albums"]
+    request = Request(
+        _un(asked["identity"]),
+        _un(asked["device"]),
+        _un(asked["photo_id"]),
+        asked["operation"],
+        Rendition.read(asked["rendition"]) or "",
+        asked["now"],
+        None if albums is None else frozenset(map(_un, albums)),
+        asked["network"],
+        asked["uses"],
+        Attributes.verified(decode_shown(shown), devices),
+        Revocations(revocations_of(case), _un(case["own"])),
+    )
+    verdict = capability.explain(_un(case["author"]), devices, request)
+    assert verdict.code == ("" if case["expect"] == "success" else case["expect"])
+    capability.verify(_un(case["author"]), devices)
+    capability.allow(request)
+
+
+def check_attestation(case: Case) -> None:
+    attestation = Attestation.decode(_un(case["encoded"]))
+    attestation.verify(devices_of(case))
+    assert attestation.signed.digest() == _un(case["digest"])
+    assert all(attestation.holds(now) for now in case["holds"])
+    assert not any(attestation.holds(now) for now in case["holds_not"])
+
+
+def check_revocation(case: Case) -> None:
+    (standing,) = revocations_of(case).values()
+    after = case["after"]
+    assert all(standing.revokes(_un(one)) for one in after["revoked"])
+    assert not any(standing.revokes(_un(one)) for one in after["stands"])
+    assert standing.fresh(case["now"]) == after["fresh"]
+    assert (standing.fork is not None) == after["fork"]
+
+
 def check_record(case: Case) -> None:
     signed = Signed.decode(_un(case["signed"]), 512, "photo record")
     record = PhotoRecord.read(signed)
@@ -182,6 +252,9 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "papers": check_papers,
     "confirm": check_confirm,
     "capability": check_capability,
+    "grant": check_grant,
+    "attestation": check_attestation,
+    "revocation": check_revocation,
     "record": check_record,
     "metadata": check_metadata,
     "envelope": check_envelope,
@@ -206,9 +279,26 @@ def test_every_check_has_good_and_bad_vectors() -> None:
         assert {case["expect"] == "success" for case in cases if case["op"] == op} == {True, False}
 
 
-def test_the_generator_writes_the_same_vectors_again(tmp_path: Path) -> None:
-    generator = VECTORS / "generate_protocol.py"
-    subprocess.run([sys.executable, str(generator), str(tmp_path)], check=True, timeout=60)
-    for folder in FOLDERS:
+@pytest.mark.parametrize("generator", GENERATED)
+def test_a_generator_writes_the_same_vectors_again(generator: str, tmp_path: Path) -> None:
+    command = [sys.executable, str(VECTORS / generator), str(tmp_path)]
+    subprocess.run(command, check=True, timeout=60)
+    for folder in GENERATED[generator]:
         written = (tmp_path / folder / "vectors.json").read_bytes()
         assert written == (VECTORS / folder / "vectors.json").read_bytes(), folder
+
+
+def test_a_second_reader_agrees_on_every_grant() -> None:
+    judged = [case for case in load() if case["op"] in independent_grants.CHECKS]
+    assert len(judged) > 200
+    outcomes = {
+        f"{case['op']}: {case['name']}": independent_grants.outcome(case) for case in judged
+    }
+    assert outcomes == {f"{case['op']}: {case['name']}": case["expect"] for case in judged}
+
+
+def test_the_second_reader_imports_nothing_of_kinlight() -> None:
+    source = Path(independent_grants.__file__).read_text("utf-8")
+    imported = re.findall(r"^(?:from|import) ([a-z_]+)", source, re.MULTILINE)
+    assert "msgpack" in imported
+    assert not any(name.startswith("kinlight") for name in imported)
