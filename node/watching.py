@@ -17,7 +17,7 @@ from typing import Final
 from watchfiles import Change, awatch
 
 from ..crypto.errors import KinlightError
-from . import names, sources
+from . import livephotos, names, sources
 from .catalogue import Catalogue
 from .folders import Folder, Folders
 from .importing import Importer
@@ -30,6 +30,8 @@ from .views import ShareItem
 REST_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.5
 """Between looks at files that are not at rest yet."""
+_BATCH: Final = 50
+"""Files that are imported before they are shared, still and clip side by side."""
 _GATHER_MILLISECONDS: Final = 400
 _POLL_MILLISECONDS: Final = 2000
 
@@ -121,9 +123,9 @@ class Watch:
                 if listening.done():
                     self._tell("failed", "the system tells no news of it")
                     return
-                rested = await self._rested()
-                if rested:
-                    await self._take(rested)
+                rested = sorted(await self._rested(), key=livephotos.stem)
+                for start in range(0, len(rested), _BATCH):
+                    await self._take(rested[start : start + _BATCH])
                 wait = _LOOK_SECONDS if self._resting else AGAIN_SECONDS
                 for changed in await self._pace.news(self._news, wait):
                     await self._scan(changed)
