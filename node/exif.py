@@ -332,7 +332,7 @@ _ALLOWED_INTEROP: Final = _specs((ASCII, 0, (0x0001,)), (UNDEFINED, 4, (0x0002,)
 _TELLS_PLACE: Final = re.compile(
     r"\bgps|latitude|longitude|\bgeo:|\d\s*°"
     # 48.8583, 2.2945 and +4851.2-00217.6 (ISO 6709)
-    r"|\d{1,3}\.\d{3,}[^\w.]{1,4}(?:[NS][^\w.]{0,4})?-?\d{1,3}\.\d{3,}"
+    r"|\d{1,3}\.\d{3,}\s?[NSEW]\b|\d{1,3}\.\d{3,}[^\w.]{1,4}[NSEW]?\s?\d{1,3}\.\d{3,}"
     r"|(?<![\w.])[+-]\d{2,6}(?:\.\d+)?[+-]\d{3,7}",
     re.ASCII | re.IGNORECASE,
 )
@@ -468,7 +468,7 @@ def is_plain(data: Buffer) -> bool:
     ):
         directory = tiff.directory(at)
         fields = {entry.tag: entry for entry in directory.fields}
-        if directory.cut or directory.skipped or directory.next or not fields:
+        if directory.cut or directory.skipped or directory.next:
             return False
         if len(fields) < len(directory.fields) or not fields.keys() <= {*allowed, pointer}:
             return False

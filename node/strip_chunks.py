@@ -41,6 +41,13 @@ _PNG_KEPT: Final = frozenset(
     (b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV", b"mDCv", b"cLLI",
      b"cLLi", b"bKGD", b"hIST", b"pHYs", b"sPLT", b"sTER", b"acTL", b"fcTL", b"fdAT", b"tIME")
 )  # fmt: skip
+_PNG_SIZES: Final = {
+    b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"mDCv": 24, b"cLLI": 8,
+    b"cLLi": 8, b"pHYs": 9, b"sTER": 1, b"acTL": 8, b"fcTL": 26, b"tIME": 7,
+}  # fmt: skip
+"""Of those that have one size only. Another one is no such chunk, whatever it is called."""
+_PNG_MOST: Final = {b"sBIT": 4, b"bKGD": 6, b"tRNS": 256, b"hIST": 512}
+_PNG_CRITICAL: Final = frozenset((b"IHDR", b"PLTE", b"IDAT", b"IEND"))
 _PNG_XMP: Final = b"XML:com.adobe.xmp"
 _RAW_PROFILE: Final = b"Raw profile type "
 _RAW_EXIF: Final = (_RAW_PROFILE + b"exif", _RAW_PROFILE + b"APP1")
@@ -85,15 +92,26 @@ def strip_png(data: Buffer) -> Stripped:
         if chunk.type == b"eXIf":
             if in_place:
                 script.keep(chunk.start, chunk.end)
+                in_place = False
+            elif exif.new == exif.old:  # a second one
+                script.leave_out(("other tags",))
         elif chunk.start in texts:
             script.leave_out(_text_words(*texts[chunk.start]))
-        elif chunk.type in _PNG_KEPT or chunk.type[:1].isupper():
+        elif chunk.type == b"IEND" and chunk.stop > chunk.body:
+            script.leave_out(("other data",))
+            script.put(_png_chunk(b"IEND", b""))
+        elif chunk.type in _PNG_CRITICAL or (chunk.type in _PNG_KEPT and _is_sized(chunk)):
             script.keep(chunk.start, chunk.end)
         else:
             script.leave_out(("C2PA" if chunk.type == b"caBX" else "other data",))
     if at < len(data):
         script.leave_out(("other data",))
     return script.finish()
+
+
+def _is_sized(chunk: Chunk) -> bool:
+    size = chunk.stop - chunk.body
+    return size == _PNG_SIZES.get(chunk.type, size) and size <= _PNG_MOST.get(chunk.type, size)
 
 
 def _png_chunk(kind: bytes, content: bytes) -> bytes:
@@ -202,6 +220,7 @@ def strip_webp(data: Buffer) -> Stripped:
     )
     body = Script(data)
     body.leave_out(exif.left_out)
+    has_exif = False
     at = 12
     for chunk in chunks:
         at = chunk.end
@@ -213,9 +232,13 @@ def strip_webp(data: Buffer) -> Stripped:
             _webp_header(body, chunk, exif=bool(exif.new))
         elif chunk.type == b"XMP ":
             body.leave_out(xmp_words(bytes(data[chunk.body : chunk.stop])))
-        elif chunk.type == b"EXIF" and exif.new == exif.old:
-            body.keep(chunk.start, chunk.end)
-        elif chunk.type != b"EXIF":
+        elif chunk.type == b"EXIF":
+            if exif.new == exif.old and not has_exif:
+                body.keep(chunk.start, chunk.end)
+            elif has_exif:
+                body.leave_out(("other tags",))
+            has_exif = True
+        else:
             body.leave_out(("C2PA" if chunk.type == b"C2PA" else "other data",))
     if exif.new != exif.old:
         body.put(_webp_chunk(b"EXIF", exif.new))
@@ -268,7 +291,10 @@ def _webp_frame(script: Script, chunk: Chunk) -> None:
 
 _GIF_IMAGE, _GIF_EXTENSION, _GIF_TRAILER = 0x2C, 0x21, 0x3B
 _GIF_CONTROL, _GIF_APPLICATION = 0xF9, 0xFF
-_GIF_KEPT: Final = frozenset((b"\x0bNETSCAPE2.0", b"\x0bANIMEXTS1.0", b"\x0bICCRGBG1012"))
+_GIF_MOST: Final[dict[int | bytes, int]] = {
+    _GIF_CONTROL: 8, b"\x0bNETSCAPE2.0": 25, b"\x0bANIMEXTS1.0": 25, b"\x0bICCRGBG1012": 1 << 24
+}  # fmt: skip
+"""Bytes of the extensions that stay: loops and buffers have a size."""
 _SOMETHING: Final = re.compile(rb"[^\0]")
 _GIF_NEXT: Final = re.compile(rb"[,!;]")
 _GIF_XMP: Final = b"\x0bXMP DataXMP"
@@ -325,8 +351,11 @@ def _blocks_end(data: Buffer, at: int) -> int:
 
 def _gif_extension(script: Script, at: int, end: int) -> None:
     label, name = script.data[at + 1], bytes(script.data[at + 2 : at + 14])
-    if label == _GIF_CONTROL or (label == _GIF_APPLICATION and name in _GIF_KEPT):
+    most = _GIF_MOST.get(label if label == _GIF_CONTROL else name)
+    if most is not None and end - at <= most:
         script.keep(at, end)
+    elif label == _GIF_CONTROL:
+        script.leave_out(("other data",))
     elif label != _GIF_APPLICATION:
         script.leave_out(("comments",))
     elif name == _GIF_XMP:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -43,6 +44,7 @@ MAX_TAG: Final = 1 << 24
 
 _COMPRESSION, _STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES = 259, 273, 279, 324, 325
 _SUB_DIRECTORIES: Final = 330
+_JPEG_TABLES: Final = 347
 _JPEG: Final = 7
 _UNDERSTOOD: Final = frozenset(
     # none, three kinds of fax, LZW, JPEG, deflate (twice), packed bits, LZMA, Zstandard, WebP, JXL
@@ -68,6 +70,8 @@ class _Page:
     exif: list[NewField]
     pieces: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
     """(tag of the offsets, offset, length) of each strip or tile, in order."""
+    metadata: list[int] = field(default_factory=list[int])
+    """Where in the source that lies which does not stay."""
 
 
 def strip_tiff(data: Buffer) -> Stripped:
@@ -91,6 +95,13 @@ def strip_tiff(data: Buffer) -> Stripped:
         at = directory.next
     if not pages:
         raise PictureError("no page")
+    metadata = sorted(
+        {tiff.start, *(tiff.start + at for at in seen), *(a for p in pages for a in p.metadata)}
+    )
+    for _, start, length in (piece for page in pages for piece in page.pieces):
+        found = bisect_left(metadata, start)
+        if found < len(metadata) and metadata[found] < start + length:
+            raise PictureError("metadata within the coded picture")
     _write(tiff, pages, script)
     if script.length < len(data) - 64 - 256 * len(pages):
         script.leave_out(("other data",))  # bytes that nothing points at
@@ -113,6 +124,10 @@ def _page(tiff: Tiff, directory: Directory, script: Script) -> _Page:
     if compression not in _UNDERSTOOD:
         raise PictureError(f"compression {compression} can't be copied safely")
     page = _Page(*_metadata(tiff, by_tag, script))
+    for tag in by_tag.keys() - _STRUCTURE - ALLOWED_IFD0.keys():
+        page.metadata.append(by_tag[tag].offset)
+        if tag in (EXIF_DIRECTORY, GPS_DIRECTORY):
+            page.metadata.append(tiff.start + (_first(tiff, by_tag, tag) or 0))
     for tag in sorted(_STRUCTURE & by_tag.keys()):
         entry = by_tag[tag]
         if tag in (_STRIPS, _TILES, _STRIP_SIZES, _TILE_SIZES):
@@ -120,6 +135,8 @@ def _page(tiff: Tiff, directory: Directory, script: Script) -> _Page:
         if entry.size > MAX_TAG:
             raise PictureError(f"tag {tag} is too long")
         raw = bytes(tiff.data[entry.offset : entry.offset + entry.size])
+        if tag == _JPEG_TABLES and _NESTED.search(raw):
+            raise PictureError("metadata within the coded picture")
         page.fields.append(NewField(tag, entry.type, entry.number, raw))
     for offsets, sizes in ((_STRIPS, _STRIP_SIZES), (_TILES, _TILE_SIZES)):
         if offsets in by_tag:

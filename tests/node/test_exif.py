@@ -310,6 +310,7 @@ def test_an_exif_with_more_in_it_is_written_anew(way: str) -> None:
         '{"MAPLatitude":48.8583,"MAPLongitude":2.2945}',
         "48.8583, 2.2945",
         "48.8583 N 2.2945 E",
+        "48.8583N",
         "48° 51' 29\" N",
         "+48.8583+002.2945/",
         "GPS 47",

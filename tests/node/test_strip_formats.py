@@ -418,6 +418,62 @@ def test_timed_metadata_in_fragments_is_refused() -> None:
         no_location(data, "mp4")
 
 
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I4s", len(content), kind) + content + checksum
+
+
+def test_a_second_exif_goes_even_where_the_first_may_stay() -> None:
+    good = exif.build(Exif(ifd0={0x010F: "Kamera"}), orientation=6)
+    bad = with_place().removeprefix(exif.PREFIX)
+    png = picture("PNG")
+    both = png[:33] + png_chunk(b"eXIf", good) + png_chunk(b"eXIf", bad) + png[33:]
+    assert stripped(both, "png")[0] == png[:33] + png_chunk(b"eXIf", good) + png[33:]
+    webp = picture("WEBP", exif=exif.PREFIX + good)
+    more = webp + struct.pack("<4sI", b"EXIF", len(bad)) + bad + bytes(len(bad) % 2)
+    more = more[:4] + struct.pack("<I", len(more) - 8) + more[8:]
+    assert stripped(more, "webp")[0] == webp
+
+
+@pytest.mark.parametrize("kind", [b"pHYs", b"gAMA", b"tIME", b"bKGD", b"ABCD", b"IEND"])
+def test_a_png_chunk_of_another_size_than_it_has_is_no_hiding_place(kind: bytes) -> None:
+    png = picture("PNG")
+    chunk = png_chunk(kind, b"at +48.8583+002.2945")
+    told = png[:-12] + chunk if kind == b"IEND" else png[:33] + chunk + png[33:]
+    assert stripped(told, "png")[0] == png
+
+
+@pytest.mark.parametrize("head", [b"\xf9", b"\xff\x0bNETSCAPE2.0"])
+def test_a_gif_extension_longer_than_it_can_be_is_no_hiding_place(head: bytes) -> None:
+    gif = picture("GIF")
+    at = gif.rindex(b",\0\0\0\0")
+    told = gif[:at] + b"\x21" + head + b"\x14at +48.8583+002.2945\0" + gif[at:]
+    assert b"48.8583" not in stripped(told, "gif")[0]
+
+
+def test_a_strip_of_a_tiff_that_reaches_over_its_metadata_is_refused() -> None:
+    place = exif.pack_directory([NewField(2, exif.RATIONAL, 3, bytes(24))], 0, little=True)
+    fields = [
+        NewField(256, SHORT, 1, b"\4\0"), NewField(257, SHORT, 1, b"\1\0"),
+        NewField(273, LONG, 1, bytes(4)), NewField(279, LONG, 1, bytes(4)),
+        NewField(exif.GPS_DIRECTORY, LONG, 1, bytes(4)),
+    ]  # fmt: skip
+    end = 8 + len(exif.pack_directory(fields, 8, little=True))
+
+    def made(start: int, length: int) -> bytes:
+        fields[2:] = [
+            NewField(273, LONG, 1, struct.pack("<I", start)),
+            NewField(279, LONG, 1, struct.pack("<I", length)),
+            NewField(exif.GPS_DIRECTORY, LONG, 1, struct.pack("<I", end + 4)),
+        ]
+        return b"II*\0\x08\0\0\0" + exif.pack_directory(fields, 8, little=True) + b"PPPP" + place
+
+    assert stripped(made(end, 4), "tiff")[0].endswith(b"PPPP")
+    for start, length in ((end, 5), (0, end + 4), (8, end)):
+        with pytest.raises(PictureError, match="within the coded picture"):
+            no_location(made(start, length), "tiff")
+
+
 _XYZ = box(b"udta", box(b"\xa9xyz", b"\0\x12\x15\xc7+48.8583+002.2945/"))
 
 
