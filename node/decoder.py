@@ -172,7 +172,7 @@ class Decoder:
         with _opened(source) as file:
             length = os.fstat(file.fileno()).st_size
 
-            def read(answer: Answer, payload: bytes) -> Edit:
+            def read(answer: Answer, payload: bytearray) -> Edit:
                 return _edit(answer, payload, length)
 
             return await self._ask(file, {"op": "no_location"}, read, PUT_BYTES)
@@ -197,7 +197,7 @@ class Decoder:
         self,
         file: BinaryIO,
         request: dict[str, object],
-        read: Callable[[Answer, bytes], _Result],
+        read: Callable[[Answer, bytearray], _Result],
         largest: int,
     ) -> _Result:
         """Put a request to a fresh child and read its answer, whole and checked."""
@@ -256,17 +256,17 @@ class Decoder:
 # Reading answers. The payload's size was bounded before; here it must be what the fields say.
 
 
-def _facts(answer: Answer, payload: bytes) -> tuple[Facts, bool]:
+def _facts(answer: Answer, payload: bytearray) -> tuple[Facts, bool]:
     _expect(payload, 0)
     return answer.facts(), answer.flag("c2pa_marked")
 
 
-def _provenance(answer: Answer, payload: bytes) -> tuple[str, str | None]:
+def _provenance(answer: Answer, payload: bytearray) -> tuple[str, str | None]:
     _expect(payload, 0)
     return answer.provenance()
 
 
-def _pixels(answer: Answer, payload: bytes) -> Pixels:
+def _pixels(answer: Answer, payload: bytearray) -> Pixels:
     width, height = answer.size()
     mode = answer.mode()
     profile = answer.profile_bytes()
@@ -274,26 +274,28 @@ def _pixels(answer: Answer, payload: bytes) -> Pixels:
     _expect(payload, size + profile)
     if not profile:
         return Pixels(width, height, mode, payload)
-    return Pixels(width, height, mode, payload[:size], payload[size:])
+    icc = bytes(payload[size:])
+    del payload[size:]
+    return Pixels(width, height, mode, payload, icc)
 
 
-def _luma(answer: Answer, payload: bytes) -> Luma:
+def _luma(answer: Answer, payload: bytearray) -> Luma:
     width, height = answer.size()
     _expect(payload, width * height)
     return Luma(width, height, payload, answer.tables())
 
 
-def _edit(answer: Answer, payload: bytes, length: int) -> Edit:
-    return answer.edit(length, payload)
+def _edit(answer: Answer, payload: bytearray, length: int) -> Edit:
+    return answer.edit(length, bytes(payload))
 
 
-def _encoded(_answer: Answer, payload: bytes) -> bytes:
+def _encoded(_answer: Answer, payload: bytearray) -> bytes:
     if not payload:
         raise BadAnswerError("empty")
-    return payload
+    return bytes(payload)
 
 
-def _expect(payload: bytes, size: int) -> None:
+def _expect(payload: bytearray, size: int) -> None:
     if len(payload) != size:
         raise BadAnswerError("payload")
 
@@ -302,7 +304,7 @@ def _expect(payload: bytes, size: int) -> None:
 
 
 @contextlib.contextmanager
-def memory_file(*parts: bytes) -> Generator[BinaryIO]:
+def memory_file(*parts: bytes | bytearray) -> Generator[BinaryIO]:
     """An open file that is never in any folder, holding `parts`: for what must not touch a disk.
 
     Elsewhere than on Linux it is a temporary file without a name.

@@ -51,7 +51,9 @@ _DESCRIPTORS: Final = 2
 # What a child does.
 
 
-def _inspect(data: Buffer, _request: dict[str, object]) -> tuple[dict[str, object], bytes]:
+def _inspect(
+    data: Buffer, _request: dict[str, object]
+) -> tuple[dict[str, object], bytes | bytearray]:
     facts = facts_of(data)
     return {
         "facts": facts.to_value(),
@@ -97,7 +99,9 @@ def _opened(data: Buffer, kind: str) -> picture.Opened:
     return picture.open_picture(*_to_show(data, kind), hint)
 
 
-def _pixels(data: Buffer, request: dict[str, object]) -> tuple[dict[str, object], bytes]:
+def _pixels(
+    data: Buffer, request: dict[str, object]
+) -> tuple[dict[str, object], bytes | bytearray]:
     max_px = cast("int | None", request["max_px"])
     kind = sniff(data)
     if kind in CLIPS:
@@ -111,13 +115,15 @@ def _pixels(data: Buffer, request: dict[str, object]) -> tuple[dict[str, object]
     return header, made.data + icc if icc else made.data
 
 
-def _luma(data: Buffer, _request: dict[str, object]) -> tuple[dict[str, object], bytes]:
+def _luma(data: Buffer, _request: dict[str, object]) -> tuple[dict[str, object], bytes | bytearray]:
     made = picture.luma(_opened(data, sniff(data)))
     tables = [[number, *table] for number, table in sorted(made.tables.items())]
     return {"width": made.width, "height": made.height, "tables": tables}, made.data
 
 
-def _no_location(data: Buffer, _request: dict[str, object]) -> tuple[dict[str, object], bytes]:
+def _no_location(
+    data: Buffer, _request: dict[str, object]
+) -> tuple[dict[str, object], bytes | bytearray]:
     stripped = stripping.no_location(data, sniff(data))
     pieces = [
         len(piece.data) if isinstance(piece, Put) else [piece.offset, piece.length]
@@ -127,7 +133,9 @@ def _no_location(data: Buffer, _request: dict[str, object]) -> tuple[dict[str, o
     return {"pieces": pieces, "left_out": list(stripped.left_out)}, put
 
 
-def _encode(data: Buffer, request: dict[str, object]) -> tuple[dict[str, object], bytes]:
+def _encode(
+    data: Buffer, request: dict[str, object]
+) -> tuple[dict[str, object], bytes | bytearray]:
     """The source is rows of pixels with the ICC profile, if there is one, after them."""
     width, height = cast("int", request["width"]), cast("int", request["height"])
     mode = cast("str", request["mode"])
@@ -139,13 +147,13 @@ def _encode(data: Buffer, request: dict[str, object]) -> tuple[dict[str, object]
     return {}, picture.encode(pixels, cast("str", request["format"]), quality, exif)
 
 
-def _c2pa(data: Buffer, _request: dict[str, object]) -> tuple[dict[str, object], bytes]:
+def _c2pa(data: Buffer, _request: dict[str, object]) -> tuple[dict[str, object], bytes | bytearray]:
     state, code = provenance.read(data, sniff(data))
     return {"c2pa": state, "c2pa_code": code}, b""
 
 
 OPERATIONS: Final[
-    dict[str, Callable[[Buffer, dict[str, object]], tuple[dict[str, object], bytes]]]
+    dict[str, Callable[[Buffer, dict[str, object]], tuple[dict[str, object], bytes | bytearray]]]
 ] = {
     "inspect": _inspect,
     "pixels": _pixels,
@@ -156,15 +164,15 @@ OPERATIONS: Final[
 }
 
 
-def answer(request: dict[str, object], data: Buffer) -> bytes:
-    """Do what is asked and give the whole answer, header and payload."""
+def answer(request: dict[str, object], data: Buffer) -> tuple[bytes, bytes | bytearray]:
+    """Do what is asked: the beginning of the answer, and its payload."""
     try:
         header, payload = OPERATIONS[str(request["op"])](data, request)
     except PictureError as error:
-        return decoder_wire.answer({"refused": _shortened(str(error))})
+        return decoder_wire.answer({"refused": _shortened(str(error))}), b""
     except MemoryError:
-        return decoder_wire.answer({"refused": "it needs too much memory to be opened"})
-    return decoder_wire.answer({"ok": True, **header}, payload)
+        return decoder_wire.answer({"refused": "it needs too much memory to be opened"}), b""
+    return decoder_wire.answer({"ok": True, **header}, len(payload)), payload
 
 
 def _shortened(text: str) -> str:
@@ -183,9 +191,10 @@ def _child(job: int, source: int) -> NoReturn:
         sandbox.enter(size)
         length = int.from_bytes(_read(job, 4))
         request = decoder_wire.unpack(_read(job, min(length, decoder_wire.HEADER_BYTES)))
-        left = memoryview(answer(request, data))
-        while left:
-            left = left[os.write(job, left) :]
+        for part in answer(request, data):
+            left = memoryview(part)
+            while left:
+                left = left[os.write(job, left) :]
         status = 0
     finally:
         os._exit(status)
@@ -359,5 +368,5 @@ def once() -> None:
     data = source.read()
     prepare()
     sandbox.enter(len(data))
-    sink.write(answer(request, data))
+    sink.writelines(answer(request, data))
     sink.flush()

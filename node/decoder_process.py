@@ -139,7 +139,7 @@ class Zygote:
 
     async def run(
         self, file: BinaryIO, request: bytes, largest: int, seconds: float
-    ) -> tuple[bytes, bytes]:
+    ) -> tuple[bytes, bytearray]:
         """Header and payload of the answer of a fresh child that gets `file` and `request`."""
         if self._process is None:
             return await _run_process(file, request, largest, seconds)
@@ -267,7 +267,7 @@ def _command(function: str, *arguments: str) -> list[str]:
     return [sys.executable, "-I", "-c", code, *arguments, *paths]
 
 
-async def _exactly(loop: asyncio.AbstractEventLoop, source: socket.socket, size: int) -> bytes:
+async def _exactly(loop: asyncio.AbstractEventLoop, source: socket.socket, size: int) -> bytearray:
     data = bytearray(size)
     view = memoryview(data)
     while view:
@@ -275,19 +275,20 @@ async def _exactly(loop: asyncio.AbstractEventLoop, source: socket.socket, size:
         if not count:
             raise EOFError
         view = view[count:]
-    return bytes(data)
+    return data
 
 
 async def _answer(
     loop: asyncio.AbstractEventLoop, job: socket.socket, largest: int
-) -> tuple[bytes, bytes]:
-    header, payload = answer_sizes(await _exactly(loop, job, ANSWER.size), largest)
-    return await _exactly(loop, job, header), await _exactly(loop, job, payload)
+) -> tuple[bytes, bytearray]:
+    """Header and payload. The payload is not copied again: it may be a gigabyte."""
+    header, payload = answer_sizes(bytes(await _exactly(loop, job, ANSWER.size)), largest)
+    return bytes(await _exactly(loop, job, header)), await _exactly(loop, job, payload)
 
 
 async def _run_process(
     file: BinaryIO, request: bytes, largest: int, seconds: float
-) -> tuple[bytes, bytes]:
+) -> tuple[bytes, bytearray]:
     """Without fork: the picture through pipes to a process that ends after it."""
     process = await asyncio.create_subprocess_exec(
         *_command("once"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -303,7 +304,7 @@ async def _run_process(
             sink.close()
             # No more is taken in than what was announced and may be.
             header, payload = answer_sizes(await answer.readexactly(ANSWER.size), largest)
-            return await answer.readexactly(header), await answer.readexactly(payload)
+            return await answer.readexactly(header), bytearray(await answer.readexactly(payload))
     except TimeoutError:
         raise DecoderTimeoutError from None
     except (OSError, EOFError):

@@ -68,7 +68,7 @@ class Pixels:
     width: int
     height: int
     mode: str
-    data: bytes
+    data: bytes | bytearray
     icc: bytes | None = None
 
 
@@ -82,7 +82,7 @@ class Luma:
 
     width: int
     height: int
-    data: bytes
+    data: bytes | bytearray
     tables: Mapping[int, tuple[int, ...]]
 
 
@@ -107,10 +107,10 @@ def request(value: Mapping[str, object]) -> bytes:
     return len(body).to_bytes(4) + body
 
 
-def answer(value: Mapping[str, object], payload: bytes = b"") -> bytes:
-    """An answer with its lengths before it."""
+def answer(value: Mapping[str, object], payload: int = 0) -> bytes:
+    """The beginning of an answer: both lengths and the header. The payload follows it."""
     header = msgpack.packb(value, use_bin_type=True)
-    return ANSWER.pack(len(header), len(payload)) + header + payload
+    return ANSWER.pack(len(header), payload) + header
 
 
 def answer_sizes(prefix: bytes, largest: int) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinlight.node import decoder_process
+from kinlight.node import decoder_process, decoder_wire
 from kinlight.node.decoder import Decoder, memory_file
 from kinlight.node.decoder_wire import (
     ANSWER,
@@ -20,7 +20,6 @@ from kinlight.node.decoder_wire import (
     PUT_BYTES,
     Answer,
     BadAnswerError,
-    answer,
     answer_sizes,
 )
 from kinlight.node.errors import DecoderDiedError, DecoderTimeoutError
@@ -180,6 +179,12 @@ def test_any_header_is_read_or_refused(body: bytes) -> None:
 
 
 # Children that lie, through real sockets.
+
+
+def answer(value: dict[str, Any], payload: bytes = b"") -> bytes:
+    """A whole answer of a child."""
+    return decoder_wire.answer(value, len(payload)) + payload
+
 
 LIAR = """
 import json, mmap, socket, sys
