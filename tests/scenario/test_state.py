@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from kinlight.node.version import VERSION
 
 from .household import Household, sha256, together
 from .pictures import picture
@@ -51,4 +52,4 @@ def test_the_recovery_words_unlock_a_state_of_an_earlier_version(
 
 
 def test_there_is_a_state_of_this_version() -> None:
-    assert (FIXTURES / "state-0.1.0").is_dir()
+    assert (FIXTURES / f"state-{VERSION}").is_dir()
