@@ -91,9 +91,15 @@ def _limit(mapped: int) -> None:
     for kind, wanted in limits.items():
         _, hard = resource.getrlimit(kind)
         bound = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        # At the first bound of time comes a signal that says so, at the second one the end.
+        more = kind == resource.RLIMIT_CPU and hard in (
+            resource.RLIM_INFINITY,
+            max(hard, bound + 1),
+        )
+        last = bound + 1 if more else bound
         # macOS takes no bound on address space: the other bounds hold, and the wall clock.
         with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (bound, bound))
+            resource.setrlimit(kind, (bound, last))
     if sys.platform == "linux":
         # Nobody else of this user may look into the process, or leave its memory in a file.
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
