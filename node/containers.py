@@ -278,6 +278,13 @@ def _raw(found: Metadata, data: Buffer) -> None:
         found.add_tiff(data)
 
 
+def _raf(found: Metadata, data: Buffer) -> None:
+    # What a RAF tells stands in the EXIF of its preview.
+    found.hidden.add(hidden.PREVIEW)
+    at, size = (int.from_bytes(data[place : place + 4], "big") for place in (84, 88))
+    _jpeg_segments(found, memoryview(data)[at : at + size])
+
+
 def _psd(found: Metadata, data: Buffer) -> None:
     # A header of 26 bytes, the colour table, then the resources.
     at = 30 + int.from_bytes(data[26:30], "big")
@@ -365,6 +372,7 @@ _READERS: Final[dict[str, Callable[[Metadata, Buffer], None]]] = {
     "tiff": _tiff,
     "dng": _raw,
     "raw": _raw,
+    "raf": _raf,
     "psd": _psd,
     "avif": _heif,
     "heif": _heif,

@@ -11,8 +11,11 @@ from kinlight.node.decoder import Decoder
 from kinlight.node.errors import PictureRefusedError
 from kinlight.node.exif import NewField, pack_directory
 from kinlight.node.facts import PictureError
+from kinlight.node.inspecting import read_facts
 from kinlight.node.sniffing import sniff
 from PIL import Image
+
+from . import blocks
 
 
 def jpeg(size: tuple[int, int]) -> bytes:
@@ -75,6 +78,17 @@ def test_a_raw_without_a_dng_version_is_known_by_its_first_directory() -> None:
     raf = b"FUJIFILMCCD-RAW " + bytes(68) + struct.pack(">II", 92, 9999) + jpeg((8, 8))
     assert sniff(raf) == "raf"
     assert bytes(raws.preview(raf)) == jpeg((8, 8))
+
+
+def test_a_raf_tells_what_its_preview_tells() -> None:
+    place = blocks.tiff({0x0112: 6}, gps={1: "N", 2: [(47, 1), (30, 1), (0, 1)]})
+    preview = blocks.jpeg(blocks.exif_segment(place))
+    raf = b"FUJIFILMCCD-RAW " + bytes(68) + struct.pack(">II", 92, len(preview)) + preview
+    found = read_facts(raf, "raf")
+    assert found.location
+    assert found.orientation_hint == 6
+    for cut in range(len(raf)):
+        read_facts(raf[:cut], "raf")
 
 
 def test_directories_that_go_round_end() -> None:
