@@ -21,7 +21,7 @@ from pydantic import BaseModel, SecretStr
 from ..crypto.errors import KinlightError
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
-from . import api_library, errors, views
+from . import api_access, api_library, errors, views
 from .api_lines import error_body, lines
 from .engine import Engine
 from .errors import BadRequestError, InternalError
@@ -73,6 +73,7 @@ class ShareBody(BaseModel):
     paths: list[Path]
     to: list[str]
     metadata: str | None = None
+    max_px: int | None = None
     until: int | None = None
     wait: bool = True
 
@@ -98,6 +99,7 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     app.state.shut_down = shut_down
     app.include_router(_router)
     app.include_router(api_library.router)
+    app.include_router(api_access.router)
     app.add_exception_handler(KinlightError, _failed)
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_exception_handler(Exception, _broken)
@@ -213,7 +215,12 @@ async def patch_contact(request: Request, name: str, body: ContactBody) -> views
 async def post_share(request: Request, body: ShareBody) -> StreamingResponse:
     """Share files with contacts; a line for each state of each, and progress."""
     steps = _engine(request).share(
-        body.paths, body.to, metadata=body.metadata, until=body.until, wait=body.wait
+        body.paths,
+        body.to,
+        metadata=body.metadata,
+        max_px=body.max_px,
+        until=body.until,
+        wait=body.wait,
     )
     return lines(steps)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,27 @@ from .command import (
 
 if TYPE_CHECKING:
     from .node import Node
+    from .printing import Output
+    from .views import ShareItem
+
+UntilOption = Annotated[
+    str | None, typer.Option("--until", help="End of the grant: 30d, 12h, or 2026-12-31.")
+]
+MetadataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--metadata",
+        metavar=POLICIES_SHOWN,
+        help="What leaves with the photos. Default: what is set for each contact.",
+    ),
+]
+MaxPxOption = Annotated[
+    int | None,
+    typer.Option("--max-px", help="A clean copy goes, no side longer than so many pixels."),
+]
+WaitOption = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Stay until it is there or can't get there.")
+]
 
 inbox_app = typer.Typer(invoke_without_command=True, help="Photos that were offered to you.")
 
@@ -35,46 +57,44 @@ def share(
     context: typer.Context,
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders with photos.")],
     to: Annotated[list[str], typer.Option("--with", help="A contact; may be given again.")],
-    until: Annotated[
-        str | None, typer.Option("--until", help="End of the grant: 30d, 12h, or 2026-12-31.")
-    ] = None,
-    metadata: Annotated[
-        str | None,
-        typer.Option(
-            "--metadata",
-            metavar=POLICIES_SHOWN,
-            help="What leaves with the photos. Default: what is set for each contact.",
-        ),
-    ] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Stay until it is there or can't get there.")
-    ] = True,
+    until: UntilOption = None,
+    metadata: MetadataOption = None,
+    max_px: MaxPxOption = None,
+    wait: WaitOption = True,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Share photos with contacts, end to end encrypted."""
     with running(context, home, json) as command:
-        from . import times
+        end = end_of(until)
 
-        end = None if until is None else times.parse_until(until, int(time.time()))
-
-        async def send(node: Node) -> None:
+        async def send(node: Node) -> bool:
             with command.out.progress() as bars:
                 items = await node.share(
-                    paths, to, metadata=metadata, until=end, wait=wait, progress=bars.show
-                )
-            command.out.leaves(items)
-            for item in items:
-                command.out.share_item(item)
+                    paths, to, metadata=metadata, max_px=max_px, until=end, wait=wait,
+                    progress=bars.show,
+                )  # fmt: skip
             if not items:
                 raise errors.BadRequestError("there is no photo in those folders")
-            if any(item.code is not None for item in items):
-                failed.append(True)
+            return sent(command.out, items)
 
-        failed: list[bool] = []
-        command.ask(send)
-        if failed:
+        if not command.ask(send):
             raise typer.Exit(errors.EXIT_FAILED)
+
+
+def end_of(until: str | None) -> int | None:
+    """The end of a grant, as it was typed."""
+    from . import times
+
+    return None if until is None else times.parse_until(until, int(time.time()))
+
+
+def sent(out: Output, items: Sequence[ShareItem]) -> bool:
+    """Print what leaves and how each item stands; whether all went well."""
+    out.leaves(list(items))
+    for item in items:
+        out.share_item(item)
+    return all(item.code is None for item in items)
 
 
 @inbox_app.callback()

@@ -14,6 +14,8 @@ from .importing import Importer
 from .library import Library
 from .searching import Found, Search
 
+ALL = 2**31
+"""More than any album holds."""
 FARTHEST_KM = 20_040.0
 """Half way round the earth."""
 
@@ -88,6 +90,13 @@ class Collection:
             limit=limit,
         )
         return [self._item(found) for found in self._search.find(query)]
+
+    def ids_in(self, album: str | None) -> list[str]:
+        """The ids of the photos in an album; of none, none."""
+        if album is None:
+            return []
+        everything = searching.Query(album_id=self._catalogue.album_id(album), limit=ALL)
+        return [found.photo_id.hex() for found in self._search.find(everything)]
 
     def item(self, photo_id: bytes) -> views.LibraryItem:
         """A photo that is here, as lists show it."""

@@ -1,4 +1,4 @@
-"""Copies for sharing: a photo that goes in an original's place under a metadata policy.
+"""Copies for sharing: a photo that goes in an original's place, in the form that is demanded.
 
 A copy is a photo of its own, with an id, a record and its policy in its metadata. It is made once
 and remembered; the original stays. Where nothing had to be removed, the original itself goes.
@@ -11,10 +11,12 @@ import contextlib
 import dataclasses
 import hashlib
 from dataclasses import dataclass
+from functools import reduce
 from typing import BinaryIO, Final
 from weakref import WeakValueDictionary
 
 from ..crypto.errors import LocalError
+from ..protocol.rendition import Rendition
 from . import policies
 from .blobstore import BlobStore
 from .catalogue import Catalogue
@@ -23,6 +25,7 @@ from .decoder import Decoder
 from .derivations import Copy, Derivations
 from .errors import CannotStripError
 from .facts import Facts
+from .forms import ORIGINAL, Form
 from .library import Library, Photo
 from .originals import Originals, Progress
 from .policies import Leaving
@@ -66,38 +69,43 @@ class Copies:
         self._decoder = decoder
         self._cataloguer = cataloguer
         self._originals = originals
-        self._turns: WeakValueDictionary[tuple[bytes, str], asyncio.Lock] = WeakValueDictionary()
+        self._turns: WeakValueDictionary[tuple[bytes, Form], asyncio.Lock] = WeakValueDictionary()
 
-    async def under(self, policy: str, source: Photo, progress: Progress) -> Sendable:
-        """What goes of `source` under a policy.
+    async def under(self, form: Form, source: Photo, progress: Progress) -> Sendable:
+        """What goes of `source` in that form.
 
         Raises `CannotStripError`, `StripFailedError`, the decoder's errors, `BlobMissingError`
         and `DiskFullError`.
         """
-        if policy == "original":
+        if form == ORIGINAL:
             facts = None
             with contextlib.suppress(LocalError):  # it goes whether it can be looked at or not
                 facts = await self._cataloguer.look(source)
             return Sendable(source, (), told(facts))
-        async with self._turns.setdefault((source.photo_id, policy), asyncio.Lock()):
-            known = self._derivations.copy(source.photo_id, policy)
+        async with self._turns.setdefault((source.photo_id, form), asyncio.Lock()):
+            known = self._derivations.copy(source.photo_id, form)
             photo = self._library.photo(known.photo_id) if known else None
             if known is None or photo is None or photo.record.content_id not in self._blobs:
-                known, photo = await self._make(policy, source, progress)
+                known, photo = await self._make(form, source, progress)
             return Sendable(photo, known.left_out, told(self._catalogue.facts(photo.photo_id)))
 
-    async def _make(self, policy: str, source: Photo, progress: Progress) -> tuple[Copy, Photo]:
+    def rendition(self, photo: Photo) -> Rendition:
+        """What one of our own photos really is, by how it was made: what it may be given for."""
+        forms = [Form(photo.metadata.policy), *self._derivations.forms(photo.photo_id)]
+        return reduce(Rendition.combine, (form.rendition for form in forms))
+
+    async def _make(self, form: Form, source: Photo, progress: Progress) -> tuple[Copy, Photo]:
         if source.metadata.length > MAX_BYTES:
             raise CannotStripError("the file is too large to be changed")
         name, photo = source.metadata.name, source
         async with (
             unsealed(self._library, self._blobs, source) as file,
-            policies.leaving(self._decoder, file, name, policy) as leaving,
+            policies.leaving(self._decoder, file, name, form.policy, max_px=form.max_px) as leaving,
         ):
             if leaving.content is not None:
-                photo = await self._seal(leaving.content, leaving, policy, source, progress)
+                photo = await self._seal(leaving.content, leaving, form.policy, source, progress)
         copy = Copy(photo.photo_id, leaving.left_out)
-        self._derivations.put_copy(source.photo_id, policy, copy)
+        self._derivations.put_copy(source.photo_id, form, copy)
         return copy, photo
 
     async def _seal(

@@ -1,4 +1,4 @@
-"""What was made from photos: copies for sharing under a metadata policy, and renditions.
+"""What was made from photos: copies for sharing in one form or another, and renditions.
 
 It shares the database with `library`.
 """
@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 
 from .database import Database
+from .forms import Form
 from .library import StoredBlob
 
 
@@ -28,21 +29,33 @@ class Derivations:
 
     # Copies.
 
-    def copy(self, source: bytes, policy: str) -> Copy | None:
-        """The copy of a photo under a policy."""
+    def copy(self, source: bytes, form: Form) -> Copy | None:
+        """The copy of a photo in that form."""
         row = self._db.row(
-            "SELECT photo_id, left_out FROM copies WHERE source_id = ? AND policy = ?",
-            source,
-            policy,
-        )
+            "SELECT photo_id, left_out FROM copies"
+            " WHERE source_id = ? AND policy = ? AND max_px = ?",
+            source, form.policy, form.max_px or 0,
+        )  # fmt: skip
         return None if row is None else Copy(row["photo_id"], tuple(json.loads(row["left_out"])))
 
-    def put_copy(self, source: bytes, policy: str, copy: Copy) -> None:
+    def put_copy(self, source: bytes, form: Form, copy: Copy) -> None:
         """Note a copy, in place of an earlier one."""
         self._db.write(
-            "INSERT OR REPLACE INTO copies VALUES (?, ?, ?, ?)",
-            source, policy, copy.photo_id, json.dumps(copy.left_out),
+            "INSERT OR REPLACE INTO copies VALUES (?, ?, ?, ?, ?)",
+            source, form.policy, form.max_px or 0, copy.photo_id, json.dumps(copy.left_out),
         )  # fmt: skip
+
+    def forms(self, photo_id: bytes) -> list[Form]:
+        """In which forms a photo goes, in its own place or in that of another."""
+        rows = self._db.rows("SELECT policy, max_px FROM copies WHERE photo_id = ?", photo_id)
+        return [Form(row["policy"], row["max_px"] or None) for row in rows]
+
+    def source(self, photo_id: bytes) -> bytes:
+        """The photo that a copy was made of; of any other photo, itself."""
+        found = self._db.value(
+            "SELECT source_id FROM copies WHERE photo_id = ?1 AND source_id <> ?1", photo_id
+        )
+        return found or photo_id
 
     # Renditions.
 

@@ -22,16 +22,18 @@ from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
 from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
-from . import exporting, keys, library, names, policies, views
+from . import exporting, forms, grants, keys, library, names, policies, views
 from .collection import Collection
 from .config import Config
 from .errors import BadRequestError, LockedError, NoHomeError
 from .events import Events
 from .exporting import Exported, ExportedPhoto
 from .following import EVENTS, Following
+from .granting import Granting
 from .home import Home
 from .keeping import Keeper
 from .meeting import OpenCode
+from .sharing import Wish
 from .unlocked import Environment, Unlocked
 from .version import VERSION
 
@@ -77,6 +79,11 @@ class Engine:
     def collection(self) -> Collection:
         """The library: import, search, albums."""
         return self._unlocked().collection
+
+    @property
+    def granting(self) -> Granting:
+        """What was granted, and to whom."""
+        return self._unlocked().granting
 
     @property
     def keeper(self) -> Keeper:
@@ -198,6 +205,7 @@ class Engine:
         to: list[str],
         *,
         metadata: str | None,
+        max_px: int | None = None,
         until: int | None,
         wait: bool,
     ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
@@ -209,15 +217,67 @@ class Engine:
         progress in between.
         """
         opened = self._unlocked()
-        policy = None if metadata is None else policies.check(metadata)
+        wish = self._wish(to, metadata, max_px, until)
+        if not paths:
+            raise BadRequestError("say what to share and with whom")
+        async with contextlib.aclosing(
+            self._follow(opened.sharing.run(paths, wish), wait=wait)
+        ) as steps:
+            async for step in steps:
+                yield step
+
+    async def grant(
+        self,
+        photos: list[str],
+        to: list[str],
+        *,
+        album: str | None = None,
+        operations: list[str] | None = None,
+        metadata: str | None = None,
+        max_px: int | None = None,
+        until: int | None = None,
+        wait: bool = True,
+    ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
+        """As `share`, for photos that are here: those of ids, and all of an album."""
+        opened = self._unlocked()
+        chosen = [
+            opened.inbox.require(opened.library.find_photo_id(photo))
+            for photo in (*photos, *opened.collection.ids_in(album))
+        ]
+        wish = self._wish(to, metadata, max_px, until, grants.operations(operations))
+        if not chosen:
+            raise BadRequestError("say which photos to grant and to whom")
+        unique = list({photo.photo_id: photo for photo in chosen}.values())
+        async with contextlib.aclosing(
+            self._follow(opened.sharing.grant(unique, wish), wait=wait)
+        ) as steps:
+            async for step in steps:
+                yield step
+
+    def _wish(
+        self,
+        to: list[str],
+        metadata: str | None,
+        max_px: int | None,
+        until: int | None,
+        operations: frozenset[str] = grants.VIEW,
+    ) -> Wish:
+        opened = self._unlocked()
+        forms.check(metadata, max_px)
         if until is not None and until <= self._environment.now():
             raise BadRequestError("the grant would end before it begins")
         contacts = [opened.library.contact(name) for name in dict.fromkeys(to)]
-        if not contacts or not paths:
+        if not contacts:
             raise BadRequestError("say what to share and with whom")
+        return Wish(contacts, metadata, max_px, until, operations)
+
+    async def _follow(
+        self, sharing: AsyncGenerator[views.ShareItem | views.ShareProgress], *, wait: bool
+    ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
+        """The steps of a share as they come, and what becomes of each item after that."""
+        opened = self._unlocked()
         with self.events.listen(EVENTS) as news:
-            following = Following(news, opened.outbox.states, until)
-            sharing = opened.sharing.run(paths, contacts, policy, until)
+            following = Following(news, opened.outbox.states)
             async with contextlib.aclosing(sharing):
                 async for step in sharing:
                     yield step

@@ -129,6 +129,12 @@ class ContactExistsError(LocalError):
     code = "contact-exists"
 
 
+class NotOursError(LocalError):
+    """That photo is somebody else's, so it can't be granted by this node."""
+
+    code = "not-ours"
+
+
 class BlockedContactError(LocalError):
     """That contact is blocked. `kinlight contacts block NAME --off` lets them in again."""
 
@@ -353,6 +359,7 @@ _EXITS: Final[dict[str, int]] = {
     "invalid-code": EXIT_USAGE,
     "not-in-this-version": EXIT_REFUSED,
     "contact-blocked": EXIT_REFUSED,
+    "not-ours": EXIT_REFUSED,
 }
 
 

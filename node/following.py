@@ -18,7 +18,7 @@ PATIENCE_SECONDS: Final = 10.0
 QUIET_SECONDS: Final = 1.0
 _SETTLED: Final = (*FINAL_STATES, "waiting", "failed")
 
-_RANK: Final = {"refused": 0, "queued": 1, "offered": 2, "waiting": 3, "delivered": 4}
+RANK: Final = {"refused": 0, "queued": 1, "offered": 2, "waiting": 3, "delivered": 4}
 
 Step = ShareItem | ShareProgress
 
@@ -34,10 +34,8 @@ class Following:
         self,
         news: asyncio.Queue[Event],
         states: Callable[[bytes], list[tuple[str, Delivery]]],
-        until: int | None,
     ) -> None:
         self._news = news
-        self._until = until
         self._states = states
         self._items: dict[tuple[str, str], ShareItem] = {}
 
@@ -65,12 +63,12 @@ class Following:
 
     def _look(self, photo: str) -> Iterator[ShareItem]:
         """The items of one photo whose state is another than was last reported."""
-        # A contact may have several devices, and earlier grants; the best news is what counts.
+        # A contact may have several devices; the best news is what counts.
         best: dict[str, Delivery] = {}
         for to, delivery in self._states(bytes.fromhex(photo)):
-            if delivery.expires == self._until and (
-                to not in best or _RANK[delivery.state] >= _RANK[best[to].state]
-            ):
+            item = self._items.get((photo, to))
+            of_it = item is not None and delivery.grant_hash == bytes.fromhex(item.grant or "")
+            if of_it and (to not in best or RANK[delivery.state] >= RANK[best[to].state]):
                 best[to] = delivery
         for to, delivery in best.items():
             item = self._items.get((photo, to))

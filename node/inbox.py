@@ -24,7 +24,7 @@ from ..crypto.errors import (
 )
 from ..crypto.secret import Secret
 from ..protocol import limits
-from ..protocol.capability import Capability, Request
+from ..protocol.capability import Capability
 from ..protocol.errors import (
     BusyError,
     DeclinedError,
@@ -45,6 +45,7 @@ from .errors import DiskFullError, NotHereYetError
 from .events import Events
 from .exporting import DigestSink
 from .fetching import Fetcher
+from .judge import Judge
 from .library import Contact, IncomingOffer, Library, Photo, StoredBlob
 from .link import Link
 
@@ -68,6 +69,7 @@ class Inbox:
         self,
         *,
         device: LocalDevice,
+        judge: Judge,
         library: Library,
         blobs: BlobStore,
         events: Events,
@@ -75,6 +77,7 @@ class Inbox:
         now: Callable[[], int],
     ) -> None:
         self._device = device
+        self._judge = judge
         self._library = library
         self._blobs = blobs
         self._events = events
@@ -107,7 +110,7 @@ class Inbox:
         self, link: Link, contact: Contact, sealed: bytes, envelope_hash: bytes
     ) -> IncomingOffer:
         envelope = Envelope.open(sealed, self._device, link.peer.device)
-        self._allowed(envelope.capability, envelope.record.photo_id)
+        self._judge.allow_us(envelope.capability, envelope.record.photo_id)
         if self._library.pending_offers(contact.identity) >= limits.OFFERS_PER_CONTACT:
             raise BusyError
         # Settings may have changed since the link came up.
@@ -123,19 +126,6 @@ class Inbox:
         if not current.muted:
             self._publish(offer, current.name)
         return offer
-
-    def _allowed(self, capability: Capability, photo_id: bytes) -> None:
-        """Whether the grant lets us have the photo now: an honest node judges this itself."""
-        capability.allow(
-            Request(
-                identity=self._device.identity,
-                device=self._device.signing.public,
-                photo_id=photo_id,
-                operation="view",
-                rendition="original",
-                now=self._now(),
-            )
-        )
 
     def answer(self, link: Link, offer: IncomingOffer) -> None:
         """Tell the sender how an offer stands."""
@@ -157,7 +147,7 @@ class Inbox:
     def decide(self, offer: IncomingOffer, *, accept: bool) -> IncomingOffer:
         """A person accepts or declines a waiting offer, or tries one again that failed."""
         if accept:
-            self._allowed(Capability.decode(offer.capability), offer.photo_id)
+            self._judge.allow_us(Capability.decode(offer.capability), offer.photo_id)
         state = "accepted" if accept else "declined"
         self._library.set_offer_state(offer.envelope_hash, state, None, self._now())
         if not accept:
@@ -206,7 +196,7 @@ class Inbox:
         record = offer.record
         here = self._library.photo(offer.photo_id)
         if here is None:
-            self._allowed(Capability.decode(offer.capability), offer.photo_id)
+            self._judge.allow_us(Capability.decode(offer.capability), offer.photo_id)
             content = Download(record.content_id, record.ciphertext_length)
             metadata = Download(record.metadata_id, None)
             await _together(

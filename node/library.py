@@ -97,6 +97,7 @@ class Delivery:
     code: str | None
     created: int
     updated: int
+    grant_hash: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +334,7 @@ class Library:
         with self._db.transaction():
             for delivery in deliveries:
                 self._db.execute(
-                    "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     *dataclasses.astuple(delivery),
                 )
 

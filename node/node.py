@@ -31,6 +31,7 @@ from .views import (
     Event,
     ExportedFile,
     Folder,
+    Grant,
     Identity,
     ImportItem,
     ImportProgress,
@@ -206,6 +207,7 @@ class Node:
         to: Sequence[str],
         *,
         metadata: str | None = None,
+        max_px: int | None = None,
         until: int | None = None,
         wait: bool = True,
         progress: Callable[[ShareProgress], None] | None = None,
@@ -214,17 +216,16 @@ class Node:
 
         `metadata` says what leaves: `original` (the bytes as they are, with place, time and camera
         if they are in them), `no-location` or `clean`; without it each contact's own policy holds.
-        `until` (seconds since 1970) ends the grant. With `wait` it returns when each photo is
-        delivered, refused, waiting for a person, or its contact was not there for ten seconds; the
-        node delivers such later. A file that can't be shared is a `failed` item; the others go on.
+        With `max_px` a `clean` copy goes, no side longer than that. `until` (seconds since 1970)
+        ends the grant, which demands the form that is given. With `wait` it returns when each photo
+        is delivered, refused, waiting for a person, or its contact was not there for ten seconds;
+        the node delivers such later. A file that can't be shared is a `failed` item and the others
+        go on.
         """
-        items: dict[tuple[str, str], ShareItem] = {}
-        async for step in self.share_steps(paths, to, metadata=metadata, until=until, wait=wait):
-            if isinstance(step, ShareItem):
-                items[step.file, step.to] = step
-            elif progress is not None:
-                progress(step)
-        return list(items.values())
+        steps = self.share_steps(
+            paths, to, metadata=metadata, max_px=max_px, until=until, wait=wait
+        )
+        return await _last(steps, progress)
 
     async def share_steps(
         self,
@@ -232,15 +233,69 @@ class Node:
         to: Sequence[str],
         *,
         metadata: str | None = None,
+        max_px: int | None = None,
         until: int | None = None,
         wait: bool = True,
     ) -> AsyncGenerator[ShareItem | ShareProgress]:
         """As `share`, but yields every step: progress, and each item whenever its state changes."""
         places = [_absolute(path) for path in paths]
         async for line in self._stream(
-            "share", paths=places, to=list(to), metadata=metadata, until=until, wait=wait
-        ):
+            "share", paths=places, to=list(to), metadata=metadata, max_px=max_px, until=until,
+            wait=wait,
+        ):  # fmt: skip
             yield _read(line, ShareItem, ShareProgress)
+
+    # Who may see what.
+
+    async def grant(
+        self,
+        photos: Sequence[str],
+        who: Sequence[str],
+        *,
+        album: str | None = None,
+        operations: Sequence[str] = ("view",),
+        metadata: str | None = None,
+        max_px: int | None = None,
+        until: int | None = None,
+        wait: bool = True,
+        progress: Callable[[ShareProgress], None] | None = None,
+    ) -> list[ShareItem]:
+        """As `share`, for photos that are here, by id or the beginning of it, and of an album.
+
+        `operations` are `view` and, for who may pass it on once, `reshare`. A photo that somebody
+        else signed is a `failed` item.
+        """
+        steps = self.grant_steps(
+            photos, who, album=album, operations=operations, metadata=metadata, max_px=max_px,
+            until=until, wait=wait,
+        )  # fmt: skip
+        return await _last(steps, progress)
+
+    async def grant_steps(
+        self,
+        photos: Sequence[str],
+        who: Sequence[str],
+        *,
+        album: str | None = None,
+        operations: Sequence[str] = ("view",),
+        metadata: str | None = None,
+        max_px: int | None = None,
+        until: int | None = None,
+        wait: bool = True,
+    ) -> AsyncGenerator[ShareItem | ShareProgress]:
+        """As `grant`, but yields every step."""
+        async for line in self._stream(
+            "grants", photos=list(photos), to=list(who), album=album, operations=list(operations),
+            metadata=metadata, max_px=max_px, until=until, wait=wait,
+        ):  # fmt: skip
+            yield _read(line, ShareItem, ShareProgress)
+
+    async def grants(self, *, who: str | None = None, photo: str | None = None) -> list[Grant]:
+        """What was granted since version 0.3.0, the oldest first."""
+        found = await self._post("grants", "list", who=who, photo=photo)
+        return [Grant(**item) for item in found]
+
+    # The library.
 
     async def import_photos(
         self,
@@ -446,6 +501,20 @@ class Node:
                     yield _checked(_json(line))
         except httpx.TransportError:
             raise NotRunningError from None
+
+
+async def _last(
+    steps: AsyncGenerator[ShareItem | ShareProgress],
+    progress: Callable[[ShareProgress], None] | None,
+) -> list[ShareItem]:
+    """How each item stood at the end."""
+    items: dict[tuple[str, str], ShareItem] = {}
+    async for step in steps:
+        if isinstance(step, ShareItem):
+            items[step.file, step.to] = step
+        elif progress is not None:
+            progress(step)
+    return list(items.values())
 
 
 def _home(home: Path | str | None) -> Home:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..crypto.blob import Kind
-from ..protocol.capability import Audience, Capability, Caveats
+from ..protocol.capability import Audience, Capability
 from ..protocol.errors import (
     BusyError,
     PeerFailedError,
@@ -23,6 +23,7 @@ from .errors import (
     UnreadableFileError,
 )
 from .events import Events
+from .grants import Grants, Terms
 from .library import Contact, Delivery, Library, Photo
 from .link import Link
 
@@ -42,12 +43,14 @@ class Outbox:
         *,
         device: LocalDevice,
         library: Library,
+        grants: Grants,
         events: Events,
         entropy: Entropy,
         now: Callable[[], int],
     ) -> None:
         self._device = device
         self._library = library
+        self._grants = grants
         self._events = events
         self._entropy = entropy
         self._now = now
@@ -57,29 +60,28 @@ class Outbox:
 
     # Queuing.
 
-    def queue(self, photo: Photo, contact: Contact, until: int | None) -> Delivery:
+    def queue(self, photo: Photo, contact: Contact, terms: Terms) -> Delivery:
         """Grant the photo to the contact and queue an envelope for each of its devices.
 
-        Gives the first of the deliveries; those of an earlier grant with the same end stand.
+        Gives the first of the deliveries; those of an earlier grant of the same terms stand.
         """
+        caveats = terms.caveats(photo.photo_id)
+        equal = {
+            grant.grant_hash
+            for grant in self._grants.find(photo.photo_id, contact.identity)
+            if grant.capability.links[-1].caveats == caveats
+        }
         standing = [
             delivery
             for delivery in self._library.deliveries(photo.photo_id)
-            if delivery.identity == contact.identity
-            and delivery.expires == until
-            and delivery.state != "refused"
+            if delivery.grant_hash in equal and delivery.state != "refused"
         ]
         if not standing:
             capability = Capability.grant(
                 self._device.signing,
                 self._device.identity,
                 Audience("identity", contact.identity),
-                Caveats(
-                    photos=frozenset([photo.photo_id]),
-                    operations=frozenset(["view"]),
-                    before=until,
-                    rendition="original",
-                ),
+                caveats,
                 self._entropy(16),
             )
             standing = self._address(photo, contact, capability)
@@ -118,10 +120,12 @@ class Outbox:
                     code=None,
                     created=now,
                     updated=now,
+                    grant_hash=capability.links[-1].signed.digest(),
                 )
             )
         if not deliveries:
             raise NoDeviceError(contact.name)
+        self._grants.add(photo.photo_id, contact.identity, capability, now)
         self._library.add_deliveries(deliveries)
         return deliveries
 

@@ -2,7 +2,8 @@
 
     original      the file as it is
     no-location   the same coded picture; of its metadata what tells no place (`stripping`)
-    clean         the picture's pixels the right way up, its colour profile, its date
+    clean         the picture's pixels the right way up, its colour profile, its date; perhaps
+                  made smaller
 
 A changed copy is made by decoder processes, and looked at by a fresh one that never saw the
 original before anybody gets it.
@@ -60,19 +61,26 @@ def check(policy: str) -> str:
 
 @contextlib.asynccontextmanager
 async def leaving(
-    decoder: Decoder, source: BinaryIO, name: str, policy: str
+    decoder: Decoder, source: BinaryIO, name: str, policy: str, *, max_px: int | None = None
 ) -> AsyncGenerator[Leaving]:
     """What leaves of a file called `name`. The content is there while the block runs.
+
+    With `max_px`, for `clean` alone, no side is longer than that and the colours are sRGB.
 
     Raises `CannotStripError` where the policy can't be kept with this file, `StripFailedError`
     where the copy turned out not to be what it must be, and the decoder's errors.
     """
     with memory_file() as content:
-        yield await _decided(decoder, source, name, policy, content)
+        yield await _decided(decoder, source, name, policy, max_px, content)
 
 
 async def _decided(
-    decoder: Decoder, source: BinaryIO, name: str, policy: str, content: BinaryIO
+    decoder: Decoder,
+    source: BinaryIO,
+    name: str,
+    policy: str,
+    max_px: int | None,
+    content: BinaryIO,
 ) -> Leaving:
     facts = await decoder.inspect(source)
     if policy == "original":
@@ -82,7 +90,7 @@ async def _decided(
     try:
         if policy == "no-location":
             return await _no_location(decoder, source, name, facts, content)
-        return await _clean(decoder, source, name, facts, content)
+        return await _clean(decoder, source, name, facts, max_px, content)
     except PictureRefusedError as error:
         raise CannotStripError(error.detail) from None
 
@@ -134,11 +142,16 @@ def _apply(source: BinaryIO, edit: Edit, copy: BinaryIO) -> None:
 
 
 async def _clean(
-    decoder: Decoder, source: BinaryIO, name: str, before: Facts, content: BinaryIO
+    decoder: Decoder,
+    source: BinaryIO,
+    name: str,
+    before: Facts,
+    max_px: int | None,
+    content: BinaryIO,
 ) -> Leaving:
     if before.format not in sniffing.PICTURES:
         raise CannotStripError(f"a {before.format} file has no pixels that could go alone")
-    pixels = await decoder.pixels(source, srgb=False)
+    pixels = await decoder.pixels(source, max_px=max_px, srgb=max_px is not None)
     kind = _kind(before, pixels)
     date = exif.clean_exif(before.captured) if before.captured else b""
     encoded = await decoder.encode(
@@ -147,10 +160,12 @@ async def _clean(
     content.write(encoded)
     after = await decoder.inspect(content)
     _check_place(after)
-    if after.refused or after.upright != before.upright:
+    size = before.upright if max_px is None else (pixels.width, pixels.height)
+    if after.refused or after.upright != size:
         raise StripFailedError(after.refused or "another size")
     media_type = sniffing.MEDIA_TYPES[kind]
-    return Leaving(content, _named(name, kind), media_type, _dropped(before), after)
+    smaller = after.upright != before.upright
+    return Leaving(content, _named(name, kind), media_type, _dropped(before, smaller), after)
 
 
 def _kind(before: Facts, pixels: Pixels) -> str:
@@ -170,10 +185,11 @@ def _named(name: str, kind: str) -> str:
     return renamed if fits else names.file_name(renamed)
 
 
-def _dropped(before: Facts) -> tuple[str, ...]:
+def _dropped(before: Facts, smaller: bool) -> tuple[str, ...]:
     """What a clean copy lacks of what its original was known to have, in words."""
     pictures = [name for name in before.hidden if name != hidden.VIDEO]
     words = (
+        ("full size", smaller),
         ("place", before.location),
         ("camera", before.camera is not None),
         ("thumbnail", any(name.endswith("-thumbnail") for name in before.hidden)),

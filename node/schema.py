@@ -189,6 +189,36 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (folder_id, photo_id)
     ) STRICT, WITHOUT ROWID;
     """,
+    # 3: version 0.3.0
+    """
+    -- Copies by their whole form: a smaller one beside one of full size.
+    CREATE TABLE copies_3 (
+        source_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE,
+        policy TEXT NOT NULL,
+        max_px INTEGER NOT NULL,  -- longest side; 0: as long as it is
+        photo_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE,  -- may be the source
+        left_out TEXT NOT NULL,   -- JSON list of words
+        PRIMARY KEY (source_id, policy, max_px)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO copies_3 SELECT source_id, policy, 0, photo_id, left_out FROM copies;
+    DROP TABLE copies;
+    ALTER TABLE copies_3 RENAME TO copies;
+    CREATE INDEX copies_by_photo ON copies (photo_id);
+
+    -- What was granted: each capability that went out.
+    CREATE TABLE grants (
+        grant_hash BLOB PRIMARY KEY,  -- of its last link, as a list of revocations names it
+        photo_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE,
+        identity BLOB NOT NULL REFERENCES contacts ON DELETE CASCADE,
+        capability BLOB NOT NULL,
+        created INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX grants_by_photo ON grants (photo_id);
+    CREATE INDEX grants_by_identity ON grants (identity);
+
+    -- NULL for deliveries of before: their envelopes are sealed, and what they grant is not known.
+    ALTER TABLE deliveries ADD COLUMN grant_hash BLOB;
+    """,
 )
 
 VERSION: Final = len(MIGRATIONS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -13,7 +12,7 @@ from ..crypto import blob
 from ..crypto.blob import Manifest
 from ..crypto.errors import KinlightError, TruncatedError
 from ..protocol import limits
-from ..protocol.capability import Capability, Request
+from ..protocol.capability import Capability
 from ..protocol.errors import (
     BusyError,
     DeniedError,
@@ -23,13 +22,13 @@ from ..protocol.errors import (
     wire_code,
 )
 from ..protocol.messages import Credit, Fetch, FetchRefused, FetchStop, ManifestPart, Piece
-from ..protocol.opening import LocalDevice
 from ..protocol.photo import KINDS
 from ..protocol.transfer import Upload
 from .blobstore import BlobStore
 from .errors import BlobMissingError
 from .events import Events
-from .library import Library
+from .judge import Judge, network_of
+from .library import Library, Photo
 from .link import Link
 
 _log = logging.getLogger(__name__)
@@ -49,19 +48,17 @@ class Server:
         self,
         link: Link,
         contact: str,
-        device: LocalDevice,
+        judge: Judge,
         library: Library,
         blobs: BlobStore,
         events: Events,
-        now: Callable[[], int],
     ) -> None:
         self._link: Final = link
         self._contact = contact
-        self._device = device
+        self._judge = judge
         self._library = library
         self._blobs = blobs
         self._events = events
-        self._now = now
         self._open: dict[int, _Open] = {}
 
     def fetch(self, message: Fetch) -> None:
@@ -91,9 +88,8 @@ class Server:
         """
         capability = Capability.decode(message.capability)
         photo = self._library.photo(message.photo_id)
-        author = photo.author if photo else self._device.identity
-        capability.verify(author, self._signers(capability))
-        capability.allow(self._request(message.photo_id))
+        self._judge.verify(capability, photo)
+        self._allow(capability, message.photo_id, photo)
         if photo is None:
             raise GoneError
         if message.content_id not in (photo.record.blob_id(kind) for kind in KINDS):
@@ -103,28 +99,9 @@ class Server:
             raise GoneError
         return stored.decoded_manifest()
 
-    def _request(self, photo_id: bytes) -> Request:
-        peer = self._link.peer
-        return Request(
-            identity=peer.identity,
-            device=peer.device,
-            photo_id=photo_id,
-            operation="view",
-            rendition="original",
-            now=self._now(),
-        )
-
-    def _signers(self, capability: Capability) -> dict[bytes, bytes]:
-        """The identities of those who signed it, as far as they are known: us and our contacts.
-
-        Their certificates were verified when they were stored.
-        """
-        found = {self._device.signing.public: self._device.identity}
-        for link in capability.links:
-            identity = self._library.identity_of(link.signer)
-            if identity is not None:
-                found[link.signer] = identity
-        return found
+    def _allow(self, capability: Capability, photo_id: bytes, photo: Photo | None) -> None:
+        network = network_of(self._link.pipe.path)
+        self._judge.allow(capability, self._link.peer, photo_id, photo, network)
 
     async def _serve(
         self,
@@ -136,6 +113,7 @@ class Server:
     ) -> None:
         request = message.request
         capability = Capability.decode(message.capability)
+        photo = self._library.photo(message.photo_id)
         try:
             with file:
                 if message.manifest:
@@ -147,7 +125,7 @@ class Server:
                             await credit.wait()
                             credit.clear()
                         continue
-                    capability.allow(self._request(message.photo_id))  # it may end meanwhile
+                    self._allow(capability, message.photo_id, photo)  # it may end meanwhile
                     file.seek(blob.piece_offset(index))
                     data = file.read(manifest.piece_length(index))
                     await self._link.send(Piece(request, index, data))

@@ -1,6 +1,6 @@
 """What leaves: files become sealed photos, and go as they are or as copies that tell less.
 
-file -> originals -> catalogue (still and clip are one) -> copies (each contact's policy) -> outbox
+file -> originals -> catalogue (still and clip are one) -> copies (each contact's form) -> outbox
 """
 
 from __future__ import annotations
@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from ..crypto.errors import KinlightError
-from . import livephotos, sources
+from ..protocol.opening import LocalDevice
+from . import forms, livephotos, sources
 from .catalogue import Catalogue, ImportedFile
 from .cataloguing import Cataloguer
 from .copies import Copies, Sendable
-from .errors import BlockedContactError
+from .errors import BlockedContactError, NotOursError
+from .forms import ORIGINAL, Form
+from .grants import VIEW, Terms
 from .library import Contact, Library, Photo
 from .originals import Originals, Progress
 from .outbox import Outbox
@@ -31,21 +34,28 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
-    """Who gets it, what of it (None: as each contact's policy says), and until when."""
+class Wish:
+    """Who gets it, what of it (policy None: as each contact's says), until when, and for what."""
 
     contacts: list[Contact]
-    policy: str | None
-    until: int | None
+    policy: str | None = None
+    max_px: int | None = None
+    until: int | None = None
+    operations: frozenset[str] = field(default=VIEW)
 
-    def policy_for(self, contact: Contact) -> str:
-        return self.policy or contact.metadata
+    def form(self, contact: Contact) -> Form:
+        """In which form a contact gets it."""
+        return forms.asked(self.policy or contact.metadata, self.max_px)
 
-    def by_policy(self) -> dict[str, list[Contact]]:
-        found: dict[str, list[Contact]] = {}
+    def terms(self, form: Form) -> Terms:
+        """What the grant of that form says."""
+        return Terms(form.rendition, self.until, self.operations)
+
+    def check(self) -> None:
+        """Raise `BlockedContactError` if one of the contacts gets nothing."""
         for contact in self.contacts:
-            found.setdefault(self.policy_for(contact), []).append(contact)
-        return found
+            if contact.blocked:
+                raise BlockedContactError(contact.name)
 
 
 class Sharing:
@@ -54,6 +64,7 @@ class Sharing:
     def __init__(
         self,
         *,
+        device: LocalDevice,
         originals: Originals,
         library: Library,
         catalogue: Catalogue,
@@ -62,6 +73,7 @@ class Sharing:
         outbox: Outbox,
         now: Callable[[], int],
     ) -> None:
+        self._device = device
         self._originals = originals
         self._library = library
         self._catalogue = catalogue
@@ -70,18 +82,13 @@ class Sharing:
         self._outbox = outbox
         self._now = now
 
-    async def run(
-        self, paths: list[Path], contacts: list[Contact], policy: str | None, until: int | None
-    ) -> AsyncGenerator[ShareItem | ShareProgress]:
+    async def run(self, paths: list[Path], wish: Wish) -> AsyncGenerator[ShareItem | ShareProgress]:
         """Seal and queue each file for each contact; yields one item per file and contact.
 
         The clip of a live photo goes with its still, or is left out with it. A file that can't be
         shared yields `failed` items and the others go on.
         """
-        for contact in contacts:
-            if contact.blocked:
-                raise BlockedContactError(contact.name)
-        wish = _Wish(contacts, policy, until)
+        wish.check()
         for files in _together(sources.files_in(paths)):
             taken: dict[Path, Photo] = {}
             for path in files:
@@ -92,13 +99,27 @@ class Sharing:
                 try:
                     taken[path] = work.result()
                 except KinlightError as error:
-                    for contact in contacts:
-                        yield _failed(str(path), contact, wish.policy_for(contact), error)
+                    for contact in wish.contacts:
+                        yield _failed(str(path), contact, wish.form(contact), error)
             here = {photo.photo_id: path for path, photo in taken.items()}
             for path, photo in taken.items():
                 if self._catalogue.still_of(photo.photo_id) not in here:
                     async for step in self._share(str(path), photo, wish, here):
                         yield step
+
+    async def grant(
+        self, photos: list[Photo], wish: Wish
+    ) -> AsyncGenerator[ShareItem | ShareProgress]:
+        """The same for photos that are here: a clip goes with its still."""
+        wish.check()
+        for photo in photos:
+            file = photo.photo_id.hex()
+            if photo.author != self._device.identity:
+                for contact in wish.contacts:
+                    yield _failed(file, contact, wish.form(contact), NotOursError())
+                continue
+            async for step in self._share(file, photo, wish, {}):
+                yield step
 
     async def _take(self, path: Path, progress: Progress) -> Photo:
         """The photo of a file, looked at and joined with its other half."""
@@ -111,33 +132,36 @@ class Sharing:
         return photo
 
     async def _share(
-        self, file: str, photo: Photo, wish: _Wish, here: dict[bytes, Path]
+        self, file: str, photo: Photo, wish: Wish, here: dict[bytes, Path]
     ) -> AsyncGenerator[ShareItem | ShareProgress]:
-        """A photo under each policy; `here` are the files of this share, by their photos."""
+        """A photo in each form; `here` are the files of this share, by their photos."""
         clip_id = self._catalogue.clip_of(photo.photo_id)
         clip = None if clip_id is None else self._library.photo(clip_id)
-        for policy, contacts in wish.by_policy().items():
+        by_form: dict[Form, list[Contact]] = {}
+        for contact in wish.contacts:
+            by_form.setdefault(wish.form(contact), []).append(contact)
+        for form, contacts in by_form.items():
             halves = {file: photo}
-            if clip is not None and policy == "original":
+            if clip is not None and form == ORIGINAL:
                 halves[str(here.get(clip.photo_id, clip.metadata.name))] = clip
             for name, half in halves.items():
                 work = _Work[Sendable](name)
-                async for step in work.follow(self._copies.under(policy, half, work.report)):
+                async for step in work.follow(self._copies.under(form, half, work.report)):
                     yield step
                 for contact in contacts:
                     try:
                         sendable = work.result()
-                        if clip is not None and policy != "original":
+                        if clip is not None and form != ORIGINAL:
                             sendable = sendable.without(CLIP)
-                        yield self._queue(name, sendable, contact, policy, wish.until)
+                        yield self._queue(name, sendable, contact, form, wish)
                     except KinlightError as error:
-                        yield _failed(name, contact, policy, error)
+                        yield _failed(name, contact, form, error)
 
     def _queue(
-        self, file: str, sendable: Sendable, contact: Contact, policy: str, until: int | None
+        self, file: str, sendable: Sendable, contact: Contact, form: Form, wish: Wish
     ) -> ShareItem:
         photo = sendable.photo
-        delivery = self._outbox.queue(photo, contact, until)
+        delivery = self._outbox.queue(photo, contact, wish.terms(form))
         return ShareItem(
             file=file,
             name=photo.metadata.name,
@@ -146,10 +170,12 @@ class Sharing:
             photo_id=photo.photo_id.hex(),
             sha256=photo.metadata.sha256.hex(),
             bytes=photo.metadata.length,
-            policy=policy,
+            policy=form.policy,
             leaves=list(sendable.leaves),
             left_out=list(sendable.left_out),
             code=delivery.code,
+            max_px=form.max_px,
+            grant=None if delivery.grant_hash is None else delivery.grant_hash.hex(),
         )
 
 
@@ -161,10 +187,10 @@ def _together(paths: Iterable[Path]) -> Iterable[list[Path]]:
     return found.values()
 
 
-def _failed(file: str, contact: Contact, policy: str, error: KinlightError) -> ShareItem:
+def _failed(file: str, contact: Contact, form: Form, error: KinlightError) -> ShareItem:
     return ShareItem(
-        file, Path(file).name, contact.name, "failed", policy=policy,
-        code=error.code, message=str(error),
+        file, Path(file).name, contact.name, "failed", policy=form.policy,
+        code=error.code, message=str(error), max_px=form.max_px,
     )  # fmt: skip
 
 

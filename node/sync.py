@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 
 from ..crypto.errors import TruncatedError
 from ..protocol.errors import UnexpectedMessageError
@@ -21,11 +21,11 @@ from ..protocol.messages import (
     Piece,
     Stored,
 )
-from ..protocol.opening import LocalDevice
 from .blobstore import BlobStore
 from .events import Events
 from .fetching import Fetcher
 from .inbox import PHOTOS_AT_ONCE, Inbox
+from .judge import Judge
 from .library import Contact, IncomingOffer, Library
 from .link import Link
 from .outbox import Outbox
@@ -42,20 +42,19 @@ class Sync:
         link: Link,
         contact: Contact,
         *,
-        device: LocalDevice,
+        judge: Judge,
         library: Library,
         blobs: BlobStore,
         outbox: Outbox,
         inbox: Inbox,
         events: Events,
-        now: Callable[[], int],
     ) -> None:
         self._link = link
         self._contact = contact
         self._library = library
         self._outbox = outbox
         self._inbox = inbox
-        self._server = Server(link, contact.name, device, library, blobs, events, now)
+        self._server = Server(link, contact.name, judge, library, blobs, events)
         self._fetcher = Fetcher(link, blobs)
         self._slots = asyncio.Semaphore(PHOTOS_AT_ONCE)
         self._fetching: set[bytes] = set()

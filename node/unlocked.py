@@ -28,9 +28,12 @@ from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
 from .exporting import Exporter
 from .folders import Folders
+from .granting import Granting
+from .grants import Grants
 from .home import Home
 from .importing import Importer
 from .inbox import Inbox
+from .judge import Judge
 from .keeping import Keeper
 from .keys import UnlockedKeys
 from .library import Contact, IncomingOffer, Library
@@ -117,14 +120,19 @@ class Unlocked:
             search=Search(database),
             importer=self.importer,
         )
+        self.grants: Final = Grants(database)
         self.outbox: Final = Outbox(
             device=device,
             library=library,
+            grants=self.grants,
             events=events,
             entropy=environment.entropy,
             now=environment.now,
         )
         derivations = Derivations(database)
+        self.granting: Final = Granting(
+            library=library, grants=self.grants, derivations=derivations, now=environment.now
+        )
         self.renditions: Final = Renditions(
             library=library,
             derivations=derivations,
@@ -132,25 +140,31 @@ class Unlocked:
             decoder=self.decoder,
             entropy=environment.entropy,
         )
+        self.copies: Final = Copies(
+            library=library,
+            catalogue=self.catalogue,
+            cataloguer=self.cataloguer,
+            derivations=derivations,
+            blobs=blobs,
+            decoder=self.decoder,
+            originals=self.originals,
+        )
         self.sharing: Final = Sharing(
+            device=device,
             originals=self.originals,
             library=library,
             catalogue=self.catalogue,
             cataloguer=self.cataloguer,
-            copies=Copies(
-                library=library,
-                catalogue=self.catalogue,
-                cataloguer=self.cataloguer,
-                derivations=derivations,
-                blobs=blobs,
-                decoder=self.decoder,
-                originals=self.originals,
-            ),
+            copies=self.copies,
             outbox=self.outbox,
             now=environment.now,
         )
+        self.judge: Final = Judge(
+            device=device, library=library, copies=self.copies, now=environment.now
+        )
         self.inbox: Final = Inbox(
             device=device,
+            judge=self.judge,
             library=library,
             blobs=blobs,
             events=events,
@@ -283,13 +297,12 @@ class Unlocked:
         return Sync(
             link,
             contact,
-            device=self.device,
+            judge=self.judge,
             library=self.library,
             blobs=self.blobs,
             outbox=self.outbox,
             inbox=self.inbox,
             events=self._events,
-            now=self._environment.now,
         )
 
     async def _paired(self, link: Link, acquaintance: Acquaintance) -> None:

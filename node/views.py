@@ -91,7 +91,9 @@ class ShareItem:
     or `failed`; `code` and `message` say why for the last two, or what delays it. `policy` is what
     was kept to; `leaves` says in words what the photo tells beside what it shows (`place`, `time`,
     `camera`, as far as that is known), `left_out` what a changed copy lacks. `name`, `sha256` and
-    `bytes` are of what goes: the copy, where there is one.
+    `bytes` are of what goes: the copy, where there is one; `max_px` is the longest side that it may
+    have. `file` is the photo's id where it was granted out of the library. `grant` is the hash of
+    the grant, by which it can be taken back.
     """
 
     file: str
@@ -106,6 +108,31 @@ class ShareItem:
     left_out: list[str] = field(default_factory=list[str])
     code: str | None = None
     message: str | None = None
+    max_px: int | None = None
+    grant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a contact may do with a photo, and in which form it has it.
+
+    `hash` names the grant, `photo` is the id of what went and `of` of the photo it was made of.
+    `operations` are of `view` and `reshare`; `max_px` is the longest side (None: as it is) and
+    `location` is `kept` or `removed`, as the grant demands it. `until` ends it. `state` is that of
+    its delivery, as in `ShareItem`, or `expired`.
+    """
+
+    hash: str
+    photo: str
+    of: str
+    name: str
+    to: str
+    operations: list[str]
+    max_px: int | None
+    location: str
+    until: int | None
+    state: str
+    created: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from .importing import Importer
 from .library import Contact, Library
 from .mirroring import AGAIN_SECONDS, Tell
 from .pace import Pace
-from .sharing import Sharing
+from .sharing import Sharing, Wish
 from .views import ShareItem
 
 REST_SECONDS: Final = 2.0
@@ -206,7 +206,7 @@ class Watch:
         """Share a file; returns what went wrong, if anything did."""
         problem: str | None = None
         try:
-            sharing = self._sharing.run([path], self._contacts(), self._folder.metadata, None)
+            sharing = self._sharing.run([path], Wish(self._contacts(), self._folder.metadata))
             async with contextlib.aclosing(sharing):
                 async for step in sharing:
                     if isinstance(step, ShareItem) and step.state == "failed":

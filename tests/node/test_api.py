@@ -30,6 +30,7 @@ ANY_BODY: dict[str, dict[str, object]] = {
     "/v1/pair": {},
     "/v1/contacts/{name}": {},
     "/v1/share": {"paths": [], "to": []},
+    "/v1/grants": {"to": []},
     "/v1/photos/{photo}/export": {"folder": "/tmp"},
     "/v1/library/import": {"paths": []},
     "/v1/folders/mirror": {"source": "x", "folder": "/tmp"},

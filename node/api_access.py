@@ -1,0 +1,59 @@
+"""The local API's part about access: grants."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from . import views
+from .api_lines import lines
+from .engine import Engine
+
+router = APIRouter(prefix="/v1")
+
+
+class GrantBody(BaseModel):
+    """`photos` are ids, `to` names contacts, `until` is seconds since 1970; see `Node.grant`."""
+
+    photos: list[str] = []
+    to: list[str]
+    album: str | None = None
+    operations: list[str] | None = None
+    metadata: str | None = None
+    max_px: int | None = None
+    until: int | None = None
+    wait: bool = True
+
+
+class GrantsBody(BaseModel):
+    """Absent fields list everything."""
+
+    who: str | None = None
+    photo: str | None = None
+
+
+def _engine(request: Request) -> Engine:
+    return request.app.state.engine
+
+
+@router.post("/grants")
+async def post_grants(request: Request, body: GrantBody) -> StreamingResponse:
+    """Grant photos that are here; a line for each state of each, and progress."""
+    steps = _engine(request).grant(
+        body.photos,
+        body.to,
+        album=body.album,
+        operations=body.operations,
+        metadata=body.metadata,
+        max_px=body.max_px,
+        until=body.until,
+        wait=body.wait,
+    )
+    return lines(steps)
+
+
+@router.post("/grants/list")
+async def post_grants_list(request: Request, body: GrantsBody) -> list[views.Grant]:
+    """What was granted."""
+    return _engine(request).granting.grants(body.who, body.photo)

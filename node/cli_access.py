@@ -1,0 +1,76 @@
+"""The commands about access: who may see which photo, in which form, until when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import errors, printing_access
+from .cli_photos import MaxPxOption, MetadataOption, UntilOption, WaitOption, end_of, sent
+from .command import HomeOption, JsonOption, running
+
+if TYPE_CHECKING:
+    from .node import Node
+
+
+WhoOption = Annotated[str | None, typer.Option("--who", help="A contact.")]
+PhotoOption = Annotated[
+    str | None, typer.Option("--photo", help="The photo's id or its beginning.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the commands into the command line, in the order of its help."""
+    for run in (grant, grants):
+        app.command()(run)
+
+
+def grant(
+    context: typer.Context,
+    who: Annotated[list[str], typer.Option("--who", help="A contact; may be given again.")],
+    photo: Annotated[
+        list[str] | None,
+        typer.Option("--photo", help="A photo's id or its beginning; may be given again."),
+    ] = None,
+    album: Annotated[
+        str | None, typer.Option("--album", help="All photos of this album as they are now.")
+    ] = None,
+    op: Annotated[
+        str, typer.Option("--op", metavar="view|view,reshare", help="What they may do with it.")
+    ] = "view",
+    until: UntilOption = None,
+    metadata: MetadataOption = None,
+    max_px: MaxPxOption = None,
+    wait: WaitOption = True,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Grant photos of the library to contacts: as `share`, without a file."""
+    with running(context, home, json) as command:
+        end = end_of(until)
+        operations = op.split(",")
+
+        async def send(node: Node) -> bool:
+            with command.out.progress() as bars:
+                items = await node.grant(
+                    photo or (), who, album=album, operations=operations, metadata=metadata,
+                    max_px=max_px, until=end, wait=wait, progress=bars.show,
+                )  # fmt: skip
+            return sent(command.out, items)
+
+        if not command.ask(send):
+            raise typer.Exit(errors.EXIT_FAILED)
+
+
+def grants(
+    context: typer.Context,
+    who: WhoOption = None,
+    photo: PhotoOption = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List what was granted: photo, to whom, what for, in which form, until when."""
+    with running(context, home, json) as command:
+        found = command.ask(lambda node: node.grants(who=who, photo=photo))
+        printing_access.grants(command.out, found)

@@ -1,0 +1,110 @@
+"""What this node knows when a grant is judged: the time, the photo, what was said of whom.
+
+The judgement itself is `protocol/judging`; this module only gathers its facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Final
+
+from ..crypto.identity import DeviceChain
+from ..protocol.capability import Capability, Request
+from ..protocol.errors import OtherRenditionError
+from ..protocol.opening import LocalDevice
+from ..protocol.rendition import ORIGINAL, Rendition
+from . import forms
+from .copies import Copies
+from .library import Library, Photo
+
+LAN: Final = "lan"
+
+
+class Judge:
+    """Judges grants at both ends: those that peers show, and those that they give."""
+
+    def __init__(
+        self,
+        *,
+        device: LocalDevice,
+        library: Library,
+        copies: Copies,
+        now: Callable[[], int],
+    ) -> None:
+        self._device = device
+        self._library = library
+        self._copies = copies
+        self._now = now
+
+    def verify(self, capability: Capability, photo: Photo | None) -> None:
+        """Check signatures and succession; of a photo that is not here as if it were ours."""
+        author = photo.author if photo else self._device.identity
+        capability.verify(author, self._signers(capability))
+
+    def allow(
+        self,
+        capability: Capability,
+        peer: DeviceChain,
+        photo_id: bytes,
+        photo: Photo | None,
+        network: str,
+    ) -> None:
+        """Return if a verified grant lets a peer view what is here; else raise the reason.
+
+        The grant is held against what the photo here really is, whatever the grant says it is.
+        """
+        request = Request(
+            identity=peer.identity,
+            device=peer.device,
+            photo_id=photo_id,
+            operation="view",
+            rendition=self._rendition(photo) if photo else capability.rendition,
+            now=self._now(),
+            network=network,
+        )
+        try:
+            capability.allow(request)
+        except OtherRenditionError:
+            forms.check_made(capability.rendition)
+            raise
+
+    def allow_us(self, capability: Capability, photo_id: bytes) -> None:
+        """Whether a grant lets us have a photo now: an honest node judges this itself.
+
+        What we get is what the grant demands, by the word of who made it.
+        """
+        capability.allow(
+            Request(
+                identity=self._device.identity,
+                device=self._device.signing.public,
+                photo_id=photo_id,
+                operation="view",
+                rendition=capability.rendition,
+                now=self._now(),
+            )
+        )
+
+    def _rendition(self, photo: Photo) -> Rendition:
+        if photo.author == self._device.identity:
+            return self._copies.rendition(photo)
+        came = self._library.offers_of(photo.photo_id)
+        demanded = (Capability.decode(offer.capability).rendition for offer in came)
+        return reduce(Rendition.combine, demanded, ORIGINAL)
+
+    def _signers(self, capability: Capability) -> dict[bytes, bytes]:
+        """The identities of those who signed it, as far as they are known: us and our contacts.
+
+        Their certificates were verified when they were stored.
+        """
+        found = {self._device.signing.public: self._device.identity}
+        for link in capability.links:
+            identity = self._library.identity_of(link.signer)
+            if identity is not None:
+                found[link.signer] = identity
+        return found
+
+
+def network_of(path: str) -> str:
+    """How rules and grants call the way that a connection goes."""
+    return LAN if path == LAN else "internet"
