@@ -1,4 +1,4 @@
-"""The local API's part about access: grants."""
+"""The local API's part about access: grants, attributes."""
 
 from __future__ import annotations
 
@@ -33,6 +33,20 @@ class GrantsBody(BaseModel):
     photo: str | None = None
 
 
+class AttributeBody(BaseModel):
+    """`attribute` is `NAME=VALUE`; see `Node.attest`."""
+
+    who: str
+    attribute: str
+    until: int | None = None
+
+
+class AttributesBody(BaseModel):
+    """Absent fields list everything."""
+
+    who: str | None = None
+
+
 def _engine(request: Request) -> Engine:
     return request.app.state.engine
 
@@ -57,3 +71,21 @@ async def post_grants(request: Request, body: GrantBody) -> StreamingResponse:
 async def post_grants_list(request: Request, body: GrantsBody) -> list[views.Grant]:
     """What was granted."""
     return _engine(request).granting.grants(body.who, body.photo)
+
+
+@router.post("/attributes")
+async def post_attributes(request: Request, body: AttributeBody) -> views.Attribute:
+    """Say that a contact has an attribute."""
+    return _engine(request).granting.attest(body.who, body.attribute, body.until)
+
+
+@router.post("/attributes/off")
+async def post_attributes_off(request: Request, body: AttributeBody) -> list[views.Attribute]:
+    """Take back what was said."""
+    return _engine(request).granting.unattest(body.who, body.attribute)
+
+
+@router.post("/attributes/list")
+async def post_attributes_list(request: Request, body: AttributesBody) -> list[views.Attribute]:
+    """What is said of a contact, or of everybody."""
+    return _engine(request).granting.attributes(body.who)

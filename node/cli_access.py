@@ -8,7 +8,7 @@ import typer
 
 from . import errors, printing_access
 from .cli_photos import MaxPxOption, MetadataOption, UntilOption, WaitOption, end_of, sent
-from .command import HomeOption, JsonOption, running
+from .command import HomeOption, JsonOption, NameArgument, OffOption, running
 
 if TYPE_CHECKING:
     from .node import Node
@@ -22,7 +22,7 @@ PhotoOption = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Put the commands into the command line, in the order of its help."""
-    for run in (grant, grants):
+    for run in (grant, grants, attest, attributes):
         app.command()(run)
 
 
@@ -74,3 +74,37 @@ def grants(
     with running(context, home, json) as command:
         found = command.ask(lambda node: node.grants(who=who, photo=photo))
         printing_access.grants(command.out, found)
+
+
+def attest(
+    context: typer.Context,
+    name: NameArgument,
+    attribute: Annotated[
+        str, typer.Argument(metavar="ATTRIBUTE=VALUE", help="What is said, as role=family.")
+    ],
+    until: Annotated[
+        str | None, typer.Option("--until", help="When it ends, at most 90d, which is the default.")
+    ] = None,
+    off: OffOption = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say that a contact has an attribute, signed; rules and grants can ask for it."""
+    with running(context, home, json) as command:
+        if off:
+            found = command.ask(lambda node: node.unattest(name, attribute))
+        else:
+            end = end_of(until)
+            found = [command.ask(lambda node: node.attest(name, attribute, until=end))]
+        printing_access.attributes(command.out, found)
+
+
+def attributes(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="A contact; none lists all.")] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List what is said of people, by whom and until when."""
+    with running(context, home, json) as command:
+        printing_access.attributes(command.out, command.ask(lambda node: node.attributes(name)))

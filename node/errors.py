@@ -129,6 +129,12 @@ class ContactExistsError(LocalError):
     code = "contact-exists"
 
 
+class NotGrantedError(LocalError):
+    """Nothing of that kind was granted or said here. `kinlight grants` shows what was."""
+
+    code = "not-granted"
+
+
 class NotOursError(LocalError):
     """That photo is somebody else's, so it can't be granted by this node."""
 
@@ -336,6 +342,7 @@ _EXITS: Final[dict[str, int]] = {
     "ambiguous-id": EXIT_NOT_FOUND,
     "no-such-node": EXIT_NOT_FOUND,
     "not-here-yet": EXIT_NOT_FOUND,
+    "not-granted": EXIT_NOT_FOUND,
     "unreadable": EXIT_FILES,
     "unwritable": EXIT_FILES,
     "disk-full": EXIT_FILES,

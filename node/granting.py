@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..crypto.errors import MalformedError
+from ..protocol import limits
+from ..protocol.attributes import Attestation
+from ..protocol.opening import LocalDevice
+from ..protocol.policy_text import ME
 from . import views
 from .derivations import Derivations
+from .errors import BadRequestError, NotGrantedError
 from .following import RANK
 from .grants import Grant, Grants
 from .library import Library
+from .papers import Papers
 
 
 class Granting:
@@ -17,14 +24,18 @@ class Granting:
     def __init__(
         self,
         *,
+        device: LocalDevice,
         library: Library,
         grants: Grants,
         derivations: Derivations,
+        papers: Papers,
         now: Callable[[], int],
     ) -> None:
+        self._device = device
         self._library = library
         self._grants = grants
         self._derivations = derivations
+        self._papers = papers
         self._now = now
 
     def grants(self, who: str | None, photo: str | None) -> list[views.Grant]:
@@ -35,6 +46,61 @@ class Granting:
         if wanted is None:
             return found
         return [grant for grant in found if wanted.hex() in (grant.photo, grant.of)]
+
+    # Attributes.
+
+    def attest(self, who: str, attribute: str, until: int | None) -> views.Attribute:
+        """Say that a contact has an attribute, `NAME=VALUE`, for 90 days if nothing is said."""
+        subject = self._library.contact(who).identity
+        name, value = _name_and_value(attribute)
+        end = self._now() + limits.ATTESTATION_SECONDS if until is None else until
+        try:
+            said = self._papers.attest(subject, name, value, end)
+        except MalformedError as error:
+            raise BadRequestError(error.detail) from None
+        return self._attribute(said)
+
+    def unattest(self, who: str, attribute: str) -> list[views.Attribute]:
+        """Take back that a contact has an attribute; `NotGrantedError` if nobody here said so."""
+        subject = self._library.contact(who).identity
+        wanted = _name_and_value(attribute)
+        now = self._now()
+        said = [
+            found
+            for found in self._papers.attestations(subject=subject, issuer=self._device.identity)
+            if (found.name, found.value) == wanted
+            and self._papers.counts(found, now) in ("valid", "not-yet")
+        ]
+        if not said:
+            raise NotGrantedError(attribute)
+        self._papers.revoke(found.signed.digest() for found in said)
+        return [self._attribute(found) for found in said]
+
+    def attributes(self, who: str | None) -> list[views.Attribute]:
+        """What is said of a contact, or of all and of us, the one that ends first first."""
+        subject = None if who is None else self._library.contact(who).identity
+        return [self._attribute(said) for said in self._papers.attestations(subject=subject)]
+
+    def _attribute(self, said: Attestation) -> views.Attribute:
+        return views.Attribute(
+            hash=said.signed.digest().hex(),
+            who=self._called(said.subject),
+            name=said.name,
+            value=said.value,
+            by=self._called(said.issuer),
+            since=said.not_before,
+            until=said.not_after,
+            state=self._papers.counts(said, self._now()),
+        )
+
+    def _called(self, identity: bytes) -> str:
+        """A contact's name; `me`; or the key of somebody unknown."""
+        if identity == self._device.identity:
+            return ME
+        contact = self._library.contact_of(identity)
+        return contact.name if contact else identity.hex()
+
+    # What a grant looks like.
 
     def _view(self, grant: Grant) -> views.Grant:
         capability = grant.capability
@@ -59,6 +125,8 @@ class Granting:
         expires = grant.capability.expires
         if expires is not None and expires <= self._now():
             return "expired"
+        if self._papers.revocations.revokes(self._device.identity, grant.grant_hash):
+            return "revoked"
         states = [
             delivery.state
             for delivery in self._library.deliveries(grant.photo_id)
@@ -66,3 +134,10 @@ class Granting:
         ]
         # The best news of its devices counts.
         return max(states, key=RANK.__getitem__, default="queued")
+
+
+def _name_and_value(attribute: str) -> tuple[str, str]:
+    name, mark, value = attribute.partition("=")
+    if not (name and mark and value):
+        raise BadRequestError("an attribute is NAME=VALUE, as role=family")
+    return name, value

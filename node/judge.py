@@ -10,6 +10,7 @@ from functools import reduce
 from typing import Final
 
 from ..crypto.identity import DeviceChain
+from ..protocol.attributes import Attributes
 from ..protocol.capability import Capability, Request
 from ..protocol.errors import OtherRenditionError
 from ..protocol.opening import LocalDevice
@@ -17,6 +18,7 @@ from ..protocol.rendition import ORIGINAL, Rendition
 from . import forms
 from .copies import Copies
 from .library import Library, Photo
+from .papers import Papers
 
 LAN: Final = "lan"
 
@@ -30,11 +32,13 @@ class Judge:
         device: LocalDevice,
         library: Library,
         copies: Copies,
+        papers: Papers,
         now: Callable[[], int],
     ) -> None:
         self._device = device
         self._library = library
         self._copies = copies
+        self._papers = papers
         self._now = now
 
     def verify(self, capability: Capability, photo: Photo | None) -> None:
@@ -62,6 +66,8 @@ class Judge:
             rendition=self._rendition(photo) if photo else capability.rendition,
             now=self._now(),
             network=network,
+            attributes=self._attributes(capability, peer.identity),
+            revocations=self._papers.revocations,
         )
         try:
             capability.allow(request)
@@ -82,8 +88,16 @@ class Judge:
                 operation="view",
                 rendition=capability.rendition,
                 now=self._now(),
+                attributes=self._attributes(capability, self._device.identity),
+                revocations=self._papers.revocations,
             )
         )
+
+    def _attributes(self, capability: Capability, asking: bytes) -> Attributes:
+        """What is said of all for whom a link of the chain is."""
+        holders = dict.fromkeys((*capability.issuers[1:], asking))
+        said = [self._papers.attributes(holder).attestations for holder in holders]
+        return Attributes(tuple(attestation for each in said for attestation in each))
 
     def _rendition(self, photo: Photo) -> Rendition:
         if photo.author == self._device.identity:

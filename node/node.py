@@ -27,6 +27,7 @@ from .errors import NotRunningError, PassphraseNeededError
 from .home import ApiAddress, Home
 from .views import (
     Album,
+    Attribute,
     Contact,
     Event,
     ExportedFile,
@@ -294,6 +295,24 @@ class Node:
         """What was granted since version 0.3.0, the oldest first."""
         found = await self._post("grants", "list", who=who, photo=photo)
         return [Grant(**item) for item in found]
+
+    async def attest(self, who: str, attribute: str, *, until: int | None = None) -> Attribute:
+        """Say that a contact has an attribute, `NAME=VALUE`; a role is the attribute `role`.
+
+        It holds for 90 days, or until `until` before that, and can be said again at any time. By
+        itself it gives nobody anything: rules and grants ask for it.
+        """
+        body = await self._post("attributes", who=who, attribute=attribute, until=until)
+        return Attribute(**body)
+
+    async def unattest(self, who: str, attribute: str) -> list[Attribute]:
+        """Take that back; `NotGrantedError` if it was not said here."""
+        found = await self._post("attributes", "off", who=who, attribute=attribute)
+        return [Attribute(**item) for item in found]
+
+    async def attributes(self, who: str | None = None) -> list[Attribute]:
+        """What is said of a contact, or of everybody."""
+        return [Attribute(**item) for item in await self._post("attributes", "list", who=who)]
 
     # The library.
 

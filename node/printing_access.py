@@ -9,7 +9,7 @@ from . import names, times
 from .printing import Output
 
 if TYPE_CHECKING:
-    from .views import Grant
+    from .views import Attribute, Grant
 
 
 def grants(out: Output, found: Sequence[Grant]) -> None:
@@ -43,3 +43,25 @@ def form(grant: Grant) -> str:
     if grant.location == "removed":
         words.append("no location")
     return ", ".join(words) or "original"
+
+
+def attributes(out: Output, found: Sequence[Attribute]) -> None:
+    """What is said of people."""
+    if out.as_json:
+        for said in found:
+            out.value(said)
+        return
+    if not found:
+        out.say("Nothing is said of anybody. `kinlight attest NAME role=family` says something.")
+        return
+    rows = [
+        (
+            names.shown(said.who),
+            names.shown(f"{said.name}={said.value}"),
+            names.shown(said.by),
+            times.shown(said.until),
+            said.state,
+        )
+        for said in found
+    ]
+    out.table(("who", "what", "says", "until", "state"), rows)

@@ -216,6 +216,25 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE INDEX grants_by_photo ON grants (photo_id);
     CREATE INDEX grants_by_identity ON grants (identity);
 
+    -- Who says what of whom, by us and by others.
+    CREATE TABLE attestations (
+        digest BLOB PRIMARY KEY,
+        issuer BLOB NOT NULL,
+        subject BLOB NOT NULL,
+        not_after INTEGER NOT NULL,
+        statement BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX attestations_by_subject ON attestations (subject);
+    CREATE INDEX attestations_by_issuer ON attestations (issuer, not_after);
+
+    -- What each identity took back: its newest list, and two that differ if such were ever seen.
+    CREATE TABLE revocations (
+        issuer BLOB PRIMARY KEY,
+        newest BLOB NOT NULL,
+        fork_first BLOB,
+        fork_second BLOB
+    ) STRICT, WITHOUT ROWID;
+
     -- NULL for deliveries of before: their envelopes are sealed, and what they grant is not known.
     ALTER TABLE deliveries ADD COLUMN grant_hash BLOB;
     """,

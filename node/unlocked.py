@@ -42,6 +42,7 @@ from .meeting import Meeting
 from .originals import Originals
 from .outbox import Outbox
 from .pace import Pace
+from .papers import Papers
 from .peers import Peers
 from .pipes import Dial, Listen
 from .renditions import Renditions
@@ -121,6 +122,9 @@ class Unlocked:
             importer=self.importer,
         )
         self.grants: Final = Grants(database)
+        self.papers: Final = Papers(
+            device=device, database=database, entropy=environment.entropy, now=environment.now
+        )
         self.outbox: Final = Outbox(
             device=device,
             library=library,
@@ -131,7 +135,12 @@ class Unlocked:
         )
         derivations = Derivations(database)
         self.granting: Final = Granting(
-            library=library, grants=self.grants, derivations=derivations, now=environment.now
+            device=device,
+            library=library,
+            grants=self.grants,
+            derivations=derivations,
+            papers=self.papers,
+            now=environment.now,
         )
         self.renditions: Final = Renditions(
             library=library,
@@ -160,7 +169,11 @@ class Unlocked:
             now=environment.now,
         )
         self.judge: Final = Judge(
-            device=device, library=library, copies=self.copies, now=environment.now
+            device=device,
+            library=library,
+            copies=self.copies,
+            papers=self.papers,
+            now=environment.now,
         )
         self.inbox: Final = Inbox(
             device=device,

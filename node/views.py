@@ -119,7 +119,7 @@ class Grant:
     `hash` names the grant, `photo` is the id of what went and `of` of the photo it was made of.
     `operations` are of `view` and `reshare`; `max_px` is the longest side (None: as it is) and
     `location` is `kept` or `removed`, as the grant demands it. `until` ends it. `state` is that of
-    its delivery, as in `ShareItem`, or `expired`.
+    its delivery, as in `ShareItem`, or `expired` or `revoked`.
     """
 
     hash: str
@@ -133,6 +133,23 @@ class Grant:
     until: int | None
     state: str
     created: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """What `by` says of `who`: contacts' names, `me`, or keys of people who are no contacts.
+
+    `hash` names the statement. `state` is `valid`, `not-yet`, `expired` or `revoked`.
+    """
+
+    hash: str
+    who: str
+    name: str
+    value: str
+    by: str
+    since: int
+    until: int
+    state: str
 
 
 @dataclass(frozen=True, slots=True)

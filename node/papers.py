@@ -1,0 +1,183 @@
+"""Papers: what people say about people, and what they took back. Signed, kept, shown to contacts.
+
+It shares the database with `library`. What is in here was verified before it came in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from ..protocol import limits
+from ..protocol.attributes import Attestation, Attributes
+from ..protocol.opening import Entropy, LocalDevice
+from ..protocol.revocation import RevocationList, Revocations, Standing
+from .database import Database, Row
+from .errors import BadRequestError
+
+KEPT_PER_ISSUER: Final = 256
+"""Attestations of one issuer that are kept, the latest: nobody fills this disk with words."""
+
+
+class Papers:
+    """Attestations and lists of revocations, ours and those of others."""
+
+    def __init__(
+        self,
+        *,
+        device: LocalDevice,
+        database: Database,
+        entropy: Entropy,
+        now: Callable[[], int],
+    ) -> None:
+        self._device = device
+        self._db = database
+        self._entropy = entropy
+        self._now = now
+        self._revocations = Revocations(
+            {row["issuer"]: _standing(row) for row in database.rows("SELECT * FROM revocations")},
+            own=device.identity,
+        )
+
+    # Attestations.
+
+    def attest(self, subject: bytes, name: str, value: str, until: int) -> Attestation:
+        """Say that somebody has an attribute. `MalformedError` for what nobody could read."""
+        now = self._now()
+        if not 0 < until - now <= limits.ATTESTATION_SECONDS:
+            days = limits.ATTESTATION_SECONDS // 86_400
+            raise BadRequestError(f"it ends in at most {days} days, and can be said again then")
+        said = Attestation.issue(
+            self._device.signing,
+            self._device.identity,
+            subject,
+            name,
+            value,
+            now,
+            until,
+            self._entropy(16),
+        )
+        self._put(said)
+        return said
+
+    def attestations(
+        self, *, subject: bytes | None = None, issuer: bytes | None = None
+    ) -> list[Attestation]:
+        """What is said of somebody or by somebody, valid or not, the latest end last."""
+        rows = self._db.rows(
+            "SELECT statement FROM attestations WHERE (?1 IS NULL OR subject = ?1)"
+            " AND (?2 IS NULL OR issuer = ?2) ORDER BY not_after, digest",
+            subject,
+            issuer,
+        )
+        return [Attestation.decode(row[0]) for row in rows]
+
+    def attributes(self, subject: bytes) -> Attributes:
+        """What is said of somebody, for a judgement."""
+        return Attributes(tuple(self.attestations(subject=subject)))
+
+    def counts(self, said: Attestation, now: int) -> str:
+        """`valid`, or why an attestation does not count: `not-yet`, `expired`, `revoked`."""
+        if now < said.not_before:
+            return "not-yet"
+        if not said.holds(now):
+            return "expired"
+        known = self._revocations
+        if known.revokes(said.issuer, said.signed.digest()) or known.revokes_device(
+            said.issuer, said.signer
+        ):
+            return "revoked"
+        return "valid"
+
+    def take(self, shown: Iterable[Attestation], devices: Mapping[bytes, bytes]) -> bool:
+        """Keep those that are by who they say; whether any is news."""
+        before = self._count()
+        for said in Attributes.verified(shown, devices).attestations:
+            self._put(said)
+        return self._count() != before
+
+    def _count(self) -> int:
+        return self._db.value("SELECT count(*) FROM attestations")
+
+    def _put(self, said: Attestation) -> None:
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO attestations VALUES (?, ?, ?, ?, ?)",
+                said.signed.digest(), said.issuer, said.subject, said.not_after,
+                said.signed.encode(),
+            )  # fmt: skip
+            self._db.execute(
+                "DELETE FROM attestations WHERE issuer = ?1 AND digest NOT IN (SELECT digest FROM"
+                " attestations WHERE issuer = ?1 ORDER BY not_after DESC, digest LIMIT ?2)",
+                said.issuer,
+                KEPT_PER_ISSUER,
+            )
+
+    # Revocations.
+
+    @property
+    def revocations(self) -> Revocations:
+        """All lists that are known."""
+        return self._revocations
+
+    def own_list(self) -> RevocationList | None:
+        """Our own list, signed again if it is a day old; None if nothing was ever taken back."""
+        standing = self._revocations.known.get(self._device.identity)
+        if standing is None:
+            return None
+        renewed = standing.newest.renew(self._device.signing, self._now())
+        if renewed is not standing.newest:
+            self._keep(standing.take(renewed))
+        return renewed
+
+    def revoke(self, hashes: Iterable[bytes]) -> RevocationList:
+        """Take back what the hashes name. Raises `RevocationsFullError`."""
+        signing, identity = self._device.signing, self._device.identity
+        standing = self._revocations.known.get(identity)
+        if standing is None:
+            first = RevocationList.sign(signing, identity, 1, self._now(), hashes)
+            self._keep(Standing(first))
+            return first
+        renewed = standing.newest.renew(signing, self._now(), add=hashes)
+        self._keep(standing.take(renewed))
+        return renewed
+
+    def take_list(self, found: RevocationList, devices: Mapping[bytes, bytes]) -> bool:
+        """Keep the list of somebody else if it is by who it says, and newer; whether it is news.
+
+        Raises `BrokenRevocationsError`, and what `Standing.take` raises.
+        """
+        found.verify(devices)
+        standing = self._revocations.known.get(found.issuer)
+        after = Standing(found) if standing is None else standing.take(found)
+        if after is standing:
+            return False
+        self._keep(after)
+        return True
+
+    def _keep(self, standing: Standing) -> None:
+        issuer = standing.newest.issuer
+        first, second = standing.fork or (None, None)
+        self._db.write(
+            "INSERT OR REPLACE INTO revocations VALUES (?, ?, ?, ?)",
+            issuer,
+            standing.newest.signed.encode(),
+            first and first.signed.encode(),
+            second and second.signed.encode(),
+        )
+        known = {**self._revocations.known, issuer: standing}
+        self._revocations = dataclasses.replace(self._revocations, known=known)
+
+    @property
+    def forks(self) -> list[bytes]:
+        """Identities of which two lists of one number are known: a device of theirs lied."""
+        return [issuer for issuer, found in self._revocations.known.items() if found.fork]
+
+
+def _standing(row: Row) -> Standing:
+    newest = RevocationList.decode(row["newest"])
+    if row["fork_first"] is None:
+        return Standing(newest)
+    fork = RevocationList.decode(row["fork_first"]), RevocationList.decode(row["fork_second"])
+    return Standing(newest, fork)
