@@ -1,4 +1,4 @@
-"""The local API's part about access: grants, attributes."""
+"""The local API's part about access: grants, attributes, rules."""
 
 from __future__ import annotations
 
@@ -47,6 +47,21 @@ class AttributesBody(BaseModel):
     who: str | None = None
 
 
+class PolicyBody(BaseModel):
+    """TOML; see docs/policy.md."""
+
+    text: str
+
+
+class ExplainBody(BaseModel):
+    """See `Node.explain`."""
+
+    who: str
+    photo: str
+    operation: str = "view"
+    network: str | None = None
+
+
 def _engine(request: Request) -> Engine:
     return request.app.state.engine
 
@@ -89,3 +104,23 @@ async def post_attributes_off(request: Request, body: AttributeBody) -> list[vie
 async def post_attributes_list(request: Request, body: AttributesBody) -> list[views.Attribute]:
     """What is said of a contact, or of everybody."""
     return _engine(request).granting.attributes(body.who)
+
+
+@router.get("/policy")
+async def get_policy(request: Request) -> views.Policy:
+    """The owner's rules."""
+    return _engine(request).rules.view()
+
+
+@router.put("/policy")
+async def put_policy(request: Request, body: PolicyBody) -> views.Policy:
+    """Other rules in place of all."""
+    rules = _engine(request).rules
+    rules.put(body.text)
+    return rules.view()
+
+
+@router.post("/explain")
+async def post_explain(request: Request, body: ExplainBody) -> views.Explanation:
+    """Why a contact may have a photo or not."""
+    return _engine(request).explainer.explain(body.who, body.photo, body.operation, body.network)

@@ -208,6 +208,15 @@ class Catalogue:
             )
         )  # fmt: skip
 
+    def albums_of(self, photo_id: bytes) -> list[str]:
+        """The names of the albums that a photo is in."""
+        rows = self._db.rows(
+            "SELECT name FROM albums JOIN album_photos USING (album_id) WHERE photo_id = ?"
+            " ORDER BY name",
+            photo_id,
+        )
+        return [row[0] for row in rows]
+
     def _put_into(self, album: str, photo_id: bytes, now: int) -> None:
         self._db.execute("INSERT OR IGNORE INTO albums (name, created) VALUES (?, ?)", album, now)
         self._db.execute(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import errors, printing_access
+from . import errors, printing_access, rule_file
 from .cli_photos import MaxPxOption, MetadataOption, UntilOption, WaitOption, end_of, sent
-from .command import HomeOption, JsonOption, NameArgument, OffOption, running
+from .command import HomeOption, JsonOption, NameArgument, OffOption, need_command, pass_on, running
 
 if TYPE_CHECKING:
     from .node import Node
@@ -20,10 +21,16 @@ PhotoOption = Annotated[
 ]
 
 
+policy_app = typer.Typer(
+    invoke_without_command=True, help="The owner's rules: who gets what, in which form, when."
+)
+
+
 def add_to(app: typer.Typer) -> None:
     """Put the commands into the command line, in the order of its help."""
-    for run in (grant, grants, attest, attributes):
+    for run in (grant, grants, attest, attributes, explain):
         app.command()(run)
+    app.add_typer(policy_app, name="policy")
 
 
 def grant(
@@ -108,3 +115,60 @@ def attributes(
     """List what is said of people, by whom and until when."""
     with running(context, home, json) as command:
         printing_access.attributes(command.out, command.ask(lambda node: node.attributes(name)))
+
+
+def explain(
+    context: typer.Context,
+    who: Annotated[str, typer.Option("--who", help="A contact.")],
+    photo: Annotated[str, typer.Option("--photo", help="The photo's id or its beginning.")],
+    op: Annotated[str, typer.Option("--op", metavar="view|reshare|contribute")] = "view",
+    network: Annotated[
+        str | None,
+        typer.Option("--network", metavar="lan|internet", help="Default: the better of the two."),
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say whether a contact may have a photo now, and why: rule, grants, and facts."""
+    with running(context, home, json) as command:
+        found = command.ask(lambda node: node.explain(who, photo, operation=op, network=network))
+        printing_access.explanation(command.out, found)
+
+
+@policy_app.callback()
+def policy(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """The owner's rules: who gets what, in which form, when."""
+    pass_on(context, home, json)
+    need_command(context)
+
+
+@policy_app.command("import")
+def policy_import(
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="TOML; an empty file ends all rules.")
+    ],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take the rules of a file in place of all others."""
+    with running(context, home, json) as command:
+        text = rule_file.read(file)
+        printing_access.policy(command.out, command.ask(lambda node: node.set_policy(text)))
+
+
+@policy_app.command("export")
+def policy_export(
+    context: typer.Context, home: HomeOption = None, json: JsonOption = False
+) -> None:
+    """Print the rules, as `import` takes them."""
+    with running(context, home, json) as command:
+        printing_access.policy_text(command.out, command.ask(lambda node: node.policy()))
+
+
+@policy_app.command("edit")
+def policy_edit(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """Open the rules in an editor (VISUAL, EDITOR, else vi), and take what was written."""
+    with running(context, home, json) as command:
+        text = rule_file.edited(command.ask(lambda node: node.policy()).text)
+        printing_access.policy(command.out, command.ask(lambda node: node.set_policy(text)))

@@ -27,12 +27,14 @@ from .collection import Collection
 from .config import Config
 from .errors import BadRequestError, LockedError, NoHomeError
 from .events import Events
+from .explaining import Explainer
 from .exporting import Exported, ExportedPhoto
 from .following import EVENTS, Following
 from .granting import Granting
 from .home import Home
 from .keeping import Keeper
 from .meeting import OpenCode
+from .rules import Rules
 from .sharing import Wish
 from .unlocked import Environment, Unlocked
 from .version import VERSION
@@ -84,6 +86,16 @@ class Engine:
     def granting(self) -> Granting:
         """What was granted, and to whom."""
         return self._unlocked().granting
+
+    @property
+    def explainer(self) -> Explainer:
+        """Why somebody may have a photo or not."""
+        return self._unlocked().explainer
+
+    @property
+    def rules(self) -> Rules:
+        """The owner's rules."""
+        return self._unlocked().rules
 
     @property
     def keeper(self) -> Keeper:

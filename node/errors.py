@@ -363,6 +363,7 @@ _EXITS: Final[dict[str, int]] = {
     "bad-time": EXIT_USAGE,
     "bad-address": EXIT_USAGE,
     "bad-request": EXIT_USAGE,
+    "bad-policy": EXIT_USAGE,
     "invalid-code": EXIT_USAGE,
     "not-in-this-version": EXIT_REFUSED,
     "contact-blocked": EXIT_REFUSED,

@@ -13,12 +13,14 @@ from ..crypto.identity import DeviceChain
 from ..protocol.attributes import Attributes
 from ..protocol.capability import Capability, Request
 from ..protocol.errors import OtherRenditionError
+from ..protocol.judging import Verdict
 from ..protocol.opening import LocalDevice
 from ..protocol.rendition import ORIGINAL, Rendition
 from . import forms
 from .copies import Copies
 from .library import Library, Photo
 from .papers import Papers
+from .rules import Rules
 
 LAN: Final = "lan"
 
@@ -33,12 +35,14 @@ class Judge:
         library: Library,
         copies: Copies,
         papers: Papers,
+        rules: Rules,
         now: Callable[[], int],
     ) -> None:
         self._device = device
         self._library = library
         self._copies = copies
         self._papers = papers
+        self._rules = rules
         self._now = now
 
     def verify(self, capability: Capability, photo: Photo | None) -> None:
@@ -56,41 +60,61 @@ class Judge:
     ) -> None:
         """Return if a verified grant lets a peer view what is here; else raise the reason.
 
-        The grant is held against what the photo here really is, whatever the grant says it is.
+        The grant is held against what the photo here really is, whatever the grant says it is; and
+        the owner's rules are asked again.
         """
-        request = Request(
-            identity=peer.identity,
-            device=peer.device,
-            photo_id=photo_id,
-            operation="view",
-            rendition=self._rendition(photo) if photo else capability.rendition,
-            now=self._now(),
-            network=network,
-            attributes=self._attributes(capability, peer.identity),
-            revocations=self._papers.revocations,
-        )
+        request = self._request(capability, peer.identity, peer.device, photo_id, photo, network)
         try:
             capability.allow(request)
         except OtherRenditionError:
             forms.check_made(capability.rendition)
             raise
+        if photo is not None and photo.author == self._device.identity:
+            self._rules.serve(photo_id, peer, network, self._rendition(photo))
 
     def allow_us(self, capability: Capability, photo_id: bytes) -> None:
         """Whether a grant lets us have a photo now: an honest node judges this itself.
 
         What we get is what the grant demands, by the word of who made it.
         """
-        capability.allow(
-            Request(
-                identity=self._device.identity,
-                device=self._device.signing.public,
-                photo_id=photo_id,
-                operation="view",
-                rendition=capability.rendition,
-                now=self._now(),
-                attributes=self._attributes(capability, self._device.identity),
-                revocations=self._papers.revocations,
-            )
+        us, device = self._device.identity, self._device.signing.public
+        capability.allow(self._request(capability, us, device, photo_id, None, None))
+
+    def explain(
+        self,
+        capability: Capability,
+        identity: bytes,
+        device: bytes,
+        photo: Photo,
+        operation: str,
+        network: str,
+    ) -> Verdict:
+        """What a grant of ours says now, without the rules."""
+        request = self._request(
+            capability, identity, device, photo.photo_id, photo, network, operation
+        )
+        return capability.explain(photo.author, self._signers(capability), request)
+
+    def _request(
+        self,
+        capability: Capability,
+        identity: bytes,
+        device: bytes,
+        photo_id: bytes,
+        photo: Photo | None,
+        network: str | None,
+        operation: str = "view",
+    ) -> Request:
+        return Request(
+            identity=identity,
+            device=device,
+            photo_id=photo_id,
+            operation=operation,
+            rendition=self._rendition(photo) if photo else capability.rendition,
+            now=self._now(),
+            network=network,
+            attributes=self._attributes(capability, identity),
+            revocations=self._papers.revocations,
         )
 
     def _attributes(self, capability: Capability, asking: bytes) -> Attributes:

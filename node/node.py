@@ -30,6 +30,7 @@ from .views import (
     Attribute,
     Contact,
     Event,
+    Explanation,
     ExportedFile,
     Folder,
     Grant,
@@ -40,6 +41,7 @@ from .views import (
     LibraryItem,
     PairingCode,
     PhotoDetails,
+    Policy,
     ShareItem,
     ShareProgress,
     Status,
@@ -313,6 +315,31 @@ class Node:
     async def attributes(self, who: str | None = None) -> list[Attribute]:
         """What is said of a contact, or of everybody."""
         return [Attribute(**item) for item in await self._post("attributes", "list", who=who)]
+
+    async def policy(self) -> Policy:
+        """The owner's rules; an empty text if there are none."""
+        return Policy(**await self._get("policy"))
+
+    async def set_policy(self, text: str) -> Policy:
+        """Take the rules of a TOML text in place of all others; see docs/policy.md.
+
+        From then on what no rule allows is neither granted nor served. An empty text ends that.
+        `BadPolicyError` names the rule and the field, and changes nothing.
+        """
+        return Policy(**await self._send("PUT", ("policy",), {"text": text}))
+
+    async def explain(
+        self, who: str, photo: str, *, operation: str = "view", network: str | None = None
+    ) -> Explanation:
+        """What would be said to a contact who asks now, and why.
+
+        `network` is `lan` or `internet`; without it, the better of the two.
+        """
+        body = await self._post(
+            "explain", who=who, photo=photo, operation=operation, network=network
+        )
+        found = [views.JudgedGrant(**item) for item in body.pop("grants")]
+        return Explanation(**body, grants=found)
 
     # The library.
 

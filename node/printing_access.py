@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..protocol.errors import sentence
 from . import names, times
 from .printing import Output
 
 if TYPE_CHECKING:
-    from .views import Attribute, Grant
+    from .views import Attribute, Explanation, Grant, Policy
 
 
 def grants(out: Output, found: Sequence[Grant]) -> None:
@@ -28,7 +29,7 @@ def grants(out: Output, found: Sequence[Grant]) -> None:
             names.shown(grant.name),
             names.shown(grant.to),
             ", ".join(grant.operations),
-            form(grant),
+            form(grant.max_px, grant.location),
             "" if grant.until is None else times.shown(grant.until),
             grant.state,
         )
@@ -37,10 +38,10 @@ def grants(out: Output, found: Sequence[Grant]) -> None:
     out.table(("grant", "photo", "name", "to", "may", "as", "until", "state"), rows)
 
 
-def form(grant: Grant) -> str:
-    """In which form it was granted, in words."""
-    words = [] if grant.max_px is None else [f"{grant.max_px} px"]
-    if grant.location == "removed":
+def form(max_px: int | None, location: str) -> str:
+    """A form in words."""
+    words = [] if max_px is None else [f"{max_px} px"]
+    if location == "removed":
         words.append("no location")
     return ", ".join(words) or "original"
 
@@ -65,3 +66,51 @@ def attributes(out: Output, found: Sequence[Attribute]) -> None:
         for said in found
     ]
     out.table(("who", "what", "says", "until", "state"), rows)
+
+
+def policy(out: Output, found: Policy) -> None:
+    """That rules were taken."""
+    count = len(found.rules)
+    if out.as_json:
+        out.value(found)
+    elif count == 0:
+        out.say("No rules: nothing is forbidden by them.")
+    else:
+        out.say(f"{count} rules. What none of them allows is denied." if count > 1 else "1 rule.")
+
+
+def policy_text(out: Output, found: Policy) -> None:
+    """The rules themselves."""
+    if out.as_json:
+        out.value(found)
+    elif found.text:
+        out.say(found.text.rstrip("\n"))
+
+
+def explanation(out: Output, why: Explanation) -> None:
+    """Why somebody may have a photo or not."""
+    if out.as_json:
+        out.value(why)
+        return
+    may = "may" if why.allowed else "may not"
+    out.say(
+        f"{names.shown(why.who)} {may} {why.operation} {why.photo[:8]} now"
+        + ("." if why.code is None else f": {sentence(why.code)}"),
+        style="green" if why.allowed else "red",
+    )
+    if why.policy is None:
+        out.say("There are no rules.")
+    elif why.rule is None:
+        out.say("No rule allows it.")
+    else:
+        out.say(f"Rule {names.shown(why.rule)}: {why.policy}, as {form(why.max_px, why.location)}.")
+    _facts(out, why.facts)
+    for grant in why.grants:
+        said = "allows it" if grant.code is None else sentence(grant.code)
+        out.say(f"Grant {grant.hash[:8]}: {said}")
+        _facts(out, grant.facts)
+
+
+def _facts(out: Output, facts: Sequence[Sequence[str]]) -> None:
+    for name, value in facts:
+        out.say(f"  {names.shown(name)}: {names.shown(value)}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from ..crypto.errors import KinlightError
+from ..protocol.errors import DeniedError
 from ..protocol.opening import LocalDevice
 from . import forms, livephotos, sources
 from .catalogue import Catalogue, ImportedFile
@@ -24,6 +25,7 @@ from .grants import VIEW, Terms
 from .library import Contact, Library, Photo
 from .originals import Originals, Progress
 from .outbox import Outbox
+from .rules import Rules
 from .views import ShareItem, ShareProgress
 
 PROGRESS_SECONDS: Final = 0.2
@@ -70,6 +72,7 @@ class Sharing:
         catalogue: Catalogue,
         cataloguer: Cataloguer,
         copies: Copies,
+        rules: Rules,
         outbox: Outbox,
         now: Callable[[], int],
     ) -> None:
@@ -79,6 +82,7 @@ class Sharing:
         self._catalogue = catalogue
         self._cataloguer = cataloguer
         self._copies = copies
+        self._rules = rules
         self._outbox = outbox
         self._now = now
 
@@ -118,6 +122,8 @@ class Sharing:
                 for contact in wish.contacts:
                     yield _failed(file, contact, wish.form(contact), NotOursError())
                 continue
+            with contextlib.suppress(KinlightError):  # as above
+                await self._cataloguer.look(photo)
             async for step in self._share(file, photo, wish, {}):
                 yield step
 
@@ -139,23 +145,41 @@ class Sharing:
         clip = None if clip_id is None else self._library.photo(clip_id)
         by_form: dict[Form, list[Contact]] = {}
         for contact in wish.contacts:
-            by_form.setdefault(wish.form(contact), []).append(contact)
+            try:
+                by_form.setdefault(self._form(photo, contact, wish), []).append(contact)
+            except KinlightError as error:
+                yield _failed(file, contact, wish.form(contact), error)
         for form, contacts in by_form.items():
-            halves = {file: photo}
+            halves = [(file, photo, contacts)]
+            whole: list[Contact] = []
             if clip is not None and form == ORIGINAL:
-                halves[str(here.get(clip.photo_id, clip.metadata.name))] = clip
-            for name, half in halves.items():
+                whole = [contact for contact in contacts if self._goes_whole(clip, contact, wish)]
+                halves.append((str(here.get(clip.photo_id, clip.metadata.name)), clip, whole))
+            for name, half, getting in halves:
+                if not getting:
+                    continue
                 work = _Work[Sendable](name)
                 async for step in work.follow(self._copies.under(form, half, work.report)):
                     yield step
-                for contact in contacts:
+                for contact in getting:
                     try:
                         sendable = work.result()
-                        if clip is not None and form != ORIGINAL:
+                        if clip is not None and contact not in whole:
                             sendable = sendable.without(CLIP)
                         yield self._queue(name, sendable, contact, form, wish)
                     except KinlightError as error:
                         yield _failed(name, contact, form, error)
+
+    def _form(self, photo: Photo, contact: Contact, wish: Wish) -> Form:
+        """What the command says, and then the owner's rules."""
+        form = wish.form(contact)
+        return self._rules.form(photo.photo_id, contact.identity, form, wish.operations)
+
+    def _goes_whole(self, clip: Photo, contact: Contact, wish: Wish) -> bool:
+        try:
+            return self._form(clip, contact, wish) == ORIGINAL
+        except DeniedError:
+            return False
 
     def _queue(
         self, file: str, sendable: Sendable, contact: Contact, form: Form, wish: Wish

@@ -26,6 +26,7 @@ from .derivations import Derivations
 from .discovery import Discovery
 from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
+from .explaining import Explainer
 from .exporting import Exporter
 from .folders import Folders
 from .granting import Granting
@@ -46,6 +47,7 @@ from .papers import Papers
 from .peers import Peers
 from .pipes import Dial, Listen
 from .renditions import Renditions
+from .rules import Rules
 from .searching import Search
 from .sharing import Sharing
 from .sync import Sync
@@ -134,6 +136,14 @@ class Unlocked:
             now=environment.now,
         )
         derivations = Derivations(database)
+        self.rules: Final = Rules(
+            device=device,
+            library=library,
+            catalogue=self.catalogue,
+            derivations=derivations,
+            papers=self.papers,
+            now=environment.now,
+        )
         self.granting: Final = Granting(
             device=device,
             library=library,
@@ -165,6 +175,7 @@ class Unlocked:
             catalogue=self.catalogue,
             cataloguer=self.cataloguer,
             copies=self.copies,
+            rules=self.rules,
             outbox=self.outbox,
             now=environment.now,
         )
@@ -173,7 +184,16 @@ class Unlocked:
             library=library,
             copies=self.copies,
             papers=self.papers,
+            rules=self.rules,
             now=environment.now,
+        )
+        self.explainer: Final = Explainer(
+            device=device,
+            library=library,
+            grants=self.grants,
+            derivations=derivations,
+            judge=self.judge,
+            rules=self.rules,
         )
         self.inbox: Final = Inbox(
             device=device,

@@ -153,6 +153,47 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedGrant:
+    """A grant that was asked: `code` says why it denies, None that it allows; with what it used."""
+
+    hash: str
+    code: str | None
+    facts: list[list[str]] = field(default_factory=list[list[str]])
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a contact may have a photo or not.
+
+    `allowed` says what a fetch would come to now; if not, `code` says why: `policy-denied`, that of
+    a grant, or `not-granted`. `policy` is what the owner's rules say, `allow` or `deny` (None:
+    there are none), by the `rule` of that name (None: no rule allows it), in a form of at most
+    `max_px` pixels a side with the `location` `kept` or `removed`. `facts` are what that rule
+    looked at, name and value; `grants` are all that were given for this photo and its copies.
+    """
+
+    who: str
+    photo: str
+    operation: str
+    allowed: bool
+    code: str | None
+    policy: str | None
+    rule: str | None
+    max_px: int | None
+    location: str
+    facts: list[list[str]] = field(default_factory=list[list[str]])
+    grants: list[JudgedGrant] = field(default_factory=list[JudgedGrant])
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The owner's rules: their text, and their names in its order."""
+
+    text: str
+    rules: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True, slots=True)
 class ShareProgress:
     """How far the sealing of a file, or its sending to a contact, has come."""
 

@@ -31,6 +31,8 @@ ANY_BODY: dict[str, dict[str, object]] = {
     "/v1/contacts/{name}": {},
     "/v1/share": {"paths": [], "to": []},
     "/v1/grants": {"to": []},
+    "/v1/policy": {"text": ""},
+    "/v1/explain": {"who": "x", "photo": "x"},
     "/v1/attributes": {"who": "x", "attribute": "a=b"},
     "/v1/attributes/off": {"who": "x", "attribute": "a=b"},
     "/v1/photos/{photo}/export": {"folder": "/tmp"},

@@ -1,0 +1,173 @@
+"""The owner's rules as this node keeps and asks them; the decision is `protocol/policy`.
+
+Without rules nothing is forbidden by them. With rules, what no rule allows is denied, when it is
+granted and again each time that it is fetched.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable
+from itertools import product
+from typing import Final
+
+from ..crypto.identity import DeviceChain
+from ..protocol import policy_text
+from ..protocol.errors import BadPolicyError, PolicyDeniedError
+from ..protocol.opening import LocalDevice
+from ..protocol.policy import NETWORKS, Decision, Facts, Rule, decide
+from ..protocol.policy_text import ME
+from ..protocol.rendition import ORIGINAL, Rendition
+from . import forms, views
+from .catalogue import Catalogue
+from .derivations import Derivations
+from .forms import Form
+from .library import Library
+from .papers import Papers
+
+_RULES: Final = "policy"
+_TEXT: Final = "policy-text"
+
+
+class Rules:
+    """Keeps the rules and asks them about a photo, a person and a moment."""
+
+    def __init__(
+        self,
+        *,
+        device: LocalDevice,
+        library: Library,
+        catalogue: Catalogue,
+        derivations: Derivations,
+        papers: Papers,
+        now: Callable[[], int],
+    ) -> None:
+        self._device = device
+        self._library = library
+        self._catalogue = catalogue
+        self._derivations = derivations
+        self._papers = papers
+        self._now = now
+        kept = library.setting(_RULES)
+        self._rules = None if kept is None else policy_text.parse(kept.decode(), {})
+
+    # The text.
+
+    def put(self, text: str) -> tuple[Rule, ...]:
+        """Take these rules in place of all others; no rules at all forbid nothing.
+
+        Raises `BadPolicyError` and changes nothing.
+        """
+        rules = policy_text.parse(text, self._names())
+        # By key, so that a contact who is renamed keeps what the rules give.
+        by_key = policy_text.write(rules, {}) if rules else ""
+        self._library.set_setting(_RULES, by_key.encode())
+        self._library.set_setting(_TEXT, text.encode())
+        self._rules = rules
+        return rules
+
+    def text(self) -> str:
+        """The rules as they were written, or by today's names if those are others."""
+        kept = (self._library.setting(_TEXT) or b"").decode()
+        names = self._names()
+        try:
+            same = policy_text.parse(kept, names) == (self._rules or ())
+        except BadPolicyError:
+            same = False
+        return kept if same else policy_text.write(self._rules or (), names)
+
+    def view(self) -> views.Policy:
+        """The text and the names of the rules."""
+        return views.Policy(self.text(), [rule.name for rule in self._rules or ()])
+
+    def _names(self) -> dict[str, bytes]:
+        contacts = {contact.name: contact.identity for contact in self._library.contacts()}
+        return {**contacts, ME: self._device.identity}
+
+    @property
+    def there(self) -> bool:
+        """Whether there are rules."""
+        return bool(self._rules)
+
+    # What they say.
+
+    def form(self, photo_id: bytes, identity: bytes, form: Form, operations: Iterable[str]) -> Form:
+        """In which form the rules let somebody have a photo: that of the command, or less.
+
+        Raises `PolicyDeniedError`, and `UnmadeRenditionError` for what can't be made here.
+        """
+        for action in sorted(operations):
+            form = form.meeting(self._allowed(self.best(photo_id, identity, action)))
+        return form
+
+    def serve(self, photo_id: bytes, peer: DeviceChain, network: str, given: Rendition) -> None:
+        """Return if the rules let a peer fetch this rendition here and now; else raise why not."""
+        demand = self._allowed(self.decide(photo_id, peer.identity, "view", network, peer.device))
+        if not given.at_least_as_strict_as(demand):
+            forms.check_made(demand)
+            raise PolicyDeniedError("not in this form")
+
+    @staticmethod
+    def _allowed(decision: Decision) -> Rendition:
+        if not decision.allowed:
+            raise PolicyDeniedError(decision.rule or "no rule allows it")
+        return decision.rendition
+
+    def best(self, photo_id: bytes, identity: bytes, action: str) -> Decision:
+        """What the rules say before it is known from where somebody will ask.
+
+        It is allowed if it is on any way and from any device of theirs, in the form that is strict
+        enough for all of these; each fetch is then judged by the way that it really comes.
+        """
+        devices = [chain.device for chain in self._library.devices(identity)] or [None]
+        ways = product(NETWORKS, devices)
+        said = [self.decide(photo_id, identity, action, *way) for way in ways]
+        allowed = [decision for decision in said if decision.allowed]
+        if not allowed:
+            return said[0]
+        demand = ORIGINAL
+        for decision in allowed:
+            demand = demand.combine(decision.rendition)
+        first = allowed[0]
+        return Decision(True, first.rule, first.facts, demand)
+
+    def decide(
+        self,
+        photo_id: bytes,
+        identity: bytes,
+        action: str,
+        network: str | None,
+        device: bytes | None,
+    ) -> Decision:
+        """What the rules say; without rules, that it is allowed as it is."""
+        if not self._rules:
+            return Decision(True)
+        return decide(self._rules, self._facts(photo_id, identity, action, network, device))
+
+    def _facts(
+        self,
+        photo_id: bytes,
+        identity: bytes,
+        action: str,
+        network: str | None,
+        device: bytes | None,
+    ) -> Facts:
+        now = self._now()
+        here = datetime.datetime.fromtimestamp(now)  # noqa: DTZ006 - the owner's own day
+        source = self._derivations.source(photo_id)
+        looked = self._catalogue.facts(source)
+        said = self._papers.attestations(subject=identity)
+        return Facts(
+            action,
+            attributes=frozenset(
+                (each.name, each.value, each.issuer)
+                for each in said
+                if self._papers.counts(each, now) == "valid"
+            ),
+            albums=frozenset(self._catalogue.albums_of(source)),
+            has_location=None if looked is None else looked.location,
+            minute=60 * here.hour + here.minute,
+            day=here.date(),
+            network=network,
+            device=device,
+        )
