@@ -99,6 +99,13 @@ def test_the_longest_attestation_fits(alice: Person, bob: Person) -> None:
     assert Attestation.decode(longest.signed.encode()) == longest
 
 
+def test_a_longer_body_is_not_even_read() -> None:
+    for length in (limits.ATTESTATION_BYTES, limits.ATTESTATION_BYTES + 1):
+        with pytest.raises(MalformedError) as caught:
+            Attestation.decode(Signed(bytes(length), bytes(64)).encode())
+        assert ("body" in caught.value.detail) == (length > limits.ATTESTATION_BYTES)
+
+
 @pytest.mark.parametrize(
     "name", ["", "Role", "1st", "rôle", "role ", "a.b", "-a", "role\n", "ro\0"]
 )
