@@ -34,6 +34,7 @@ MEASUREMENTS: Final = (
     ("pictures", "inspect"),
     ("importing",),
     ("sealing",),
+    ("capability",),
     ("transfer",),
 )
 LIMIT_SECONDS: Final = 60

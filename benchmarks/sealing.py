@@ -1,4 +1,4 @@
-"""Sealing, the channel and capabilities, each beside what the primitives alone take."""
+"""Sealing and the channel, each beside what the primitives alone take."""
 
 from __future__ import annotations
 
@@ -14,15 +14,12 @@ from kinlight.crypto import blob
 from kinlight.crypto.blob import Kind
 from kinlight.crypto.channel import Channel, ChannelSettings
 from kinlight.crypto.secret import Secret
-from kinlight.crypto.signing import SigningKey
-from kinlight.protocol.capability import Audience, Capability, Caveats, Request
 
 from benchmarks.figures import MIB, Figure
 
 CONTENT = secrets.token_bytes(64 * MIB)
 WRITES = (64 * 1024, 256 * 1024)
 ROUNDS = 5
-SECONDS = 2.0
 
 
 class Nowhere:
@@ -129,35 +126,6 @@ def channel() -> None:
         Figure("the same: time over copying", channel_time / copy_time, "x").show()
 
 
-def capabilities() -> None:
-    """How many grants a second are decoded, verified and allowed."""
-    author, holder = (SigningKey(Secret(secrets.token_bytes(32))) for _ in range(2))
-    photo_id = secrets.token_bytes(16)
-    caveats = Caveats(
-        photos=frozenset([photo_id]),
-        operations=frozenset(["view"]),
-        before=2_000_000_000,
-        rendition="original",
-    )
-    grant = Capability.grant(
-        author, author.public, Audience("identity", holder.public), caveats, secrets.token_bytes(16)
-    )
-    devices = {author.public: author.public}
-    request = Request(
-        identity=holder.public, device=holder.public, photo_id=photo_id,
-        operation="view", rendition="original", now=1_900_000_000,
-    )  # fmt: skip
-    judged, begun = 0, time.perf_counter()
-    while time.perf_counter() - begun < SECONDS:
-        capability = Capability.decode(grant.encoded)
-        capability.verify(author.public, devices)
-        capability.allow(request)
-        judged += 1
-    rate = judged / (time.perf_counter() - begun)
-    Figure("capabilities judged, one link", rate, "per s").show()
-
-
 if __name__ == "__main__":
     sealing()
     channel()
-    capabilities()

@@ -11,6 +11,7 @@ touch what is on its way for the true one.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import os
@@ -28,6 +29,8 @@ from ..protocol.transfer import Download
 from .errors import BlobMissingError, DiskFullError, storage_error
 from .home import sync_folder, write_file
 
+IN_MEMORY: Final = 2
+"""Photos that lie unsealed in memory at a time: as many as the decoder opens."""
 RESERVE_BYTES: Final = 1024 * 1024
 """Left free for the library when photos come in."""
 
@@ -37,6 +40,8 @@ class BlobStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.in_memory: Final = asyncio.Semaphore(IN_MEMORY)
+        """To be held by who unseals a whole photo into memory."""
         self._incoming = folder / "incoming"
         try:
             self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)

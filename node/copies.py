@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 from ..crypto.errors import LocalError
 from ..protocol.rendition import Rendition
-from . import policies
+from . import policies, sniffing
 from .blobstore import BlobStore
 from .catalogue import Catalogue
 from .cataloguing import Cataloguer
@@ -127,8 +127,8 @@ class Copies:
 
 def told(facts: Facts | None) -> tuple[str, ...]:
     """What a picture tells beside what it shows, in words, as far as that is known."""
-    if facts is None:
-        return ()
+    if facts is None or facts.format not in sniffing.READ:
+        return ("whatever is in it",)
     words = (
         ("place", facts.location),
         ("time", facts.captured is not None),

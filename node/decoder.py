@@ -40,6 +40,7 @@ from .decoder_wire import (
 from .errors import (
     DecoderDiedError,
     DecoderTimeoutError,
+    DecoderUnavailableError,
     PictureRefusedError,
     SandboxTooWeakError,
 )
@@ -76,6 +77,7 @@ class Decoder:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._starting = asyncio.Lock()
         self._service: Zygote | None = None
+        self._closed = False
         self._level = "off"
         self._libraries: dict[str, str] = {}
         self._open = 0
@@ -114,6 +116,7 @@ class Decoder:
         """End the zygote and every child."""
         if self._idle is not None:
             self._idle.cancel()
+        self._closed = True
         async with self._starting:  # one that is about to be there is ended too
             await self._end()
 
@@ -241,6 +244,8 @@ class Decoder:
 
     async def _started(self) -> Zygote:
         async with self._starting:
+            if self._closed:  # what still waits for its turn starts nothing any more
+                raise DecoderUnavailableError("it is closed")
             if self._service is not None and self._service.ended:
                 await self._end()
             if self._service is None:

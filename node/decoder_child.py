@@ -44,6 +44,8 @@ from .edits import Put
 from .facts import MAX_TEXT, Buffer, Facts, PictureError
 from .sniffing import CLIPS, RAWS, sniff
 
+NICENESS: Final = 5
+"""A picture that takes all its time must not take it from what somebody waits for."""
 _DESCRIPTORS: Final = 2
 """That come with an order: the job's socket and the picture."""
 
@@ -188,6 +190,7 @@ def _child(job: int, source: int) -> NoReturn:
         if size:
             data = cast("Buffer", mmap.mmap(source, size, access=mmap.ACCESS_READ))
         os.set_blocking(job, True)
+        os.nice(NICENESS)
         sandbox.enter(size)
         length = int.from_bytes(_read(job, 4))
         request = decoder_wire.unpack(_read(job, min(length, decoder_wire.HEADER_BYTES)))

@@ -120,6 +120,7 @@ class Engine:
             discovery_reason=discovery.reason if discovery else None,
             nodes_seen=len(discovery.sightings()) if discovery else 0,
             sandbox=opened.decoder.level,
+            libraries=opened.decoder.libraries,
             connections=[
                 views.Connection(contact.name, link.pipe.path, str(link.pipe.remote or ""))
                 for link, contact in opened.peers.connections()

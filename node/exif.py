@@ -44,6 +44,9 @@ EXIF_DIRECTORY: Final = 0x8769
 GPS_DIRECTORY: Final = 0x8825
 INTEROP_DIRECTORY: Final = 0xA005
 MAKER_NOTE: Final = 0x927C
+DESCRIPTION: Final = 0x010E
+USER_COMMENT: Final = 0x9286
+XP_COMMENT: Final = 0x9C9C
 
 
 class Rational(NamedTuple):
@@ -298,8 +301,8 @@ def _specs(*groups: tuple[int, int, Sequence[int]]) -> dict[int, tuple[int, int]
 # Tag -> (type, count), count 0 for any. Nothing here says where, of whom, or with which of many
 # equal cameras a picture was made, save the names that an author signs with.
 ALLOWED_IFD0: Final = _specs(
-    # description, make, model, software, date, artist, copyright
-    (ASCII, 0, (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)),
+    # make, model, software, date, artist, copyright; no description: it may say where it was
+    (ASCII, 0, (0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)),
     # orientation, resolution unit, YCbCr positioning
     (SHORT, 1, (ORIENTATION, 0x0128, 0x0213)),
     (RATIONAL, 1, (0x011A, 0x011B)),  # resolution
@@ -438,7 +441,7 @@ def dropped(exif: Exif) -> bool:
     Those are the position, the maker note, the thumbnail and the comment.
     """
     pointers = {ORIENTATION, EXIF_DIRECTORY, GPS_DIRECTORY, INTEROP_DIRECTORY}
-    named = {MAKER_NOTE, 0x9286, 0x9C9C}
+    named = {MAKER_NOTE, DESCRIPTION, USER_COMMENT, XP_COMMENT}
     return any(
         values.keys()
         - {entry.tag for entry in kept_fields(values, allowed, little=exif.little)}

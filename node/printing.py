@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
 
 
+_DECODERS: Final = ("pillow", "libjpeg-turbo", "libheif", "avif", "ffmpeg")
 _POLICIES: Final = {
     "original": "the file is as it was at the author's",
     "no-location": "a copy of the author's file that tells no place",
@@ -106,7 +107,9 @@ class Output:
             reason = status.discovery_reason or "It is switched off in config.toml."
             self.say(f"No discovery. {reason}", style="yellow")
         if status.sandbox not in (None, "off"):
-            self.say(f"Pictures are opened in a sandbox: {status.sandbox}.")
+            found = status.libraries
+            by = ", ".join(f"{name} {found[name]}" for name in _DECODERS if name in found)
+            self.say(f"Pictures are opened in a sandbox ({status.sandbox}), by {by}.")
         for connection in status.connections:
             self.say(
                 f"  connected: {names.shown(connection.contact)}"

@@ -15,6 +15,8 @@ RAWS: Final = ("dng", "raw", "raf")
 """Formats of cameras: carried as bytes, shown by the preview inside."""
 CLIPS: Final = ("mp4", "mov", "matroska")
 """Formats of video: carried as bytes, with a poster frame where one can be decoded."""
+READ: Final = (*PICTURES, *RAWS, "mp4", "mov")
+"""Formats of which what they tell is known: time, camera, place."""
 
 MEDIA_TYPES: Final = {
     "jpeg": "image/jpeg", "png": "image/png", "webp": "image/webp", "gif": "image/gif",

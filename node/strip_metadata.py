@@ -76,7 +76,7 @@ def _lost(source: Exif) -> set[LeftOut]:
         words.add("maker notes")
     if source.has_thumbnail:
         words.add("thumbnail")
-    if 0x9286 in source.exif or 0x9C9C in source.ifd0:
+    if exif.USER_COMMENT in source.exif or source.ifd0.keys() & {exif.DESCRIPTION, exif.XP_COMMENT}:
         words.add("comments")
     if exif.dropped(source):
         words.add("other tags")

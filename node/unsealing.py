@@ -28,9 +28,10 @@ async def unsealed(library: Library, blobs: BlobStore, photo: Photo) -> AsyncGen
     stored = library.blob(photo.record.content_id)
     if stored is None:
         raise BlobMissingError
-    with memory_file() as file:
-        await asyncio.to_thread(_unseal, blobs, stored, file)
-        yield file
+    async with blobs.in_memory:
+        with memory_file() as file:
+            await asyncio.to_thread(_unseal, blobs, stored, file)
+            yield file
 
 
 def _unseal(blobs: BlobStore, stored: StoredBlob, file: BinaryIO) -> None:

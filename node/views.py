@@ -23,8 +23,8 @@ class Status:
     """How the node is. A locked node tells only that, its version and its process.
 
     `discovery` is `mdns`, `blocked` (then `discovery_reason` says why) or `off`. `sandbox` is how
-    pictures are caged when they are opened: `seccomp`, `rlimits` or `process`; `off` until the
-    first one is opened.
+    pictures are caged when they are opened: `seccomp`, `rlimits` or `process`; `off` for the first
+    seconds. `libraries` are those that open them, by name and version.
     """
 
     version: str
@@ -37,6 +37,7 @@ class Status:
     discovery_reason: str | None = None
     nodes_seen: int = 0
     sandbox: str | None = None
+    libraries: dict[str, str] = field(default_factory=dict[str, str])
     connections: list[Connection] = field(default_factory=list[Connection])
 
 

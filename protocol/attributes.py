@@ -23,7 +23,8 @@ ROLE: Final = "role"
 NONCE_BYTES: Final = 16
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
-_SHOWN_BYTES: Final = limits.ATTESTATIONS * (limits.ATTESTATION_BYTES + signing.SIGNED_OVERHEAD)
+SHOWN_BYTES: Final = limits.ATTESTATIONS * (limits.ATTESTATION_BYTES + signing.SIGNED_OVERHEAD)
+"""Attestations as they are shown."""
 
 
 def read_name(reader: Reader) -> str:
@@ -167,7 +168,7 @@ def encode_shown(attestations: Iterable[Attestation]) -> bytes:
 
 def decode_shown(data: bytes) -> tuple[Attestation, ...]:
     """The reverse of `encode_shown`; `MalformedError` for too many, or any that is none."""
-    items = encoding.decode(data, _SHOWN_BYTES)
+    items = encoding.decode(data, SHOWN_BYTES)
     if len(items) > limits.ATTESTATIONS:
         raise MalformedError("too many attestations")
     return tuple(

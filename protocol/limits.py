@@ -58,7 +58,7 @@ RENDITION_PX: Final = 65_535
 # Attestations.
 ATTRIBUTE_NAME_BYTES: Final = 32
 ATTRIBUTE_VALUE_BYTES: Final = 64
-ATTESTATION_BYTES: Final = 320
+ATTESTATION_BYTES: Final = 256
 """The body of one."""
 ATTESTATION_SECONDS: Final = 90 * 86_400
 """How long one may be valid."""

@@ -15,10 +15,14 @@ from ..crypto.blob import CONTENT_ID_BYTES, MAX_PIECES, PHOTO_ID_BYTES, PIECE_BY
 from ..crypto.encoding import Reader, Value
 from ..crypto.errors import MalformedError
 from ..crypto.signing import SIGNATURE_BYTES
-from . import limits
+from . import attributes, limits, revocation
 from .errors import OtherVersionError
 
-VERSION: Final = 1
+VERSIONS: Final = (2, 1)
+"""The versions that this node speaks, the one that it likes best first."""
+VERSION: Final = VERSIONS[0]
+PAPERS_VERSION: Final = 2
+"""The first one with `Papers`."""
 
 MODES: Final = ("contact", "pair", "ticket", "link")
 """What a dialer may ask for in its hello; the last two are reserved."""
@@ -59,7 +63,7 @@ def _versions() -> Any:
         found: list[int] = []
         while items.more():
             found.append(items.integer(name))
-        if VERSION not in found:
+        if not set(VERSIONS) & set(found):
             raise OtherVersionError  # and what follows has a form that is not known here
         return tuple(found)
 
@@ -68,9 +72,10 @@ def _versions() -> Any:
 
 def _version() -> Any:
     def read(reader: Reader, name: str) -> int:
-        if reader.integer(name) != VERSION:
+        found = reader.integer(name)
+        if found not in VERSIONS:
             raise OtherVersionError
-        return VERSION
+        return found
 
     return _form(read, int)
 
@@ -139,7 +144,7 @@ def decode(data: bytes) -> Message:
         raise MalformedError("message: unknown number")
     fields = dataclasses.fields(kind)  # type: ignore[arg-type] - as above
     message = kind(*(field.metadata["read"](reader, field.name) for field in fields))
-    if not (isinstance(message, Hello) and message.versions != (VERSION,)):
+    if not (isinstance(message, Hello) and set(message.versions) - set(VERSIONS)):
         reader.end()  # in a hello to other versions too, what follows is for them
     return message
 
@@ -286,6 +291,17 @@ class FetchStop(Message):
     request: int = _integer(2**32 - 1)
 
 
+# What people say about people, and what they took back.
+
+
+@_message(50)
+class Papers(Message):
+    """Attestations, and the newest list of revocations of who sends them, or nothing."""
+
+    attestations: bytes = _octets(maximum=attributes.SHOWN_BYTES)
+    revocations: bytes = _octets(maximum=revocation.LIST_BYTES)
+
+
 # Keeping in touch, and the end.
 
 
@@ -313,6 +329,6 @@ class Bye(Message):
 WORK: Final[tuple[type[Message], ...]] = (
     Offer, OfferTaken, OfferRefused, Stored,
     Fetch, ManifestPart, Piece, Credit, FetchRefused, FetchStop,
-    Ping, Pong,
+    Papers, Ping, Pong,
 )  # fmt: skip
 """What an established session carries."""

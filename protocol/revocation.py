@@ -28,6 +28,7 @@ from .errors import (
 
 REVOCATION_DOMAIN: Final = b"kinlight/revs1"
 HASH_BYTES: Final = 32
+LIST_BYTES: Final = limits.REVOCATIONS_BYTES + signing.SIGNED_OVERHEAD
 
 _DEVICE: Final = b"kinlight/revoked-device1\x00"
 

@@ -37,7 +37,8 @@ from .errors import (
 )
 from .framing import FrameReader, frame
 from .messages import (
-    VERSION,
+    PAPERS_VERSION,
+    VERSIONS,
     WORK,
     Bye,
     Hello,
@@ -45,6 +46,7 @@ from .messages import (
     PairChain,
     PairConfirm,
     PairDone,
+    Papers,
     Prove,
     Welcome,
 )
@@ -174,6 +176,7 @@ class Session:
         self.role: Final[Role] = "listener" if isinstance(to, Callee) else "dialer"
         self.state = State.CHANNEL
         self.peer: DeviceChain | None = None
+        self.version = VERSIONS[-1]
         self._device = device
         self._to = to
         self._entropy = entropy
@@ -222,10 +225,17 @@ class Session:
         """The channel's exporter value: the same at both ends, and of this channel only."""
         return self._channel.exporter
 
+    @property
+    def takes_papers(self) -> bool:
+        """Whether the version that both sides agreed on has `Papers`."""
+        return self.version >= PAPERS_VERSION
+
     def send(self, message: Message) -> None:
         """Queue a message of an established session."""
         if self.state is not State.UP:
             raise ValueError(f"{type(message).__name__} while {self.state.value}")
+        if isinstance(message, Papers) and not self.takes_papers:
+            raise ValueError("the other side does not know papers")
         self._queue(message)
 
     def pairing_stored(self) -> None:
@@ -285,12 +295,12 @@ class Session:
                 self._pair = self._pair_opening(self._to)
                 self._move("channel up, pair")
                 self._queue(
-                    Hello((VERSION,), "pair", self._pair.method, self._pair.first_message())
+                    Hello(VERSIONS, "pair", self._pair.method, self._pair.first_message())
                 )
             case _:
                 self._move("channel up, contact")
                 tags = dial_tags(self._to, self._channel.exporter, self._entropy)
-                self._queue(Hello((VERSION,), "contact", "", tags))
+                self._queue(Hello(VERSIONS, "contact", "", tags))
 
     def _move(self, what: Happening) -> None:
         after = MOVES.get((self.role, self.state, what))
@@ -318,6 +328,8 @@ class Session:
                 return self._answer_confirm(message)
             case PairDone():
                 return self._finish_pairing()
+            case Papers() if not self.takes_papers:
+                raise UnexpectedMessageError
             case _:
                 return [Received(message)]
         return []
@@ -325,6 +337,7 @@ class Session:
     def _answer_hello(self, hello: Hello) -> None:
         if not isinstance(self._to, Callee):
             raise UnexpectedMessageError
+        self.version = next(version for version in VERSIONS if version in hello.versions)
         if hello.mode == "pair":
             self._answer_pair_hello(hello, self._to.window())
             return
@@ -333,10 +346,10 @@ class Session:
         peer = recognise(self._to.contacts(), hello.proof, self._channel.exporter)
         if peer is None:
             # Random bytes and the end: a stranger can't tell it from a node that knows others.
-            self._queue(Welcome(VERSION, self._entropy(pairing.TAG_BYTES)))
+            self._queue(Welcome(self.version, self._entropy(pairing.TAG_BYTES)))
             raise UnknownPeerError
         self._contact = ContactOpening(self._device, self.role, self._channel.exporter, peer)
-        self._queue(Welcome(VERSION, self._contact.accept_tag()))
+        self._queue(Welcome(self.version, self._contact.accept_tag()))
         self._queue(self._contact.prove())
 
     def _answer_pair_hello(self, hello: Hello, window: PairingWindow | None) -> None:
@@ -347,9 +360,10 @@ class Session:
         secret = window.code if hello.method == "code" else window.invitation
         self._pair = self._pair_opening(secret)
         self._pair.receive_first(hello.proof)
-        self._queue(Welcome(VERSION, self._pair.first_message()))
+        self._queue(Welcome(self.version, self._pair.first_message()))
 
     def _answer_welcome(self, welcome: Welcome) -> None:
+        self.version = welcome.version
         if self._pair is not None:
             self._pair.receive_first(welcome.proof)
             self._queue(self._pair.chain_message())

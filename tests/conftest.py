@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,3 +19,23 @@ def shared_dir() -> Path:
             f"needs the shared test data, and {folder} is not a folder (see CONTRIBUTING.md)"
         )
     return folder
+
+
+RecordFigure = Callable[..., None]
+
+
+@pytest.fixture
+def record_figure(request: pytest.FixtureRequest) -> RecordFigure:
+    """`record_figure(what, value, unit, goal)`: a row of docs/benchmarks.md from a nightly test.
+
+    `make nightly` runs these tests first, then benchmarks/run.py puts the rows into the table.
+    """
+    figures: list[dict[str, object]] = []
+    file = ROOT / "benchmarks" / "results" / f"{request.node.name}.json"
+
+    def record(what: str, value: float, unit: str, goal: float | None = None) -> None:
+        figures.append({"what": what, "value": value, "unit": unit, "goal": goal})
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(figures), "utf-8")
+
+    return record

@@ -155,7 +155,7 @@ def test_a_pairing_slot_is_seen_by_the_other_host(two_hosts: Hosts, peers: Peers
     b.until("changed", lambda said: said["slot"] is None)
 
 
-def test_after_an_address_change_both_hosts_see_each_other_again(
+def test_f14_after_an_address_change_both_hosts_see_each_other_again(
     two_hosts: Hosts, peers: Peers
 ) -> None:
     a = peers.start("a")
@@ -175,7 +175,7 @@ def test_after_an_address_change_both_hosts_see_each_other_again(
 
 
 @pytest.mark.nightly
-def test_after_twenty_seconds_without_a_link_both_hosts_see_each_other_again(
+def test_f14_after_twenty_seconds_without_a_link_both_hosts_see_each_other_again(
     two_hosts: Hosts, peers: Peers
 ) -> None:
     a = peers.start("a", "--interval", "2")
@@ -193,7 +193,7 @@ def test_after_twenty_seconds_without_a_link_both_hosts_see_each_other_again(
     assert time.monotonic() - started < 15
 
 
-def test_a_host_that_was_killed_is_gone_when_its_announcement_has_run_out(
+def test_f14_a_host_that_was_killed_is_gone_when_its_announcement_has_run_out(
     two_hosts: Hosts, peers: Peers
 ) -> None:
     a = peers.start("a", "--host-ttl", "3")
@@ -227,7 +227,7 @@ def test_a_host_that_comes_back_after_it_was_gone_is_seen_again(
     b.sees(again, two_hosts.address["a"])
 
 
-def test_links_that_cannot_be_used_cost_one_warning_each_and_disturb_nobody(
+def test_f15_links_that_cannot_be_used_cost_one_warning_each_and_disturb_nobody(
     two_hosts: Hosts, peers: Peers
 ) -> None:
     for host in ("a", "b"):
@@ -253,7 +253,9 @@ def test_links_that_cannot_be_used_cost_one_warning_each_and_disturb_nobody(
     assert sent_packets(two_hosts, "a", "mute0") == 0
 
 
-def test_only_the_interfaces_of_the_setting_see_any_packet(two_hosts: Hosts, peers: Peers) -> None:
+def test_f15_only_the_interfaces_of_the_setting_see_any_packet(
+    two_hosts: Hosts, peers: Peers
+) -> None:
     for host in ("a", "b"):
         no_ipv6(two_hosts, host)
     cable(two_hosts, "a", "spare0", "10.78.0.1")

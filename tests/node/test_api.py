@@ -117,7 +117,9 @@ async def test_a_preview_is_a_jpeg_that_no_browser_keeps(home: Home, tmp_path: P
             assert code_of(await client.get("/v1/photos/ffff/preview")) == "no-such-photo"
         with pytest.raises(NoSuchPhotoError):
             await node.rendition("ffff", "preview")
-        assert (await node.status()).sandbox not in (None, "off")
+        status = await node.status()
+        assert status.sandbox not in (None, "off")
+        assert {"pillow", "libheif"} <= status.libraries.keys()
 
 
 # Who may ask

@@ -254,6 +254,13 @@ async def test_what_can_not_be_stripped_fails_with_what_to_do_and_the_others_go_
         assert "notes.jpg" not in (leaving.line(items) or "")
 
 
+async def test_of_a_file_that_nobody_here_reads_is_said_that_all_of_it_leaves(
+    joined: Two, picture: Picture
+) -> None:
+    items = await joined.anna.share(picture("notes.jpg"), to="Bob", metadata="original", wait=False)
+    assert leaving.line(items) == "Leaves: the file as it is, with whatever is in it."
+
+
 @pytest.mark.parametrize("policy", ["no-location", "clean"])
 async def test_a_copy_that_still_tells_its_place_is_thrown_away(
     joined: Two, beach: Path, policy: str, monkeypatch: pytest.MonkeyPatch

@@ -452,6 +452,17 @@ async def test_closing_ends_the_service_and_every_child() -> None:
     await eventually(lambda: not any(child.is_running() for child in children))
 
 
+async def test_what_waits_as_a_service_is_closed_starts_no_other() -> None:
+    decoder = Decoder()
+    await decoder.probe()
+    waiting = [asyncio.create_task(decoder.pixels(slow_picture(), max_px=64)) for _ in range(4)]
+    await eventually(lambda: bool(children_of(decoder)))
+    await decoder.close()
+    ends = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(end) for end in ends} == {DecoderUnavailableError}
+    assert decoder._service is None  # pyright: ignore[reportPrivateUsage]
+
+
 async def test_a_service_with_nothing_to_do_ends_by_itself(
     decoder: Decoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

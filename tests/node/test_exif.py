@@ -87,8 +87,8 @@ def test_a_required_field_without_sense_gets_the_value_for_unknown() -> None:
 
 
 def test_a_long_text_is_cut_between_characters() -> None:
-    built = exif.build(Exif(ifd0={0x010E: "ä" * 5000}), orientation=None)
-    assert exif.read(built).ifd0[0x010E] == "ä" * (exif.MAX_TEXT // 2)
+    built = exif.build(Exif(ifd0={0x8298: "ä" * 5000}), orientation=None)
+    assert exif.read(built).ifd0[0x8298] == "ä" * (exif.MAX_TEXT // 2)
 
 
 def test_texts_are_utf_8_or_latin_1_and_end_at_the_first_zero() -> None:
@@ -318,9 +318,15 @@ def test_an_exif_with_more_in_it_is_written_anew(way: str) -> None:
     ],
 )
 def test_a_text_with_coordinates_is_left_out(told: str) -> None:
-    found = tiff([text(0x010E, told.encode() + b"\0"), text(0x0110, b"X100\0")])
+    found = tiff([text(0x8298, told.encode() + b"\0"), text(0x0110, b"X100\0")])
     renewed = renew_exif(found)
     assert "place" in renewed.left_out
+    assert exif.read(renewed.new).ifd0 == {0x0110: "X100"}
+
+
+def test_a_description_is_a_comment_and_goes() -> None:
+    renewed = renew_exif(tiff([text(0x010E, b"At grandma's\0"), text(0x0110, b"X100\0")]))
+    assert renewed.left_out == {"comments"}
     assert exif.read(renewed.new).ifd0 == {0x0110: "X100"}
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from kinlight.crypto.blob import Kind
 from kinlight.crypto.errors import LocalError
-from kinlight.node.decoder import Decoder
+from kinlight.node.blobstore import IN_MEMORY
+from kinlight.node.decoder import Decoder, Source
+from kinlight.node.decoder_wire import Pixels
 from kinlight.node.errors import (
     BadRequestError,
     BlobMissingError,
@@ -255,3 +257,24 @@ async def test_an_exported_rendition_has_a_name_that_says_so(
     assert modified(Path(done.path)) == modified(file)
     again = await anna.engine.export(photo, out, keep_both=False, rendition="preview")
     assert again.already
+
+
+async def test_many_asked_for_at_once_lie_in_memory_two_at_a_time(
+    anna: TestedNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = [await taken(anna, photograph(tmp_path / f"{n}.jpg")) for n in range(6)]
+    most = now = 0
+    pixels = anna.parts.decoder.pixels
+
+    async def counting(source: Source, *, max_px: int | None = None, srgb: bool = True) -> Pixels:
+        nonlocal most, now
+        now += 1
+        most = max(most, now)
+        try:
+            return await pixels(source, max_px=max_px, srgb=srgb)
+        finally:
+            now -= 1
+
+    monkeypatch.setattr(anna.parts.decoder, "pixels", counting)
+    await asyncio.gather(*(anna.engine.rendition(photo, "thumbnail") for photo in photos))
+    assert most == IN_MEMORY

@@ -107,7 +107,7 @@ PLACE = re.compile(
 )
 
 
-def test_no_tag_of_a_place_is_left_in_any_group(
+def test_f1_no_tag_of_a_place_is_left_in_any_group(
     tags: dict[str, tuple[dict[str, object], dict[str, object]]],
 ) -> None:
     left = {
@@ -215,7 +215,7 @@ def warnings_of(found: dict[str, object]) -> Counter[str]:
     return Counter(words(text) for tag, text in found.items() if tag.endswith(("Warning", "Error")))
 
 
-def test_exiftool_finds_nothing_wrong_that_was_not_wrong_before(corpus: Corpus) -> None:
+def test_f5_exiftool_finds_nothing_wrong_that_was_not_wrong_before(corpus: Corpus) -> None:
     options = ("-G4", "-validate", "-warning", "-error")
     before = exiftool([sample.source for sample in corpus.samples], *options)
     after = exiftool([sample.copy for sample in corpus.samples], *options)

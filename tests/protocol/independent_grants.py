@@ -104,7 +104,7 @@ def attribute(name: Any, value: Any) -> None:
 
 
 def read_attestation(value: Any) -> dict[str, Any]:
-    body, digest = pair(value, 320)
+    body, digest = pair(value, 256)
     require(len(body) == 10 and body[:2] == [1, "attest"])
     for key in body[2:5]:
         octets(key, 32)

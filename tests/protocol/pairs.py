@@ -13,6 +13,7 @@ from kinlight.protocol import messages
 from kinlight.protocol.framing import FrameReader, frame
 from kinlight.protocol.messages import (
     VERSION,
+    VERSIONS,
     Hello,
     Message,
     PairChain,
@@ -223,9 +224,9 @@ class Partner:
 
     def hello(self) -> Hello:
         if self.mode == "pair":
-            return Hello((VERSION,), "pair", self.pair.method, self.pair.first_message())
+            return Hello(VERSIONS, "pair", self.pair.method, self.pair.first_message())
         tags = dial_tags([pinned(self.them, self.me)], self.raw.exporter, FixedEntropy("tags"))
-        return Hello((VERSION,), "contact", "", tags)
+        return Hello(VERSIONS, "contact", "", tags)
 
     def welcome(self) -> Welcome:
         if self.mode == "contact":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,6 +99,13 @@ def test_the_longest_attestation_fits(alice: Person, bob: Person) -> None:
     assert Attestation.decode(longest.signed.encode()) == longest
 
 
+def test_a_longer_body_is_not_even_read() -> None:
+    for length in (limits.ATTESTATION_BYTES, limits.ATTESTATION_BYTES + 1):
+        with pytest.raises(MalformedError) as caught:
+            Attestation.decode(Signed(bytes(length), bytes(64)).encode())
+        assert ("body" in caught.value.detail) == (length > limits.ATTESTATION_BYTES)
+
+
 @pytest.mark.parametrize(
     "name", ["", "Role", "1st", "rôle", "role ", "a.b", "-a", "role\n", "ro\0"]
 )
@@ -182,11 +191,11 @@ _ANY = st.recursive(
 
 
 @given(st.lists(_ANY, max_size=12), st.integers(0, 9))
-def test_any_items_are_an_attestation_or_malformed(items: list[object], kept: int) -> None:
-    proper: list[object] = [
+def test_any_items_are_an_attestation_or_malformed(items: list[Any], kept: int) -> None:
+    proper: list[Any] = [
         1, "attest", bytes(32), bytes(32), bytes(32), "role", "family", 0, 1, bytes(16),
     ]  # fmt: skip
-    body = encoding.encode([*proper[:kept], *items])  # type: ignore[list-item]
+    body = encoding.encode([*proper[:kept], *items])
     try:
         found = Attestation.read(Signed(body, bytes(64)))
     except MalformedError:

@@ -6,16 +6,28 @@ from collections.abc import Callable, Mapping
 
 import pytest
 from kinlight.crypto import identity, signing
-from kinlight.crypto.errors import BadCertificateError, BadSignatureError, PeerError
+from kinlight.crypto.errors import (
+    BadCertificateError,
+    BadSignatureError,
+    MalformedError,
+    PeerError,
+)
 from kinlight.crypto.identity import DeviceCertificate, DeviceChain, issue_identity, issue_kem
 from kinlight.crypto.signing import Signed, SigningKey
-from kinlight.protocol import capability, opening, photo
-from kinlight.protocol.errors import BrokenGrantError, WrongPeerError
+from kinlight.protocol import attributes, capability, opening, photo, revocation
+from kinlight.protocol.attributes import Attestation
+from kinlight.protocol.errors import (
+    BrokenAttestationError,
+    BrokenGrantError,
+    BrokenRevocationsError,
+    WrongPeerError,
+)
 from kinlight.protocol.messages import Prove
 from kinlight.protocol.opening import ContactOpening
 from kinlight.protocol.photo import PhotoRecord
+from kinlight.protocol.revocation import RevocationList
 
-from .people import Person, fixed, pinned
+from .people import NOW, Person, fixed, pinned
 from .photos import Draft, grant_by, record_by
 from .test_capability import ROOT, Chain
 
@@ -27,6 +39,8 @@ DOMAINS: Mapping[str, bytes] = {
     "record": photo.RECORD_DOMAIN,
     "envelope": photo.ENVELOPE_DOMAIN,
     "capability": capability.CAPABILITY_DOMAIN,
+    "attestation": attributes.ATTESTATION_DOMAIN,
+    "revocation": revocation.REVOCATION_DOMAIN,
 }
 
 ALICE, BOB = Person.named("Alice"), Person.named("Bob")
@@ -92,6 +106,18 @@ def read_capability(domain: bytes) -> None:
     Chain().link(ALICE, BOB, ROOT, domain=domain).verified(ALICE)
 
 
+def read_attestation(domain: bytes) -> None:
+    said = Attestation.issue(
+        PHONE, ALICE.identity, BOB.identity, "role", "family", NOW, NOW + 1, bytes(16)
+    )
+    Attestation.read(moved(said.signed, PHONE, domain)).verify({PHONE.public: ALICE.identity})
+
+
+def read_revocation(domain: bytes) -> None:
+    found = RevocationList.sign(PHONE, ALICE.identity, 1, NOW, [fixed("statement")])
+    RevocationList.read(moved(found.signed, PHONE, domain)).verify({PHONE.public: ALICE.identity})
+
+
 READERS: Mapping[str, tuple[Callable[[bytes], None], type[PeerError]]] = {
     "identity": (read_identity, BadCertificateError),
     "device": (read_device, BadSignatureError),
@@ -100,13 +126,15 @@ READERS: Mapping[str, tuple[Callable[[bytes], None], type[PeerError]]] = {
     "record": (read_record, BadSignatureError),
     "envelope": (read_envelope, BadSignatureError),
     "capability": (read_capability, BrokenGrantError),
+    "attestation": (read_attestation, BrokenAttestationError),
+    "revocation": (read_revocation, BrokenRevocationsError),
 }
 
 
 def test_every_domain_of_the_two_rooms_is_in_the_matrix() -> None:
     found = {
         value
-        for module in (identity, opening, photo, capability)
+        for module in (identity, opening, photo, capability, attributes, revocation)
         for name, value in vars(module).items()
         if name.endswith("_DOMAIN")
     }
@@ -123,6 +151,41 @@ def test_a_reader_takes_its_own_type_of_signature_alone(reader: str, domain: str
     else:
         with pytest.raises(error):
             read(DOMAINS[domain])
+
+
+def statements() -> dict[str, Signed]:
+    """One of each type whose body alone says what it is, signed by one device."""
+    record = record_by(ALICE)
+    return {
+        "record": record.signed,
+        "capability": grant_by(ALICE, BOB, record).links[0].signed,
+        "attestation": Attestation.issue(
+            PHONE, ALICE.identity, BOB.identity, "role", "family", NOW, NOW + 1, bytes(16)
+        ).signed,
+        "revocation": RevocationList.sign(PHONE, ALICE.identity, 1, NOW, []).signed,
+        "device": ALICE.certificate(PHONE.public).signed,
+    }
+
+
+BODIES: Mapping[str, Callable[[Signed], object]] = {
+    "record": PhotoRecord.read,
+    "capability": capability.Link.read,
+    "attestation": Attestation.read,
+    "revocation": RevocationList.read,
+    "device": DeviceCertificate.read,
+}
+
+
+@pytest.mark.parametrize("reader", BODIES)
+@pytest.mark.parametrize("body", BODIES)
+def test_a_reader_takes_its_own_type_of_body_alone(reader: str, body: str) -> None:
+    signed = statements()[body]
+    if reader == body:
+        BODIES[reader](signed)
+    else:
+        resigned = moved(signed, PHONE, DOMAINS[reader])
+        with pytest.raises(MalformedError):
+            BODIES[reader](resigned)
 
 
 def test_no_domain_begins_another() -> None:

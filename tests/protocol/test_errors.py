@@ -17,6 +17,7 @@ from kinlight.crypto.errors import (
 )
 from kinlight.crypto.signing import Signed
 from kinlight.protocol import errors, messages
+from kinlight.protocol.attributes import Attestation, decode_shown
 from kinlight.protocol.capability import Capability
 from kinlight.protocol.errors import (
     WIRE_CODES,
@@ -27,6 +28,7 @@ from kinlight.protocol.errors import (
     wire_number,
 )
 from kinlight.protocol.photo import Metadata, PhotoRecord
+from kinlight.protocol.revocation import RevocationList
 
 for _room in (kinlight.crypto, kinlight.protocol):
     for _found in pkgutil.iter_modules(_room.__path__):
@@ -144,6 +146,8 @@ EVIL = "evil\x1b[31m text"
                 bytes(64),
             ]
         ],
+        [encoding.encode([1, "attest", bytes(32), bytes(32), bytes(32), EVIL, EVIL]), bytes(64)],
+        [encoding.encode([1, "revs", bytes(32), bytes(32), EVIL]), bytes(64)],
         [4, EVIL],
         [1, [], EVIL * 3, EVIL, b""],
         [1, [1], EVIL * 3, EVIL, b""],
@@ -152,7 +156,11 @@ EVIL = "evil\x1b[31m text"
 )  # fmt: skip
 def test_no_text_of_a_peer_gets_into_an_error(value: encoding.Value) -> None:
     data = encoding.encode(value)
-    for read in (messages.decode, Metadata.decode, Capability.decode, _record):
+    readers = (
+        messages.decode, Metadata.decode, Capability.decode, _record,
+        Attestation.decode, decode_shown, RevocationList.decode,
+    )  # fmt: skip
+    for read in readers:
         with pytest.raises(PeerError) as caught:
             read(data)
         error = caught.value

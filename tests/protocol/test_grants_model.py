@@ -219,7 +219,7 @@ def sign_chain(links: Sequence[LinkPlan]) -> list[Signed]:
     return signed
 
 
-def attest(word: Word) -> Attestation:
+def attest(word: Word, number: int) -> Attestation:
     device = ((word.issuer + 1) % 4, 0) if word.forged else (word.issuer, word.device)
     return Attestation.issue(
         KEYS[device],
@@ -229,7 +229,7 @@ def attest(word: Word) -> Attestation:
         word.value,
         word.start,
         word.end,
-        bytes(16),
+        number.to_bytes(16),
     )
 
 
@@ -281,7 +281,7 @@ def compare(seed: int, chains: int, requests: int) -> Counter[str]:
         if not verified:
             counts["broken"] += requests
             continue
-        words = [attest(word) for word in world.words]
+        words = [attest(word, number) for number, word in enumerate(world.words)]
         revocations = revocations_of(world, chain, words)
         for _ in range(requests):
             asked = draw.asked(world)

@@ -55,6 +55,7 @@ SAMPLES: dict[type[Message], Message] = {
     messages.Credit: messages.Credit(1, 1),
     messages.FetchRefused: messages.FetchRefused(1, 20),
     messages.FetchStop: messages.FetchStop(1),
+    messages.Papers: messages.Papers(b"", b""),
     messages.Ping: messages.Ping(1),
     messages.Pong: messages.Pong(1),
     messages.Bye: messages.Bye(0),

@@ -134,6 +134,7 @@ def message_cases() -> list[Case]:
         "Ping": [30, 2**64 - 1],
         "Pong": [31, 0],
         "Bye": [40, 0],
+        "Papers": [50, fixed("shown", 100), fixed("list", 100)],
     }
     bad: dict[str, tuple[str, list[Value]]] = {
         "no number": ("truncated", []),
@@ -155,18 +156,18 @@ def message_cases() -> list[Case]:
         "ranges that fall": ("bad range", [*fetch[:6], [[5, 1], [0, 1]], 1]),
         "a range beyond the last piece": ("bad range", [*fetch[:6], [[65_535, 2]], 1]),
         "a range of three numbers": ("bad range", [*fetch[:6], [[0, 1, 1]], 1]),
-        "a hello to this version alone with more": (
+        "a hello to a known version alone with more": (
             "trailing data",
             [1, [1], "contact", "", fixed("tags", 256), 0],
         ),
     }
-    both: list[Value] = [1, [1, 2], "contact", "", fixed("tags", 256)]
+    both: list[Value] = [1, [1, 3], "contact", "", fixed("tags", 256)]
     later: dict[str, list[Value]] = {
-        "a hello without this version": [1, [2, 3], "contact", "", fixed("tags", 256)],
-        "a hello of another form without this version": [1, [2], [[b"later"]], 7],
+        "a hello without this version": [1, [3, 4], "contact", "", fixed("tags", 256)],
+        "a hello of another form without this version": [1, [3], [[b"later"]], 7],
         "a hello to no version": [1, [], "contact", "", fixed("tags", 256)],
-        "a welcome in another version": [2, 2, fixed("tag")],
-        "a welcome of another form in another version": [2, 2, [], "later"],
+        "a welcome in another version": [2, 3, fixed("tag")],
+        "a welcome of another form in another version": [2, 3, [], "later"],
     }
     return [
         *(
