@@ -1,4 +1,4 @@
-"""The local API's part about access: grants, attributes, rules."""
+"""The local API's part about access: grants, attributes, rules, revocations."""
 
 from __future__ import annotations
 
@@ -60,6 +60,15 @@ class ExplainBody(BaseModel):
     photo: str
     operation: str = "view"
     network: str | None = None
+
+
+class RevokeBody(BaseModel):
+    """See `Node.revoke`."""
+
+    grant: str | None = None
+    who: str | None = None
+    photo: str | None = None
+    device: str | None = None
 
 
 def _engine(request: Request) -> Engine:
@@ -124,3 +133,9 @@ async def put_policy(request: Request, body: PolicyBody) -> views.Policy:
 async def post_explain(request: Request, body: ExplainBody) -> views.Explanation:
     """Why a contact may have a photo or not."""
     return _engine(request).explainer.explain(body.who, body.photo, body.operation, body.network)
+
+
+@router.post("/revoke")
+async def post_revoke(request: Request, body: RevokeBody) -> list[views.Revocation]:
+    """Take something back."""
+    return _engine(request).granting.revoke(**body.model_dump())

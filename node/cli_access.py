@@ -28,7 +28,7 @@ policy_app = typer.Typer(
 
 def add_to(app: typer.Typer) -> None:
     """Put the commands into the command line, in the order of its help."""
-    for run in (grant, grants, attest, attributes, explain):
+    for run in (grant, grants, attest, attributes, revoke, explain):
         app.command()(run)
     app.add_typer(policy_app, name="policy")
 
@@ -115,6 +115,37 @@ def attributes(
     """List what is said of people, by whom and until when."""
     with running(context, home, json) as command:
         printing_access.attributes(command.out, command.ask(lambda node: node.attributes(name)))
+
+
+def revoke(
+    context: typer.Context,
+    grant: Annotated[
+        str | None, typer.Argument(metavar="HASH", help="A grant's hash or its beginning.")
+    ] = None,
+    who: WhoOption = None,
+    photo: PhotoOption = None,
+    attribute: Annotated[
+        str | None,
+        typer.Option("--attribute", metavar="NAME=VALUE", help="With --who: as attest --off."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="The key of a device of yours that is lost.")
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take back a grant, all of a photo to a contact, what was said of somebody, or a device."""
+    with running(context, home, json) as command:
+        if attribute is None:
+            found = command.ask(
+                lambda node: node.revoke(grant, who=who, photo=photo, device=device)
+            )
+            printing_access.revocations(command.out, found)
+        elif who is not None and (grant, photo, device) == (None, None, None):
+            said = command.ask(lambda node: node.unattest(who, attribute))
+            printing_access.attributes(command.out, said)
+        else:
+            raise errors.BadRequestError("--attribute goes with --who alone")
 
 
 def explain(

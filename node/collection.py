@@ -11,6 +11,7 @@ from .catalogue import Catalogue
 from .errors import BadRequestError
 from .facts import C2PA_STATES
 from .importing import Importer
+from .judge import Judge
 from .library import Library
 from .searching import Found, Search
 
@@ -31,12 +32,14 @@ class Collection:
         catalogue: Catalogue,
         search: Search,
         importer: Importer,
+        judge: Judge,
     ) -> None:
         self._device = device
         self._library = library
         self._catalogue = catalogue
         self._search = search
         self._importer = importer
+        self._judge = judge
 
     async def import_photos(
         self, paths: list[Path], *, album: str | None, albums: bool
@@ -104,6 +107,9 @@ class Collection:
 
     def _item(self, found: Found) -> views.LibraryItem:
         metadata, facts = found.metadata, found.facts
+        ended = self._ended(found)
+        if ended is not None:
+            facts = None  # what it shows is not to be seen either
         width, height = (None, None) if facts is None else facts.upright or (None, None)
         return views.LibraryItem(
             id=found.photo_id.hex(),
@@ -123,10 +129,19 @@ class Collection:
             place=facts and facts.place,
             c2pa=facts and facts.c2pa,
             refused=facts and facts.refused,
+            ended=ended,
             clip=None if found.clip is None else found.clip.hex(),
             albums=found.albums,
             people=found.people,
         )
+
+    def _ended(self, found: Found) -> str | None:
+        """Why a photo of somebody else is not to be seen any more."""
+        photo = (
+            None if found.author == self._device.identity else self._library.photo(found.photo_id)
+        )
+        reason = None if photo is None else self._judge.ended(photo)
+        return None if reason is None else reason.code
 
 
 def album_name(name: str | None) -> str | None:

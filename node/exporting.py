@@ -24,6 +24,7 @@ from .errors import (
     storage_error,
 )
 from .home import sync_folder
+from .judge import Judge
 from .library import Library, Photo, StoredBlob
 
 
@@ -67,10 +68,13 @@ class DigestSink:
 class Exporter:
     """Writes whole photos out, their clips included."""
 
-    def __init__(self, *, library: Library, catalogue: Catalogue, blobs: BlobStore) -> None:
+    def __init__(
+        self, *, library: Library, catalogue: Catalogue, blobs: BlobStore, judge: Judge
+    ) -> None:
         self._library = library
         self._catalogue = catalogue
         self._blobs = blobs
+        self._judge = judge
 
     async def export(self, photo: Photo, folder: Path, *, keep_both: bool) -> ExportedPhoto:
         """Write a photo and then its clip, if it has one, which shares the still's name."""
@@ -85,7 +89,11 @@ class Exporter:
     async def write(
         self, photo: Photo, folder: Path, *, keep_both: bool, of: tuple[Photo, Path] | None = None
     ) -> Exported:
-        """Write one file; `of` is the still of a clip, and where it was written."""
+        """Write one file; `of` is the still of a clip, and where it was written.
+
+        Raises what `Judge.check_held` raises.
+        """
+        self._judge.check_held(photo)
         stored = self._library.blob(photo.record.content_id)
         if stored is None:
             raise BlobMissingError

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..crypto.errors import MalformedError
+from ..crypto.signing import KEY_BYTES
 from ..protocol import limits
 from ..protocol.attributes import Attestation
 from ..protocol.opening import LocalDevice
 from ..protocol.policy_text import ME
+from ..protocol.revocation import device_hash
 from . import views
 from .derivations import Derivations
-from .errors import BadRequestError, NotGrantedError
+from .errors import AmbiguousIdError, BadRequestError, NotGrantedError
 from .following import RANK
 from .grants import Grant, Grants
 from .library import Library
-from .papers import Papers
+from .outbox import Outbox
+from .papers import COUNTING, Papers
 
 
 class Granting:
@@ -29,6 +32,8 @@ class Granting:
         grants: Grants,
         derivations: Derivations,
         papers: Papers,
+        outbox: Outbox,
+        spread: Callable[[], None],
         now: Callable[[], int],
     ) -> None:
         self._device = device
@@ -36,6 +41,8 @@ class Granting:
         self._grants = grants
         self._derivations = derivations
         self._papers = papers
+        self._outbox = outbox
+        self._spread = spread
         self._now = now
 
     def grants(self, who: str | None, photo: str | None) -> list[views.Grant]:
@@ -58,22 +65,22 @@ class Granting:
             said = self._papers.attest(subject, name, value, end)
         except MalformedError as error:
             raise BadRequestError(error.detail) from None
+        self._spread()
         return self._attribute(said)
 
     def unattest(self, who: str, attribute: str) -> list[views.Attribute]:
         """Take back that a contact has an attribute; `NotGrantedError` if nobody here said so."""
         subject = self._library.contact(who).identity
         wanted = _name_and_value(attribute)
-        now = self._now()
         said = [
             found
             for found in self._papers.attestations(subject=subject, issuer=self._device.identity)
-            if (found.name, found.value) == wanted
-            and self._papers.counts(found, now) in ("valid", "not-yet")
+            if (found.name, found.value) == wanted and self._papers.counts(found) in COUNTING
         ]
         if not said:
             raise NotGrantedError(attribute)
         self._papers.revoke(found.signed.digest() for found in said)
+        self._spread()
         return [self._attribute(found) for found in said]
 
     def attributes(self, who: str | None) -> list[views.Attribute]:
@@ -90,7 +97,7 @@ class Granting:
             by=self._called(said.issuer),
             since=said.not_before,
             until=said.not_after,
-            state=self._papers.counts(said, self._now()),
+            state=self._papers.counts(said),
         )
 
     def _called(self, identity: bytes) -> str:
@@ -99,6 +106,67 @@ class Granting:
             return ME
         contact = self._library.contact_of(identity)
         return contact.name if contact else identity.hex()
+
+    # Taking back.
+
+    def revoke(
+        self, *, grant: str | None, who: str | None, photo: str | None, device: str | None
+    ) -> list[views.Revocation]:
+        """Take back a grant by its hash, all of a photo to a contact, or a device of ours.
+
+        Raises `NotGrantedError`, and `BadRequestError` unless exactly one of these is said.
+        """
+        match grant, who, photo, device:
+            case str(), None, None, None:
+                return self._revoke_grants(self._one_like(grant))
+            case None, str(), str(), None:
+                return self._revoke_grants(self._granted(who, photo))
+            case None, None, None, str():
+                return [self._revoke_device(device)]
+            case _:
+                raise BadRequestError("say a grant's hash, or a photo and a contact, or a device")
+
+    def _one_like(self, prefix: str) -> list[Grant]:
+        found = self._grants.like(prefix)
+        if len(found) > 1:
+            raise AmbiguousIdError(prefix)
+        return found
+
+    def _granted(self, who: str, photo: str) -> list[Grant]:
+        wanted = self._library.find_photo_id(photo)
+        return [
+            grant
+            for grant in self._grants.find(identity=self._library.contact(who).identity)
+            if wanted in (grant.photo_id, self._derivations.source(grant.photo_id))
+        ]
+
+    def _revoke_grants(self, found: list[Grant]) -> list[views.Revocation]:
+        standing = [grant for grant in found if self._state(grant) not in ("expired", "revoked")]
+        if not standing:
+            raise NotGrantedError
+        self._papers.revoke(grant.grant_hash for grant in standing)
+        for grant in standing:
+            self._outbox.withdraw(grant.photo_id, grant.grant_hash)
+        self._spread()
+        return [
+            views.Revocation(
+                grant.grant_hash.hex(), "grant", grant.photo_id.hex(), self._called(grant.identity)
+            )
+            for grant in standing
+        ]
+
+    def _revoke_device(self, device: str) -> views.Revocation:
+        try:
+            key = bytes.fromhex(device)
+        except ValueError:
+            key = b""
+        if len(key) != KEY_BYTES:
+            raise BadRequestError("a device is the 64 hex digits of its key")
+        if key == self._device.signing.public:
+            raise BadRequestError("that is this very device: it would take back its own word")
+        self._papers.revoke([device_hash(key)])
+        self._spread()
+        return views.Revocation(device_hash(key).hex(), "device", key.hex(), ME)
 
     # What a grant looks like.
 

@@ -295,10 +295,14 @@ class Inbox:
     # Photos that are here.
 
     def require(self, photo_id: bytes) -> Photo:
-        """The photo, if it is here; `NotHereYetError` if it was only offered."""
+        """The photo, if it is here; `NotHereYetError` if it was only offered.
+
+        `ExpiredGrantError` or `RevokedGrantError` if all that it came with has ended.
+        """
         photo = self._library.photo(photo_id)
         if photo is None:
             raise NotHereYetError
+        self._judge.check_held(photo)
         return photo
 
 

@@ -12,7 +12,12 @@ from typing import Final
 from ..crypto.identity import DeviceChain
 from ..protocol.attributes import Attributes
 from ..protocol.capability import Capability, Request
-from ..protocol.errors import OtherRenditionError
+from ..protocol.errors import (
+    DeniedError,
+    ExpiredGrantError,
+    OtherRenditionError,
+    RevokedGrantError,
+)
 from ..protocol.judging import Verdict
 from ..protocol.opening import LocalDevice
 from ..protocol.rendition import ORIGINAL, Rendition
@@ -23,6 +28,8 @@ from .papers import Papers
 from .rules import Rules
 
 LAN: Final = "lan"
+
+_ENDS: Final = (ExpiredGrantError, RevokedGrantError)
 
 
 class Judge:
@@ -79,6 +86,33 @@ class Judge:
         """
         us, device = self._device.identity, self._device.signing.public
         capability.allow(self._request(capability, us, device, photo_id, None, None))
+
+    def ended(self, photo: Photo) -> type[DeniedError] | None:
+        """Why a photo that came is not to be seen any more; None if it is, or is our own.
+
+        Every grant that it came with has ended or was taken back. Nothing is deleted.
+        """
+        if photo.author == self._device.identity:
+            return None
+        reason: type[DeniedError] | None = None
+        for offer in self._library.offers_of(photo.photo_id):
+            if offer.state != "stored":
+                continue
+            try:
+                self.allow_us(Capability.decode(offer.capability), photo.photo_id)
+            except _ENDS as error:
+                reason = reason or type(error)
+            except DeniedError:
+                return None  # what else is wrong with a grant matters when it is fetched
+            else:
+                return None
+        return reason
+
+    def check_held(self, photo: Photo) -> None:
+        """Raise the reason if a photo that is here is not to be seen any more."""
+        reason = self.ended(photo)
+        if reason is not None:
+            raise reason
 
     def explain(
         self,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from ..crypto.errors import KinlightError
+from ..protocol.errors import DeniedError
 from .errors import BlobMissingError
 from .events import Events
 from .exporting import Exporter
@@ -86,7 +87,7 @@ class Mirror:
             written = await self._exporter.write(
                 photo, self._folder.path, keep_both=True, of=self._still(missing.still)
             )
-        except BlobMissingError:
+        except (BlobMissingError, DeniedError):  # lost, or not to be seen any more
             self._lost.add(missing.photo_id)
             return
         self._folders.note(self._folder, missing.photo_id, written.path.name)

@@ -42,6 +42,7 @@ from .views import (
     PairingCode,
     PhotoDetails,
     Policy,
+    Revocation,
     ShareItem,
     ShareProgress,
     Status,
@@ -340,6 +341,23 @@ class Node:
         )
         found = [views.JudgedGrant(**item) for item in body.pop("grants")]
         return Explanation(**body, grants=found)
+
+    async def revoke(
+        self,
+        grant: str | None = None,
+        *,
+        who: str | None = None,
+        photo: str | None = None,
+        device: str | None = None,
+    ) -> list[Revocation]:
+        """Take back a grant by its hash, all grants of `photo` to `who`, or a device of ours.
+
+        It counts here at once, and at contacts as soon as they hear of it: those who are connected
+        now, the others when they come. What was fetched can't be called back; an honest node shows
+        it no more. Raises `NotGrantedError`.
+        """
+        found = await self._post("revoke", grant=grant, who=who, photo=photo, device=device)
+        return [Revocation(**item) for item in found]
 
     # The library.
 

@@ -12,6 +12,7 @@ from ..protocol.capability import Audience, Capability
 from ..protocol.errors import (
     BusyError,
     PeerFailedError,
+    RevokedGrantError,
     StorageFullError,
     from_wire,
 )
@@ -26,6 +27,7 @@ from .events import Events
 from .grants import Grants, Terms
 from .library import Contact, Delivery, Library, Photo
 from .link import Link
+from .papers import Papers
 
 OFFERS_ON_THE_WAY: Final = 256
 """Offers sent on a link and not yet answered."""
@@ -44,6 +46,7 @@ class Outbox:
         device: LocalDevice,
         library: Library,
         grants: Grants,
+        papers: Papers,
         events: Events,
         entropy: Entropy,
         now: Callable[[], int],
@@ -51,6 +54,7 @@ class Outbox:
         self._device = device
         self._library = library
         self._grants = grants
+        self._papers = papers
         self._events = events
         self._entropy = entropy
         self._now = now
@@ -70,6 +74,7 @@ class Outbox:
             grant.grant_hash
             for grant in self._grants.find(photo.photo_id, contact.identity)
             if grant.capability.links[-1].caveats == caveats
+            and not self._papers.revocations.revokes(self._device.identity, grant.grant_hash)
         }
         standing = [
             delivery
@@ -129,6 +134,12 @@ class Outbox:
         self._library.add_deliveries(deliveries)
         return deliveries
 
+    def withdraw(self, photo_id: bytes, grant_hash: bytes) -> None:
+        """Send no more of a grant that was taken back. What is there already stays there."""
+        for delivery in self._library.deliveries(photo_id):
+            if delivery.grant_hash == grant_hash:
+                self._set(delivery, "refused", RevokedGrantError.code)
+
     # Delivering over one link.
 
     async def deliver(self, link: Link) -> None:
@@ -178,10 +189,13 @@ class Outbox:
         if device in self._unanswered:
             self._unanswered[device].discard(envelope_hash)
             self._event_for(self._answers, device).set()
+        self._set(delivery, state, code)
+
+    def _set(self, delivery: Delivery, state: str, code: str | None) -> None:
         if delivery.state in FINAL_STATES or (delivery.state, delivery.code) == (state, code):
             return
         now = self._now()
-        self._library.set_delivery_state(envelope_hash, state, code, now)
+        self._library.set_delivery_state(delivery.envelope_hash, state, code, now)
         contact = self._library.contact_of(delivery.identity)
         self._events.publish(
             "delivery",

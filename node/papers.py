@@ -18,6 +18,8 @@ from .errors import BadRequestError
 
 KEPT_PER_ISSUER: Final = 256
 """Attestations of one issuer that are kept, the latest: nobody fills this disk with words."""
+COUNTING: Final = ("valid", "not-yet")
+"""How an attestation stands that counts, now or later."""
 
 
 class Papers:
@@ -77,8 +79,9 @@ class Papers:
         """What is said of somebody, for a judgement."""
         return Attributes(tuple(self.attestations(subject=subject)))
 
-    def counts(self, said: Attestation, now: int) -> str:
+    def counts(self, said: Attestation) -> str:
         """`valid`, or why an attestation does not count: `not-yet`, `expired`, `revoked`."""
+        now = self._now()
         if now < said.not_before:
             return "not-yet"
         if not said.holds(now):

@@ -10,7 +10,7 @@ from . import names, times
 from .printing import Output
 
 if TYPE_CHECKING:
-    from .views import Attribute, Explanation, Grant, Policy
+    from .views import Attribute, Explanation, Grant, Policy, Revocation
 
 
 def grants(out: Output, found: Sequence[Grant]) -> None:
@@ -114,3 +114,16 @@ def explanation(out: Output, why: Explanation) -> None:
 def _facts(out: Output, facts: Sequence[Sequence[str]]) -> None:
     for name, value in facts:
         out.say(f"  {names.shown(name)}: {names.shown(value)}")
+
+
+def revocations(out: Output, found: Sequence[Revocation]) -> None:
+    """What was taken back."""
+    for taken in found:
+        if out.as_json:
+            out.value(taken)
+        elif taken.kind == "grant":
+            out.say(f"Taken back: photo {taken.what[:8]} from {names.shown(taken.who)}.")
+        else:
+            out.say(f"Taken back: device {taken.what[:8]}.")
+    if not out.as_json:
+        out.say("Contacts are told when they are connected. What they fetched stays with them.")

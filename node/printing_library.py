@@ -70,7 +70,7 @@ def library(out: Output, items: Sequence[LibraryItem]) -> None:
     rows = [
         (
             item.id[:8],
-            names.shown(item.name) + (" + clip" if item.clip else ""),
+            names.shown(item.name) + (" + clip" if item.clip else "") + _ended(item),
             (item.captured or "")[:16].replace("T", " ") or f"({times.shown(item.modified)})",
             names.shown(item.camera or ""),
             f"{item.width}x{item.height}" if item.width else "",
@@ -80,6 +80,11 @@ def library(out: Output, items: Sequence[LibraryItem]) -> None:
         for item in items
     ]
     out.table(("id", "name", "captured", "camera", "size", "albums", "people"), rows)
+
+
+def _ended(item: LibraryItem) -> str:
+    """Why it is not to be seen any more."""
+    return "" if item.ended is None else f" ({item.ended})"
 
 
 def albums(out: Output, found: Sequence[Album]) -> None:

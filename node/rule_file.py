@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -27,7 +28,11 @@ def edited(text: str) -> str:
     The rules are kept encrypted: the file lies in memory where the system has such a folder, and
     only this user can open it.
     """
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if editor is None or not editor.strip():
+        if not sys.stdin.isatty():
+            raise BadRequestError("there is no terminal, and EDITOR names no editor")
+        editor = "vi"
     with tempfile.TemporaryDirectory(dir=os.environ.get("XDG_RUNTIME_DIR")) as folder:
         file = Path(folder) / "policy.toml"
         file.write_text(text, "utf-8")

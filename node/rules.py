@@ -152,8 +152,7 @@ class Rules:
         network: str | None,
         device: bytes | None,
     ) -> Facts:
-        now = self._now()
-        here = datetime.datetime.fromtimestamp(now)  # noqa: DTZ006 - the owner's own day
+        here = datetime.datetime.fromtimestamp(self._now())  # noqa: DTZ006 - the owner's own day
         source = self._derivations.source(photo_id)
         looked = self._catalogue.facts(source)
         said = self._papers.attestations(subject=identity)
@@ -162,7 +161,7 @@ class Rules:
             attributes=frozenset(
                 (each.name, each.value, each.issuer)
                 for each in said
-                if self._papers.counts(each, now) == "valid"
+                if self._papers.counts(each) == "valid"
             ),
             albums=frozenset(self._catalogue.albums_of(source)),
             has_location=None if looked is None else looked.location,

@@ -18,10 +18,12 @@ from ..protocol.messages import (
     Offer,
     OfferRefused,
     OfferTaken,
+    Papers,
     Piece,
     Stored,
 )
 from .blobstore import BlobStore
+from .correspondence import Correspondence
 from .events import Events
 from .fetching import Fetcher
 from .inbox import PHOTOS_AT_ONCE, Inbox
@@ -43,6 +45,7 @@ class Sync:
         contact: Contact,
         *,
         judge: Judge,
+        correspondence: Correspondence,
         library: Library,
         blobs: BlobStore,
         outbox: Outbox,
@@ -51,6 +54,7 @@ class Sync:
     ) -> None:
         self._link = link
         self._contact = contact
+        self._correspondence = correspondence
         self._library = library
         self._outbox = outbox
         self._inbox = inbox
@@ -61,10 +65,17 @@ class Sync:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Offer what is open, and fetch what was accepted before."""
+        """Show papers, offer what is open, and fetch what was accepted before."""
+        self.show_papers()
         self._spawn(self._outbox.deliver(self._link))
         for offer in self._library.accepted_offers(self._link.peer.device):
             self.fetch(offer)
+
+    def show_papers(self) -> None:
+        """Tell the contact what is said of it and what was taken back, if its node knows how."""
+        if self._link.session.takes_papers:
+            for message in self._correspondence.for_contact(self._contact.identity):
+                self._link.post(message)
 
     def fetch(self, offer: IncomingOffer) -> None:
         """Fetch an accepted offer of this device as soon as there is a slot."""
@@ -102,6 +113,8 @@ class Sync:
                 self._outbox.refused(device, message)
             case Stored():
                 self._outbox.stored(device, message)
+            case Papers():
+                self._correspondence.taken(self._link.peer, self._contact, message)
             case Fetch():
                 self._server.fetch(message)
             case Credit():

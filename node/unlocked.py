@@ -20,6 +20,7 @@ from .cataloguing import Cataloguer
 from .collection import Collection
 from .config import Config
 from .copies import Copies
+from .correspondence import Correspondence
 from .database import Database
 from .decoder import Decoder
 from .derivations import Derivations
@@ -115,14 +116,6 @@ class Unlocked:
             events=events,
             now=environment.now,
         )
-        self.exporter: Final = Exporter(library=library, catalogue=self.catalogue, blobs=blobs)
-        self.collection: Final = Collection(
-            device=device,
-            library=library,
-            catalogue=self.catalogue,
-            search=Search(database),
-            importer=self.importer,
-        )
         self.grants: Final = Grants(database)
         self.papers: Final = Papers(
             device=device, database=database, entropy=environment.entropy, now=environment.now
@@ -131,6 +124,7 @@ class Unlocked:
             device=device,
             library=library,
             grants=self.grants,
+            papers=self.papers,
             events=events,
             entropy=environment.entropy,
             now=environment.now,
@@ -150,6 +144,8 @@ class Unlocked:
             grants=self.grants,
             derivations=derivations,
             papers=self.papers,
+            outbox=self.outbox,
+            spread=self._spread,
             now=environment.now,
         )
         self.renditions: Final = Renditions(
@@ -187,6 +183,17 @@ class Unlocked:
             rules=self.rules,
             now=environment.now,
         )
+        self.exporter: Final = Exporter(
+            library=library, catalogue=self.catalogue, blobs=blobs, judge=self.judge
+        )
+        self.collection: Final = Collection(
+            device=device,
+            library=library,
+            catalogue=self.catalogue,
+            search=Search(database),
+            importer=self.importer,
+            judge=self.judge,
+        )
         self.explainer: Final = Explainer(
             device=device,
             library=library,
@@ -194,6 +201,9 @@ class Unlocked:
             derivations=derivations,
             judge=self.judge,
             rules=self.rules,
+        )
+        self.correspondence: Final = Correspondence(
+            device=device, papers=self.papers, events=events
         )
         self.inbox: Final = Inbox(
             device=device,
@@ -331,12 +341,19 @@ class Unlocked:
             link,
             contact,
             judge=self.judge,
+            correspondence=self.correspondence,
             library=self.library,
             blobs=self.blobs,
             outbox=self.outbox,
             inbox=self.inbox,
             events=self._events,
         )
+
+    def _spread(self) -> None:
+        """Papers changed: tell everybody who is connected."""
+        for conversation in self.peers.conversations():
+            if isinstance(conversation, Sync):
+                conversation.show_papers()
 
     async def _paired(self, link: Link, acquaintance: Acquaintance) -> None:
         await self.meeting.paired(link, acquaintance)

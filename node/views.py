@@ -154,6 +154,20 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True)
+class Revocation:
+    """Something that was taken back; its `hash` stands in our list, which contacts get.
+
+    `kind` is `grant`, `what` then the id of the photo that went and `who` the contact; or `device`,
+    `what` then its key.
+    """
+
+    hash: str
+    kind: str
+    what: str
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
 class JudgedGrant:
     """A grant that was asked: `code` says why it denies, None that it allows; with what it used."""
 
@@ -244,7 +258,8 @@ class LibraryItem:
     is, who sent it or to whom it was shared; `own` says that it is this node's. `clip` is the id
     of a live photo's clip, which is no item of its own. `c2pa` is `none`, `valid`,
     `valid-untrusted` or `invalid`; it is None until the picture was looked at. `refused` says why
-    the picture does not open.
+    the picture does not open. `ended` says why a photo of somebody else is not to be seen any more,
+    `grant-expired` or `grant-revoked`; nothing is said then of what it shows.
     """
 
     id: str
@@ -267,6 +282,7 @@ class LibraryItem:
     clip: str | None = None
     albums: list[str] = field(default_factory=list[str])
     people: list[str] = field(default_factory=list[str])
+    ended: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -294,9 +294,7 @@ class Session:
             case Code() | Invitation():
                 self._pair = self._pair_opening(self._to)
                 self._move("channel up, pair")
-                self._queue(
-                    Hello(VERSIONS, "pair", self._pair.method, self._pair.first_message())
-                )
+                self._queue(Hello(VERSIONS, "pair", self._pair.method, self._pair.first_message()))
             case _:
                 self._move("channel up, contact")
                 tags = dial_tags(self._to, self._channel.exporter, self._entropy)

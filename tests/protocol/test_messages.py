@@ -65,9 +65,7 @@ FORMS: dict[type[Message], st.SearchStrategy[Message]] = {
     messages.Credit: st.builds(messages.Credit, requests, st.integers(0, limits.CREDIT)),
     messages.FetchRefused: st.builds(messages.FetchRefused, requests, numbers),
     messages.FetchStop: st.builds(messages.FetchStop, requests),
-    messages.Papers: st.builds(
-        messages.Papers, st.binary(max_size=3000), st.binary(max_size=5000)
-    ),
+    messages.Papers: st.builds(messages.Papers, st.binary(max_size=3000), st.binary(max_size=5000)),
     messages.Ping: st.builds(messages.Ping, numbers),
     messages.Pong: st.builds(messages.Pong, numbers),
     messages.Bye: st.builds(messages.Bye, numbers),

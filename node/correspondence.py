@@ -1,0 +1,72 @@
+"""What contacts tell each other beside photos: what is said of them, and what was taken back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from ..crypto.identity import DeviceChain
+from ..protocol import limits
+from ..protocol.attributes import decode_shown, encode_shown
+from ..protocol.errors import (
+    BrokenRevocationsError,
+    OldRevocationsError,
+    RevokedDeviceError,
+)
+from ..protocol.messages import Papers as PapersMessage
+from ..protocol.opening import LocalDevice
+from ..protocol.revocation import RevocationList
+from .events import Events
+from .library import Contact
+from .papers import COUNTING, Papers
+
+_IGNORED = (BrokenRevocationsError, OldRevocationsError, RevokedDeviceError)
+"""Lists that count for nothing here and are no reason to end a link: a contact may have devices
+that are not known here, and one of them may be behind."""
+
+_log = logging.getLogger(__name__)
+
+
+class Correspondence:
+    """Shows papers to contacts and takes theirs."""
+
+    def __init__(self, *, device: LocalDevice, papers: Papers, events: Events) -> None:
+        self._device = device
+        self._papers = papers
+        self._events = events
+
+    def for_contact(self, identity: bytes) -> Iterator[PapersMessage]:
+        """What a contact is to know: what we say of it, and what we took back.
+
+        What others say of us is theirs to show, and ours to nobody: who knows whom is private.
+        """
+        said = self._papers.attestations(subject=identity, issuer=self._device.identity)
+        counting = [each for each in said if self._papers.counts(each) in COUNTING]
+        own = self._papers.own_list()
+        revocations = own.signed.encode() if own else b""
+        if not counting and revocations:
+            yield PapersMessage(encode_shown([]), revocations)
+        for start in range(0, len(counting), limits.ATTESTATIONS):
+            batch = counting[start : start + limits.ATTESTATIONS]
+            yield PapersMessage(encode_shown(batch), b"" if start else revocations)
+
+    def taken(self, peer: DeviceChain, contact: Contact, message: PapersMessage) -> None:
+        """Verify what came and keep what counts. `MalformedError` for what is none."""
+        shown = decode_shown(message.attestations)
+        found = RevocationList.decode(message.revocations) if message.revocations else None
+        devices = {peer.device: peer.identity}
+        about_us = [
+            said
+            for said in shown
+            if said.issuer == peer.identity and said.subject == self._device.identity
+        ]
+        news = self._papers.take(about_us, devices)
+        if found is not None:
+            try:
+                news = self._papers.take_list(found, devices) or news
+            except _IGNORED as error:
+                _log.info("a list of revocations was not taken: %s", error.code)
+        if news:
+            self._events.publish("papers", contact=contact.name)
+        if found is not None and found.issuer in self._papers.forks:
+            _log.warning("two lists of revocations of one number: a device of a contact lied")
