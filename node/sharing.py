@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from ..crypto.errors import KinlightError
+from ..protocol.photo import Metadata
 from . import livephotos, sources
 from .catalogue import Catalogue, ImportedFile
 from .cataloguing import Cataloguer
@@ -47,6 +48,12 @@ class _Wish:
             found.setdefault(self.policy_for(contact), []).append(contact)
         return found
 
+    def check(self) -> None:
+        """Raise `BlockedContactError` if one of the contacts gets nothing."""
+        for contact in self.contacts:
+            if contact.blocked:
+                raise BlockedContactError(contact.name)
+
 
 class Sharing:
     """Takes files and hands to the outbox what may leave of them."""
@@ -78,10 +85,8 @@ class Sharing:
         The clip of a live photo goes with its still, or is left out with it. A file that can't be
         shared yields `failed` items and the others go on.
         """
-        for contact in contacts:
-            if contact.blocked:
-                raise BlockedContactError(contact.name)
         wish = _Wish(contacts, policy, until)
+        wish.check()
         for files in _together(sources.files_in(paths)):
             taken: dict[Path, Photo] = {}
             for path in files:
@@ -100,9 +105,28 @@ class Sharing:
                     async for step in self._share(str(path), photo, wish, here):
                         yield step
 
+    async def grant(
+        self, photos: list[Photo], contacts: list[Contact], policy: str | None
+    ) -> AsyncGenerator[ShareItem | ShareProgress]:
+        """The same for photos of ours that are here."""
+        wish = _Wish(contacts, policy, None)
+        wish.check()
+        for photo in photos:
+            async for step in self._share(photo.metadata.name, photo, wish, {}):
+                yield step
+
     async def _take(self, path: Path, progress: Progress) -> Photo:
         """The photo of a file, looked at and joined with its other half."""
-        taken = await self._originals.take(path, progress)
+        known = self._catalogue.file(path)
+
+        def same(photo: Photo, metadata: Metadata) -> bool:
+            """Ours, under the name of the file, or what it was imported as under another."""
+            return self._originals.is_original(photo) and (
+                photo.metadata.name == metadata.name
+                or (known is not None and photo.photo_id == known.photo_id)
+            )
+
+        taken = await self._originals.take(path, progress, same)
         photo = taken.photo
         with contextlib.suppress(KinlightError):  # it is shared whether it opens or not
             await self._cataloguer.look(photo, path)

@@ -384,6 +384,69 @@ async def test_f8_still_and_clip_are_shared_together_or_the_clip_is_left(
     assert got == ["no-location.jpg", "original.jpg", "original.mov"]
 
 
+def touched(folder: Path, *files: Path) -> Path:
+    """A folder with copies of files that have another time, as off a card."""
+    folder.mkdir()
+    for file in files:
+        (folder / file.name).write_bytes(file.read_bytes())
+        os.utime(folder / file.name, (1, 1))
+    return folder
+
+
+async def test_f8_a_watch_that_shares_takes_no_clip_from_a_live_photo_that_is_here(
+    sharing: Two, tmp_path: Path, hand: Hand
+) -> None:
+    old = tmp_path / "old"
+    still, clip = photograph(old / "IMG_55.JPG"), old / "IMG_55.MOV"
+    clip.write_bytes(film(container="mov"))
+    await take(sharing.anna, still, clip, album="Old")
+    watched = touched(tmp_path / "new", still, clip)
+    await sharing.anna.engine.keeper.watch(watched, album=None, to=["Bob"], metadata="original")
+    await eventually(lambda: hand.asleep == [0.5])
+    await hand.move(2 * REST_SECONDS)
+    await sharing.bob.until(lambda: len(sharing.bob.engine.inbox()) == 2)
+    (item,) = sharing.anna.engine.collection.search()
+    assert (item.albums, item.people) == (["new", "Old"], ["Bob"])
+    written = await sharing.anna.engine.export(item.id, tmp_path / "out", keep_both=False)
+    assert names(tmp_path / "out") == ["IMG_55.JPG", "IMG_55.MOV"]
+    assert written.clip is not None
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "renamed.jpg"])
+async def test_what_a_watch_shares_is_the_photo_that_the_library_has(
+    sharing: Two, tmp_path: Path, hand: Hand, name: str
+) -> None:
+    original = photograph(tmp_path / "a.jpg")
+    await take(sharing.anna, original)
+    watched = touched(tmp_path / "camera", original)
+    (watched / "a.jpg").rename(watched / name)
+    await sharing.anna.engine.keeper.watch(watched, album=None, to=["Bob"], metadata="original")
+    for _ in range(2):
+        await eventually(lambda: hand.asleep == [0.5])
+        await hand.move(2 * REST_SECONDS)
+        await sharing.bob.until(lambda: library(sharing.bob) == ["a.jpg"])
+        (item,) = sharing.anna.engine.collection.search()
+        assert (sorted(item.albums), the(sharing.anna).photos) == (["Summer", "camera"], 1)
+        await sharing.anna.restart()
+
+
+async def test_a_watch_shares_its_own_photo_where_the_same_content_came_from_somebody(
+    sharing: Two, tmp_path: Path, hand: Hand
+) -> None:
+    original = photograph(tmp_path / "a.jpg")
+    await sharing.anna.engine.update_contact("Bob", accept="always")
+    await sharing.bob.share_one(original, "Anna")
+    watched = touched(tmp_path / "camera", original)
+    await sharing.anna.engine.keeper.watch(watched, album=None, to=["Bob"], metadata="original")
+    for _ in range(2):
+        await eventually(lambda: hand.asleep == [0.5])
+        await hand.move(2 * REST_SECONDS)
+        await sharing.bob.until(lambda: len(sharing.bob.engine.inbox()) == 1)
+        (item,) = sharing.anna.engine.collection.search(album="camera")
+        assert (item.own, the(sharing.anna).photos) == (True, 1)
+        await sharing.anna.restart()
+
+
 # What can't be kept up
 
 
