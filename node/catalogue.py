@@ -81,6 +81,15 @@ class Catalogue:
             )
         )
 
+    def copies_of(self, photo_id: bytes) -> list[tuple[bytes, str]]:
+        """The copies for sharing that were made of a photo, and the policy of each."""
+        rows = self._db.rows(
+            "SELECT DISTINCT photo_id, policy FROM copies"
+            " WHERE source_id = ?1 AND photo_id <> ?1 ORDER BY policy",
+            photo_id,
+        )
+        return [(row[0], row[1]) for row in rows]
+
     # Facts.
 
     def facts(self, photo_id: bytes) -> Facts | None:

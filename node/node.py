@@ -39,6 +39,7 @@ from .views import (
     LibraryItem,
     PairingCode,
     PhotoDetails,
+    RemovedPhoto,
     ShareItem,
     ShareProgress,
     Status,
@@ -307,6 +308,15 @@ class Node:
             camera=camera, near=near, within=within, place=place, verdict=verdict, limit=limit,
         )  # fmt: skip
         return [LibraryItem(**item) for item in found]
+
+    async def remove(self, photo: str, *, force: bool = False) -> RemovedPhoto:
+        """Take a photo out of the library, with its clip and the copies made of it.
+
+        What others got stays with them, and so do files that were exported. A photo that somebody
+        sent counts as declined from then on. Raises `OpenDeliveryError` while it is on its way to
+        somebody, which `force` ends; `NoSuchPhotoError`, `NotHereYetError`.
+        """
+        return RemovedPhoto(**await self._post("photos", photo, "remove", force=force))
 
     async def albums(self) -> list[Album]:
         """All albums, by name."""

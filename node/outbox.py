@@ -168,12 +168,12 @@ class Outbox:
     def _answer(
         self, device: bytes, envelope_hash: bytes, state: str, code: str | None = None
     ) -> None:
-        delivery = self._library.delivery(envelope_hash)
-        if delivery is None or delivery.device != device:
-            return  # nobody can move another device's delivery
         if device in self._unanswered:
             self._unanswered[device].discard(envelope_hash)
             self._event_for(self._answers, device).set()
+        delivery = self._library.delivery(envelope_hash)
+        if delivery is None or delivery.device != device:
+            return  # it was removed; and nobody can move another device's delivery
         if delivery.state in FINAL_STATES or (delivery.state, delivery.code) == (state, code):
             return
         now = self._now()

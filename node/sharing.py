@@ -22,6 +22,7 @@ from .errors import BlockedContactError
 from .library import Contact, Library, Photo
 from .originals import Originals, Progress
 from .outbox import Outbox
+from .removing import Remover
 from .views import ShareItem, ShareProgress
 
 PROGRESS_SECONDS: Final = 0.2
@@ -67,6 +68,7 @@ class Sharing:
         cataloguer: Cataloguer,
         copies: Copies,
         outbox: Outbox,
+        remover: Remover,
         now: Callable[[], int],
     ) -> None:
         self._originals = originals
@@ -75,6 +77,7 @@ class Sharing:
         self._cataloguer = cataloguer
         self._copies = copies
         self._outbox = outbox
+        self._remover = remover
         self._now = now
 
     async def run(
@@ -89,10 +92,11 @@ class Sharing:
         wish.check()
         for files in _together(sources.files_in(paths)):
             taken: dict[Path, Photo] = {}
+            new: list[bytes] = []
             for path in files:
                 yield ShareProgress(str(path), None, 0, 1)
                 work = _Work[Photo](str(path))
-                async for step in work.follow(self._take(path, work.report)):
+                async for step in work.follow(self._take(path, new, work.report)):
                     yield step
                 try:
                     taken[path] = work.result()
@@ -104,6 +108,7 @@ class Sharing:
                 if self._catalogue.still_of(photo.photo_id) not in here:
                     async for step in self._share(str(path), photo, wish, here):
                         yield step
+            await self._remover.undo(new)
 
     async def grant(
         self, photos: list[Photo], contacts: list[Contact], policy: str | None
@@ -115,8 +120,8 @@ class Sharing:
             async for step in self._share(photo.metadata.name, photo, wish, {}):
                 yield step
 
-    async def _take(self, path: Path, progress: Progress) -> Photo:
-        """The photo of a file, looked at and joined with its other half."""
+    async def _take(self, path: Path, new: list[bytes], progress: Progress) -> Photo:
+        """The photo of a file, looked at and joined with its other half; `new` if it was made."""
         known = self._catalogue.file(path)
 
         def same(photo: Photo, metadata: Metadata) -> bool:
@@ -128,6 +133,8 @@ class Sharing:
 
         taken = await self._originals.take(path, progress, same)
         photo = taken.photo
+        if taken.new:
+            new.append(photo.photo_id)
         with contextlib.suppress(KinlightError):  # it is shared whether it opens or not
             await self._cataloguer.look(photo, path)
         file = ImportedFile(photo.photo_id, taken.size, taken.modified)

@@ -41,6 +41,7 @@ from .outbox import Outbox
 from .pace import Pace
 from .peers import Peers
 from .pipes import Dial, Listen
+from .removing import Remover
 from .renditions import Renditions
 from .searching import Search
 from .sharing import Sharing
@@ -132,6 +133,13 @@ class Unlocked:
             decoder=self.decoder,
             entropy=environment.entropy,
         )
+        self.remover: Final = Remover(
+            database=database,
+            catalogue=self.catalogue,
+            blobs=blobs,
+            events=events,
+            now=environment.now,
+        )
         self.sharing: Final = Sharing(
             originals=self.originals,
             library=library,
@@ -147,6 +155,7 @@ class Unlocked:
                 originals=self.originals,
             ),
             outbox=self.outbox,
+            remover=self.remover,
             now=environment.now,
         )
         self.inbox: Final = Inbox(

@@ -147,16 +147,7 @@ class Watch:
 
     async def _scan(self, paths: set[Path]) -> None:
         """Note the files among `paths` and in the folders among them."""
-
-        def found() -> list[Path]:
-            inside = (path for path in paths if _is_open(self._folder.path, path))
-            return [
-                file
-                for file in sources.files_in(inside)
-                if sources.is_media(file.name) and not file.name.startswith("~")
-            ]
-
-        for path in await asyncio.to_thread(found):
+        for path in await asyncio.to_thread(media_in, self._folder.path, paths):
             self._resting.add(path)
 
     async def _rested(self) -> list[Path]:
@@ -223,6 +214,16 @@ class Watch:
     def _contacts(self) -> list[Contact]:
         found = (self._library.contact_of(identity) for identity in self._folder.to)
         return [contact for contact in found if contact is not None]
+
+
+def media_in(folder: Path, paths: set[Path]) -> list[Path]:
+    """The files that a watch of a folder takes, of those in `paths` and in the folders there."""
+    inside = (path for path in paths if _is_open(folder, path))
+    return [
+        file
+        for file in sources.files_in(inside)
+        if sources.is_media(file.name) and not file.name.startswith("~")
+    ]
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

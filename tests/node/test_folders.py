@@ -122,6 +122,19 @@ async def test_a_mirror_gets_what_is_in_the_album_and_what_comes_into_it(
     assert the(anna).photos == 2
 
 
+async def test_a_mirror_is_told_of_a_photo_that_was_here_and_came_into_its_album(
+    anna: TestedNode, tmp_path: Path
+) -> None:
+    first = photograph(tmp_path / "a.jpg")
+    mirror = tmp_path / "mirror"
+    await take(anna, first, album="Winter")
+    await take(anna, photograph(tmp_path / "b.jpg"))
+    await anna.engine.keeper.mirror("Summer", mirror)
+    await until_state(anna, "up-to-date")
+    await take(anna, first)  # unchanged since its import
+    await anna.until(lambda: names(mirror) == ["a.jpg", "b.jpg"])
+
+
 async def test_a_mirror_of_a_contact_gets_what_they_send(joined: Two, tmp_path: Path) -> None:
     await joined.bob.engine.update_contact("Anna", accept="always")
     await take(joined.bob, photograph(tmp_path / "mine.jpg"))
@@ -462,6 +475,7 @@ async def test_a_folder_is_a_mirror_or_a_watch_and_none_lies_in_a_watch(
     for mirror in refused:
         with pytest.raises(FolderTakenError):
             await keeper.mirror("Summer", mirror)
+    assert names(folder) == ["below"]  # none was made before it was refused
     with pytest.raises(FolderTakenError):
         await keeper.watch(tmp_path / "link", album=None, to=[], metadata=None)
     await keeper.mirror("Summer", tmp_path / "elsewhere" / "mirror")
