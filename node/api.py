@@ -17,6 +17,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, SecretStr
+from starlette.exceptions import HTTPException
 
 from ..crypto.errors import KinlightError
 from ..crypto.recovery import RecoveryWords
@@ -37,6 +38,9 @@ _STATUS_OF_EXIT: Final = {
     errors.EXIT_NOT_FOUND: 404,
     errors.EXIT_FILES: 409,
 }
+
+_VALUES: Final = {"near": "near is a latitude and a longitude in degrees, as 48.14,11.58"}
+"""What fields may be whose type does not tell."""
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +98,9 @@ class Done(BaseModel):
 
 def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     """The API of one engine. `shut_down` ends the daemon."""
-    app = FastAPI(title="kinlight", version=VERSION, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="kinlight", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     app.state.engine = engine
     app.state.shut_down = shut_down
     app.include_router(_router)
@@ -102,6 +108,7 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     app.include_router(api_access.router)
     app.add_exception_handler(KinlightError, _failed)
     app.add_exception_handler(RequestValidationError, _misunderstood)
+    app.add_exception_handler(HTTPException, _unknown)
     app.add_exception_handler(Exception, _broken)
     return app
 
@@ -114,10 +121,24 @@ async def _failed(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _misunderstood(_request: Request, error: Exception) -> JSONResponse:
-    # Names the fields only: the values may be secrets.
+    # Names the fields and what they may be only: the values may be secrets.
     found: Sequence[Any] = error.errors() if isinstance(error, RequestValidationError) else ()
-    fields = [".".join(str(part) for part in item["loc"][1:]) for item in found]
+    fields = dict.fromkeys(_expected(item) for item in found)
     return JSONResponse(error_body(BadRequestError(", ".join(fields))), 400)
+
+
+def _expected(fault: Any) -> str:
+    field = ".".join(str(part) for part in fault["loc"][1:])
+    if fault["type"] == "literal_error":
+        expected: str = fault["ctx"]["expected"]
+        return f"{field} is {expected.replace(chr(39), '')}"
+    return _VALUES.get(field.split(".")[0], field)
+
+
+async def _unknown(request: Request, error: Exception) -> JSONResponse:
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    _log.warning("a %s request fits nothing here: %d", request.method, status)
+    return JSONResponse(error_body(BadRequestError("there is nothing at that address")), status)
 
 
 async def _broken(_request: Request, error: Exception) -> JSONResponse:
@@ -257,19 +278,12 @@ async def post_export(request: Request, photo: str, body: ExportBody) -> views.E
     )
 
 
-@_router.get("/photos/{photo}/preview", response_class=Response)
-async def get_preview(request: Request, photo: str) -> Response:
-    """A JPEG for a screen; of a clip, of its first good frame."""
-    return _jpeg(await _engine(request).rendition(photo, "preview"))
-
-
-@_router.get("/photos/{photo}/thumbnail", response_class=Response)
-async def get_thumbnail(request: Request, photo: str) -> Response:
-    """A small JPEG for lists."""
-    return _jpeg(await _engine(request).rendition(photo, "thumbnail"))
-
-
-def _jpeg(body: bytes) -> Response:
+@_router.get("/photos/{photo}/{rendition}", response_class=Response)
+async def get_rendition(
+    request: Request, photo: str, rendition: Literal["preview", "thumbnail"]
+) -> Response:
+    """A JPEG for a screen, or a small one for lists; of a clip, of its first good frame."""
+    body = await _engine(request).rendition(photo, rendition)
     # The photo lies sealed on this disk; a browser's cache would keep it open beside.
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return Response(body, media_type="image/jpeg", headers=headers)

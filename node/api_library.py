@@ -41,6 +41,12 @@ class SearchBody(BaseModel):
     limit: int = 100
 
 
+class RemoveBody(BaseModel):
+    """With `force` also a photo that is on its way to somebody."""
+
+    force: bool = False
+
+
 class MirrorBody(BaseModel):
     """`source` is the name of an album or a contact, `folder` an absolute path."""
 
@@ -82,6 +88,12 @@ async def post_import(request: Request, body: ImportBody) -> StreamingResponse:
 async def post_search(request: Request, body: SearchBody) -> list[views.LibraryItem]:
     """The photos that fit, the latest first."""
     return _collection(request).search(**body.model_dump())
+
+
+@router.post("/photos/{photo}/remove")
+async def post_remove(request: Request, photo: str, body: RemoveBody) -> views.RemovedPhoto:
+    """Take a photo out of the library."""
+    return await request.app.state.engine.remove(photo, force=body.force)
 
 
 @router.get("/albums")

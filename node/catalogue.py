@@ -81,6 +81,15 @@ class Catalogue:
             )
         )
 
+    def copies_of(self, photo_id: bytes) -> list[tuple[bytes, str]]:
+        """The copies for sharing that were made of a photo, and the policy of each."""
+        rows = self._db.rows(
+            "SELECT DISTINCT photo_id, policy FROM copies"
+            " WHERE source_id = ?1 AND photo_id <> ?1 ORDER BY policy",
+            photo_id,
+        )
+        return [(row[0], row[1]) for row in rows]
+
     # Facts.
 
     def facts(self, photo_id: bytes) -> Facts | None:
@@ -106,11 +115,12 @@ class Catalogue:
             )
             if facts.pair is not None and facts.pair.startswith(livephotos.LIVE):
                 # Of one author only: nobody else may hide a clip of his in a photo of ours.
-                self._pair_up(
+                halves = self._halves(
                     "facts.pair = ? AND photos.author = (SELECT author FROM photos"
                     " WHERE photo_id = ?)",
                     facts.pair, photo_id,
                 )  # fmt: skip
+                self._join(halves)
 
     def not_looked_at(self, limit: int) -> list[bytes]:
         """Photos without facts, the oldest first; copies for sharing need none."""
@@ -132,16 +142,24 @@ class Catalogue:
         """The still that a clip belongs to."""
         return self._db.value("SELECT still_id FROM clips WHERE clip_id = ?", clip)
 
-    def _pair_up(self, condition: str, *values: object) -> None:
-        """Join stills and clips among the photos of a condition, in place of what was joined."""
+    def _halves(self, condition: str, *values: object) -> list[Row]:
+        """The photos of a condition, of each content one: the joined one, else the earliest."""
         rows = self._db.rows(
-            "SELECT DISTINCT photos.photo_id, photos.metadata, facts.facts FROM photos"  # noqa: S608
-            " LEFT JOIN facts USING (photo_id) LEFT JOIN files USING (photo_id)"
-            f" WHERE {condition}",
+            "SELECT DISTINCT photos.photo_id, photos.fingerprint, photos.metadata,"  # noqa: S608
+            " photos.added, facts.facts, coalesce("
+            "(SELECT still_id FROM clips WHERE clip_id = photos.photo_id),"
+            " (SELECT clip_id FROM clips WHERE still_id = photos.photo_id)) AS partner"
+            " FROM photos LEFT JOIN facts USING (photo_id) LEFT JOIN files USING (photo_id)"
+            f" WHERE {condition} ORDER BY partner IS NULL, photos.added, photos.photo_id",
             *values,
         )
-        if len(rows) < 2:
-            return
+        first: dict[bytes, Row] = {}
+        for row in rows:
+            first.setdefault(row["fingerprint"], row)
+        return list(first.values())
+
+    def _join(self, rows: list[Row]) -> None:
+        """Join the stills and clips among photos, in place of what was joined."""
         for still, clip in livephotos.pairs(_half(row) for row in rows):
             self._db.execute("DELETE FROM clips WHERE still_id = ? OR clip_id = ?", still, clip)
             self._db.execute("INSERT INTO clips VALUES (?, ?)", still, clip)
@@ -165,7 +183,10 @@ class Catalogue:
             )  # fmt: skip
             if album is not None:
                 self._put_into(album, file.photo_id, now)
-            self._pair_up("files.stem = ?", stem)
+            halves = self._halves("files.stem = ?", stem)
+            here = {row["photo_id"] for row in halves}
+            # A name tells little: what is joined with a file of another name or folder stays so.
+            self._join([row for row in halves if row["partner"] in (None, *here)])
 
     def paths_of(self, photo_id: bytes) -> list[Path]:
         """Where the files of a photo lay when they were imported."""
@@ -199,12 +220,13 @@ class Catalogue:
                 self._put_into(album, photo_id, now)
 
     def in_album(self, album: str, photo_id: bytes) -> bool:
-        """Whether a photo is in an album."""
+        """Whether a photo, or another one of the same content, is in an album."""
         return bool(
             self._db.value(
-                "SELECT 1 FROM album_photos JOIN albums USING (album_id)"
-                " WHERE name = ? AND photo_id = ?",
-                album, photo_id,
+                "SELECT 1 FROM photos JOIN photos AS like USING (fingerprint)"
+                " JOIN album_photos ON album_photos.photo_id = like.photo_id"
+                " JOIN albums USING (album_id) WHERE photos.photo_id = ? AND albums.name = ?",
+                photo_id, album,
             )
         )  # fmt: skip
 
@@ -219,10 +241,11 @@ class Catalogue:
 
     def _put_into(self, album: str, photo_id: bytes, now: int) -> None:
         self._db.execute("INSERT OR IGNORE INTO albums (name, created) VALUES (?, ?)", album, now)
-        self._db.execute(
-            "INSERT OR IGNORE INTO album_photos SELECT album_id, ?, ? FROM albums WHERE name = ?",
-            photo_id, now, album,
-        )  # fmt: skip
+        if not self.in_album(album, photo_id):
+            self._db.execute(
+                "INSERT INTO album_photos SELECT album_id, ?, ? FROM albums WHERE name = ?",
+                photo_id, now, album,
+            )  # fmt: skip
 
 
 def unpacked(packed: bytes) -> Facts:

@@ -12,13 +12,13 @@ from .command import HomeOption, JsonOption, running
 
 if TYPE_CHECKING:
     from .node import Node
-    from .views import ImportItem
+    from .views import Folder, ImportItem, PhotoDetails
 
 
 def add_to(app: typer.Typer) -> None:
     """Put the commands into the command line, in the order of its help."""
     app.command("import")(import_photos)
-    for run in (search, albums, mirror, watch):
+    for run in (search, albums, remove, mirror, watch):
         app.command()(run)
 
 
@@ -107,10 +107,12 @@ def search(
             lambda node: node.search(
                 " ".join(words or ()) or None,
                 start=start, end=end, person=person, album=album, camera=camera, near=position,
-                within=within, place=place, verdict=verdict, limit=limit,
+                within=within, place=place, verdict=verdict, limit=limit + (limit > 0),
             )
         )  # fmt: skip
-        printing_library.library(command.out, found)
+        printing_library.library(command.out, found[:limit])
+        if len(found) > limit:
+            command.out.say(f"There are more than these {limit}: `--limit` shows more of them.")
 
 
 def albums(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
@@ -119,6 +121,36 @@ def albums(context: typer.Context, home: HomeOption = None, json: JsonOption = F
         from . import printing_library
 
         printing_library.albums(command.out, command.ask(lambda node: node.albums()))
+
+
+def remove(
+    context: typer.Context,
+    photos: Annotated[
+        list[str], typer.Argument(metavar="ID...", help="Photos, each by its id or its beginning.")
+    ],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Ask nothing, and end what is still on its way.")
+    ] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take photos out of the library; what others got of them stays with them."""
+    with running(context, home, json) as command:
+        from . import printing_library
+
+        async def details(node: Node) -> list[PhotoDetails]:
+            return [await node.get(photo) for photo in photos]
+
+        found = {photo.id: photo for photo in command.ask(details)}
+        if not yes:
+            if not command.interactive:
+                raise errors.UsageError("without a terminal --yes is needed")
+            printing_library.to_remove(command.out, list(found.values()))
+            if not typer.confirm("Remove from the library?", err=True):
+                return
+        for photo in found:
+            removed = command.ask(lambda node, photo=photo: node.remove(photo, force=yes))
+            printing_library.removed(command.out, removed)
 
 
 def mirror(
@@ -179,7 +211,7 @@ def watch(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Import what appears in a folder, and share it if that is said."""
+    """Import what lies and appears in a folder, and share it if that is said."""
     with running(context, home, json) as command:
         from . import printing_library
 
@@ -192,10 +224,15 @@ def watch(
             found = command.ask(lambda node: node.folders())
             printing_library.folders(command.out, found, "watch")
         else:
-            made = command.ask(
-                lambda node: node.watch(folder, album=album, to=to or (), metadata=metadata)
-            )
-            printing_library.folder(command.out, made)
+
+            async def begin(node: Node) -> tuple[Folder, dict[str, str]]:
+                made = await node.watch(folder, album=album, to=to or (), metadata=metadata)
+                leaves = {
+                    name: made.metadata or (await node.contact(name)).metadata for name in made.to
+                }
+                return made, leaves
+
+            printing_library.watched(command.out, *command.ask(begin))
 
 
 def _position(text: str) -> tuple[float, float]:

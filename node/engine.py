@@ -346,9 +346,12 @@ class Engine:
         found = opened.inbox.require(opened.library.find_photo_id(photo))
         author = opened.library.contact_of(found.author)
         offers = opened.library.offers_of(found.photo_id)
+        sent = [(found.photo_id, found.metadata.policy)]
+        sent += opened.catalogue.copies_of(found.photo_id)
         deliveries = [
-            views.DeliveryState(name, item.state, item.code, item.expires, item.updated)
-            for name, item in opened.outbox.states(found.photo_id)
+            views.DeliveryState(name, item.state, item.code, item.expires, item.updated, policy)
+            for photo_id, policy in sent
+            for name, item in opened.outbox.states(photo_id)
         ]
         metadata = found.metadata
         item = opened.collection.item(found.photo_id)
@@ -378,7 +381,16 @@ class Engine:
             refused=item.refused,
             clip=item.clip,
             albums=item.albums,
+            position=item.position,
+            place=item.place,
         )
+
+    async def remove(self, photo: str, *, force: bool) -> views.RemovedPhoto:
+        """Take a photo out of the library; see `Remover.remove`."""
+        opened = self._unlocked()
+        found = opened.inbox.require(opened.library.find_photo_id(photo))
+        removed = await opened.remover.remove(found.photo_id, force=force)
+        return views.RemovedPhoto(found.photo_id.hex(), found.metadata.name, removed.people)
 
     async def rendition(self, photo: str, name: str) -> bytes:
         """A picture made from a photo that is here; see `Renditions.get`."""

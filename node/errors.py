@@ -183,6 +183,12 @@ class AmbiguousIdError(LocalError):
     code = "ambiguous-id"
 
 
+class OpenDeliveryError(LocalError):
+    """The photo is on its way to somebody. `--yes` ends that and removes it all the same."""
+
+    code = "delivery-open"
+
+
 class NotHereYetError(LocalError):
     """The photo is not here yet."""
 

@@ -79,6 +79,15 @@ class Folders:
         options: dict[str, object] = {"album": album, "to": receivers, "metadata": metadata}
         return self._add(path, "watch", now, album_id=None, identity=None, options=options)
 
+    def check(self, path: Path, kind: Kind) -> None:
+        """Raise `FolderTakenError` where a further folder would go round in circles."""
+        for other in self.all():
+            if other.path == path:
+                raise FolderTakenError(f"it is a {other.kind} already")
+            mirror, watch = (path, other.path) if kind == "mirror" else (other.path, path)
+            if other.kind != kind and mirror.is_relative_to(watch):
+                raise FolderTakenError(f"the mirror would lie in the watched folder {watch}")
+
     def _add(
         self,
         path: Path,
@@ -89,13 +98,7 @@ class Folders:
         identity: bytes | None,
         options: dict[str, object],
     ) -> Folder:
-        """Enter a folder; `FolderTakenError` where that would go round in circles."""
-        for other in self.all():
-            if other.path == path:
-                raise FolderTakenError(f"it is a {other.kind} already")
-            mirror, watch = (path, other.path) if kind == "mirror" else (other.path, path)
-            if other.kind != kind and mirror.is_relative_to(watch):
-                raise FolderTakenError(f"the mirror would lie in the watched folder {watch}")
+        self.check(path, kind)
         with self._db.transaction():
             self._db.execute(
                 "INSERT INTO folders (path, kind, album_id, identity, options, created)"

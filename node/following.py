@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Final
 
 from ..protocol.errors import sentence
+from .errors import NoSuchPhotoError
 from .library import Delivery
 from .outbox import FINAL_STATES
 from .views import Event, ShareItem, ShareProgress
@@ -65,7 +66,10 @@ class Following:
         """The items of one photo whose state is another than was last reported."""
         # A contact may have several devices; the best news is what counts.
         best: dict[str, Delivery] = {}
-        for to, delivery in self._states(bytes.fromhex(photo)):
+        states = self._states(bytes.fromhex(photo))
+        if not states:
+            yield from self._removed(photo)
+        for to, delivery in states:
             item = self._items.get((photo, to))
             of_it = item is not None and delivery.grant_hash == bytes.fromhex(item.grant or "")
             if of_it and (to not in best or RANK[delivery.state] >= RANK[best[to].state]):
@@ -85,6 +89,14 @@ class Following:
             else:
                 self._items[photo, to] = item
             yield item
+
+    def _removed(self, photo: str) -> Iterator[ShareItem]:
+        """The items of a photo that was taken out of the library meanwhile."""
+        for key in [key for key in self._items if key[0] == photo]:
+            yield dataclasses.replace(
+                self._items.pop(key), state="failed", code=NoSuchPhotoError.code,
+                message="It was removed from the library before it was delivered.",
+            )  # fmt: skip
 
     async def until_settled(self, connected: Callable[[], set[str]]) -> AsyncGenerator[Step]:
         """Report until nothing is left to follow; `connected` names the contacts that are."""

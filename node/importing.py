@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 from ..crypto.errors import KinlightError
-from ..protocol.photo import Metadata
 from . import names, originals, sources
 from .blobstore import BlobStore
 from .catalogue import Catalogue, ImportedFile
@@ -213,17 +212,26 @@ class Importer:
     # One file.
 
     async def take(
-        self, path: Path, album: str | None, progress: Progress = originals.untold
+        self,
+        path: Path,
+        album: str | None,
+        progress: Progress = originals.untold,
+        *,
+        own: bool = False,
     ) -> ImportItem:
-        """Take one file; a `failed` item says why it was not taken."""
+        """Take one file; a `failed` item says why it was not taken.
+
+        With `own` a photo that came from somebody else will not do: only its author may share it.
+        """
         try:
-            return await self._unchanged(path, album) or await self._take(path, album, progress)
+            unchanged = await self._unchanged(path, album, own)
+            return unchanged or await self._take(path, album, own, progress)
         except _END:
             raise
         except KinlightError as error:
             return _failed(path, error)
 
-    async def _unchanged(self, path: Path, album: str | None) -> ImportItem | None:
+    async def _unchanged(self, path: Path, album: str | None, own: bool) -> ImportItem | None:
         """An item for a file that is as it was when it was imported; it is not read again."""
         file = self._catalogue.file(path)
         if file is None:
@@ -236,15 +244,21 @@ class Importer:
         if (
             (file.size, file.modified) != (status.st_size, status.st_mtime_ns)
             or photo is None
+            or not self._is_here(photo, own)
             or photo.record.content_id not in self._blobs
         ):
             return None
         if album is not None and not self._catalogue.in_album(album, file.photo_id):
             self._catalogue.put_into(album, [file.photo_id], self._now())
+            self._events.publish("photo", id=file.photo_id.hex())
         return self._item(path, "unchanged", photo, album, None)
 
-    async def _take(self, path: Path, album: str | None, progress: Progress) -> ImportItem:
-        taken = await self._originals.take(path, progress, self._is_here)
+    async def _take(
+        self, path: Path, album: str | None, own: bool, progress: Progress
+    ) -> ImportItem:
+        taken = await self._originals.take(
+            path, progress, lambda photo, _: self._is_here(photo, own)
+        )
         photo = taken.photo
         refused: str | None
         try:
@@ -259,8 +273,10 @@ class Importer:
         self._events.publish("photo", id=photo.photo_id.hex())
         return self._item(path, "imported" if taken.new else "present", photo, album, refused)
 
-    def _is_here(self, photo: Photo, _metadata: Metadata) -> bool:
+    def _is_here(self, photo: Photo, own: bool) -> bool:
         """The same content is the same photo, whatever it is called and whoever it came from."""
+        if own and not self._originals.is_original(photo):
+            return False
         return self._catalogue.is_listed(photo.photo_id)
 
     @staticmethod

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..protocol.photo import POLICIES
-from . import names, views
+from . import names, views, watching
 from .catalogue import Catalogue
 from .errors import (
     BadRequestError,
@@ -91,6 +92,7 @@ class Keeper:
         `FolderTakenError`, `UnwritableFolderError`.
         """
         album_id, identity = self._source(source)
+        self._folders.check(await asyncio.to_thread(path.resolve), "mirror")
         place = await asyncio.to_thread(_made, path)
         return self._add(
             self._folders.add_mirror(place, self._now(), album_id=album_id, identity=identity)
@@ -118,7 +120,7 @@ class Keeper:
     async def watch(
         self, path: Path, *, album: str | None, to: list[str], metadata: str | None
     ) -> views.Folder:
-        """Take what appears in a folder, and share it with the contacts `to`.
+        """Take what lies and what appears in a folder, and share it with the contacts `to`.
 
         Raises `NoSuchContactError`, `BadRequestError`, `FolderTakenError`.
         """
@@ -130,11 +132,14 @@ class Keeper:
         place = await asyncio.to_thread(path.resolve)
         if not await asyncio.to_thread(place.is_dir):
             raise FolderTakenError("there is no such folder")
-        return self._add(
+        self._folders.check(place, "watch")
+        there = await asyncio.to_thread(watching.media_in, place, {place})
+        made = self._add(
             self._folders.add_watch(
                 place, self._now(), album=album, to=identities, metadata=metadata
             )
         )
+        return dataclasses.replace(made, there=len(there))
 
     async def off(self, path: Path, kind: str) -> views.Folder:
         """Keep a folder up no more; its files stay. `NoSuchFolderError`."""

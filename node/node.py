@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 import httpx
 
+from ..crypto.errors import KinlightError
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
 from . import errors, keys, passphrases, views
@@ -42,6 +43,7 @@ from .views import (
     PairingCode,
     PhotoDetails,
     Policy,
+    RemovedPhoto,
     Revocation,
     ShareItem,
     ShareProgress,
@@ -51,6 +53,10 @@ from .views import (
 _CONNECT_SECONDS: Final = 5.0
 _JSON: Final = {"Content-Type": "application/json"}
 _View = TypeVar("_View")
+_Item = TypeVar("_Item")
+
+Paths = Path | str | Sequence[Path | str]
+"""One path, or several."""
 
 
 class Node:
@@ -176,10 +182,7 @@ class Node:
 
     async def contact(self, name: str) -> Contact:
         """One of them; `NoSuchContactError`."""
-        found = await self._get("contacts", name)
-        if not isinstance(found, dict):  # a path such as `.` leads to the list
-            raise errors.NoSuchContactError(name)
-        return Contact(**cast("dict[str, Any]", found))
+        return Contact(**await self._get("contacts", _contact(name)))
 
     async def update_contact(
         self,
@@ -201,13 +204,13 @@ class Node:
             "name": rename, "verified": verified, "muted": muted,
             "blocked": blocked, "accept": accept, "metadata": metadata,
         }  # fmt: skip
-        return Contact(**await self._send("PATCH", ("contacts", name), body))
+        return Contact(**await self._send("PATCH", ("contacts", _contact(name)), body))
 
     # Photos.
 
     async def share(
         self,
-        paths: Sequence[Path | str],
+        paths: Paths,
         to: Sequence[str],
         *,
         metadata: str | None = None,
@@ -225,6 +228,7 @@ class Node:
         is delivered, refused, waiting for a person, or its contact was not there for ten seconds;
         the node delivers such later. A file that can't be shared is a `failed` item and the others
         go on.
+        One path and one name need no list.
         """
         steps = self.share_steps(
             paths, to, metadata=metadata, max_px=max_px, until=until, wait=wait
@@ -233,7 +237,7 @@ class Node:
 
     async def share_steps(
         self,
-        paths: Sequence[Path | str],
+        paths: Paths,
         to: Sequence[str],
         *,
         metadata: str | None = None,
@@ -242,9 +246,9 @@ class Node:
         wait: bool = True,
     ) -> AsyncGenerator[ShareItem | ShareProgress]:
         """As `share`, but yields every step: progress, and each item whenever its state changes."""
-        places = [_absolute(path) for path in paths]
+        places = [_absolute(path) for path in _several(paths)]
         async for line in self._stream(
-            "share", paths=places, to=list(to), metadata=metadata, max_px=max_px, until=until,
+            "share", paths=places, to=_several(to), metadata=metadata, max_px=max_px, until=until,
             wait=wait,
         ):  # fmt: skip
             yield _read(line, ShareItem, ShareProgress)
@@ -289,8 +293,8 @@ class Node:
     ) -> AsyncGenerator[ShareItem | ShareProgress]:
         """As `grant`, but yields every step."""
         async for line in self._stream(
-            "grants", photos=list(photos), to=list(who), album=album, operations=list(operations),
-            metadata=metadata, max_px=max_px, until=until, wait=wait,
+            "grants", photos=_several(photos), to=_several(who), album=album,
+            operations=list(operations), metadata=metadata, max_px=max_px, until=until, wait=wait,
         ):  # fmt: skip
             yield _read(line, ShareItem, ShareProgress)
 
@@ -363,7 +367,7 @@ class Node:
 
     async def import_photos(
         self,
-        paths: Sequence[Path | str],
+        paths: Paths,
         *,
         album: str | None = None,
         albums: bool = True,
@@ -373,8 +377,8 @@ class Node:
 
         Every photo goes into `album`; where none is said and `albums` holds, those from folders go
         into albums named like the folder that they lie in. What is here already is not sealed
-        again. A file that can't be read is a `failed` item and the others go on. Ends early with
-        `DiskFullError`; another run goes on from there.
+        again. A file that can't be read is a `failed` item and the others go on. One path needs no
+        list. Ends early with `DiskFullError`; another run goes on from there.
         """
         items: list[ImportItem] = []
         async for step in self.import_steps(paths, album=album, albums=albums):
@@ -385,10 +389,10 @@ class Node:
         return items
 
     async def import_steps(
-        self, paths: Sequence[Path | str], *, album: str | None = None, albums: bool = True
+        self, paths: Paths, *, album: str | None = None, albums: bool = True
     ) -> AsyncGenerator[ImportItem | ImportProgress]:
         """As `import_photos`, but yields each item when it is done, and progress in between."""
-        places = [_absolute(path) for path in paths]
+        places = [_absolute(path) for path in _several(paths)]
         async for line in self._stream(
             "library", "import", paths=places, album=album, albums=albums
         ):
@@ -424,6 +428,15 @@ class Node:
         )  # fmt: skip
         return [LibraryItem(**item) for item in found]
 
+    async def remove(self, photo: str, *, force: bool = False) -> RemovedPhoto:
+        """Take a photo out of the library, with its clip and the copies made of it.
+
+        What others got stays with them, and so do files that were exported. A photo that somebody
+        sent counts as declined from then on. Raises `OpenDeliveryError` while it is on its way to
+        somebody, which `force` ends; `NoSuchPhotoError`, `NotHereYetError`.
+        """
+        return RemovedPhoto(**await self._post("photos", photo, "remove", force=force))
+
     async def albums(self) -> list[Album]:
         """All albums, by name."""
         return [Album(**item) for item in await self._get("albums")]
@@ -457,7 +470,7 @@ class Node:
         """
         place = _absolute(folder)
         body = await self._post(
-            "folders", "watch", folder=place, album=album, to=list(to), metadata=metadata
+            "folders", "watch", folder=place, album=album, to=_several(to), metadata=metadata
         )
         return Folder(**body)
 
@@ -475,15 +488,15 @@ class Node:
 
     async def accept(self, photo: str) -> InboxItem:
         """Fetch a photo that waits; `photo` is its id or the beginning of it."""
-        return InboxItem(**await self._post("inbox", photo, "accept"))
+        return InboxItem(**await self._post("inbox", _photo(photo), "accept"))
 
     async def decline(self, photo: str) -> InboxItem:
         """Decline a photo that waits."""
-        return InboxItem(**await self._post("inbox", photo, "decline"))
+        return InboxItem(**await self._post("inbox", _photo(photo), "decline"))
 
     async def get(self, photo: str) -> PhotoDetails:
         """All about a photo that is here; `NoSuchPhotoError`, `NotHereYetError`."""
-        body = await self._get("photos", photo)
+        body = await self._get("photos", _photo(photo))
         deliveries = [views.DeliveryState(**item) for item in body.pop("deliveries")]
         return PhotoDetails(**body, deliveries=deliveries)
 
@@ -503,7 +516,12 @@ class Node:
         """
         place = _absolute(folder)
         body = await self._post(
-            "photos", photo, "export", folder=place, keep_both=keep_both, rendition=rendition
+            "photos",
+            _photo(photo),
+            "export",
+            folder=place,
+            keep_both=keep_both,
+            rendition=rendition,
         )
         clip = body.pop("clip")
         return ExportedFile(**body, clip=None if clip is None else ExportedFile(**clip))
@@ -512,9 +530,10 @@ class Node:
         """A JPEG made from a photo that is here, upright, in sRGB; of a clip, its first frame.
 
         `name` is `preview` (at most 2048 pixels a side) or `thumbnail` (at most 320). Raises
-        `PictureRefusedError`, `DecoderDiedError`, `DecoderTimeoutError`, `BlobMissingError`.
+        `BadRequestError` for another one, `PictureRefusedError`, `DecoderDiedError`,
+        `DecoderTimeoutError`, `BlobMissingError`.
         """
-        return await self._bytes("photos", photo, name)
+        return await self._bytes("photos", _photo(photo), name)
 
     async def events(self) -> AsyncGenerator[Event]:
         """What happens, from now on. The first event, `listening`, says that none is missed."""
@@ -583,6 +602,26 @@ async def _last(
 
 def _home(home: Path | str | None) -> Home:
     return Home.locate(Path(home) if home is not None else None)
+
+
+def _several(given: Path | str | Sequence[_Item]) -> list[Path | str | _Item]:
+    """A list of what was given; a text is one path or one name, never a list of its letters."""
+    return [given] if isinstance(given, (str, Path)) else list(given)
+
+
+def _photo(photo: str) -> str:
+    return _segment(photo, errors.NoSuchPhotoError)
+
+
+def _contact(name: str) -> str:
+    return _segment(name, errors.NoSuchContactError)
+
+
+def _segment(text: str, missing: type[KinlightError]) -> str:
+    """A part of a URL's path. Nothing, and dots, would lead elsewhere: they name nobody."""
+    if text in ("", ".", ".."):
+        raise missing(text)
+    return text
 
 
 def _absolute(path: Path | str) -> str:

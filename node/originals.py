@@ -74,9 +74,8 @@ class Originals:
         # Two files of one content must not both find that it is not here yet.
         self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
-    async def take(self, path: Path, progress: Progress, same: Same | None = None) -> Taken:
-        """The photo for a file, byte-exact: an earlier one that is the `same` (None: ours, with
-        the same name and time), or a new one.
+    async def take(self, path: Path, progress: Progress, same: Same) -> Taken:
+        """The photo for a file, byte-exact: an earlier one that is the `same`, or a new one.
 
         Raises `UnreadableFileError`, `FileTooLargeError`, `SourceChangedError`, `DiskFullError`.
         """
@@ -101,6 +100,7 @@ class Originals:
     ) -> tuple[Photo, bool]:
         """A photo of those bytes and that metadata, and whether it is a new one.
 
+        An earlier one will do if it is the `same` (None: ours, with just that metadata).
         `source` is read from its beginning and must be what `metadata` say, else
         `SourceChangedError`; `progress` counts from `length` to twice that.
         """
@@ -114,8 +114,11 @@ class Originals:
                     return photo, False
             return await self._seal(source, metadata, fingerprint, progress), True
 
+    def is_original(self, photo: Photo) -> bool:
+        """Whether a photo is ours, and the file as it was; a copy for sharing is not."""
+        return photo.author == self._device.identity and photo.metadata.policy == "original"
+
     def _own_and_equal(self, photo: Photo, metadata: Metadata) -> bool:
-        """For sharing: whoever gets the photo gets its author, its name and its time as well."""
         return photo.author == self._device.identity and photo.metadata == metadata
 
     def fingerprint(self, sha256: bytes) -> bytes:

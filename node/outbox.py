@@ -183,12 +183,12 @@ class Outbox:
     def _answer(
         self, device: bytes, envelope_hash: bytes, state: str, code: str | None = None
     ) -> None:
-        delivery = self._library.delivery(envelope_hash)
-        if delivery is None or delivery.device != device:
-            return  # nobody can move another device's delivery
         if device in self._unanswered:
             self._unanswered[device].discard(envelope_hash)
             self._event_for(self._answers, device).set()
+        delivery = self._library.delivery(envelope_hash)
+        if delivery is None or delivery.device != device:
+            return  # it was removed; and nobody can move another device's delivery
         self._set(delivery, state, code)
 
     def _set(self, delivery: Delivery, state: str, code: str | None) -> None:

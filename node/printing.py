@@ -309,6 +309,11 @@ class Output:
             rows.append(("captured", f"{photo.captured} ({photo.captured_source})"))
         if photo.camera is not None:
             rows.append(("camera", names.shown(photo.camera)))
+        if photo.place is not None:
+            rows.append(("place", names.shown(photo.place)))
+        if photo.position is not None:
+            latitude, longitude = photo.position
+            rows.append(("position", f"{latitude:.5f}, {longitude:.5f}"))
         if photo.width is not None:
             rows.append(("pixels", f"{photo.width} x {photo.height}"))
         if photo.refused is not None:
@@ -322,7 +327,8 @@ class Output:
         if photo.expires is not None:
             rows.append(("granted until", times.shown(photo.expires)))
         rows += [
-            (f"to {names.shown(delivery.to)}", delivery.state) for delivery in photo.deliveries
+            (f"to {names.shown(delivery.to)}", f"{delivery.state} ({delivery.policy})")
+            for delivery in photo.deliveries
         ]
         self.table(("", ""), rows)
 

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from . import names, times
 from .printing import Output, size
 
 if TYPE_CHECKING:
-    from .views import Album, Folder, ImportItem, ImportProgress, LibraryItem
+    from .views import (
+        Album,
+        Folder,
+        ImportItem,
+        ImportProgress,
+        LibraryItem,
+        PhotoDetails,
+        RemovedPhoto,
+    )
+
+_LEAVES: Final = {
+    "original": "the files as they are, with place, time and camera if they tell them.",
+    "no-location": "the pictures, time and camera. Left out: the place.",
+    "clean": "the pictures and their time. Left out: all else.",
+}
 
 
 @contextlib.contextmanager
@@ -87,6 +101,23 @@ def _ended(item: LibraryItem) -> str:
     return "" if item.ended is None else f" ({item.ended})"
 
 
+def to_remove(out: Output, photos: Sequence[PhotoDetails]) -> None:
+    """What somebody is about to remove."""
+    for photo in photos:
+        clip = " + clip" if photo.clip else ""
+        out.say(f"{photo.id[:8]}  {names.shown(photo.name)}{clip}, {size(photo.bytes)}")
+
+
+def removed(out: Output, photo: RemovedPhoto) -> None:
+    """A photo that was removed, and what stays of it."""
+    if out.as_json:
+        out.value(photo)
+        return
+    people = ", ".join(names.shown(name) for name in photo.people)
+    stays = f" What {people} got of it stays there." if people else ""
+    out.say(f"{names.shown(photo.name)}: removed.{stays}")
+
+
 def albums(out: Output, found: Sequence[Album]) -> None:
     """The albums."""
     if out.as_json:
@@ -127,3 +158,19 @@ def folder(out: Output, kept: Folder) -> None:
     out.say(f"{names.shown(kept.path)}: {what}; {kept.state}, {kept.photos} photos so far")
     if kept.message is not None:
         out.say(f"  {names.shown(kept.message)}", style="red")
+
+
+def watched(out: Output, begun: Folder, leaves: Mapping[str, str]) -> None:
+    """A watch that was begun: what it takes at once, and by contact's policy what leaves."""
+    folder(out, begun)
+    if out.as_json:
+        return
+    count = (
+        f"{begun.there} photo or clip" if begun.there == 1 else f"{begun.there} photos and clips"
+    )
+    what = "imported and shared" if begun.to else "imported"
+    out.say(f"  {count} in it now: what lies there is {what}, and so is what comes.")
+    for name, policy in leaves.items():
+        out.say(f"  For {names.shown(name)} leaves: {_LEAVES[policy]}")
+    if leaves:
+        out.say("  `kinlight watch --off DIR` ends it.")

@@ -15,6 +15,7 @@ from typing import Final, Generic, TypeVar
 from ..crypto.errors import KinlightError
 from ..protocol.errors import DeniedError
 from ..protocol.opening import LocalDevice
+from ..protocol.photo import Metadata
 from . import forms, livephotos, sources
 from .catalogue import Catalogue, ImportedFile
 from .cataloguing import Cataloguer
@@ -25,6 +26,7 @@ from .grants import VIEW, Terms
 from .library import Contact, Library, Photo
 from .originals import Originals, Progress
 from .outbox import Outbox
+from .removing import Remover
 from .rules import Rules
 from .views import ShareItem, ShareProgress
 
@@ -74,6 +76,7 @@ class Sharing:
         copies: Copies,
         rules: Rules,
         outbox: Outbox,
+        remover: Remover,
         now: Callable[[], int],
     ) -> None:
         self._device = device
@@ -84,6 +87,7 @@ class Sharing:
         self._copies = copies
         self._rules = rules
         self._outbox = outbox
+        self._remover = remover
         self._now = now
 
     async def run(self, paths: list[Path], wish: Wish) -> AsyncGenerator[ShareItem | ShareProgress]:
@@ -95,10 +99,11 @@ class Sharing:
         wish.check()
         for files in _together(sources.files_in(paths)):
             taken: dict[Path, Photo] = {}
+            new: list[bytes] = []
             for path in files:
                 yield ShareProgress(str(path), None, 0, 1)
                 work = _Work[Photo](str(path))
-                async for step in work.follow(self._take(path, work.report)):
+                async for step in work.follow(self._take(path, new, work.report)):
                     yield step
                 try:
                     taken[path] = work.result()
@@ -110,6 +115,7 @@ class Sharing:
                 if self._catalogue.still_of(photo.photo_id) not in here:
                     async for step in self._share(str(path), photo, wish, here):
                         yield step
+            await self._remover.undo(new)
 
     async def grant(
         self, photos: list[Photo], wish: Wish
@@ -120,17 +126,28 @@ class Sharing:
             file = photo.photo_id.hex()
             if photo.author != self._device.identity:
                 for contact in wish.contacts:
-                    yield _failed(file, contact, wish.form(contact), NotOursError())
+                    yield _failed(file, contact, wish.form(contact), NotOursError(), photo)
                 continue
             with contextlib.suppress(KinlightError):  # as above
                 await self._cataloguer.look(photo)
             async for step in self._share(file, photo, wish, {}):
                 yield step
 
-    async def _take(self, path: Path, progress: Progress) -> Photo:
-        """The photo of a file, looked at and joined with its other half."""
-        taken = await self._originals.take(path, progress)
+    async def _take(self, path: Path, new: list[bytes], progress: Progress) -> Photo:
+        """The photo of a file, looked at and joined with its other half; `new` if it was made."""
+        known = self._catalogue.file(path)
+
+        def same(photo: Photo, metadata: Metadata) -> bool:
+            """Ours, under the name of the file, or what it was imported as under another."""
+            return self._originals.is_original(photo) and (
+                photo.metadata.name == metadata.name
+                or (known is not None and photo.photo_id == known.photo_id)
+            )
+
+        taken = await self._originals.take(path, progress, same)
         photo = taken.photo
+        if taken.new:
+            new.append(photo.photo_id)
         with contextlib.suppress(KinlightError):  # it is shared whether it opens or not
             await self._cataloguer.look(photo, path)
         file = ImportedFile(photo.photo_id, taken.size, taken.modified)
@@ -148,7 +165,7 @@ class Sharing:
             try:
                 by_form.setdefault(self._form(photo, contact, wish), []).append(contact)
             except KinlightError as error:
-                yield _failed(file, contact, wish.form(contact), error)
+                yield _failed(file, contact, wish.form(contact), error, photo)
         for form, contacts in by_form.items():
             halves = [(file, photo, contacts)]
             whole: list[Contact] = []
@@ -168,7 +185,7 @@ class Sharing:
                             sendable = sendable.without(CLIP)
                         yield self._queue(name, sendable, contact, form, wish)
                     except KinlightError as error:
-                        yield _failed(name, contact, form, error)
+                        yield _failed(name, contact, form, error, half)
 
     def _form(self, photo: Photo, contact: Contact, wish: Wish) -> Form:
         """What the command says, and then the owner's rules."""
@@ -211,9 +228,12 @@ def _together(paths: Iterable[Path]) -> Iterable[list[Path]]:
     return found.values()
 
 
-def _failed(file: str, contact: Contact, form: Form, error: KinlightError) -> ShareItem:
+def _failed(
+    file: str, contact: Contact, form: Form, error: KinlightError, photo: Photo | None = None
+) -> ShareItem:
+    name = photo.metadata.name if photo else Path(file).name
     return ShareItem(
-        file, Path(file).name, contact.name, "failed", policy=form.policy,
+        file, name, contact.name, "failed", policy=form.policy,
         code=error.code, message=str(error), max_px=form.max_px,
     )  # fmt: skip
 

@@ -47,6 +47,7 @@ from .pace import Pace
 from .papers import Papers
 from .peers import Peers
 from .pipes import Dial, Listen
+from .removing import Remover
 from .renditions import Renditions
 from .rules import Rules
 from .searching import Search
@@ -164,6 +165,13 @@ class Unlocked:
             decoder=self.decoder,
             originals=self.originals,
         )
+        self.remover: Final = Remover(
+            database=database,
+            catalogue=self.catalogue,
+            blobs=blobs,
+            events=events,
+            now=environment.now,
+        )
         self.sharing: Final = Sharing(
             device=device,
             originals=self.originals,
@@ -173,6 +181,7 @@ class Unlocked:
             copies=self.copies,
             rules=self.rules,
             outbox=self.outbox,
+            remover=self.remover,
             now=environment.now,
         )
         self.judge: Final = Judge(

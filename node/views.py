@@ -303,7 +303,8 @@ class Folder:
     `watch` takes what appears in it, into `album` or those named like its folders, and shares it
     with `to` under the policy `metadata` (None: each contact's own); its state is `watching`,
     `missing` or `failed`. `message` says what went wrong last. `photos` counts those that were
-    written, or taken and shared.
+    written, or taken and shared. `there` counts the files that lay in a watched folder when the
+    watch was begun; only the answer to that tells.
     """
 
     path: str
@@ -315,6 +316,7 @@ class Folder:
     metadata: str | None = None
     photos: int = 0
     message: str | None = None
+    there: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,13 +344,14 @@ class InboxItem:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryState:
-    """What became of a photo at one contact."""
+    """What became of a photo at one contact; `policy` is what went: the original, or a copy."""
 
     to: str
     state: str
     code: str | None
     expires: int | None
     updated: int
+    policy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +360,8 @@ class PhotoDetails:
 
     `signature` is `valid`: a photo whose record does not verify is never stored. `author` is the
     contact's name, or None if the author is no contact; `own` says that it is this node's identity.
-    `captured` to `albums` are as in `LibraryItem`.
+    `deliveries` are those of the photo and of its copies for sharing. `captured` to `place` are as
+    in `LibraryItem`.
     """
 
     id: str
@@ -385,6 +389,20 @@ class PhotoDetails:
     refused: str | None = None
     clip: str | None = None
     albums: list[str] = field(default_factory=list[str])
+    position: list[float] | None = None
+    place: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedPhoto:
+    """A photo that is in the library no more.
+
+    `people` are the contacts to whom it had gone, itself or as a copy: what they have stays.
+    """
+
+    id: str
+    name: str
+    people: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)

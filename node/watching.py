@@ -147,16 +147,7 @@ class Watch:
 
     async def _scan(self, paths: set[Path]) -> None:
         """Note the files among `paths` and in the folders among them."""
-
-        def found() -> list[Path]:
-            inside = (path for path in paths if _is_open(self._folder.path, path))
-            return [
-                file
-                for file in sources.files_in(inside)
-                if sources.is_media(file.name) and not file.name.startswith("~")
-            ]
-
-        for path in await asyncio.to_thread(found):
+        for path in await asyncio.to_thread(media_in, self._folder.path, paths):
             self._resting.add(path)
 
     async def _rested(self) -> list[Path]:
@@ -176,41 +167,46 @@ class Watch:
         problem: str | None = None
         for path in paths:
             album = self._folder.album or names.album_name(path.parent.name)
-            item = await self._importer.take(path, album)
+            item = await self._importer.take(path, album, own=bool(self._folder.to))
             if item.id is not None:
                 taken[path] = bytes.fromhex(item.id)
             else:
                 problem = f"{names.shown(item.name)}: {item.message}"
-        for path, photos in self._undone(taken).items():
-            failed = await self._share(path) if self._folder.to else None
+        for photo_id, halves in self._undone(taken).items():
+            failed = await self._share(photo_id) if self._folder.to else None
             if failed is None:
-                for photo_id in photos:
-                    self._folders.note(self._folder, photo_id, path.name)
+                for half, path in halves.items():
+                    self._folders.note(self._folder, half, path.name)
             problem = failed or problem
         self._shared()
         self._tell("watching", problem)
 
-    def _undone(self, taken: dict[Path, bytes]) -> dict[Path, list[bytes]]:
-        """The files to share; for a clip it is its still, which brings the clip if it may leave."""
-        found: dict[Path, list[bytes]] = {}
+    def _undone(self, taken: dict[Path, bytes]) -> dict[bytes, dict[bytes, Path]]:
+        """What to share, and its files: of a clip its still, which brings it if it may leave."""
+        found: dict[bytes, dict[bytes, Path]] = {}
         for path, photo_id in taken.items():
             if self._folders.name_of(self._folder, photo_id) is not None:
                 continue
             still = self._catalogue.still_of(photo_id)
             stills = [] if still is None else self._catalogue.paths_of(still)
-            beside = next((other for other in stills if other.parent == path.parent), path)
-            found.setdefault(beside, []).append(photo_id)
+            beside = any(other.parent == path.parent for other in stills)
+            shared = still if still is not None and beside else photo_id
+            found.setdefault(shared, {})[photo_id] = path
         return found
 
-    async def _share(self, path: Path) -> str | None:
-        """Share a file; returns what went wrong, if anything did."""
+    async def _share(self, photo_id: bytes) -> str | None:
+        """Share a photo that was taken; returns what went wrong, if anything did."""
         problem: str | None = None
+        photo = self._library.photo(photo_id)
+        if photo is None:
+            return None  # it was removed meanwhile
         try:
-            sharing = self._sharing.run([path], Wish(self._contacts(), self._folder.metadata))
+            sharing = self._sharing.grant([photo], Wish(self._contacts(), self._folder.metadata))
             async with contextlib.aclosing(sharing):
                 async for step in sharing:
                     if isinstance(step, ShareItem) and step.state == "failed":
-                        problem = f"{names.shown(step.name)} for {step.to}: {step.message}"
+                        name = names.shown(photo.metadata.name)
+                        problem = f"{name} for {step.to}: {step.message}"
         except KinlightError as error:
             problem = str(error)
         return problem
@@ -218,6 +214,16 @@ class Watch:
     def _contacts(self) -> list[Contact]:
         found = (self._library.contact_of(identity) for identity in self._folder.to)
         return [contact for contact in found if contact is not None]
+
+
+def media_in(folder: Path, paths: set[Path]) -> list[Path]:
+    """The files that a watch of a folder takes, of those in `paths` and in the folders there."""
+    inside = (path for path in paths if _is_open(folder, path))
+    return [
+        file
+        for file in sources.files_in(inside)
+        if sources.is_media(file.name) and not file.name.startswith("~")
+    ]
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -24,6 +24,7 @@ LIBRARY_ITEM = {
 }
 FOLDER = {
     *("path", "kind", "state", "album", "contact", "to", "metadata", "photos", "message"),
+    "there",
 }
 
 
@@ -94,11 +95,45 @@ def test_mirror_and_watch_are_listed_and_ended(neighbours: Neighbours, tmp_path:
     assert [each["path"] for each in anna.run("mirror").values] == [str(tmp_path / "mirror")]
     assert [each["path"] for each in anna.run("watch").values] == [str(folder)]
     assert "Evora" in anna.screen("mirror")
+    assert (watch["there"], mirror["there"]) == (1, None)
     assert "and to Bob" in anna.screen("watch")
     assert anna.run("watch", "--off", folder).value["kind"] == "watch"
     assert anna.run("mirror", "--off", tmp_path / "mirror").value["kind"] == "mirror"
     assert anna.run("watch").values == anna.run("mirror").values == []
     assert "There is none" in anna.screen("watch")
+
+
+def test_a_watch_says_what_lies_there_and_what_leaves(
+    neighbours: Neighbours, tmp_path: Path
+) -> None:
+    anna, _ = neighbours
+    folder = folder_of(tmp_path, "Braga", 906)
+    said = anna.screen("watch", folder, "--with", "Bob")
+    anna.run("watch", "--off", folder)
+    assert "1 photo or clip in it now" in said
+    assert "For Bob leaves: the pictures, time and camera. Left out: the place." in said
+
+
+def test_a_search_says_that_there_is_more_than_it_shows(
+    neighbours: Neighbours, tmp_path: Path
+) -> None:
+    anna, _ = neighbours
+    for number in (1, 2):
+        picture(tmp_path / f"many {number}.jpg", 910 + number)
+        anna.run("import", tmp_path / f"many {number}.jpg")
+    assert len(anna.run("search", "many", "--limit", "1").values) == 1
+    assert "more than these 1" in anna.screen("search", "many", "--limit", "1")
+    assert "more than" not in anna.screen("search", "many", "--limit", "2")
+
+
+def test_a_photo_is_removed_by_its_id(neighbours: Neighbours, tmp_path: Path) -> None:
+    anna, _ = neighbours
+    item = anna.run("import", picture(tmp_path / "gone.jpg", 920)).value
+    assert anna.run("remove", item["id"], code=2).error == "usage"
+    removed = anna.run("remove", item["id"][:12], "--yes").value
+    assert removed == {"id": item["id"], "name": "gone.jpg", "people": []}
+    assert anna.run("search", "gone").values == []
+    assert anna.run("remove", item["id"], "--yes", code=6).error == "no-such-photo"
 
 
 @pytest.mark.parametrize(

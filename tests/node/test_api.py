@@ -217,7 +217,8 @@ async def test_a_locked_node_answers_status_and_unlock_and_nothing_else(
             for method in methods:
                 if path in ("/v1/status", "/v1/unlock", "/v1/lock", "/v1/shutdown", "/v1/events"):
                     continue
-                url = re.sub(r"{\w+}", "abc", path.replace("{kind}", "watch"))
+                known = path.replace("{kind}", "watch").replace("{rendition}", "preview")
+                url = re.sub(r"{\w+}", "abc", known)
                 response = await client.request(
                     method.upper(), url, json=ANY_BODY.get(path, {}) if method != "get" else None
                 )
@@ -293,8 +294,35 @@ async def test_what_is_no_json_is_a_bad_request_and_not_quoted(
 
 async def test_a_path_that_does_not_exist_is_not_found(address: ApiAddress) -> None:
     async with by_socket(address) as client:
-        assert (await client.get("/v1/nowhere")).status_code == 404
-        assert (await client.get("/v1/unlock")).status_code == 405
+        for method, path, status in [
+            ("GET", "/v1/nowhere", 404), ("GET", "/v1/unlock", 405), ("GET", "/v1/contacts/", 404),
+            ("GET", "/v1/photos//preview", 404), ("POST", "/v1/inbox//accept", 404),
+        ]:  # fmt: skip
+            response = await client.request(method, path)
+            assert (code_of(response), response.status_code) == ("bad-request", status), path
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "possible"),
+    [
+        ("GET", "/v1/photos/ffff/huge", None, "rendition is preview or thumbnail"),
+        ("POST", "/v1/photos/ffff/export", {"folder": "/", "rendition": "huge"},
+         "rendition is preview or thumbnail"),
+        ("PATCH", "/v1/contacts/bob", {"metadata": "hunter2"},
+         "metadata is original, no-location or clean"),
+        ("PATCH", "/v1/contacts/bob", {"accept": "hunter2"}, "accept is ask or always"),
+        ("POST", "/v1/library/search", {"near": "hunter2"}, "near is a latitude and a longitude"),
+        ("POST", "/v1/library/search", {"near": ["hunter2", 2]}, "near is a latitude and"),
+    ],
+)  # fmt: skip
+async def test_a_value_that_can_not_be_is_answered_with_those_that_can(
+    address: ApiAddress, method: str, path: str, body: object, possible: str
+) -> None:
+    async with by_socket(address) as client:
+        response = await client.request(method, path, json=body)
+    assert (code_of(response), response.status_code) == ("bad-request", 400)
+    assert possible in response.text
+    assert "hunter2" not in response.text
 
 
 async def test_each_kind_of_error_has_a_status(address: ApiAddress) -> None:

@@ -122,6 +122,19 @@ async def test_a_mirror_gets_what_is_in_the_album_and_what_comes_into_it(
     assert the(anna).photos == 2
 
 
+async def test_a_mirror_is_told_of_a_photo_that_was_here_and_came_into_its_album(
+    anna: TestedNode, tmp_path: Path
+) -> None:
+    first = photograph(tmp_path / "a.jpg")
+    mirror = tmp_path / "mirror"
+    await take(anna, first, album="Winter")
+    await take(anna, photograph(tmp_path / "b.jpg"))
+    await anna.engine.keeper.mirror("Summer", mirror)
+    await until_state(anna, "up-to-date")
+    await take(anna, first)  # unchanged since its import
+    await anna.until(lambda: names(mirror) == ["a.jpg", "b.jpg"])
+
+
 async def test_a_mirror_of_a_contact_gets_what_they_send(joined: Two, tmp_path: Path) -> None:
     await joined.bob.engine.update_contact("Anna", accept="always")
     await take(joined.bob, photograph(tmp_path / "mine.jpg"))
@@ -384,6 +397,69 @@ async def test_f8_still_and_clip_are_shared_together_or_the_clip_is_left(
     assert got == ["no-location.jpg", "original.jpg", "original.mov"]
 
 
+def touched(folder: Path, *files: Path) -> Path:
+    """A folder with copies of files that have another time, as off a card."""
+    folder.mkdir()
+    for file in files:
+        (folder / file.name).write_bytes(file.read_bytes())
+        os.utime(folder / file.name, (1, 1))
+    return folder
+
+
+async def test_f8_a_watch_that_shares_takes_no_clip_from_a_live_photo_that_is_here(
+    sharing: Two, tmp_path: Path, hand: Hand
+) -> None:
+    old = tmp_path / "old"
+    still, clip = photograph(old / "IMG_55.JPG"), old / "IMG_55.MOV"
+    clip.write_bytes(film(container="mov"))
+    await take(sharing.anna, still, clip, album="Old")
+    watched = touched(tmp_path / "new", still, clip)
+    await sharing.anna.engine.keeper.watch(watched, album=None, to=["Bob"], metadata="original")
+    await eventually(lambda: hand.asleep == [0.5])
+    await hand.move(2 * REST_SECONDS)
+    await sharing.bob.until(lambda: len(sharing.bob.engine.inbox()) == 2)
+    (item,) = sharing.anna.engine.collection.search()
+    assert (item.albums, item.people) == (["new", "Old"], ["Bob"])
+    written = await sharing.anna.engine.export(item.id, tmp_path / "out", keep_both=False)
+    assert names(tmp_path / "out") == ["IMG_55.JPG", "IMG_55.MOV"]
+    assert written.clip is not None
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "renamed.jpg"])
+async def test_what_a_watch_shares_is_the_photo_that_the_library_has(
+    sharing: Two, tmp_path: Path, hand: Hand, name: str
+) -> None:
+    original = photograph(tmp_path / "a.jpg")
+    await take(sharing.anna, original)
+    watched = touched(tmp_path / "camera", original)
+    (watched / "a.jpg").rename(watched / name)
+    await sharing.anna.engine.keeper.watch(watched, album=None, to=["Bob"], metadata="original")
+    for _ in range(2):
+        await eventually(lambda: hand.asleep == [0.5])
+        await hand.move(2 * REST_SECONDS)
+        await sharing.bob.until(lambda: library(sharing.bob) == ["a.jpg"])
+        (item,) = sharing.anna.engine.collection.search()
+        assert (sorted(item.albums), the(sharing.anna).photos) == (["Summer", "camera"], 1)
+        await sharing.anna.restart()
+
+
+async def test_a_watch_shares_its_own_photo_where_the_same_content_came_from_somebody(
+    sharing: Two, tmp_path: Path, hand: Hand
+) -> None:
+    original = photograph(tmp_path / "a.jpg")
+    await sharing.anna.engine.update_contact("Bob", accept="always")
+    await sharing.bob.share_one(original, "Anna")
+    watched = touched(tmp_path / "camera", original)
+    await sharing.anna.engine.keeper.watch(watched, album=None, to=["Bob"], metadata="original")
+    for _ in range(2):
+        await eventually(lambda: hand.asleep == [0.5])
+        await hand.move(2 * REST_SECONDS)
+        await sharing.bob.until(lambda: len(sharing.bob.engine.inbox()) == 1)
+        (item,) = sharing.anna.engine.collection.search(album="camera")
+        assert (item.own, the(sharing.anna).photos) == (True, 1)
+        await sharing.anna.restart()
+
+
 # What can't be kept up
 
 
@@ -399,6 +475,7 @@ async def test_a_folder_is_a_mirror_or_a_watch_and_none_lies_in_a_watch(
     for mirror in refused:
         with pytest.raises(FolderTakenError):
             await keeper.mirror("Summer", mirror)
+    assert names(folder) == ["below"]  # none was made before it was refused
     with pytest.raises(FolderTakenError):
         await keeper.watch(tmp_path / "link", album=None, to=[], metadata=None)
     await keeper.mirror("Summer", tmp_path / "elsewhere" / "mirror")

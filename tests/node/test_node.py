@@ -66,6 +66,42 @@ async def pair(tmp_path: Path) -> AsyncGenerator[Pair]:
         yield Pair(first, second)
 
 
+async def test_one_path_and_one_name_need_no_list(pair: Pair, picture: Picture) -> None:
+    meant = picture("meant.jpg", 51)
+    picture("secret.jpg", 52)
+    with contextlib.chdir(meant.parent):
+        for path in ("meant.jpg", meant):
+            items = await pair.anna.share(path, to="Bob", wait=False)
+            assert [(item.file, item.to) for item in items] == [(str(meant), "Bob")]
+        imported = await pair.anna.import_photos("meant.jpg")
+    assert [item.file for item in imported] == [str(meant)]
+    assert [item.name for item in await pair.anna.search()] == ["meant.jpg"]
+    (empty := meant.parent / "empty").mkdir()
+    assert (await pair.anna.watch(empty, to="Bob")).to == ["Bob"]
+
+
+@pytest.mark.parametrize("photo", ["", ".", "..", "no digits"])
+async def test_what_is_no_id_is_an_id_of_no_photo(pair: Pair, photo: str, tmp_path: Path) -> None:
+    for question in (
+        pair.anna.get(photo), pair.anna.export(photo, tmp_path), pair.anna.accept(photo),
+        pair.anna.decline(photo), pair.anna.rendition(photo, "preview"),
+    ):  # fmt: skip
+        with pytest.raises(NoSuchPhotoError):
+            await question
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+async def test_what_is_no_name_is_the_name_of_nobody(pair: Pair, name: str) -> None:
+    for question in (pair.anna.contact(name), pair.anna.update_contact(name, muted=True)):
+        with pytest.raises(NoSuchContactError):
+            await question
+
+
+async def test_a_rendition_that_is_not_made_is_refused_by_name(pair: Pair) -> None:
+    with pytest.raises(BadRequestError, match="preview or thumbnail"):
+        await pair.anna.rendition("ffff", "huge")
+
+
 def replace_with(path: str, content: bytes) -> None:
     Path(path).write_bytes(content)
 

@@ -19,8 +19,10 @@ from kinlight.node.errors import (
 from kinlight.node.views import ShareItem, ShareProgress
 
 from .conftest import Picture, Two
+from .filmed import film
 from .nodes import NOW
 from .people import chain_of
+from .photographs import photograph
 
 
 def content(path: Path | str) -> bytes:
@@ -243,6 +245,51 @@ async def test_the_same_content_under_another_name_is_another_photo(
     renamed.write_bytes(original.read_bytes())
     one, two = await joined.anna.share(original, renamed, to="Bob", wait=False)
     assert one.photo_id != two.photo_id
+
+
+async def test_a_copy_of_the_file_with_another_time_is_the_same_photo(
+    joined: Two, picture: Picture, tmp_path: Path
+) -> None:
+    original = picture("a.jpg")
+    await joined.anna.parts.importer.take(original, "Summer")
+    copy = tmp_path / "copy" / "a.jpg"
+    copy.parent.mkdir()
+    copy.write_bytes(original.read_bytes())
+    os.utime(copy, (1, 1))
+    shared = await joined.anna.share_one(copy, "Bob")
+    (here,) = joined.anna.engine.collection.search()
+    assert shared.photo_id == here.id
+
+
+async def test_a_file_that_was_imported_under_another_name_is_no_second_photo(
+    joined: Two, picture: Picture
+) -> None:
+    original = picture("a.jpg")
+    renamed = original.with_name("renamed.jpg")
+    renamed.write_bytes(original.read_bytes())
+    for path in (original, renamed):
+        await joined.anna.parts.importer.take(path, "Summer")
+    shared = await joined.anna.share_one(renamed, "Bob")
+    (here,) = joined.anna.engine.collection.search()
+    assert (shared.photo_id, shared.name) == (here.id, "a.jpg")
+
+
+async def test_f8_a_still_that_is_shared_under_another_name_takes_no_clip_away(
+    joined: Two, tmp_path: Path
+) -> None:
+    pair = photograph(tmp_path / "IMG_1.JPG"), tmp_path / "IMG_1.MOV"
+    pair[1].write_bytes(film(container="mov"))
+    for path in pair:
+        await joined.anna.parts.importer.take(path, "Summer")
+    new = tmp_path / "new"
+    new.mkdir()
+    for path in pair:
+        (new / f"IMG_2{path.suffix}").write_bytes(path.read_bytes())
+    await joined.anna.share(new / "IMG_2.JPG", to="Bob", wait=False)
+    await joined.anna.share(new / "IMG_2.JPG", new / "IMG_2.MOV", to="Bob", wait=False)
+    found = {item.name: item.clip for item in joined.anna.engine.collection.search()}
+    assert found.keys() == {"IMG_1.JPG", "IMG_2.JPG"}
+    assert None not in found.values()
 
 
 async def test_a_second_share_with_another_end_costs_no_bytes_of_the_photo(

@@ -1,0 +1,127 @@
+"""Taking photos out of the library, with all that was made of them and noted about them.
+
+What others got of a photo stays with them; nothing of it is fetched from here any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from .blobstore import BlobStore
+from .catalogue import Catalogue
+from .database import Database
+from .errors import OpenDeliveryError
+from .events import Events
+
+_OPEN = "('queued', 'offered', 'waiting')"
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What was removed: the photos, and the contacts (by name) to whom any of them had gone."""
+
+    photos: list[bytes]
+    people: list[str]
+
+
+class Remover:
+    """Removes photos."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        catalogue: Catalogue,
+        blobs: BlobStore,
+        events: Events,
+        now: Callable[[], int],
+    ) -> None:
+        self._db = database
+        self._catalogue = catalogue
+        self._blobs = blobs
+        self._events = events
+        self._now = now
+
+    async def remove(self, photo_id: bytes, *, force: bool = False) -> Removed:
+        """Remove a photo, its clip, the copies for sharing, renditions, and what is known of them.
+
+        Raises `OpenDeliveryError` where something of it is on its way, which `force` ends. An offer
+        that brought it counts as declined from then on.
+        """
+        clip = self._catalogue.clip_of(photo_id)
+        photos = self._with_copies([photo_id] if clip is None else [photo_id, clip])
+        if not force and any(map(self._is_on_its_way, photos)):
+            raise OpenDeliveryError
+        return await self._remove(photos)
+
+    async def undo(self, photos: Iterable[bytes]) -> None:
+        """Of photos that were made to be shared, remove those that go nowhere: they failed."""
+        for photo_id in photos:
+            made = self._with_copies([photo_id])
+            still = self._catalogue.still_of(photo_id)
+            needed = made if still is None else [*made, *self._with_copies([still])]
+            if not any(map(self._is_used, needed)):
+                await self._remove(made)
+
+    def _with_copies(self, photos: list[bytes]) -> list[bytes]:
+        copies = [copy for photo in photos for copy, _ in self._catalogue.copies_of(photo)]
+        return [*photos, *copies]
+
+    async def _remove(self, photos: list[bytes]) -> Removed:
+        people: set[str] = set()
+        blobs: list[bytes] = []
+        with self._db.transaction():
+            for photo_id in photos:
+                people.update(self._receivers(photo_id))
+                blobs += self._forget(photo_id)
+        # What a crash leaves behind here is swept up at the next start.
+        for content_id in blobs:
+            await asyncio.to_thread(self._blobs.remove, content_id)
+        for photo_id in photos:
+            self._events.publish("removed", id=photo_id.hex())
+        return Removed(photos, sorted(people))
+
+    def _is_used(self, photo_id: bytes) -> bool:
+        return bool(
+            self._db.value(
+                "SELECT 1 FROM deliveries WHERE photo_id = ?1"
+                " UNION ALL SELECT 1 FROM album_photos WHERE photo_id = ?1",
+                photo_id,
+            )
+        )
+
+    def _is_on_its_way(self, photo_id: bytes) -> bool:
+        return bool(
+            self._db.value(
+                f"SELECT 1 FROM deliveries WHERE photo_id = ? AND state IN {_OPEN}",  # noqa: S608
+                photo_id,
+            )
+        )
+
+    def _receivers(self, photo_id: bytes) -> list[str]:
+        """To whom a photo went, or may have gone."""
+        rows = self._db.rows(
+            "SELECT DISTINCT name FROM deliveries JOIN contacts USING (identity)"
+            " WHERE photo_id = ? AND state IN ('delivered', 'offered', 'waiting')",
+            photo_id,
+        )
+        return [row[0] for row in rows]
+
+    def _forget(self, photo_id: bytes) -> list[bytes]:
+        """Remove all rows of a photo; returns its blobs, which nothing leads to any more."""
+        self._db.execute("DELETE FROM deliveries WHERE photo_id = ?", photo_id)
+        self._db.execute(
+            "UPDATE offers SET state = 'declined', code = NULL, updated = ?"
+            " WHERE photo_id = ? AND state IN ('stored', 'accepted')",
+            self._now(), photo_id,
+        )  # fmt: skip
+        blobs = [
+            row[0]
+            for row in self._db.rows("SELECT content_id FROM blobs WHERE photo_id = ?", photo_id)
+        ]
+        self._db.execute("DELETE FROM photos WHERE photo_id = ?", photo_id)
+        for content_id in blobs:
+            self._db.execute("DELETE FROM blobs WHERE content_id = ?", content_id)
+        return blobs
