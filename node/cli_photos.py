@@ -67,12 +67,16 @@ def share(
             for item in items:
                 command.out.share_item(item)
             if not items:
-                raise errors.BadRequestError("there is no photo in those folders")
+                raise errors.NoPhotosError
             if any(item.code is not None for item in items):
                 failed.append(True)
 
         failed: list[bool] = []
-        command.ask(send)
+        try:
+            command.ask(send)
+        except KeyboardInterrupt:
+            command.out.say("The node goes on: what it has queued by now it still delivers.")
+            raise
         if failed:
             raise typer.Exit(errors.EXIT_FAILED)
 

@@ -25,7 +25,13 @@ from ..protocol.capability import Capability
 from . import exporting, keys, library, names, policies, views
 from .collection import Collection
 from .config import Config
-from .errors import BadRequestError, LockedError, NoHomeError
+from .errors import (
+    BadRequestError,
+    EndedGrantError,
+    LockedError,
+    NoHomeError,
+    NotWaitingError,
+)
 from .events import Events
 from .exporting import Exported, ExportedPhoto
 from .following import EVENTS, Following
@@ -212,7 +218,7 @@ class Engine:
         opened = self._unlocked()
         policy = None if metadata is None else policies.check(metadata)
         if until is not None and until <= self._environment.now():
-            raise BadRequestError("the grant would end before it begins")
+            raise EndedGrantError
         contacts = [opened.library.contact(name) for name in dict.fromkeys(to)]
         if not contacts or not paths:
             raise BadRequestError("say what to share and with whom")
@@ -263,7 +269,7 @@ class Engine:
         offers = opened.library.offers_of(opened.library.find_photo_id(photo))
         open_offers = [offer for offer in offers if offer.state not in ("stored", "declined")]
         if not open_offers:
-            raise BadRequestError("that photo is not waiting for a decision")
+            raise NotWaitingError
         offer = opened.inbox.decide(open_offers[0], accept=accept)
         opened.follow_up(offer)
         return self._inbox_item(opened, offer)

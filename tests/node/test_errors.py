@@ -80,7 +80,8 @@ def test_exit_codes_are_what_they_always_were() -> None:
     """Scripts rely on them: a line may be added here, and none may change."""
     given = {kind.code: exit_code(kind()) for kind in ERRORS if issubclass(kind, LocalError)}
     expected = {
-        2: {"usage", "bad-address", "bad-time", "bad-request", "invalid-code"},
+        2: {"usage", "bad-address", "bad-time", "bad-date", "bad-request", "invalid-code",
+            "no-photos", "not-waiting", "grant-ended", "name-shared"},
         3: {"not-in-this-version", "contact-blocked"},
         4: {"not-running", "no-node"},
         5: {"locked", "wrong-passphrase", "wrong-words", "passphrase-needed", "passphrase-file",
