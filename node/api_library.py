@@ -35,7 +35,7 @@ class SearchBody(BaseModel):
     album: str | None = None
     camera: str | None = None
     near: tuple[float, float] | None = None
-    within: float = 5.0
+    within: float | None = None
     place: str | None = None
     verdict: str | None = None
     limit: int = 100

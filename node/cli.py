@@ -395,12 +395,19 @@ def demo(
             raise typer.Exit(errors.EXIT_FAILED)
 
 
+def _usage(error: TyperException) -> str:
+    """What was typed wrong, and what says how it is right."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    command = "kinlight" if context is None else context.command_path
+    return f"{error.format_message().rstrip('.')}. `{command} --help` says how it is used."
+
+
 def main() -> None:
     """The console script. What was typed wrong is an error like any other."""
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="kinlight", standalone_mode=False)
     except TyperException as error:
-        Output(as_json="--json" in sys.argv).error(errors.UsageError(error.format_message()))
+        Output(as_json="--json" in sys.argv).error(errors.UsageError(_usage(error)))
         code = errors.EXIT_USAGE
     except (typer.Abort, KeyboardInterrupt):
         code = errors.EXIT_INTERRUPTED

@@ -51,9 +51,13 @@ def import_photos(
                     else:
                         show(step)
 
-        command.ask(take)
+        try:
+            command.ask(take)
+        except KeyboardInterrupt:
+            command.out.say("What was imported by now stays. Typed again, it goes on from there.")
+            raise
         if not items:
-            raise errors.BadRequestError("there is no photo in those folders")
+            raise errors.NoPhotosError
         printing_library.import_sum(command.out, items)
         if any(item.state == "failed" for item in items):
             raise typer.Exit(errors.EXIT_FAILED)
@@ -83,8 +87,9 @@ def search(
         str | None, typer.Option("--near", metavar="LAT,LON", help="Taken near there; degrees.")
     ] = None,
     within: Annotated[
-        float, typer.Option("--within", metavar="KM", help="How near, in kilometres.")
-    ] = 5.0,
+        float | None,
+        typer.Option("--within", metavar="KM", help="How near, in kilometres. Default: 5."),
+    ] = None,
     place: Annotated[
         str | None, typer.Option("--place", metavar="TEXT", help="A part of a place's name.")
     ] = None,
@@ -110,7 +115,8 @@ def search(
                 within=within, place=place, verdict=verdict, limit=limit + (limit > 0),
             )
         )  # fmt: skip
-        printing_library.library(command.out, found[:limit])
+        asked = (words, start, end, person, album, camera, near, place, verdict)
+        printing_library.library(command.out, found[:limit], asked=any(asked))
         if len(found) > limit:
             command.out.say(f"There are more than these {limit}: `--limit` shows more of them.")
 

@@ -75,10 +75,15 @@ def share(
                     progress=bars.show,
                 )  # fmt: skip
             if not items:
-                raise errors.BadRequestError("there is no photo in those folders")
+                raise errors.NoPhotosError
             return sent(command.out, items)
 
-        if not command.ask(send):
+        try:
+            well = command.ask(send)
+        except KeyboardInterrupt:
+            command.out.say("The node goes on: what it has queued by now it still delivers.")
+            raise
+        if not well:
             raise typer.Exit(errors.EXIT_FAILED)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,9 @@ from . import errors
 from .command import POLICIES_SHOWN, HomeOption, JsonOption, running
 
 FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures and clips.")]
+PathsArgument = Annotated[
+    list[Path], typer.Argument(metavar="PATH...", help="Pictures and clips, or folders with some.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def inspect(
-    context: typer.Context, files: FilesArgument, home: HomeOption = None, json: JsonOption = False
+    context: typer.Context, paths: PathsArgument, home: HomeOption = None, json: JsonOption = False
 ) -> None:
     """Tell what is in pictures: sizes, date, camera, place or none, further pictures, C2PA."""
     with running(context, home, json) as command:
@@ -29,7 +33,7 @@ def inspect(
 
         async def look() -> bool:
             readable = True
-            async for found in loose_files.inspected(files):
+            async for found in loose_files.inspected(paths):
                 printing_pictures.inspected(command.out, found)
                 readable = readable and found.readable
             return readable
@@ -42,13 +46,16 @@ def strip(
     context: typer.Context,
     files: FilesArgument,
     out: Annotated[
-        Path,
-        typer.Option("-o", "--out", help="Where to: a new file, or a folder for several."),
+        str,
+        typer.Option("-o", "--out", help="Where to: a new file, or a folder (DIR/, or several)."),
     ],
     policy: Annotated[
         str,
         typer.Option("--policy", metavar=POLICIES_SHOWN, help="What the copies may tell."),
     ] = "no-location",
+    keep_both: Annotated[
+        bool, typer.Option("--keep-both", help="Add a number if another file has the name.")
+    ] = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -58,10 +65,18 @@ def strip(
 
         async def work() -> bool:
             done = True
-            async for copy in loose_files.stripped(files, out, policy):
+            copies = loose_files.stripped(
+                files, Path(out), policy, into_folder=_means_folder(out), keep_both=keep_both
+            )
+            async for copy in copies:
                 printing_pictures.stripped(command.out, copy)
                 done = done and copy.code is None
             return done
 
         if not asyncio.run(work()):
             raise typer.Exit(errors.EXIT_FILES)
+
+
+def _means_folder(out: str) -> bool:
+    """Whether a path that is written so can only be a folder."""
+    return Path(out).name in ("", "..") or out.endswith((os.sep, os.altsep or os.sep))

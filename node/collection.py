@@ -12,11 +12,12 @@ from .errors import BadRequestError
 from .facts import C2PA_STATES
 from .importing import Importer
 from .judge import Judge
-from .library import Library
+from .library import Library, Photo
 from .searching import Found, Search
 
 ALL = 2**31
 """More than any album holds."""
+DEFAULT_KM = 5.0
 FARTHEST_KM = 20_040.0
 """Half way round the earth."""
 
@@ -67,7 +68,7 @@ class Collection:
         album: str | None = None,
         camera: str | None = None,
         near: tuple[float, float] | None = None,
-        within: float = 5.0,
+        within: float | None = None,
         place: str | None = None,
         verdict: str | None = None,
         limit: int = 100,
@@ -77,12 +78,20 @@ class Collection:
             raise BadRequestError(f"verdict is one of {', '.join(C2PA_STATES)}")
         if near is not None and not (abs(near[0]) <= 90 and abs(near[1]) <= 180):
             raise BadRequestError("near is a latitude and a longitude in degrees, as 48.14,11.58")
+        if within is not None and near is None:
+            raise BadRequestError("within says how near, so near is needed as well")
+        within = DEFAULT_KM if within is None else within
         if not 0 < within <= FARTHEST_KM or limit < 1:
             raise BadRequestError("within and limit are more than 0")
+        first = None if start is None else times.parse_day(start)
+        last = None if end is None else times.parse_day(end)
+        # July lies in its year: they are compared as far as both are given.
+        if first is not None and last is not None and first[: len(last)] > last[: len(first)]:
+            raise BadRequestError("the first day is after the last one")
         query = searching.Query(
             words=words,
-            start=None if start is None else times.parse_day(start),
-            end=None if end is None else times.parse_day(end),
+            start=first,
+            end=last,
             person=None if person is None else self._library.contact(person).identity,
             album_id=None if album is None else self._catalogue.album_id(album),
             camera=camera,
@@ -94,12 +103,11 @@ class Collection:
         )
         return [self._item(found) for found in self._search.find(query)]
 
-    def ids_in(self, album: str | None) -> list[str]:
-        """The ids of the photos in an album; of none, none."""
-        if album is None:
-            return []
+    def photos_in(self, album: str) -> list[Photo]:
+        """The photos in an album."""
         everything = searching.Query(album_id=self._catalogue.album_id(album), limit=ALL)
-        return [found.photo_id.hex() for found in self._search.find(everything)]
+        found = [self._library.photo(item.photo_id) for item in self._search.find(everything)]
+        return [photo for photo in found if photo is not None]
 
     def item(self, photo_id: bytes) -> views.LibraryItem:
         """A photo that is here, as lists show it."""

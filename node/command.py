@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Coroutine, Generator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typer.exceptions import TyperException
 
 from ..crypto.errors import KinlightError
 from ..crypto.secret import Secret
-from . import errors, passphrases
+from . import errors, names, passphrases
 from .home import Home
 from .printing import Output
 
@@ -92,6 +93,16 @@ def running(context: typer.Context, home: Path | None, json: bool) -> Generator[
     except KinlightError as error:
         out.error(error)
         raise typer.Exit(errors.exit_code(error)) from None
+    except BrokenPipeError:
+        # Whoever reads has enough, as `head` has. Python would complain at its end, too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(errors.EXIT_FAILED) from None
+    except OSError as error:
+        # A folder that is gone, a name too long: a fault of this machine, and none of ours.
+        what = "this folder" if error.filename is None else names.shown(str(error.filename))
+        told = errors.UnreadableFileError(f"{what}, {error.strerror or type(error).__name__}")
+        out.error(told)
+        raise typer.Exit(errors.exit_code(told)) from None
     except KeyboardInterrupt:
         raise typer.Exit(errors.EXIT_INTERRUPTED) from None
 

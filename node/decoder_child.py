@@ -41,7 +41,7 @@ from . import (
     wholeness,
 )
 from .edits import Put
-from .facts import MAX_TEXT, Buffer, Facts, PictureError
+from .facts import A_CLIP, MAX_TEXT, Buffer, Facts, PictureError
 from .sniffing import CLIPS, RAWS, sniff
 
 NICENESS: Final = 5
@@ -77,7 +77,7 @@ def facts_of(data: Buffer) -> Facts:
             clip = clips.clip_facts(data)
             return replace(
                 facts, stored=clip.stored, upright=clip.upright, orientation=clip.orientation,
-                refused="it is a video: carried as it is, with a frame of it to show",
+                refused=A_CLIP,
             )  # fmt: skip
         shown, shown_kind = _to_show(data, kind)
         opened = picture.open_picture(shown, shown_kind, found.orientation_hint)

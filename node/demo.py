@@ -23,12 +23,12 @@ from ..protocol.errors import from_wire
 from ..protocol.messages import Fetch, FetchRefused, Offer, OfferRefused
 from ..protocol.photo import Envelope
 from . import launch, leaving
-from .errors import NoSuchNodeError, UnreadableFileError
+from .errors import NoSuchNodeError, UnreachableError, UnreadableFileError, from_code
 from .home import Home
 from .mallory import Mallory, flip_byte
 from .node import Node
 from .printing import Output
-from .sources import files_in
+from .sources import files_in, open_file
 from .views import Contact, PairingCode
 
 SAMPLES: Final = Path(__file__).resolve().parent.parent / "examples" / "photos"
@@ -86,6 +86,8 @@ async def run(photos: Path | None, out: Output) -> Result:
     files = sorted(files_in([photos or SAMPLES]))[:3]
     if not files:
         raise UnreadableFileError("there is no photo there; `--photos DIR` names another folder")
+    for file in files:
+        open_file(file)[0].close()
     story = _Story(out)
     result = Result()
     with tempfile.TemporaryDirectory(prefix="kinlight-demo-") as folder:
@@ -170,7 +172,8 @@ async def _share(
     story.tell(f"  {leaving.line(items)}")
     for item in items:
         if item.state != "delivered" or item.photo_id is None:
-            raise TypeError(f"{item.name} is {item.state}: {item.message}")
+            why = item.message or item.state
+            raise from_code(item.code, why) if item.code else UnreachableError(why)
         details = await bob.get(item.photo_id)
         exported = await bob.export(item.photo_id, received)
         digest = hashlib.sha256(await asyncio.to_thread(Path(exported.path).read_bytes))

@@ -25,7 +25,13 @@ from ..protocol.capability import Capability
 from . import exporting, forms, grants, keys, library, names, policies, views
 from .collection import Collection
 from .config import Config
-from .errors import BadRequestError, LockedError, NoHomeError
+from .errors import (
+    BadRequestError,
+    EndedGrantError,
+    LockedError,
+    NoHomeError,
+    NotWaitingError,
+)
 from .events import Events
 from .explaining import Explainer
 from .exporting import Exported, ExportedPhoto
@@ -253,10 +259,9 @@ class Engine:
     ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
         """As `share`, for photos that are here: those of ids, and all of an album."""
         opened = self._unlocked()
-        chosen = [
-            opened.inbox.require(opened.library.find_photo_id(photo))
-            for photo in (*photos, *opened.collection.ids_in(album))
-        ]
+        chosen = [opened.inbox.require(opened.library.find_photo_id(photo)) for photo in photos]
+        if album is not None:
+            chosen += opened.collection.photos_in(album)
         wish = self._wish(to, metadata, max_px, until, grants.operations(operations))
         if not chosen:
             raise BadRequestError("say which photos to grant and to whom")
@@ -278,7 +283,7 @@ class Engine:
         opened = self._unlocked()
         forms.check(metadata, max_px)
         if until is not None and until <= self._environment.now():
-            raise BadRequestError("the grant would end before it begins")
+            raise EndedGrantError
         contacts = [opened.library.contact(name) for name in dict.fromkeys(to)]
         if not contacts:
             raise BadRequestError("say what to share and with whom")
@@ -335,7 +340,7 @@ class Engine:
         offers = opened.library.offers_of(opened.library.find_photo_id(photo))
         open_offers = [offer for offer in offers if offer.state not in ("stored", "declined")]
         if not open_offers:
-            raise BadRequestError("that photo is not waiting for a decision")
+            raise NotWaitingError
         offer = opened.inbox.decide(open_offers[0], accept=accept)
         opened.follow_up(offer)
         return self._inbox_item(opened, offer)

@@ -106,7 +106,7 @@ class FileTooLargeError(LocalError):
 
 
 class UnwritableFolderError(LocalError):
-    """The folder can't be written to; nothing was exported."""
+    """The folder can't be written to; nothing was written."""
 
     code = "unwritable"
 
@@ -208,13 +208,13 @@ class PictureRefusedError(LocalError):
 
 
 class CannotStripError(LocalError):
-    """The file can't be changed so that it tells less. `--metadata original` sends it as it is."""
+    """The file can't be changed so that it tells less; the policy `original` takes it as it is."""
 
     code = "cannot-strip"
 
 
 class StripFailedError(LocalError):
-    """A copy made to tell less is not what it must be, so it was thrown away and not sent."""
+    """A copy made to tell less is not what it must be, so it was thrown away."""
 
     code = "strip-failed"
 
@@ -250,7 +250,7 @@ class OldPictureLibraryError(LocalError):
 
 
 class UsageError(LocalError):
-    """The command was not understood. `--help` after it says how it is used."""
+    """The command was not understood."""
 
     code = "usage"
 
@@ -267,10 +267,40 @@ class BadTimeError(LocalError):
     code = "bad-time"
 
 
+class BadDayError(BadTimeError):
+    """That is not a date. Say 2026, 2026-07, 2026-07-14, or one with a time: 2026-07-14T09:30."""
+
+    code = "bad-date"
+
+
 class BadRequestError(LocalError):
     """The request can't be understood."""
 
     code = "bad-request"
+
+
+class NoPhotosError(BadRequestError):
+    """There is no photo in those folders."""
+
+    code = "no-photos"
+
+
+class NotWaitingError(BadRequestError):
+    """That photo does not wait for a decision. `kinlight inbox` shows those that do."""
+
+    code = "not-waiting"
+
+
+class EndedGrantError(BadRequestError):
+    """The grant would end before it begins. Give it a later end."""
+
+    code = "grant-ended"
+
+
+class SharedNameError(BadRequestError):
+    """An album and a contact have that name. Rename the contact to tell them apart."""
+
+    code = "name-shared"
 
 
 class NoSuchNodeError(LocalError):
@@ -367,9 +397,14 @@ _EXITS: Final[dict[str, int]] = {
     "key-file-damaged": EXIT_FILES,
     "usage": EXIT_USAGE,
     "bad-time": EXIT_USAGE,
+    "bad-date": EXIT_USAGE,
     "bad-address": EXIT_USAGE,
     "bad-request": EXIT_USAGE,
     "bad-policy": EXIT_USAGE,
+    "no-photos": EXIT_USAGE,
+    "not-waiting": EXIT_USAGE,
+    "grant-ended": EXIT_USAGE,
+    "name-shared": EXIT_USAGE,
     "invalid-code": EXIT_USAGE,
     "not-in-this-version": EXIT_REFUSED,
     "contact-blocked": EXIT_REFUSED,

@@ -121,10 +121,7 @@ def export(
     Blocks on the disk. The final name appears only when every byte is on the disk and its hash
     was checked; a file that is there already is never touched.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnwritableFolderError(error.strerror or "") from None
+    make_folder(folder)
     temporary = folder / f".kinlight-{secrets.token_hex(8)}.part"
     try:
         with temporary.open("xb") as sink:
@@ -141,7 +138,8 @@ def export(
         if digest.digest() != metadata.sha256:
             raise BlobMissingError
         os.utime(temporary, ns=(metadata.modified, metadata.modified))
-        path, already = _settle(temporary, folder, metadata, keep_both=keep_both)
+        path = folder / names.file_name(metadata.name)
+        path, already = settle(temporary, path, metadata.sha256, keep_both=keep_both)
         sync_folder(folder)  # only now would the name outlast a cut of power
     except OSError as error:
         if isinstance(storage_error(error), DiskFullError):
@@ -152,23 +150,37 @@ def export(
     return Exported(path, metadata.sha256.hex(), metadata.length, already)
 
 
-def _settle(
-    temporary: Path, folder: Path, metadata: Metadata, *, keep_both: bool
-) -> tuple[Path, bool]:
-    """Give the finished file its name without ever replacing another one."""
-    name = names.file_name(metadata.name)
-    number = 1
+def make_folder(folder: Path) -> None:
+    """Make a folder where there is none, and those above it; `UnwritableFolderError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        standing = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+        raise UnwritableFolderError(
+            f"{names.shown(standing.name)} is a file, not a folder"
+        ) from None
+    except OSError as error:
+        raise UnwritableFolderError(error.strerror or "") from None
+
+
+def settle(temporary: Path, wanted: Path, sha256: bytes, *, keep_both: bool) -> tuple[Path, bool]:
+    """Give the finished file its name without ever replacing another one.
+
+    Returns the path, and whether the very same file was there before.
+    """
+    length = temporary.stat().st_size
+    path, number = wanted, 1
     while True:
-        path = folder / (name if number == 1 else names.numbered(name, number))
         try:
             rename_new(temporary, path)
             return path, False
         except FileExistsError:
-            if _same_content(path, metadata):
+            if _same_content(path, length, sha256):
                 return path, True
             if not keep_both:
                 raise NameTakenError(str(path)) from None
             number += 1
+            path = wanted.with_name(names.numbered(wanted.name, number))
 
 
 def rename_new(temporary: Path, path: Path) -> None:
@@ -184,8 +196,8 @@ def rename_new(temporary: Path, path: Path) -> None:
         temporary.rename(path)
 
 
-def _same_content(path: Path, metadata: Metadata) -> bool:
-    if not path.is_file() or path.stat().st_size != metadata.length:
+def _same_content(path: Path, length: int, sha256: bytes) -> bool:
+    if not path.is_file() or path.stat().st_size != length:
         return False
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest() == metadata.sha256
+        return hashlib.file_digest(file, "sha256").digest() == sha256

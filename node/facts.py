@@ -14,6 +14,8 @@ Buffer = bytes | bytearray | memoryview
 """The bytes of a picture as the parsers take them: sliceable without a copy."""
 
 C2PA_STATES: Final = ("none", "valid", "valid-untrusted", "invalid")
+A_CLIP: Final = "it is a video: kept as it is, with a frame of it to show"
+"""Why a clip does not open as a picture, which is nothing to worry about."""
 MAX_TEXT: Final = 200
 """Characters of a text that comes out of a picture."""
 MAX_HIDDEN: Final = 16

@@ -36,7 +36,12 @@ class Home:
         """`--home`, else KINLIGHT_HOME, else the platform's folder for user data."""
         chosen = option or os.environ.get(HOME_VARIABLE)
         path = Path(chosen) if chosen else platformdirs.user_data_path("kinlight", appauthor=False)
-        return cls(path.expanduser().absolute())
+        try:
+            return cls(path.expanduser().absolute())
+        except RuntimeError:
+            raise HomeUnusableError(f"{path.parts[0]} is nobody here") from None
+        except OSError as error:
+            raise HomeUnusableError(error.strerror or "") from None
 
     @property
     def library(self) -> Path:

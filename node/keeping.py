@@ -18,16 +18,17 @@ from .errors import (
     NoSuchAlbumError,
     NoSuchContactError,
     NoSuchFolderError,
-    UnwritableFolderError,
+    SharedNameError,
 )
 from .events import Events
-from .exporting import Exporter
+from .exporting import Exporter, make_folder
 from .folders import Folder, Folders
 from .importing import Importer
 from .library import Library
 from .mirroring import Mirror
 from .pace import Pace
 from .sharing import Sharing
+from .sources import is_folder
 from .watching import Watch
 
 _log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ class Keeper:
     async def mirror(self, source: str, path: Path) -> views.Folder:
         """Keep a folder up with an album, or with what came from a contact; it is made if need be.
 
-        Raises `BadRequestError` where both have that name, `NoSuchAlbumError` where neither has,
+        Raises `SharedNameError` where both have that name, `NoSuchAlbumError` where neither has,
         `FolderTakenError`, `UnwritableFolderError`.
         """
         album_id, identity = self._source(source)
@@ -108,7 +109,7 @@ class Keeper:
                 raise
         else:
             if self._contact(name) is not None:
-                raise BadRequestError("an album and a contact have that name; rename the contact")
+                raise SharedNameError
         return album, contact
 
     def _contact(self, name: str) -> bytes | None:
@@ -130,7 +131,7 @@ class Keeper:
             raise BadRequestError(f"metadata is one of {', '.join(POLICIES)}, for a contact")
         identities = [self._library.contact(name).identity for name in dict.fromkeys(to)]
         place = await asyncio.to_thread(path.resolve)
-        if not await asyncio.to_thread(place.is_dir):
+        if not await asyncio.to_thread(is_folder, place):
             raise FolderTakenError("there is no such folder")
         self._folders.check(place, "watch")
         there = await asyncio.to_thread(watching.media_in, place, {place})
@@ -218,10 +219,7 @@ class Keeper:
 
 def _made(path: Path) -> Path:
     """The folder, made if it is not there, without links on the way to it."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnwritableFolderError(error.strerror or "") from None
+    make_folder(path)
     return path.resolve()
 
 

@@ -9,16 +9,16 @@ from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from ..crypto.errors import KinlightError
 from . import policies
 from .decoder import Decoder
-from .errors import DiskFullError, NameTakenError, UnreadableFileError, UnwritableFolderError
+from .errors import DiskFullError, NoPhotosError, UnreadableFileError, UnwritableFolderError
 from .errors import storage_error as meaning_of
-from .exporting import rename_new
+from .exporting import DigestSink, make_folder, settle
 from .facts import Facts
-from .sources import open_file
+from .sources import files_in, is_folder, open_file
 from .views import StrippedFile
 
 _AHEAD: Final = 16
@@ -35,14 +35,22 @@ class Inspected:
     readable: bool = True
 
 
-async def inspected(files: Sequence[Path]) -> AsyncGenerator[Inspected]:
-    """Look at each file; the answers come in the order of the files.
+async def inspected(paths: Sequence[Path]) -> AsyncGenerator[Inspected]:
+    """Look at each file, and at those in folders; the answers come in the order of the files.
 
-    Raises only if no picture at all can be opened here.
+    Raises only if there is no file in the folders, or no picture at all can be opened here.
     """
+    closed: list[OSError] = []
+    files = await asyncio.to_thread(lambda: list(files_in(paths, closed.append)))
+    if not files and not closed:
+        raise NoPhotosError
     async with Decoder() as decoder:
         under_way = deque[asyncio.Task[Inspected]]()
         try:
+            for error in closed:
+                why = UnreadableFileError(error.strerror or "")
+                folder = Path(cast("str", error.filename))
+                yield Inspected(_text(folder), _unread(why), readable=False)
             for file in files:
                 under_way.append(asyncio.create_task(_inspect(decoder, file)))
                 if len(under_way) == _AHEAD:
@@ -58,55 +66,63 @@ async def _inspect(decoder: Decoder, file: Path) -> Inspected:
     try:
         return Inspected(_text(file), await decoder.inspect(file))
     except UnreadableFileError as error:
-        return Inspected(_text(file), Facts("unknown", refused=str(error)), readable=False)
+        return Inspected(_text(file), _unread(error), readable=False)
 
 
-async def stripped(files: Sequence[Path], out: Path, policy: str) -> AsyncGenerator[StrippedFile]:
+def _unread(error: UnreadableFileError) -> Facts:
+    return Facts("unknown", refused=str(error))
+
+
+async def stripped(
+    files: Sequence[Path], out: Path, policy: str, *, into_folder: bool, keep_both: bool
+) -> AsyncGenerator[StrippedFile]:
     """Write a copy of each file under a policy: to `out`, or into it if it is or must be a folder.
 
-    A copy keeps the file's time, and its name but for a suffix that fits no more. What is there
-    already is never touched. A file that can't be copied so gives its reason and no copy.
+    A copy keeps the file's time, and in a folder its name but for a suffix that fits no more. What
+    is there already is never touched; with `keep_both` the copy gets a number if it is another
+    file. A file that can't be copied so gives its reason and no copy.
     """
     policies.check(policy)
-    into_folder = len(files) > 1 or await asyncio.to_thread(out.is_dir)
+    into_folder = into_folder or len(files) > 1 or await asyncio.to_thread(is_folder, out)
     async with Decoder() as decoder:
         for file in files:
             try:
-                yield await _strip(decoder, file, out, policy, into_folder=into_folder)
+                yield await _strip(
+                    decoder, file, out, policy, into_folder=into_folder, keep_both=keep_both
+                )
             except KinlightError as error:
                 yield StrippedFile(_text(file), None, policy, code=error.code, message=str(error))
 
 
 async def _strip(
-    decoder: Decoder, file: Path, out: Path, policy: str, *, into_folder: bool
+    decoder: Decoder, file: Path, out: Path, policy: str, *, into_folder: bool, keep_both: bool
 ) -> StrippedFile:
     source, status = await asyncio.to_thread(open_file, file)
     with source:
         async with policies.leaving(decoder, source, file.name, policy) as leaving:
             path = out / leaving.name if into_folder else out
             content = leaving.content or source
-            await asyncio.to_thread(_write, content, path, status.st_mtime_ns)
-            return StrippedFile(_text(file), _text(path), policy, list(leaving.left_out))
+            path, already = await asyncio.to_thread(
+                _write, content, path, status.st_mtime_ns, keep_both=keep_both
+            )
+            left_out, kind = list(leaving.left_out), leaving.facts.format
+            return StrippedFile(_text(file), _text(path), policy, left_out, kind, already)
 
 
-def _write(content: BinaryIO, path: Path, modified: int) -> None:
-    """A new file, whole and on the disk before it has its name."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnwritableFolderError(error.strerror or "") from None
+def _write(content: BinaryIO, path: Path, modified: int, *, keep_both: bool) -> tuple[Path, bool]:
+    """A new file, whole and on the disk before it has its name; see `exporting.settle`."""
+    make_folder(path.parent)
     temporary = path.with_name(f".kinlight-{secrets.token_hex(8)}.part")
     try:
         with temporary.open("xb") as sink:
+            digest = DigestSink(sink)
             content.seek(0)
             while block := content.read(_STEP):
-                sink.write(block)
+                digest.write(block)
             sink.flush()
             os.fsync(sink.fileno())
         os.utime(temporary, ns=(modified, modified))
-        rename_new(temporary, path)
-    except FileExistsError:
-        raise NameTakenError(str(path)) from None
+        return settle(temporary, path, digest.digest(), keep_both=keep_both)
     except OSError as error:
         if isinstance(meaning_of(error), DiskFullError):
             raise DiskFullError from None

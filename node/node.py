@@ -408,7 +408,7 @@ class Node:
         album: str | None = None,
         camera: str | None = None,
         near: tuple[float, float] | None = None,
-        within: float = 5.0,
+        within: float | None = None,
         place: str | None = None,
         verdict: str | None = None,
         limit: int = 100,
@@ -418,9 +418,9 @@ class Node:
         `words` must all be in the name. `start` and `end` are a year, a month, a day or a time
         (`2026`, `2026-07-14T09:30`) and belong to the span; a photo without a capture time is found
         by its file's. `person` is a contact: author, sender or receiver. `camera` and `place` are
-        parts of words, `near` is (latitude, longitude) in degrees with `within` in kilometres, and
+        parts of words, `near` is (latitude, longitude) in degrees, `within` (5) in kilometres, and
         `verdict` the C2PA state. Nothing of this leaves the machine. Raises `NoSuchContactError`,
-        `NoSuchAlbumError`, `BadTimeError`, `BadRequestError`.
+        `NoSuchAlbumError`, `BadDayError`, `BadRequestError`.
         """
         found = await self._post(
             "library", "search", words=words, start=start, end=end, person=person, album=album,

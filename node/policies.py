@@ -32,7 +32,6 @@ CLEAN_QUALITY: Final = 95
 """Of a clean JPEG. It may be the only copy that its receiver ever has, so it must bear one more
 edit. At 95 it is about as large as a camera's own file; 98 takes a third more."""
 
-_SUFFIXES: Final = {"jpeg": (".jpg", ".jpeg", ".jpe"), "png": (".png",)}
 _STEP: Final = 1024 * 1024
 _THE_SAME: Final = (*("format", "stored", "upright", "orientation", "frames", "icc", "refused"),)
 """What a copy without its place has in common with its original."""
@@ -55,7 +54,7 @@ class Leaving:
 def check(policy: str) -> str:
     """The policy, if there is one of that name."""
     if policy not in POLICIES:
-        raise BadRequestError(f"metadata is one of {', '.join(POLICIES)}")
+        raise BadRequestError(f"the policy is one of {', '.join(POLICIES)}")
     return policy
 
 
@@ -163,9 +162,17 @@ async def _clean(
     size = before.upright if max_px is None else (pixels.width, pixels.height)
     if after.refused or after.upright != size:
         raise StripFailedError(after.refused or "another size")
-    media_type = sniffing.MEDIA_TYPES[kind]
     smaller = after.upright != before.upright
-    return Leaving(content, _named(name, kind), media_type, _dropped(before, smaller), after)
+    left_out = dict.fromkeys((*await _strippable(decoder, source), *_dropped(before, smaller)))
+    return Leaving(content, _named(name, kind), sniffing.MEDIA_TYPES[kind], tuple(left_out), after)
+
+
+async def _strippable(decoder: Decoder, source: BinaryIO) -> tuple[str, ...]:
+    """What a copy without its place would lack, in words: a clean one lacks all of that, too."""
+    try:
+        return (await decoder.no_location(source)).left_out
+    except PictureRefusedError:
+        return ()  # it can go by its pixels only
 
 
 def _kind(before: Facts, pixels: Pixels) -> str:
@@ -176,10 +183,10 @@ def _kind(before: Facts, pixels: Pixels) -> str:
 def _named(name: str, kind: str) -> str:
     """The name with a suffix that fits the new format; one that fits already stays."""
     suffix = PurePath(name).suffix
-    if suffix.lower() in _SUFFIXES[kind]:
+    if suffix.lower() in sniffing.SUFFIXES[kind]:
         return name
     stem = name.removesuffix(suffix) if suffix.lower() in MEDIA_SUFFIXES else name
-    renamed = stem + _SUFFIXES[kind][0]
+    renamed = stem + sniffing.SUFFIXES[kind][0]
     # A file of this machine may have a name that is no text.
     fits = len(renamed.encode("utf-8", "surrogateescape")) <= limits.NAME_BYTES
     return renamed if fits else names.file_name(renamed)

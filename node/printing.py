@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import shlex
 import sys
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, Final
 
 from ..crypto.errors import KinlightError
 from . import leaving, names, times
+from .facts import A_CLIP
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -187,8 +189,10 @@ class Output:
             return
         self.say(f"Paired with {names.shown(contact.name)}.", style="green")
         self.safety_number(contact)
+        name = shlex.quote(names.shown(contact.name))
         self.say(
-            "Both sides see the same number. Compare it once, then `kinlight contacts verify`."
+            "Both sides see the same number. Compare it once,"
+            f" then `kinlight contacts verify {name}`."
         )
 
     def recovery_words(self, phrase: str) -> None:
@@ -221,7 +225,7 @@ class Output:
             case "queued" | "offered" if reason:
                 self.say(f"✗ {what}: not yet. {reason}", style="red")
             case "queued" | "offered":
-                self.say(f"… {what}: is sent as soon as they can be reached")
+                self.say(f"… {what}: is on its way, and goes on whenever they can be reached")
             case _:
                 self.say(f"✗ {what}: {reason}", style="red")
 
@@ -316,7 +320,7 @@ class Output:
             rows.append(("position", f"{latitude:.5f}, {longitude:.5f}"))
         if photo.width is not None:
             rows.append(("pixels", f"{photo.width} x {photo.height}"))
-        if photo.refused is not None:
+        if photo.refused not in (None, A_CLIP):
             rows.append(("can't be shown", names.shown(photo.refused)))
         if photo.c2pa is not None:
             rows.append(("C2PA", photo.c2pa))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from . import names, times
+from .facts import A_CLIP
 from .printing import Output, size
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def import_item(out: Output, item: ImportItem) -> None:
     name = names.shown(item.name)
     if item.state == "failed":
         out.say(f"✗ {name}: {names.shown(item.message or item.code or '')}", style="red")
-    elif item.refused is not None:
-        out.say(f"! {name}: kept as it is, but can't be shown. {names.shown(item.refused)}")
+    elif item.refused not in (None, A_CLIP):
+        out.say(f"! {name}: kept as it is, but can't be shown: {names.shown(item.refused)}")
 
 
 def import_sum(out: Output, items: Sequence[ImportItem]) -> None:
@@ -72,14 +73,15 @@ def import_sum(out: Output, items: Sequence[ImportItem]) -> None:
         out.say(", ".join(words) + ".")
 
 
-def library(out: Output, items: Sequence[LibraryItem]) -> None:
-    """Photos that were found."""
+def library(out: Output, items: Sequence[LibraryItem], *, asked: bool) -> None:
+    """Photos that were found; `asked` says that not simply all were looked for."""
     if out.as_json:
         for item in items:
             out.value(item)
         return
     if not items:
-        out.say("No photo fits. `kinlight import` takes photos into the library.")
+        empty = "The library is empty. `kinlight import` takes photos into it."
+        out.say("No photo fits." if asked else empty)
         return
     rows = [
         (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
 
-from . import names
+from . import names, sniffing
 from .printing import Output
 
 if TYPE_CHECKING:
@@ -17,12 +18,17 @@ FIELDS = (
     *("camera", "location", "icc", "hidden", "pair", "c2pa", "c2pa_code", "refused", "damaged"),
 )
 """Of a line of `inspect --json`, after `file`. Where it was taken is not among them."""
+_PLACE: Final = {
+    True: "tells its place",
+    False: "tells no place",
+    None: "not known whether it tells its place",
+}
 
 
 def inspected(out: Output, found: Inspected) -> None:
     """What is in a file."""
     if out.as_json:
-        values = found.facts.to_value()
+        values = {**found.facts.to_value(), "location": _location(found.facts)}
         out.value({"file": found.file, **{name: values[name] for name in FIELDS}})
         return
     facts = found.facts
@@ -32,6 +38,11 @@ def inspected(out: Output, found: Inspected) -> None:
         return
     for line in _lines(facts):
         out.say(f"  {names.shown(line)}")
+
+
+def _location(facts: Facts) -> bool | None:
+    """Whether a file tells its place; None where none was seen and not all of it is read here."""
+    return facts.location or (False if facts.format in sniffing.READ else None)
 
 
 def _lines(facts: Facts) -> list[str]:
@@ -58,7 +69,7 @@ def _lines(facts: Facts) -> list[str]:
         )
         if value is not None
     ]
-    lines.append("tells its place" if facts.location else "tells no place")
+    lines.append(_PLACE[_location(facts)])
     if facts.c2pa != "none":
         lines.append(f"C2PA {facts.c2pa}" + (f" ({facts.c2pa_code})" if facts.c2pa_code else ""))
     return lines
@@ -73,4 +84,9 @@ def stripped(out: Output, copy: StrippedFile) -> None:
         out.say(f"✗ {names.shown(copy.file)}: {reason}", style="red")
     else:
         left_out = ", ".join(copy.left_out) or "nothing"
-        out.say(names.shown(f"{copy.file} -> {copy.path}. Left out: {left_out}."))
+        how = " (was there already)" if copy.already else ""
+        line = f"{copy.file} -> {copy.path}{how}. Left out: {left_out}."
+        endings = sniffing.SUFFIXES.get(copy.format or "")
+        if endings is not None and PurePath(copy.path).suffix.lower() not in endings:
+            line += f" It is a {copy.format} file, which its name does not say."
+        out.say(names.shown(line))

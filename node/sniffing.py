@@ -27,6 +27,13 @@ MEDIA_TYPES: Final = {
     "matroska": "video/x-matroska",
 }  # fmt: skip
 
+SUFFIXES: Final = {
+    "jpeg": (".jpg", ".jpeg", ".jpe"), "png": (".png",), "webp": (".webp",), "gif": (".gif",),
+    "tiff": (".tif", ".tiff"), "avif": (".avif",), "heif": (".heic", ".heif", ".hif"),
+    "dng": (".dng",), "pdf": (".pdf",), "mp4": (".mp4", ".m4v", ".3gp"), "mov": (".mov",),
+}  # fmt: skip
+"""How names of those formats end whose names say it, the usual ending first."""
+
 _MAGIC: Final = (
     (b"\xff\xd8\xff", "jpeg"),
     (b"\x89PNG\r\n\x1a\n", "png"),

@@ -30,7 +30,7 @@ def files_in(
     `failed` is told of folders that can't be read.
     """
     for path in paths:
-        if path.is_dir():
+        if is_folder(path):
             for folder, folders, files in os.walk(path, onerror=failed):
                 folders[:] = sorted(name for name in folders if not name.startswith("."))
                 for name in sorted(files):
@@ -40,6 +40,14 @@ def files_in(
                         yield file
         else:
             yield path
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there. A name too long, or one that may not be looked up, is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def is_media(name: str) -> bool:

@@ -6,7 +6,7 @@ import datetime
 import re
 from typing import Final
 
-from .errors import BadTimeError
+from .errors import BadDayError, BadTimeError
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION: Final = re.compile(r"([0-9]{1,6})\s*([smhdw])", re.IGNORECASE)
@@ -38,11 +38,11 @@ def parse_day(text: str) -> str:
     """The beginning of an ISO 8601 local time, checked: `2026`, `2026-07`, `2026-07-14T09:30`."""
     day = text.strip().replace(" ", "T")
     if not _DAY.fullmatch(day):
-        raise BadTimeError
+        raise BadDayError
     try:
         datetime.datetime.fromisoformat(day + "0001-01-01T00:00"[len(day) :])
     except ValueError:
-        raise BadTimeError from None
+        raise BadDayError from None
     return day
 
 

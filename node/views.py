@@ -424,14 +424,16 @@ class ExportedFile:
 class StrippedFile:
     """A copy of a file under a metadata policy.
 
-    `path` is where it was written; `left_out` says in words what it lacks. If there is none, `code`
-    and `message` say why.
+    `path` is where it was written, or was `already`, the very same; `left_out` says in words what
+    it lacks, and `format` what it is by content. If there is none, `code` and `message` say why.
     """
 
     file: str
     path: str | None
     policy: str
     left_out: list[str] = field(default_factory=list[str])
+    format: str | None = None
+    already: bool = False
     code: str | None = None
     message: str | None = None
 

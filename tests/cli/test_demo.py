@@ -40,12 +40,14 @@ def test_the_demo_shares_photos_and_refuses_three_attacks(
 
 
 def test_the_demo_without_a_photo_says_so(household: Household, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*KINLIGHT, "demo", "--json", "--photos", str(tmp_path)],
-        env=household.env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 7
-    assert json.loads(done.stdout)["error"]["code"] == "unreadable"
+    for photos in (tmp_path, tmp_path / "nosuch", tmp_path / ("long" * 100)):
+        done = subprocess.run(
+            [*KINLIGHT, "demo", "--json", "--photos", str(photos)],
+            env=household.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 7, done.stderr
+        assert json.loads(done.stdout)["error"]["code"] == "unreadable"
+        assert not done.stderr

@@ -189,7 +189,7 @@ def test_a_declined_photo_is_told_to_the_sender(neighbours: Neighbours, offered:
     anna.until(lambda node: node.get(identifier), lambda own: own.deliveries[0].state == "refused")
     (delivery,) = anna.run("show", identifier).value["deliveries"]
     assert delivery["code"] == "declined"
-    assert bob.run("inbox", "decline", identifier, code=2).error == "bad-request"
+    assert bob.run("inbox", "decline", identifier, code=2).error == "not-waiting"
 
 
 def test_a_file_that_fails_does_not_keep_the_others_back(
@@ -249,6 +249,10 @@ def test_pairing_prints_a_code_then_the_contact(neighbours: Neighbours) -> None:
         (("export", "ffff", "there"), 6, "no-such-photo"),
         (("inbox", "accept", "ffff"), 6, "no-such-photo"),
         (("inbox", "decline", "ffff"), 6, "no-such-photo"),
+        (("show", ""), 6, "no-such-photo"),
+        (("export", "", "there"), 6, "no-such-photo"),
+        (("inbox", "accept", ""), 6, "no-such-photo"),
+        (("contacts", "mute", ""), 6, "no-such-contact"),
         (("contacts", "verify", "Nobody"), 6, "no-such-contact"),
         (("contacts", "mute", "Nobody"), 6, "no-such-contact"),
         (("contacts", "block", "Nobody"), 6, "no-such-contact"),
@@ -264,7 +268,7 @@ def test_pairing_prints_a_code_then_the_contact(neighbours: Neighbours) -> None:
         (
             ("share", "x", "--with", "Bob", "--metadata", "original", "--until", "2001-01-01"),
             2,
-            "bad-request",
+            "grant-ended",
         ),
         (("pair", "maple"), 2, "invalid-code"),
         (("pair", "7-maple-zzzz"), 2, "invalid-code"),

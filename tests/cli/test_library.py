@@ -70,7 +70,7 @@ def test_a_file_that_can_not_be_imported_is_told_and_the_exit_code_says_so(
     answer = anna.run("import", tmp_path / "missing.jpg", code=1)
     assert (answer.value["state"], answer.value["code"]) == ("failed", "unreadable")
     (tmp_path / "empty").mkdir()
-    assert anna.run("import", tmp_path / "empty", code=2).error == "bad-request"
+    assert anna.run("import", tmp_path / "empty", code=2).error == "no-photos"
 
 
 def test_a_name_that_is_no_text_is_imported_and_printed(
@@ -141,7 +141,9 @@ def test_a_photo_is_removed_by_its_id(neighbours: Neighbours, tmp_path: Path) ->
     [
         (("search", "--album", "Nowhere"), 6, "no-such-album"),
         (("search", "--person", "Nobody"), 6, "no-such-contact"),
-        (("search", "--from", "soon"), 2, "bad-time"),
+        (("search", "--from", "30d"), 2, "bad-date"),
+        (("search", "--from", "2026-07", "--to", "2026-06"), 2, "bad-request"),
+        (("search", "--within", "3"), 2, "bad-request"),
         (("search", "--near", "48.1"), 2, "bad-request"),
         (("search", "--near", "48.1,north"), 2, "bad-request"),
         (("search", "--near", "100,0"), 2, "bad-request"),

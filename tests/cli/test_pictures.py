@@ -83,12 +83,36 @@ def test_what_can_not_be_read_is_a_line_as_well_and_the_exit_code_says_so(
     noise.write_bytes(b"not a picture")
     assert nobody.run("inspect", noise, beach).values[0]["refused"]
     missing = tmp_path / "missing.jpg"
-    values = nobody.run("inspect", missing, tmp_path, pipe, beach, code=1).values
-    assert [value["format"] for value in values] == ["unknown"] * 3 + ["jpeg"]
-    for value in values[:3]:
+    values = nobody.run("inspect", missing, pipe, beach, code=1).values
+    assert [value["format"] for value in values] == ["unknown"] * 2 + ["jpeg"]
+    for value in values[:2]:
         assert list(value) == KEYS
         assert "can't be read" in value["refused"]
-    assert values[3]["refused"] is None
+        assert value["location"] is None
+    assert values[2]["refused"] is None
+
+
+def test_of_a_folder_the_pictures_in_it_are_looked_at(
+    nobody: Person, beach: Path, tmp_path: Path
+) -> None:
+    (beach.parent / "notes.txt").write_text("private")
+    values = nobody.run("inspect", tmp_path, beach).values
+    assert [value["file"] for value in values] == [str(beach)] * 2
+    (tmp_path / "empty").mkdir()
+    assert nobody.run("inspect", tmp_path / "empty", code=2).error == "no-photos"
+
+
+def test_of_what_is_not_read_here_it_is_not_known_whether_it_tells_its_place(
+    nobody: Person, tmp_path: Path
+) -> None:
+    page, text = tmp_path / "page.pdf", tmp_path / "notes.txt"
+    page.write_bytes(b"%PDF-1.4\n<exif:GPSLatitude>48,6.0N</exif:GPSLatitude>")
+    text.write_text("I was in Munich.")
+    values = nobody.run("inspect", page, text).values
+    assert [value["location"] for value in values] == [None, None]
+    screen = nobody.screen("inspect", page, text)
+    assert screen.count("not known whether it tells its place") == 2
+    assert "tells no place" not in screen
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets files have such names")
@@ -177,6 +201,66 @@ def test_strip_never_writes_over_a_file_least_of_all_over_its_own(
     assert [each.name for each in beach.parent.iterdir()] == ["beach.jpg"]
 
 
+def test_a_slash_at_the_end_means_a_folder(nobody: Person, beach: Path, tmp_path: Path) -> None:
+    copy = nobody.run("strip", beach, "-o", f"{tmp_path}/new/").value
+    assert copy["path"] == str(tmp_path / "new" / "beach.jpg")
+    other = beach.with_name("other.jpg")
+    other.write_bytes(beach.read_bytes())
+    standing = copy["path"]
+    for words in ((beach, "-o", f"{standing}/"), (beach, other, "-o", standing)):
+        for refused in nobody.run("strip", *words, code=7).values:
+            assert refused["code"] == "unwritable"
+            assert "beach.jpg is a file, not a folder" in refused["message"]
+
+
+def test_the_very_same_copy_that_is_there_counts_as_done(
+    nobody: Person, beach: Path, tmp_path: Path
+) -> None:
+    first = nobody.run("strip", beach, "-o", tmp_path / "o.jpg").value
+    again = nobody.run("strip", beach, "-o", tmp_path / "o.jpg").value
+    assert (first["already"], again["already"]) == (False, True)
+    assert again == {**first, "already": True}
+    assert "(was there already)" in nobody.screen("strip", beach, "-o", tmp_path / "o.jpg")
+
+
+def test_two_of_one_name_are_both_kept_where_that_is_said(
+    nobody: Person, beach: Path, tmp_path: Path
+) -> None:
+    other = photograph(tmp_path / "there" / "beach.jpg", seed=9)
+    first, second = nobody.run("strip", beach, other, "-o", tmp_path / "o", code=7).values
+    assert (first["code"], second["code"]) == (None, "name-taken")
+    assert "`--keep-both` adds a number" in second["message"]
+    copies = nobody.run("strip", beach, other, "-o", tmp_path / "o", "--keep-both").values
+    assert [Path(copy["path"]).name for copy in copies] == ["beach.jpg", "beach (2).jpg"]
+    assert [copy["already"] for copy in copies] == [True, False]
+
+
+@pytest.mark.parametrize("name", ["copy.png", "copy.txt", "copy"])
+def test_a_name_that_does_not_say_what_the_copy_is_is_spoken_of(
+    nobody: Person, beach: Path, tmp_path: Path, name: str
+) -> None:
+    words = "It is a jpeg file, which its name does not say."
+    assert words in nobody.screen("strip", beach, "-o", tmp_path / name)
+    assert words not in nobody.screen("strip", beach, "-o", tmp_path / "copy.JPG")
+
+
+def test_what_clean_leaves_out_names_what_no_location_would(
+    nobody: Person, beach: Path, tmp_path: Path
+) -> None:
+    with Image.open(beach) as opened:
+        exif = opened.getexif()
+        exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0my notes"
+        opened.save(beach, exif=exif, comment=b"a comment")
+    policies = ("no-location", "clean")
+    lacks = [
+        nobody.run("strip", beach, "-o", tmp_path / f"{policy}.jpg", "--policy", policy).value
+        for policy in policies
+    ]
+    less, more = (set(copy["left_out"]) for copy in lacks)
+    assert {"place", "comments"} <= less < more
+    assert "camera" in more
+
+
 def test_what_can_not_be_stripped_says_why_and_the_others_are_written(
     nobody: Person, beach: Path, tmp_path: Path
 ) -> None:
@@ -184,12 +268,13 @@ def test_what_can_not_be_stripped_says_why_and_the_others_are_written(
     noise.write_bytes(b"not a picture")
     answer = nobody.run("strip", noise, tmp_path / "gone.jpg", beach, "-o", tmp_path / "o", code=7)
     assert [value["code"] for value in answer.values] == ["cannot-strip", "unreadable", None]
+    assert "the policy `original` takes it as it is" in answer.values[0]["message"]
     assert [each.name for each in (tmp_path / "o").iterdir()] == ["beach.jpg"]
     below = nobody.run("strip", beach, "-o", noise / "below.jpg", code=7).value
     assert below["code"] == "unwritable"
-    assert nobody.run("strip", beach, "-o", tmp_path, "--policy", "most", code=2).error == (
-        "bad-request"
-    )
+    unknown = nobody.run("strip", beach, "-o", tmp_path, "--policy", "most", code=2)
+    assert unknown.error == "bad-request"
+    assert "the policy is one of original, no-location, clean" in unknown.message
 
 
 def test_people_read_what_was_left_out(nobody: Person, beach: Path, tmp_path: Path) -> None:

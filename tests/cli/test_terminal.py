@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Generator
+from pathlib import Path
 
 import pytest
 from kinlight.crypto.recovery import RecoveryWords
 
+from ..node.filmed import film
 from ..scenario.household import Household, Person
 
 if sys.platform == "win32":
@@ -32,6 +34,42 @@ def terminal() -> Generator[Open]:
     yield run
     for each in opened:
         each.close()
+
+
+def test_who_ends_a_share_is_told_that_the_node_goes_on(
+    neighbours: Neighbours, terminal: Open, photo: Path
+) -> None:
+    anna, bob = neighbours
+    bob.stop()
+    try:
+        screen = terminal(anna, "share", str(photo), "--with", "Bob", "--metadata", "original")
+        anna.until(
+            lambda node: node.search("beach"), lambda found: any(item.people for item in found)
+        )
+        screen.type("\x03")
+        screen.until("The node goes on: what it has queued by now it still delivers.")
+        assert screen.end() == 130
+    finally:
+        bob.start()
+    bob.until(lambda node: node.inbox(), lambda items: any(i.sender == "Anna" for i in items))
+
+
+def test_what_goes_on_by_itself_is_not_said_to_wait_for_anybody(
+    neighbours: Neighbours, photo: Path
+) -> None:
+    anna, _ = neighbours
+    told = anna.screen("share", photo, "--with", "Bob", "--no-wait", "--until", "2d")
+    assert "is on its way, and goes on whenever they can be reached" in told
+
+
+def test_an_empty_library_and_a_question_that_nothing_fits_are_told_apart(
+    household: Household, tmp_path: Path
+) -> None:
+    anna = household.newcomer("Anna")
+    assert "The library is empty. `kinlight import`" in anna.screen("search")
+    assert anna.screen("search", "moon") == "No photo fits.\n"
+    (clip := tmp_path / "walk.mov").write_bytes(film(container="mov"))
+    assert anna.screen("import", clip) == "1 imported.\n"
 
 
 def test_the_first_start_asks_for_a_pass_phrase_twice_and_shows_the_words_once(

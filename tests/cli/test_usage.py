@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,51 @@ def test_an_error_is_one_sentence_on_stderr_for_people(household: Household) -> 
     assert done.returncode == 4
     assert not done.stdout
     assert done.stderr == "The daemon is not running. Start it with `kinlight up`.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--home", "~nobody-of-that-name/x", "status"), 7, "~nobody-of-that-name is nobody here"),
+        (("--home", "long" * 100, "status"), 4, "The daemon is not running"),
+        (("--home", "long" * 100, "up"), 7, "File name too long"),
+        (("inspect", "long" * 100), 1, "File name too long"),
+        (("strip", __file__, "-o", "long" * 100, "--policy", "original"), 7, "File name too long"),
+        (("share", "x.jpg"), 2, "`kinlight share --help` says how it is used"),
+        (("contacts", "metadata", "Bob"), 2, "`kinlight contacts metadata --help`"),
+    ],
+)
+def test_what_was_typed_wrong_is_a_sentence_and_never_a_traceback(
+    household: Household, tmp_path: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
+    done = subprocess.run(
+        [*KINLIGHT, *words],
+        env=household.env, cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert (done.returncode, said in done.stdout + done.stderr) == (code, True), done
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a folder in use goes")
+def test_a_folder_that_is_gone_is_a_sentence(household: Household, tmp_path: Path) -> None:
+    (gone := tmp_path / "gone").mkdir()
+    argv = shlex.join([*KINLIGHT, "status", "--home", "here"])
+    done = subprocess.run(
+        ["sh", "-c", f"rmdir ../gone && exec {argv}"],
+        env=household.env, cwd=gone, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 7
+    assert "No such file or directory" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_who_reads_no_further_is_told_no_more(household: Household) -> None:
+    argv = shlex.join([*KINLIGHT, "version", "--json"])
+    done = subprocess.run(
+        ["sh", "-c", f"{{ sleep 0; {argv}; }} | true"],
+        env=household.env, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert not done.stderr
 
 
 def test_the_home_is_taken_from_the_option_then_the_environment_then_the_platform(

@@ -259,7 +259,7 @@ async def test_what_can_not_be_stripped_fails_with_what_to_do_and_the_others_go_
         items = await joined.anna.share(*bad, beach, to="Bob", metadata=policy, wait=False)
         *failed, good = items
         assert [item.code for item in failed] == ["cannot-strip"] * len(bad)
-        assert all("`--metadata original` sends it as it is" in (i.message or "") for i in failed)
+        assert all("the policy `original` takes it as it is" in (i.message or "") for i in failed)
         assert good.state == "queued"
         assert "notes.jpg" not in (leaving.line(items) or "")
 

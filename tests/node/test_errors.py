@@ -80,13 +80,14 @@ def test_exit_codes_are_what_they_always_were() -> None:
     """Scripts rely on them: a line may be added here, and none may change."""
     given = {kind.code: exit_code(kind()) for kind in ERRORS if issubclass(kind, LocalError)}
     expected = {
-        2: {"usage", "bad-address", "bad-time", "bad-request", "invalid-code"},
-        3: {"not-in-this-version", "contact-blocked"},
+        2: {"usage", "bad-address", "bad-time", "bad-date", "bad-request", "invalid-code",
+            "no-photos", "not-waiting", "grant-ended", "name-shared", "bad-policy"},
+        3: {"not-in-this-version", "contact-blocked", "not-ours"},
         4: {"not-running", "no-node"},
         5: {"locked", "wrong-passphrase", "wrong-words", "passphrase-needed", "passphrase-file",
             "words-file"},
         6: {"no-such-contact", "no-such-photo", "ambiguous-id", "no-such-node", "not-here-yet",
-            "no-such-album", "no-such-folder"},
+            "no-such-album", "no-such-folder", "not-granted"},
         7: {"unreadable", "unwritable", "disk-full", "name-taken", "too-large", "file-changed",
             "home-unusable", "blob-missing", "library-damaged", "library-newer",
             "key-file-damaged", "picture-refused", "decoder-died", "decoder-timeout",

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from kinlight.crypto.errors import KinlightError
 from kinlight.node.errors import (
+    BadDayError,
     BadRequestError,
-    BadTimeError,
     NoSuchAlbumError,
     NoSuchContactError,
 )
@@ -102,8 +102,14 @@ async def test_both_ends_of_a_span_belong_to_it(
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13", "2026-02-30", "26-07-14", "2026-07-"])
 async def test_what_is_no_date_is_said(anna: TestedNode, text: str) -> None:
-    with pytest.raises(BadTimeError):
+    with pytest.raises(BadDayError):
         found(anna, start=text)
+
+
+async def test_a_month_lies_in_its_year_at_either_end(anna: TestedNode, tmp_path: Path) -> None:
+    await enter(anna, tmp_path / "july.jpg", captured="2026-07-14T09:30:00")
+    for start, end in (("2026-07", "2026"), ("2026", "2026-07"), ("2026-07-14", "2026-07-14")):
+        assert found(anna, start=start, end=end) == ["july.jpg"]
 
 
 # By name, album, camera, place, verdict
@@ -188,6 +194,9 @@ async def test_no_more_are_listed_than_asked_for(anna: TestedNode, tmp_path: Pat
         ({"near": (91.0, 0.0)}, BadRequestError),
         ({"near": (0.0, float("nan"))}, BadRequestError),
         ({"near": MUNICH, "within": 0}, BadRequestError),
+        ({"within": 3.0}, BadRequestError),
+        ({"start": "2026-07", "end": "2026-06-30"}, BadRequestError),
+        ({"start": "2027", "end": "2026-06-30T09:30"}, BadRequestError),
         ({"near": MUNICH, "within": float("nan")}, BadRequestError),
         ({"person": "Nobody"}, NoSuchContactError),
     ],

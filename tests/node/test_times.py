@@ -8,7 +8,7 @@ from collections.abc import Generator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinlight.node.errors import BadTimeError
+from kinlight.node.errors import BadDayError, BadTimeError
 from kinlight.node.times import parse_day, parse_until, shown
 
 NOW = 1_800_000_000
@@ -87,5 +87,5 @@ def test_a_day_may_be_a_year_a_month_or_a_moment(text: str) -> None:
              "2026-07-14T09:30Z", "20260714", "0000", "\u0662\u0660\u0662\u0666"],
 )  # fmt: skip
 def test_what_is_no_day_is_said(text: str) -> None:
-    with pytest.raises(BadTimeError):
+    with pytest.raises(BadDayError):
         parse_day(text)

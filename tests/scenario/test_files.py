@@ -50,7 +50,7 @@ def test_a_folder_that_can_not_be_written_to_gets_nothing(lasting: Couple, tmp_p
     for place in places:
         refused = bob.run("export", item["photo_id"], place, code=7)
         assert refused.error == "unwritable", place
-        assert "nothing was exported" in refused.message
+        assert "nothing was written" in refused.message
     assert (tmp_path / "file").read_text() == "not a folder"
     is_well(bob)
 
