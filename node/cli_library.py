@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..protocol.errors import DeniedError
 from . import errors
 from .command import HomeOption, JsonOption, running
 
@@ -144,14 +145,22 @@ def remove(
     with running(context, home, json) as command:
         from . import printing_library
 
-        async def details(node: Node) -> list[PhotoDetails]:
-            return [await node.get(photo) for photo in photos]
+        async def details(node: Node) -> dict[str, PhotoDetails | None]:
+            found: dict[str, PhotoDetails | None] = {}
+            for photo in photos:
+                try:
+                    shown = await node.get(photo)
+                    found[shown.id] = shown
+                except DeniedError:  # its grant has ended: it is not shown any more, but may go
+                    found[photo] = None
+            return found
 
-        found = {photo.id: photo for photo in command.ask(details)}
+        found = command.ask(details)
         if not yes:
             if not command.interactive:
                 raise errors.UsageError("without a terminal --yes is needed")
-            printing_library.to_remove(command.out, list(found.values()))
+            shown = [photo for photo in found.values() if photo is not None]
+            printing_library.to_remove(command.out, shown)
             if not typer.confirm("Remove from the library?", err=True):
                 return
         for photo in found:

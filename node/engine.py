@@ -393,7 +393,7 @@ class Engine:
     async def remove(self, photo: str, *, force: bool) -> views.RemovedPhoto:
         """Take a photo out of the library; see `Remover.remove`."""
         opened = self._unlocked()
-        found = opened.inbox.require(opened.library.find_photo_id(photo))
+        found = opened.inbox.here(opened.library.find_photo_id(photo))
         removed = await opened.remover.remove(found.photo_id, force=force)
         return views.RemovedPhoto(found.photo_id.hex(), found.metadata.name, removed.people)
 

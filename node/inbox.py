@@ -294,14 +294,19 @@ class Inbox:
 
     # Photos that are here.
 
-    def require(self, photo_id: bytes) -> Photo:
-        """The photo, if it is here; `NotHereYetError` if it was only offered.
-
-        `ExpiredGrantError` or `RevokedGrantError` if all that it came with has ended.
-        """
+    def here(self, photo_id: bytes) -> Photo:
+        """The photo, if it is here; `NotHereYetError` if it was only offered."""
         photo = self._library.photo(photo_id)
         if photo is None:
             raise NotHereYetError
+        return photo
+
+    def require(self, photo_id: bytes) -> Photo:
+        """The photo, if it is here and to be seen.
+
+        `ExpiredGrantError` or `RevokedGrantError` if all that it came with has ended.
+        """
+        photo = self.here(photo_id)
         self._judge.check_held(photo)
         return photo
 

@@ -200,6 +200,14 @@ async def test_an_honest_node_hides_what_has_ended(
     assert bob.engine.photo(photo).name == path.name
 
 
+async def test_what_has_ended_can_be_removed(joined: Two, picture: Picture, clock: Clock) -> None:
+    item = await joined.anna.share_one(picture(), "Bob", until=NOW + DAY)
+    clock.time = NOW + DAY
+    removed = await joined.bob.engine.remove(item.photo_id or "", force=False)
+    assert removed.id == item.photo_id
+    assert joined.bob.blob_files() == []
+
+
 async def test_a_mirror_writes_nothing_that_has_ended(
     joined: Two, picture: Picture, clock: Clock, tmp_path: Path
 ) -> None:
