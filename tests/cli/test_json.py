@@ -33,7 +33,7 @@ PHOTO = {
     *("id", "name", "media_type", "bytes", "sha256", "modified", "policy", "own", "author"),
     *("author_fingerprint", "author_device", "signature", "content_id", "added", "expires"),
     *("deliveries", "captured", "captured_source", "camera", "width", "height", "c2pa", "refused"),
-    *("clip", "albums"),
+    *("clip", "albums", "position", "place"),
 }
 
 
