@@ -35,6 +35,7 @@ PHOTO = {
     *("deliveries", "captured", "captured_source", "camera", "width", "height", "c2pa", "refused"),
     *("clip", "albums", "position", "place"),
 }
+DELIVERY = {"to", "state", "code", "expires", "updated", "policy"}
 
 
 @pytest.fixture
@@ -171,7 +172,9 @@ def test_a_shared_photo_waits_is_accepted_shown_and_exported(
     )
     own = anna.run("show", identifier).value
     assert own["own"] is True
-    assert set(own["deliveries"][0]) == {"to", "state", "code", "expires", "updated"}
+    assert set(own["deliveries"][0]) == {
+        *("to", "state", "code", "expires", "updated", "policy"),
+    }
 
     exported = bob.run("export", identifier, tmp_path / "out").value
     assert set(exported) == {"id", "path", "sha256", "bytes", "already", "clip"}
