@@ -33,8 +33,9 @@ PHOTO = {
     *("id", "name", "media_type", "bytes", "sha256", "modified", "policy", "own", "author"),
     *("author_fingerprint", "author_device", "signature", "content_id", "added", "expires"),
     *("deliveries", "captured", "captured_source", "camera", "width", "height", "c2pa", "refused"),
-    *("clip", "albums"),
+    *("clip", "albums", "position", "place"),
 }
+DELIVERY = {"to", "state", "code", "expires", "updated", "policy"}
 
 
 @pytest.fixture
@@ -171,7 +172,9 @@ def test_a_shared_photo_waits_is_accepted_shown_and_exported(
     )
     own = anna.run("show", identifier).value
     assert own["own"] is True
-    assert set(own["deliveries"][0]) == {"to", "state", "code", "expires", "updated"}
+    assert set(own["deliveries"][0]) == {
+        *("to", "state", "code", "expires", "updated", "policy"),
+    }
 
     exported = bob.run("export", identifier, tmp_path / "out").value
     assert set(exported) == {"id", "path", "sha256", "bytes", "already", "clip"}

@@ -146,6 +146,7 @@ def test_both_sides_read_the_same_safety_number_when_they_pair(
     for screen, name in ((host, "Bob"), (guest, "Anna")):
         screen.until(f"Paired with {name}")
         numbers.append(re.findall(r"\b\d{5}\b", screen.until("Compare it once")))
+        screen.until(f"then `kinlight contacts verify {name}`")
         assert screen.end() == 0
     assert numbers[0] == numbers[1] != []
 

@@ -17,6 +17,7 @@ from kinlight.crypto.errors import WrongPassphraseError
 from kinlight.crypto.secret import Secret
 from kinlight.node import daemon as daemon_module
 from kinlight.node.daemon import Daemon
+from kinlight.node.engine import Engine
 from kinlight.node.errors import AlreadyRunningError, NoHomeError, NoSuchPhotoError
 from kinlight.node.home import ApiAddress, Home
 from kinlight.node.node import Node
@@ -300,6 +301,22 @@ async def test_a_path_that_does_not_exist_is_not_found(address: ApiAddress) -> N
         ]:  # fmt: skip
             response = await client.request(method, path)
             assert (code_of(response), response.status_code) == ("bad-request", status), path
+
+
+async def test_what_goes_wrong_unexpectedly_is_logged(
+    address: ApiAddress, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def break_down(_engine: Engine) -> None:
+        raise ZeroDivisionError("of somebody's")
+
+    monkeypatch.setattr(Engine, "identity", break_down)
+    async with by_socket(address) as client:
+        assert code_of(await client.get("/v1/id")) == "internal"
+        await client.get("/v1/photos//preview")
+    broken, unknown = (r for r in caplog.records if r.name == "kinlight.node.api")
+    assert broken.exc_info is not None
+    assert broken.exc_info[0] is ZeroDivisionError
+    assert unknown.getMessage() == "a GET request fits nothing here: 404"
 
 
 @pytest.mark.parametrize(
