@@ -7,7 +7,7 @@ import logging
 from collections.abc import Coroutine
 
 from ..crypto.errors import TruncatedError
-from ..protocol.errors import UnexpectedMessageError
+from ..protocol.errors import TooMuchError, UnexpectedMessageError
 from ..protocol.messages import (
     Credit,
     Fetch,
@@ -74,8 +74,12 @@ class Sync:
     def show_papers(self) -> None:
         """Tell the contact what is said of it and what was taken back, if its node knows how."""
         if self._link.session.takes_papers:
-            for message in self._correspondence.for_contact(self._contact.identity):
-                self._link.post(message)
+            try:
+                for message in self._correspondence.for_contact(self._contact.identity):
+                    self._link.post(message)
+            except TooMuchError:
+                # Who reads nothing must not keep others from hearing: it is told on the next link.
+                self._spawn(self._link.close())
 
     def fetch(self, offer: IncomingOffer) -> None:
         """Fetch an accepted offer of this device as soon as there is a slot."""
