@@ -18,6 +18,8 @@ from .errors import BadRequestError
 
 KEPT_PER_ISSUER: Final = 256
 """Attestations of one issuer that are kept, the latest: nobody fills this disk with words."""
+LAST_SECOND: Final = 2**63 - 1
+"""That the database can hold; the format goes further."""
 COUNTING: Final = ("valid", "not-yet")
 """How an attestation stands that counts, now or later."""
 
@@ -107,8 +109,8 @@ class Papers:
         with self._db.transaction():
             self._db.execute(
                 "INSERT OR IGNORE INTO attestations VALUES (?, ?, ?, ?, ?)",
-                said.signed.digest(), said.issuer, said.subject, said.not_after,
-                said.signed.encode(),
+                said.signed.digest(), said.issuer, said.subject,
+                min(said.not_after, LAST_SECOND), said.signed.encode(),
             )  # fmt: skip
             self._db.execute(
                 "DELETE FROM attestations WHERE issuer = ?1 AND digest NOT IN (SELECT digest FROM"

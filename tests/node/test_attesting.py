@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from kinlight.node.errors import BadRequestError, NoSuchContactError, NotGrantedError
 from kinlight.protocol import limits
+from kinlight.protocol.attributes import Attestation
 
 from .conftest import Two
 from .nodes import NOW, Clock
@@ -66,3 +67,13 @@ async def test_nothing_is_said_for_longer_than_ninety_days(joined: Two, until: i
 async def test_nothing_is_said_of_strangers(joined: Two) -> None:
     with pytest.raises(NoSuchContactError):
         joined.anna.engine.granting.attest("Carl", "role=family", None)
+
+
+async def test_an_attestation_beyond_every_calendar_is_kept_all_the_same(joined: Two) -> None:
+    device, papers = joined.anna.parts.device, joined.anna.parts.papers
+    subject, end = joined.bob.identity, 2**64 - 1
+    said = Attestation.issue(
+        device.signing, device.identity, subject, "role", "family", end - 9, end, bytes(16)
+    )
+    assert papers.take([said], {device.signing.public: device.identity})
+    assert said in papers.attestations(subject=subject)
