@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from kinlight.node.errors import BadRequestError, NoSuchContactError, NotGrantedError
+from kinlight.node.papers import KEPT_PER_ISSUER
 from kinlight.protocol import limits
 
 from .conftest import Two
@@ -66,3 +67,11 @@ async def test_nothing_is_said_for_longer_than_ninety_days(joined: Two, until: i
 async def test_nothing_is_said_of_strangers(joined: Two) -> None:
     with pytest.raises(NoSuchContactError):
         joined.anna.engine.granting.attest("Carl", "role=family", None)
+
+
+async def test_what_this_node_said_is_kept_however_much_it_says(joined: Two) -> None:
+    papers = joined.anna.parts.papers
+    said = papers.attest(joined.bob.identity, "role", "banned", NOW + DAY)
+    for number in range(KEPT_PER_ISSUER):
+        papers.attest(number.to_bytes(32), "role", "family", NOW + 2 * DAY)
+    assert papers.attestations(subject=joined.bob.identity) == [said]
