@@ -231,10 +231,17 @@ class Catalogue:
         )  # fmt: skip
 
     def albums_of(self, photo_id: bytes) -> list[str]:
-        """The names of the albums that a photo is in."""
+        """The names of the albums that a photo is in, or another one of the same content.
+
+        A copy for sharing is in the albums of all that it was made of.
+        """
         rows = self._db.rows(
-            "SELECT name FROM albums JOIN album_photos USING (album_id) WHERE photo_id = ?"
-            " ORDER BY name",
+            "WITH RECURSIVE alike (photo_id) AS (SELECT ?"
+            " UNION SELECT other.photo_id FROM alike JOIN photos USING (photo_id)"
+            " JOIN photos AS other USING (fingerprint)"
+            " UNION SELECT source_id FROM alike JOIN copies USING (photo_id))"
+            " SELECT DISTINCT name FROM albums JOIN album_photos USING (album_id)"
+            " JOIN alike USING (photo_id) ORDER BY name",
             photo_id,
         )
         return [row[0] for row in rows]

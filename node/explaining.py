@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, cast
 
 from ..protocol.judging import Fact
@@ -52,12 +52,9 @@ class Explainer:
         if self._library.photo(photo_id) is None:
             raise NotHereYetError
         identity = contact.identity
-        device = next((chain.device for chain in self._library.devices(identity)), identity)
-        if network is None:
-            decision = self._rules.best(photo_id, identity, operation)
-        else:
-            decision = self._rules.decide(photo_id, identity, operation, network, device)
-        judged = self._judged(photo_id, identity, device, operation, network or NETWORKS[0])
+        networks = NETWORKS if network is None else (network,)
+        decision = self._rules.best(photo_id, identity, operation, networks)
+        judged = self._judged(photo_id, identity, operation, networks)
         granted = any(code is None for _, code in judged.values())
         if not decision.allowed:
             code: str | None = "policy-denied"
@@ -83,9 +80,10 @@ class Explainer:
         )
 
     def _judged(
-        self, photo_id: bytes, identity: bytes, device: bytes, operation: str, network: str
+        self, photo_id: bytes, identity: bytes, operation: str, networks: Collection[str]
     ) -> dict[str, tuple[Sequence[Fact], str | None]]:
         """Each grant of the photo or of a copy of it: the facts, and why it denies if it does."""
+        devices = [chain.device for chain in self._library.devices(identity)] or [identity]
         found: dict[str, tuple[Sequence[Fact], str | None]] = {}
         for grant in self._grants.find(identity=identity):
             given = self._library.photo(grant.photo_id)
@@ -93,7 +91,7 @@ class Explainer:
             if given is None or not of_it:
                 continue
             verdict = self._judge.explain(
-                grant.capability, identity, device, given, operation, network
+                grant.capability, identity, devices, given, operation, networks
             )
             found[grant.grant_hash.hex()] = verdict.facts, verdict.code or None
         return found

@@ -5,8 +5,10 @@ The judgement itself is `protocol/judging`; this module only gathers its facts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import reduce
+from itertools import product
 from typing import Final
 
 from ..crypto.identity import DeviceChain
@@ -20,6 +22,7 @@ from ..protocol.errors import (
 )
 from ..protocol.judging import Verdict
 from ..protocol.opening import LocalDevice
+from ..protocol.policy import NETWORKS
 from ..protocol.rendition import ORIGINAL, Rendition
 from . import forms
 from .copies import Copies
@@ -77,7 +80,23 @@ class Judge:
             forms.check_made(capability.rendition)
             raise
         if photo is not None and photo.author == self._device.identity:
-            self._rules.serve(photo_id, peer, network, self._rendition(photo))
+            given = self._rendition(photo)
+            self._rules.serve(photo_id, peer.identity, peer.device, network, given)
+
+    def check_offer(self, capability: Capability, peer: DeviceChain, photo_id: bytes) -> None:
+        """Raise the reason if a device could fetch what is to be offered to it on no way now.
+
+        Each fetch is then judged by the way that it really comes.
+        """
+        photo = self._library.photo(photo_id)
+        reasons: list[DeniedError] = []
+        for network in NETWORKS:
+            try:
+                self.allow(capability, peer, photo_id, photo, network)
+            except DeniedError as error:
+                reasons.append(error)
+        if len(reasons) == len(NETWORKS):
+            raise reasons[0]
 
     def allow_us(self, capability: Capability, photo_id: bytes) -> None:
         """Whether a grant lets us have a photo now: an honest node judges this itself.
@@ -118,16 +137,40 @@ class Judge:
         self,
         capability: Capability,
         identity: bytes,
-        device: bytes,
+        devices: Collection[bytes],
+        photo: Photo,
+        operation: str,
+        networks: Collection[str],
+    ) -> Verdict:
+        """What would be said now to somebody who shows a grant of ours, by the best way there is.
+
+        The rules are asked as for a fetch, and it counts what the photo of the grant really is.
+        """
+        ways = product(networks, devices)
+        said = [self._explain(capability, identity, photo, operation, *way) for way in ways]
+        return next((verdict for verdict in said if verdict.allowed), said[0])
+
+    def _explain(
+        self,
+        capability: Capability,
+        identity: bytes,
         photo: Photo,
         operation: str,
         network: str,
+        device: bytes,
     ) -> Verdict:
-        """What a grant of ours says now, without the rules."""
         request = self._request(
             capability, identity, device, photo.photo_id, photo, network, operation
         )
-        return capability.explain(photo.author, self._signers(capability), request)
+        verdict = capability.explain(photo.author, self._signers(capability), request)
+        if not verdict.allowed or photo.author != self._device.identity:
+            return verdict
+        given = self._rendition(photo)
+        try:
+            self._rules.serve(photo.photo_id, identity, device, network, given, operation)
+        except DeniedError as error:
+            return replace(verdict, error=type(error), detail=error.detail)
+        return verdict
 
     def _request(
         self,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from ..crypto.blob import Kind
+from ..crypto.identity import DeviceChain
 from ..protocol.capability import Audience, Capability
 from ..protocol.errors import (
     BusyError,
+    DeniedError,
     PeerFailedError,
     RevokedGrantError,
     StorageFullError,
@@ -28,6 +30,9 @@ from .grants import Grants, Terms
 from .library import Contact, Delivery, Library, Photo
 from .link import Link
 from .papers import Papers
+
+Check: TypeAlias = Callable[[Capability, DeviceChain, bytes], None]
+"""Raises why a device may not have a photo by a grant of ours; see `Judge.check_offer`."""
 
 OFFERS_ON_THE_WAY: Final = 256
 """Offers sent on a link and not yet answered."""
@@ -142,8 +147,11 @@ class Outbox:
 
     # Delivering over one link.
 
-    async def deliver(self, link: Link) -> None:
-        """Offer everything open to the device at the other end, and what comes up later."""
+    async def deliver(self, link: Link, check: Check) -> None:
+        """Offer everything open to the device at the other end, and what comes up later.
+
+        What waited here is checked first: with the offer the keys are gone.
+        """
         device = link.peer.device
         news = self._event_for(self._news, device)
         answers = self._event_for(self._answers, device)
@@ -158,9 +166,24 @@ class Outbox:
                     answers.clear()
                     await answers.wait()
                 offered.add(delivery.envelope_hash)
+                if delivery.state == "queued" and not self._may_go(delivery, link.peer, check):
+                    await asyncio.sleep(0)  # a long queue of these must not hold up the others
+                    continue
                 unanswered.add(delivery.envelope_hash)
                 await link.send(Offer(delivery.envelope))
             await news.wait()
+
+    def _may_go(self, delivery: Delivery, peer: DeviceChain, check: Check) -> bool:
+        """Whether a queued delivery may still go; if not, it is refused and says why."""
+        given = self._grants.find(delivery.photo_id, delivery.identity)
+        for grant in given:
+            if grant.grant_hash == delivery.grant_hash:
+                try:
+                    check(grant.capability, peer, delivery.photo_id)
+                except DeniedError as error:
+                    self._set(delivery, "refused", error.code)
+                    return False
+        return True
 
     @staticmethod
     def _event_for(events: dict[bytes, asyncio.Event], device: bytes) -> asyncio.Event:

@@ -7,18 +7,19 @@ granted and again each time that it is fetched.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from itertools import product
 from typing import Final
 
-from ..crypto.identity import DeviceChain
 from ..protocol import policy_text
 from ..protocol.errors import BadPolicyError, PolicyDeniedError
 from ..protocol.opening import LocalDevice
 from ..protocol.policy import NETWORKS, Decision, Facts, Rule, decide
 from ..protocol.policy_text import ME
 from ..protocol.rendition import ORIGINAL, Rendition
-from . import forms, views
+from . import facts as pictures
+from . import forms, names, sniffing, views
 from .catalogue import Catalogue
 from .derivations import Derivations
 from .forms import Form
@@ -100,9 +101,17 @@ class Rules:
             form = form.meeting(self._allowed(self.best(photo_id, identity, action)))
         return form
 
-    def serve(self, photo_id: bytes, peer: DeviceChain, network: str, given: Rendition) -> None:
-        """Return if the rules let a peer fetch this rendition here and now; else raise why not."""
-        demand = self._allowed(self.decide(photo_id, peer.identity, "view", network, peer.device))
+    def serve(
+        self,
+        photo_id: bytes,
+        identity: bytes,
+        device: bytes,
+        network: str,
+        given: Rendition,
+        action: str = "view",
+    ) -> None:
+        """Return if the rules let somebody have this rendition here and now; else raise why not."""
+        demand = self._allowed(self.decide(photo_id, identity, action, network, device))
         if not given.at_least_as_strict_as(demand):
             forms.check_made(demand)
             raise PolicyDeniedError("not in this form")
@@ -113,14 +122,20 @@ class Rules:
             raise PolicyDeniedError(decision.rule or "no rule allows it")
         return decision.rendition
 
-    def best(self, photo_id: bytes, identity: bytes, action: str) -> Decision:
+    def best(
+        self,
+        photo_id: bytes,
+        identity: bytes,
+        action: str,
+        networks: Collection[str] = NETWORKS,
+    ) -> Decision:
         """What the rules say before it is known from where somebody will ask.
 
         It is allowed if it is on any way and from any device of theirs, in the form that is strict
         enough for all of these; each fetch is then judged by the way that it really comes.
         """
         devices = [chain.device for chain in self._library.devices(identity)] or [None]
-        ways = product(NETWORKS, devices)
+        ways = product(networks, devices)
         said = [self.decide(photo_id, identity, action, *way) for way in ways]
         allowed = [decision for decision in said if decision.allowed]
         if not allowed:
@@ -142,7 +157,8 @@ class Rules:
         """What the rules say; without rules, that it is allowed as it is."""
         if not self._rules:
             return Decision(True)
-        return decide(self._rules, self._facts(photo_id, identity, action, network, device))
+        facts = self._facts(photo_id, identity, action, network, device)
+        return decide([_folded(rule) for rule in self._rules], facts)
 
     def _facts(
         self,
@@ -163,10 +179,25 @@ class Rules:
                 for each in said
                 if self._papers.counts(each) == "valid"
             ),
-            albums=frozenset(self._catalogue.albums_of(source)),
-            has_location=None if looked is None else looked.location,
+            albums=frozenset(map(names.folded, self._catalogue.albums_of(photo_id))),
+            has_location=_has_location(looked),
             minute=60 * here.hour + here.minute,
             day=here.date(),
             network=network,
             device=device,
         )
+
+
+def _folded(rule: Rule) -> Rule:
+    """The rule with its albums as they are compared: an album is the same in any case."""
+    if rule.albums is None:
+        return rule
+    return replace(rule, albums=frozenset(map(names.folded, rule.albums)))
+
+
+def _has_location(looked: pictures.Facts | None) -> bool | None:
+    """Whether a picture tells its place; not known unless it was really read."""
+    if looked is None:
+        return None
+    read = looked.format in sniffing.READ and looked.refused is None
+    return looked.location or (False if read else None)

@@ -54,6 +54,7 @@ class Sync:
     ) -> None:
         self._link = link
         self._contact = contact
+        self._judge = judge
         self._correspondence = correspondence
         self._library = library
         self._outbox = outbox
@@ -67,7 +68,7 @@ class Sync:
     def start(self) -> None:
         """Show papers, offer what is open, and fetch what was accepted before."""
         self.show_papers()
-        self._spawn(self._outbox.deliver(self._link))
+        self._spawn(self._outbox.deliver(self._link, self._judge.check_offer))
         for offer in self._library.accepted_offers(self._link.peer.device):
             self.fetch(offer)
 

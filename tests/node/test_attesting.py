@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from kinlight.node.errors import BadRequestError, NoSuchContactError, NotGrantedError
+from kinlight.node.papers import KEPT_PER_ISSUER
 from kinlight.protocol import limits
 from kinlight.protocol.attributes import Attestation
 
@@ -77,3 +78,11 @@ async def test_an_attestation_beyond_every_calendar_is_kept_all_the_same(joined:
     )
     assert papers.take([said], {device.signing.public: device.identity})
     assert said in papers.attestations(subject=subject)
+
+
+async def test_what_this_node_said_is_kept_however_much_it_says(joined: Two) -> None:
+    papers = joined.anna.parts.papers
+    said = papers.attest(joined.bob.identity, "role", "banned", NOW + DAY)
+    for number in range(KEPT_PER_ISSUER):
+        papers.attest(number.to_bytes(32), "role", "family", NOW + 2 * DAY)
+    assert papers.attestations(subject=joined.bob.identity) == [said]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 from pathlib import Path
 
 import pytest
 from kinlight.node.errors import BadRequestError
+from kinlight.node.inbox import Inbox
 from kinlight.node.views import ShareItem
-from kinlight.protocol.errors import BadPolicyError
+from kinlight.protocol.errors import BadPolicyError, PolicyDeniedError
 
-from .conftest import Two
+from .conftest import Picture, Two
 from .nodes import NOW, Clock, TestedNode
 from .photographs import photograph
+from .test_grants import fetched, granted, imported
+from .test_revoking import apart, back
 
 FAMILY = """
 # What the family gets.
@@ -86,6 +90,68 @@ async def test_a_denying_rule_goes_first_and_is_named(joined: Two, tmp_path: Pat
     assert "diary" in (item.message or "")
 
 
+async def test_an_album_in_a_rule_is_the_same_in_any_case(joined: Two, tmp_path: Path) -> None:
+    anna = joined.anna
+    path = photograph(tmp_path / "Diary" / "page.jpg", size=(48, 32))
+    photo = await imported(anna, path.parent)
+    anna.engine.rules.put(EVERYTHING + DIARY.replace('"Diary"', '"DIARY"'))
+    assert (await share(anna, path)).code == "policy-denied"
+    why = anna.engine.explainer.explain("Bob", photo, "view", None)
+    assert (why.rule, why.facts) == ("diary", [["albums", "diary"]])
+
+
+async def test_the_same_bytes_under_another_name_are_in_the_same_albums(
+    joined: Two, tmp_path: Path
+) -> None:
+    anna = joined.anna
+    path = photograph(tmp_path / "Diary" / "page.jpg", size=(48, 32))
+    await imported(anna, path.parent)
+    other = tmp_path / "harmless.jpg"
+    shutil.copy(path, other)
+    assert (await share(anna, other)).state == "delivered"
+    anna.engine.rules.put(EVERYTHING + DIARY)
+    for metadata in ("original", "clean"):
+        assert (await share(anna, other, metadata)).code == "policy-denied"
+
+
+async def test_a_copy_is_in_the_albums_of_all_that_it_was_made_of(
+    joined: Two, tmp_path: Path
+) -> None:
+    anna = joined.anna
+    plain = photograph(tmp_path / "plain" / "page.jpg", size=(48, 32))
+    diary = photograph(tmp_path / "Diary" / "page.jpg", size=(48, 32), position=(52.5, 13.4))
+    photo = await imported(anna, diary.parent)
+    copy = (await granted(anna, photo, "Bob", max_px=20)).photo_id or ""
+    whole = await anna.engine.export(copy, tmp_path / "out", keep_both=False)
+    anna.engine.rules.put(EVERYTHING + DIARY)
+    assert anna.parts.catalogue.albums_of(bytes.fromhex(copy)) == ["Diary"]
+    assert (await share(anna, Path(whole.path))).code == "policy-denied"
+    assert (await share(anna, plain)).state == "delivered"
+
+
+@pytest.mark.parametrize("effect", ["allow", "deny"])
+async def test_of_what_can_not_be_read_it_is_not_known_whether_it_tells_its_place(
+    joined: Two, picture: Picture, effect: str
+) -> None:
+    placed = "true" if effect == "deny" else "false"
+    rule = f'[[rule]]\nname = "place"\neffect = "{effect}"\nphoto = {{ has_location = {placed} }}\n'
+    anna = joined.anna
+    anna.engine.rules.put(rule + (EVERYTHING if effect == "deny" else ""))
+    path = picture("raw.dng")
+    assert (await share(anna, path)).code == "policy-denied"
+    plain = photograph(path.parent / "plain.jpg", size=(48, 32))
+    assert (await share(anna, plain)).state == "delivered"
+    # It is a JPEG for all who skip what is before it, and none by its first bytes.
+    placed_photo = photograph(path.parent / "a.jpg", size=(48, 32), position=(52.5, 13.4))
+    path.write_bytes(bytes(16) + placed_photo.read_bytes())
+    assert (await share(anna, path)).code == "policy-denied"
+    refused = bytearray(placed_photo.read_bytes())
+    frame = refused.find(b"\xff\xc0")
+    refused[frame + 5 : frame + 9] = b"\xff" * 4  # larger than any picture may be
+    path.write_bytes(refused)
+    assert (await share(anna, path)).code == "policy-denied"
+
+
 async def test_what_leaves_is_as_strict_as_the_rule_demands(joined: Two, beach: Path) -> None:
     anna = joined.anna
     anna.engine.rules.put(SMALL)
@@ -121,6 +187,50 @@ async def test_rules_that_changed_count_when_it_is_fetched(joined: Two, beach: P
     bob.engine.decide(item.photo_id or "", accept=True)
     await bob.until(lambda: bob.inbox_state(item.photo_id or "") == "refused")
     assert bob.engine.inbox()[-1].code == "policy-denied"
+
+
+async def test_what_was_queued_is_asked_about_before_it_is_offered(
+    joined: Two, tmp_path: Path
+) -> None:
+    anna, bob = joined.anna, joined.bob
+    path = photograph(tmp_path / "Diary" / "page.jpg", size=(48, 32))
+    other = photograph(tmp_path / "from" / "other.jpg", size=(48, 32))
+    await imported(anna, path.parent)
+    await apart(joined)
+    await anna.share_one(path, "Bob", wait=False)
+    free = await anna.share_one(other, "Bob", wait=False)
+    anna.engine.rules.put(EVERYTHING + DIARY)
+    await back(joined)
+    await anna.until(lambda: anna.delivery_state(free.photo_id or "") == "delivered")
+    assert [offer.photo_id.hex() for offer in bob.parts.library.offers()] == [free.photo_id]
+    found = anna.engine.granting.grants("Bob", None)
+    assert sorted(grant.state for grant in found) == ["delivered", "refused"]
+    (refused,) = [
+        delivery
+        for grant in found
+        for delivery in anna.engine.photo(grant.photo).deliveries
+        if delivery.state == "refused"
+    ]
+    assert refused.code == "policy-denied"
+
+
+async def test_what_ended_in_the_queue_is_not_offered(
+    joined: Two, beach: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = joined.anna
+    came: list[object] = []
+
+    def note(*offer: object) -> None:
+        came.append(offer)
+
+    monkeypatch.setattr(Inbox, "offered", note)
+    await apart(joined)
+    item = await anna.share_one(beach, "Bob", wait=False, until=NOW + 60)
+    clock.time = NOW + 60
+    await back(joined)
+    await anna.until(lambda: anna.delivery_state(item.photo_id or "") == "refused")
+    (delivery,) = anna.engine.photo(item.photo_id or "").deliveries
+    assert (delivery.code, came) == ("grant-expired", [])
 
 
 async def test_the_hour_counts_when_it_is_fetched(joined: Two, clock: Clock, beach: Path) -> None:
@@ -207,3 +317,23 @@ async def test_it_is_explained_that_nothing_was_granted(joined: Two, beach: Path
     (photo,) = anna.engine.collection.search()
     why = anna.engine.explainer.explain("Bob", photo.id, "view", None)
     assert (why.allowed, why.code, why.grants) == (False, "not-granted", [])
+
+
+async def test_it_is_explained_that_what_was_granted_is_more_than_the_rules_allow_now(
+    joined: Two, beach: Path
+) -> None:
+    anna = joined.anna
+    photo = await imported(anna, beach)
+    given = await granted(anna, photo, "Bob", metadata="original")
+    anna.engine.rules.put(SMALL)
+    (grant,) = anna.parts.grants.find(bytes.fromhex(given.photo_id or ""))
+    with pytest.raises(PolicyDeniedError):
+        await fetched(joined, bytes.fromhex(photo), grant.capability)
+    for network in (None, "lan", "internet"):
+        why = anna.engine.explainer.explain("Bob", photo, "view", network)
+        assert (why.allowed, why.code, why.policy) == (False, "policy-denied", "allow")
+        assert [judged.code for judged in why.grants] == ["policy-denied"]
+    await granted(anna, photo, "Bob", max_px=20)
+    why = anna.engine.explainer.explain("Bob", photo, "view", None)
+    assert (why.allowed, why.code) == (True, None)
+    assert {judged.code for judged in why.grants} == {"policy-denied", None}
