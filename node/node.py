@@ -299,7 +299,7 @@ class Node:
             yield _read(line, ShareItem, ShareProgress)
 
     async def grants(self, *, who: str | None = None, photo: str | None = None) -> list[Grant]:
-        """What was granted since version 0.3.0, the oldest first."""
+        """What was granted since version 0.2.0, the oldest first."""
         found = await self._post("grants", "list", who=who, photo=photo)
         return [Grant(**item) for item in found]
 

@@ -189,7 +189,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (folder_id, photo_id)
     ) STRICT, WITHOUT ROWID;
     """,
-    # 3: version 0.3.0
+    # 3: version 0.2.0, who may see what
     """
     -- Copies by their whole form: a smaller one beside one of full size.
     CREATE TABLE copies_3 (
