@@ -94,6 +94,14 @@ class Copies:
         forms = [Form(photo.metadata.policy), *self._derivations.forms(photo.photo_id)]
         return reduce(Rendition.combine, (form.rendition for form in forms))
 
+    def origin(self, photo: Photo) -> tuple[Photo, Form]:
+        """What a copy was made of, and the form that the copy has; of any other photo, itself."""
+        source = self._library.photo(self._derivations.source(photo.photo_id))
+        if source is None or source.photo_id == photo.photo_id:
+            return photo, ORIGINAL
+        found = [Form(photo.metadata.policy), *self._derivations.forms(photo.photo_id)]
+        return source, reduce(Form.within, found)
+
     async def _make(self, form: Form, source: Photo, progress: Progress) -> tuple[Copy, Photo]:
         if source.metadata.length > MAX_BYTES:
             raise CannotStripError("the file is too large to be changed")

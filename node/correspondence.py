@@ -35,12 +35,15 @@ class Correspondence:
         self._papers = papers
         self._events = events
 
-    def for_contact(self, identity: bytes) -> Iterator[PapersMessage]:
-        """What a contact is to know: what we say of it, and what we took back.
+    def for_device(self, peer: DeviceChain) -> Iterator[PapersMessage]:
+        """What a contact's device is to know: what we say of the contact, and what we took back.
 
+        Nothing, if the contact said that the device is no longer its own.
         What others say of us is theirs to show, and ours to nobody: who knows whom is private.
         """
-        said = self._papers.attestations(subject=identity, issuer=self._device.identity)
+        if self._papers.revocations.revokes_device(peer.identity, peer.device):
+            return
+        said = self._papers.attestations(subject=peer.identity, issuer=self._device.identity)
         counting = [each for each in said if self._papers.counts(each) in COUNTING]
         own = self._papers.own_list()
         revocations = own.signed.encode() if own else b""
@@ -50,8 +53,11 @@ class Correspondence:
             batch = counting[start : start + limits.ATTESTATIONS]
             yield PapersMessage(encode_shown(batch), b"" if start else revocations)
 
-    def taken(self, peer: DeviceChain, contact: Contact, message: PapersMessage) -> None:
-        """Verify what came and keep what counts. `MalformedError` for what is none."""
+    def taken(self, peer: DeviceChain, contact: Contact, message: PapersMessage) -> bool:
+        """Verify what came and keep what counts; whether any is news.
+
+        `MalformedError` for what is none.
+        """
         shown = decode_shown(message.attestations)
         found = RevocationList.decode(message.revocations) if message.revocations else None
         devices = {peer.device: peer.identity}
@@ -70,3 +76,4 @@ class Correspondence:
             self._events.publish("papers", contact=contact.name)
         if found is not None and found.issuer in self._papers.forks:
             _log.warning("two lists of revocations of one number: a device of a contact lied")
+        return news

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Final
 
 from .database import Database
 from .forms import Form
 from .library import StoredBlob
+
+_DEPTH: Final = 64
+"""Copies of copies that are followed; none are made any more, but libraries may have some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,13 @@ class Derivations:
         return [Form(row["policy"], row["max_px"] or None) for row in rows]
 
     def source(self, photo_id: bytes) -> bytes:
-        """The photo that a copy was made of; of any other photo, itself."""
-        found = self._db.value(
-            "SELECT source_id FROM copies WHERE photo_id = ?1 AND source_id <> ?1", photo_id
-        )
-        return found or photo_id
+        """The photo that a copy, or a copy of a copy, was made of; of any other photo, itself."""
+        return self._db.value(
+            "WITH RECURSIVE above (id, steps) AS (SELECT ?1, 0 UNION SELECT source_id, steps + 1"
+            " FROM copies JOIN above ON photo_id = id WHERE source_id <> photo_id AND steps < ?2)"
+            " SELECT id FROM above ORDER BY steps DESC LIMIT 1",
+            photo_id, _DEPTH,
+        )  # fmt: skip
 
     # Renditions.
 

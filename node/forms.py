@@ -10,6 +10,7 @@ from typing import Final
 
 from ..protocol import limits
 from ..protocol.errors import UnmadeRenditionError
+from ..protocol.photo import POLICIES
 from ..protocol.rendition import Rendition
 from . import policies
 from .errors import BadRequestError
@@ -45,6 +46,12 @@ class Form:
         if demand.location_removed and self.policy == "original":
             return Form("no-location")
         return self
+
+    def within(self, other: Form) -> Form:
+        """The form that tells no more than either."""
+        bounds = [px for px in (self.max_px, other.max_px) if px is not None]
+        policy = max(self.policy, other.policy, key=POLICIES.index)
+        return asked(policy, min(bounds, default=None))
 
 
 ORIGINAL: Final = Form("original")

@@ -31,6 +31,7 @@ from ..protocol.errors import (
     DeniedError,
     GoneError,
     PeerFailedError,
+    StaleRevocationsError,
     StorageFullError,
     TooMuchError,
     wire_code,
@@ -57,7 +58,8 @@ RETRY_SECONDS: Final = 30.0
 _FINAL: Final = (
     DeniedError, GoneError, PieceMismatchError, SealBrokenError, MalformedError, TooMuchError,
 )  # fmt: skip
-"""What ends an offer for good: the grant, or bytes that are not what was promised."""
+"""What ends an offer for good: the grant, or bytes that are not what was promised. But a grant
+that is only `StaleRevocationsError` waits for newer papers, which bring the fetch back."""
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +112,7 @@ class Inbox:
         self, link: Link, contact: Contact, sealed: bytes, envelope_hash: bytes
     ) -> IncomingOffer:
         envelope = Envelope.open(sealed, self._device, link.peer.device)
-        self._judge.allow_us(envelope.capability, envelope.record.photo_id)
+        self._check(envelope.capability, envelope.record.photo_id)
         if self._library.pending_offers(contact.identity) >= limits.OFFERS_PER_CONTACT:
             raise BusyError
         # Settings may have changed since the link came up.
@@ -126,6 +128,11 @@ class Inbox:
         if not current.muted:
             self._publish(offer, current.name)
         return offer
+
+    def _check(self, capability: Capability, photo_id: bytes) -> None:
+        """Whether the grant of an offer is worth keeping: the fetch judges it again."""
+        with contextlib.suppress(StaleRevocationsError):  # newer papers may come before that
+            self._judge.allow_us(capability, photo_id)
 
     def answer(self, link: Link, offer: IncomingOffer) -> None:
         """Tell the sender how an offer stands."""
@@ -147,7 +154,7 @@ class Inbox:
     def decide(self, offer: IncomingOffer, *, accept: bool) -> IncomingOffer:
         """A person accepts or declines a waiting offer, or tries one again that failed."""
         if accept:
-            self._judge.allow_us(Capability.decode(offer.capability), offer.photo_id)
+            self._check(Capability.decode(offer.capability), offer.photo_id)
         state = "accepted" if accept else "declined"
         self._library.set_offer_state(offer.envelope_hash, state, None, self._now())
         if not accept:
@@ -275,10 +282,11 @@ class Inbox:
             self._blobs.incoming(offer.photo_id, content_id).discard()
 
     def _failed(self, link: Link, offer: IncomingOffer, error: KinlightError) -> bool:
-        """Note why a fetch failed and tell the sender; True if the offer has ended with it."""
+        """Note why a fetch failed and tell the sender; True if it is not tried again here."""
         if not self._still_accepted(offer):
             return True  # the person declined it in the meantime: that stands
-        final = isinstance(error, _FINAL)
+        waits = isinstance(error, StaleRevocationsError)
+        final = isinstance(error, _FINAL) and not waits
         state = "refused" if final else "accepted"
         _log.info("a photo did not come: %s", error.code)
         if final:
@@ -290,7 +298,7 @@ class Inbox:
         current = self._library.offer(offer.envelope_hash) or offer
         contact = self._library.contact_of(offer.identity)
         self._publish(current, contact.name if contact else "", code=error.code)
-        return final
+        return final or waits
 
     # Photos that are here.
 

@@ -14,7 +14,9 @@ from ..protocol.errors import (
     BusyError,
     DeniedError,
     PeerFailedError,
+    RevokedDeviceError,
     RevokedGrantError,
+    StaleRevocationsError,
     StorageFullError,
     from_wire,
 )
@@ -38,7 +40,7 @@ OFFERS_ON_THE_WAY: Final = 256
 """Offers sent on a link and not yet answered."""
 FINAL_STATES: Final = ("delivered", "refused")
 
-_RETRIED: Final = (StorageFullError, BusyError, PeerFailedError)
+_RETRIED: Final = (StorageFullError, BusyError, PeerFailedError, StaleRevocationsError)
 """Refusals that are about the moment, not about the photo: offered again on the next link."""
 
 
@@ -84,7 +86,9 @@ class Outbox:
         standing = [
             delivery
             for delivery in self._library.deliveries(photo.photo_id)
-            if delivery.grant_hash in equal and delivery.state != "refused"
+            if delivery.grant_hash in equal
+            and delivery.state != "refused"
+            and not self._is_lost(contact.identity, delivery.device)
         ]
         if not standing:
             capability = Capability.grant(
@@ -109,6 +113,8 @@ class Outbox:
         for chain in self._library.devices(contact.identity):
             if chain.kem_not_after <= now:
                 continue  # its key is over; it shows a new one when it next connects
+            if self._is_lost(contact.identity, chain.device):
+                continue
             envelope = Envelope.seal(
                 self._device,
                 chain.device,
@@ -139,6 +145,10 @@ class Outbox:
         self._library.add_deliveries(deliveries)
         return deliveries
 
+    def _is_lost(self, identity: bytes, device: bytes) -> bool:
+        """Whether a contact said that a device is no longer its own: it gets no keys."""
+        return self._papers.revocations.revokes_device(identity, device)
+
     def withdraw(self, photo_id: bytes, grant_hash: bytes) -> None:
         """Send no more of a grant that was taken back. What is there already stays there."""
         for delivery in self._library.deliveries(photo_id):
@@ -165,6 +175,9 @@ class Outbox:
                 while len(unanswered) >= OFFERS_ON_THE_WAY:
                     answers.clear()
                     await answers.wait()
+                if self._is_lost(delivery.identity, device):
+                    self._set(delivery, "refused", RevokedDeviceError.code)
+                    continue
                 offered.add(delivery.envelope_hash)
                 if delivery.state == "queued" and not self._may_go(delivery, link.peer, check):
                     await asyncio.sleep(0)  # a long queue of these must not hold up the others

@@ -66,8 +66,11 @@ class Remover:
                 await self._remove(made)
 
     def _with_copies(self, photos: list[bytes]) -> list[bytes]:
-        copies = [copy for photo in photos for copy, _ in self._catalogue.copies_of(photo)]
-        return [*photos, *copies]
+        found = list(photos)
+        for photo in found:  # it grows: a copy may have copies
+            copies = (copy for copy, _ in self._catalogue.copies_of(photo))
+            found += [copy for copy in copies if copy not in found]
+        return found
 
     async def _remove(self, photos: list[bytes]) -> Removed:
         people: set[str] = set()

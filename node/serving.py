@@ -48,6 +48,7 @@ class Server:
         self,
         link: Link,
         contact: str,
+        us: bytes,
         judge: Judge,
         library: Library,
         blobs: BlobStore,
@@ -55,6 +56,7 @@ class Server:
     ) -> None:
         self._link: Final = link
         self._contact = contact
+        self._us = us
         self._judge = judge
         self._library = library
         self._blobs = blobs
@@ -84,10 +86,11 @@ class Server:
         """The manifest, if the capability allows this peer this photo now; else the reason.
 
         What is not here and what is not this photo's look the same to the asker, and both only
-        show after the capability has been checked.
+        show after the capability has been checked. A photo that came from somebody else is as if
+        it were not here: who shows a grant of its author must not learn from us who has it.
         """
         capability = Capability.decode(message.capability)
-        photo = self._library.photo(message.photo_id)
+        photo = self._own(message.photo_id)
         self._judge.verify(capability, photo)
         self._allow(capability, message.photo_id, photo)
         if photo is None:
@@ -98,6 +101,10 @@ class Server:
         if stored is None:
             raise GoneError
         return stored.decoded_manifest()
+
+    def _own(self, photo_id: bytes) -> Photo | None:
+        photo = self._library.photo(photo_id)
+        return photo if photo is not None and photo.author == self._us else None
 
     def _allow(self, capability: Capability, photo_id: bytes, photo: Photo | None) -> None:
         network = network_of(self._link.pipe.path)
@@ -113,7 +120,7 @@ class Server:
     ) -> None:
         request = message.request
         capability = Capability.decode(message.capability)
-        photo = self._library.photo(message.photo_id)
+        photo = self._own(message.photo_id)
         try:
             with file:
                 if message.manifest:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,17 +40,21 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Who gets it, what of it (policy None: as each contact's says), until when, and for what."""
+    """Who gets it, what of it (policy None: as each contact's says), until when, and for what.
+
+    Whatever is asked for, nobody gets more than `at_most`.
+    """
 
     contacts: list[Contact]
     policy: str | None = None
     max_px: int | None = None
     until: int | None = None
     operations: frozenset[str] = field(default=VIEW)
+    at_most: Form = ORIGINAL
 
     def form(self, contact: Contact) -> Form:
         """In which form a contact gets it."""
-        return forms.asked(self.policy or contact.metadata, self.max_px)
+        return forms.asked(self.policy or contact.metadata, self.max_px).within(self.at_most)
 
     def terms(self, form: Form) -> Terms:
         """What the grant of that form says."""
@@ -120,7 +125,11 @@ class Sharing:
     async def grant(
         self, photos: list[Photo], wish: Wish
     ) -> AsyncGenerator[ShareItem | ShareProgress]:
-        """The same for photos that are here: a clip goes with its still."""
+        """The same for photos that are here: a clip goes with its still.
+
+        A copy stands for its source in its own form: what is noted of the source, and what the
+        rules say of it, counts for all that is made of it.
+        """
         wish.check()
         for photo in photos:
             file = photo.photo_id.hex()
@@ -128,9 +137,11 @@ class Sharing:
                 for contact in wish.contacts:
                     yield _failed(file, contact, wish.form(contact), NotOursError(), photo)
                 continue
+            source, form = self._copies.origin(photo)
             with contextlib.suppress(KinlightError):  # as above
-                await self._cataloguer.look(photo)
-            async for step in self._share(file, photo, wish, {}):
+                await self._cataloguer.look(source)
+            narrowed = dataclasses.replace(wish, at_most=form)
+            async for step in self._share(file, source, narrowed, {}):
                 yield step
 
     async def _take(self, path: Path, new: list[bytes], progress: Progress) -> Photo:

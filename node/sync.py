@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from typing import Final
 
 from ..crypto.errors import TruncatedError
 from ..protocol.errors import TooMuchError, UnexpectedMessageError
@@ -33,6 +34,10 @@ from .link import Link
 from .outbox import Outbox
 from .serving import Server
 
+PAPERS_SECONDS: Final = 3600.0
+"""How often a link is looked at for papers to show, as our own list is made anew each day, and
+for photos that wait for papers."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -44,6 +49,7 @@ class Sync:
         link: Link,
         contact: Contact,
         *,
+        us: bytes,
         judge: Judge,
         correspondence: Correspondence,
         library: Library,
@@ -59,28 +65,48 @@ class Sync:
         self._library = library
         self._outbox = outbox
         self._inbox = inbox
-        self._server = Server(link, contact.name, judge, library, blobs, events)
+        self._server = Server(link, contact.name, us, judge, library, blobs, events)
         self._fetcher = Fetcher(link, blobs)
         self._slots = asyncio.Semaphore(PHOTOS_AT_ONCE)
         self._fetching: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._shown: list[Papers] = []
 
     def start(self) -> None:
         """Show papers, offer what is open, and fetch what was accepted before."""
         self.show_papers()
         self._spawn(self._outbox.deliver(self._link, self._judge.check_offer))
+        self._fetch_accepted()
+        self._spawn(self._keep_showing())
+
+    def _fetch_accepted(self) -> None:
         for offer in self._library.accepted_offers(self._link.peer.device):
             self.fetch(offer)
 
     def show_papers(self) -> None:
-        """Tell the contact what is said of it and what was taken back, if its node knows how."""
-        if self._link.session.takes_papers:
-            try:
-                for message in self._correspondence.for_contact(self._contact.identity):
-                    self._link.post(message)
-            except TooMuchError:
-                # Who reads nothing must not keep others from hearing: it is told on the next link.
-                self._spawn(self._link.close())
+        """Tell the contact what is said of it and what was taken back, if its node knows how.
+
+        What was shown last on this link is not shown again.
+        """
+        if not self._link.session.takes_papers:
+            return
+        papers = list(self._correspondence.for_device(self._link.peer))
+        if papers == self._shown:
+            return
+        self._shown = papers
+        try:
+            for message in papers:
+                self._link.post(message)
+        except TooMuchError:
+            # Who reads nothing must not keep the others from being told.
+            self._spawn(self._link.close())
+
+    async def _keep_showing(self) -> None:
+        """A link may be up for longer than a list of revocations counts."""
+        while True:
+            await asyncio.sleep(PAPERS_SECONDS)
+            self.show_papers()
+            self._fetch_accepted()
 
     def fetch(self, offer: IncomingOffer) -> None:
         """Fetch an accepted offer of this device as soon as there is a slot."""
@@ -119,7 +145,8 @@ class Sync:
             case Stored():
                 self._outbox.stored(device, message)
             case Papers():
-                self._correspondence.taken(self._link.peer, self._contact, message)
+                if self._correspondence.taken(self._link.peer, self._contact, message):
+                    self._fetch_accepted()  # some may have waited for them
             case Fetch():
                 self._server.fetch(message)
             case Credit():

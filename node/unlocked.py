@@ -349,6 +349,7 @@ class Unlocked:
         return Sync(
             link,
             contact,
+            us=self.device.identity,
             judge=self.judge,
             correspondence=self.correspondence,
             library=self.library,
