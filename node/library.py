@@ -387,10 +387,10 @@ class Library:
         """Keep an offer that a contact made."""
         keys = envelope.keys
         self._db.write(
-            "INSERT OR IGNORE INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             envelope_hash, envelope.record.photo_id, identity, envelope.sender_device,
             envelope.record.signed.encode(), envelope.capability.encoded,
-            keys[Kind.ORIGINAL].reveal(), keys[Kind.METADATA].reveal(), state, None, now, now,
+            keys[Kind.ORIGINAL].reveal(), keys[Kind.METADATA].reveal(), state, None, now, now, b"",
         )  # fmt: skip
 
     def offer(self, envelope_hash: bytes) -> IncomingOffer | None:

@@ -238,6 +238,41 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     -- NULL for deliveries of before: their envelopes are sealed, and what they grant is not known.
     ALTER TABLE deliveries ADD COLUMN grant_hash BLOB;
     """,
+    # 4: version 0.2.0, passing on, and grants to whoever has an attribute
+    """
+    -- Of the author, and of all who passed it on, as they came with the envelope (an encoded list).
+    -- Empty for offers of before: those came from their author, whose devices are known.
+    ALTER TABLE offers ADD COLUMN certificates BLOB NOT NULL DEFAULT x'';
+
+    -- Grants for whoever has certain attributes: they are in no row of `grants`. Who met them and
+    -- was sent an offer shows in `deliveries`.
+    CREATE TABLE open_grants (
+        grant_hash BLOB PRIMARY KEY,
+        photo_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE,
+        capability BLOB NOT NULL,
+        created INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX open_grants_by_photo ON open_grants (photo_id);
+
+    -- What others say of us, and to which contacts we show it besides those who ask for it.
+    CREATE TABLE shown_attestations (
+        digest BLOB NOT NULL REFERENCES attestations ON DELETE CASCADE,
+        identity BLOB NOT NULL REFERENCES contacts ON DELETE CASCADE,
+        PRIMARY KEY (digest, identity)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Words that a person gave a photo, and how delicate it is. Never sent.
+    CREATE TABLE tags (
+        photo_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE,
+        tag TEXT NOT NULL COLLATE NOCASE,
+        PRIMARY KEY (photo_id, tag)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX tags_by_tag ON tags (tag);
+    CREATE TABLE sensitivities (
+        photo_id BLOB PRIMARY KEY REFERENCES photos ON DELETE CASCADE,
+        sensitivity TEXT NOT NULL CHECK (sensitivity IN ('low', 'normal', 'high'))
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 VERSION: Final = len(MIGRATIONS)
