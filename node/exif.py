@@ -380,10 +380,10 @@ def _field(tag: int, kind: int, count: int, value: Value, *, little: bool) -> Ne
     if isinstance(value, str) and kind == UNDEFINED:
         value = value.encode("ascii", "replace")
     if isinstance(value, str):
-        if tells_place(value):
+        text = value.encode("utf-8")[:MAX_TEXT].decode("utf-8", "ignore").strip()
+        if tells_place(value) or tells_place(text):
             return None
-        # The count of a text includes its NUL.
-        raw = value.encode("utf-8")[:MAX_TEXT].decode("utf-8", "ignore").encode() + b"\0"
+        raw = text.encode() + b"\0"  # the count of a text includes its NUL
         return NewField(tag, ASCII, len(raw), raw) if kind == ASCII and len(raw) > 1 else None
     if len(value) != count:
         return None

@@ -7,6 +7,7 @@ table may claim entries of no bytes at all.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ MAX_BOXES: Final = 1 << 17
 """Boxes side by side; a fragmented film of an hour has some 10,000."""
 MAX_ITEMS: Final = 1 << 16
 """Items, extents, properties and references of one picture; a large grid has about 1,000."""
+MAX_TEXT: Final = 256
+"""Bytes of a name or type of an item that are read."""
+_NUL: Final = re.compile(rb"\0")
 
 
 class Box(NamedTuple):
@@ -171,8 +175,11 @@ class _Reader:
         return self
 
     def text(self) -> str:
-        raw = bytes(self.data[self.at : min(self.end, self.at + 256)]).partition(b"\0")[0]
-        self.at += len(raw) + 1
+        """A text up to its NUL; of a long one only the beginning."""
+        found = _NUL.search(self.data, self.at, self.end)
+        stop = found.start() if found else self.end
+        raw = bytes(self.data[self.at : min(stop, self.at + MAX_TEXT)])
+        self.at = stop + 1
         return raw.decode("utf-8", "replace")
 
 

@@ -53,8 +53,14 @@ class Overlay:
         """The box says nothing any more."""
         if box.type not in FREE:
             self.write(box.start + 4, b"free")
-        # The identifier of a `uuid` box belongs to what goes.
-        self.zero(min(box.body, box.start + 8) if box.type == b"uuid" else box.body, box.end)
+        self.zero(self._content(box), box.end)
+
+    def _content(self, box: Box) -> int:
+        """Where that begins which goes: the identifier of a `uuid` box belongs to it."""
+        if box.type != b"uuid":
+            return box.body
+        is_long = bytes(self.data[box.start : box.start + 4]) == b"\0\0\0\1"
+        return min(box.start + (16 if is_long else 8), box.end)
 
     def keep_children(self, parent: Box, kept: frozenset[bytes], skip: int = 0) -> None:
         """Of the boxes in `parent`, which begin `skip` bytes into it, only `kept` stay."""
@@ -64,7 +70,7 @@ class Overlay:
 
     def remove(self, box: Box) -> None:
         """The box becomes an empty one, and what it was is remembered."""
-        if box.body < box.end:
+        if self._content(box) < box.end:
             self.words |= box_words(self.data, box)
             self.free(box)
 

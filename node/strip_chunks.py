@@ -220,10 +220,14 @@ def strip_webp(data: Buffer) -> Stripped:
     )
     body = Script(data)
     body.leave_out(exif.left_out)
+    new = b"" if exif.new == exif.old else _webp_chunk(b"EXIF", exif.new)
     has_exif = False
     at = 12
     for chunk in chunks:
         at = chunk.end
+        if _webp_is_cut(data, chunk):  # it would claim what stands behind it
+            body.put(new)
+            new = b""
         if chunk.type in _WEBP_KEPT:
             body.keep(chunk.start, chunk.end)
         elif chunk.type == b"ANMF":
@@ -240,8 +244,8 @@ def strip_webp(data: Buffer) -> Stripped:
             has_exif = True
         else:
             body.leave_out(("C2PA" if chunk.type == b"C2PA" else "other data",))
-    if exif.new != exif.old:
-        body.put(_webp_chunk(b"EXIF", exif.new))
+    if new:
+        body.put(b"\0" * (body.length % 2) + new)  # the last chunk may lack its padding
     if at < len(data):
         body.leave_out(("other data",))
     script = Script(data)
@@ -254,6 +258,11 @@ def strip_webp(data: Buffer) -> Stripped:
 def _webp_content(data: Buffer, chunks: list[Chunk], kind: bytes) -> bytes | None:
     found = next((chunk for chunk in chunks if chunk.type == kind), None)
     return None if found is None else bytes(data[found.body : found.stop])
+
+
+def _webp_is_cut(data: Buffer, chunk: Chunk) -> bool:
+    length = int.from_bytes(data[chunk.start + 4 : chunk.body], "little")
+    return chunk.body + length > chunk.stop
 
 
 def _webp_chunk(kind: bytes, content: bytes) -> bytes:
@@ -285,6 +294,7 @@ def _webp_frame(script: Script, chunk: Chunk) -> None:
     script.keep(chunk.body, chunk.body + _FRAME_HEADER)
     for each in kept:
         script.keep(each.start, each.end)
+    script.put(b"\0" * (length % 2))
 
 
 # GIF

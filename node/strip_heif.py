@@ -8,9 +8,9 @@ from typing import Final
 
 from . import exif
 from .exif import Exif
-from .facts import PictureError
+from .facts import Buffer, PictureError
 from .isobmff import Box, Item, Meta, boxes, child, item_bytes
-from .overlay import FREE, PLACE, Overlay
+from .overlay import PLACE, Overlay
 from .strip_metadata import iptc_words, renew_exif, xmp_orientation, xmp_words
 
 _META: Final = frozenset(
@@ -40,6 +40,7 @@ def strip_items(overlay: Overlay, box: Box, media: list[Box]) -> list[tuple[int,
     """Empty the items of metadata; the byte ranges that are needed. `media` is in order."""
     data = overlay.data
     meta = Meta.read(data, box)
+    _check_single(data, box)
     overlay.keep_children(box, _META, skip=4)
     iprp = child(data, box, b"iprp", skip=4)
     ipco = child(data, iprp, b"ipco") if iprp else None
@@ -48,7 +49,7 @@ def strip_items(overlay: Overlay, box: Box, media: list[Box]) -> list[tuple[int,
     _strip_infos(overlay, box)
     if ipco is not None:
         # A property keeps its place in the row: items count them.
-        overlay.keep_children(ipco, _PROPERTIES | FREE)
+        overlay.keep_children(ipco, _PROPERTIES)
     packets = [item_bytes(data, item, _LOOK) for item in meta.items.values() if _is_xmp(item)]
     packet = packets[0] if packets else b""
     has_exif = any(item.type == b"Exif" and item.extents for item in meta.items.values())
@@ -80,6 +81,15 @@ def strip_items(overlay: Overlay, box: Box, media: list[Box]) -> list[tuple[int,
     return picture + metadata
 
 
+def _check_single(data: Buffer, meta: Box) -> None:
+    """`PictureError` if a part is there twice: readers differ in which of the two counts."""
+    kinds = [part.type for part in boxes(data, meta.body + 4, meta.end) if part.type in _META]
+    iprp = child(data, meta, b"iprp", skip=4)
+    kinds += [part.type for part in boxes(data, iprp.body, iprp.end)] if iprp else []
+    if any(kinds.count(kind) > 1 for kind in {*_META, b"ipco"}):
+        raise PictureError("two boxes of one kind in the index of the picture")
+
+
 def _strip_infos(overlay: Overlay, meta: Box) -> None:
     """The list of the items, without texts in it that are more than a name."""
     data = overlay.data
@@ -91,7 +101,7 @@ def _strip_infos(overlay: Overlay, meta: Box) -> None:
     for infe in boxes(data, iinf.body + skip, iinf.end):
         # Version and flags, number, protection, type; before version 2 no type.
         version = data[infe.body] if infe.body < infe.end else 0
-        at = infe.body + (14 if version == 3 else 12 if version == 2 else 8)
+        at = infe.body + (14 if version == 3 else 12 if version >= 2 else 8)
         name = bytes(data[at : infe.end]).partition(b"\0")[0]
         if infe.type == b"infe" and at < infe.end and not _NAME.fullmatch(name):
             overlay.write(at, b"-" * len(name))
@@ -128,10 +138,10 @@ def _renew_exif_item(overlay: Overlay, item: Item, packet: bytes) -> None:
     start = 4 + int.from_bytes(raw[:4], "big")
     new = renew_exif(raw[start:] if len(raw) > 4 else None, packet)
     overlay.words |= new.left_out
-    if new.new and new.new == new.old:
-        if raw[4:start] in (b"", exif.PREFIX):
-            return
-        overlay.words.add("other data")
+    if new.new and new.new == new.old and raw[4:start] in (b"", exif.PREFIX):
+        return
+    if new.new == new.old and any(raw[4:]):
+        overlay.words.add("other data")  # before the header, or there is none
     old = _orientation(new.new)
     for tiff in (new.new, exif.build(Exif(), orientation=old) if old else _EMPTY_TIFF):
         for head in (b"\0\0\0\6" + exif.PREFIX, b"\0\0\0\0"):

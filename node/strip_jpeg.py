@@ -32,8 +32,9 @@ _JFIF_SIZE: Final = 14
 _ADOBE_SIZE: Final = 12
 
 _MARKER: Final = re.compile(rb"\xff[^\x00\xff]")
-_AFTER_SCAN: Final = re.compile(rb"\xff[\xc4\xd9-\xdd\xe0-\xef\xfe]")
+_FOLLOWERS: Final = frozenset((0xC4, 0xCC, *range(_EOI, 0xDE), *range(_APP0, 0xF0), _COM))
 """What may follow coded data. Other markers in it are restarts, or damage that stays as it is."""
+_AFTER_SCAN: Final = re.compile(rb"\xff[" + re.escape(bytes(sorted(_FOLLOWERS))) + rb"]")
 
 MAX_SEGMENTS: Final = 1 << 16
 
@@ -100,6 +101,7 @@ def strip_jpeg(data: Buffer) -> Stripped:
     if parts and exif.new == exif.old:
         pending = b""
     at = 0
+    after_scan = False
     for segment in found:
         if segment.start > at:
             script.leave_out(("other data",))
@@ -107,9 +109,15 @@ def strip_jpeg(data: Buffer) -> Stripped:
         if _is_exif(data, segment):
             if exif.new == exif.old:
                 script.keep(segment.start, segment.end)
+                after_scan = False
             elif pending:
                 script.put(pending)
                 pending = b""
+                after_scan = False
+            continue
+        if after_scan and segment.marker not in _FOLLOWERS:
+            # Without what stood between it would be read as coded data, and so would its content.
+            script.leave_out(("other data",))
             continue
         if pending and not parts and segment.marker not in (_SOI, _APP0):
             script.put(pending)
@@ -117,9 +125,12 @@ def strip_jpeg(data: Buffer) -> Stripped:
         words = _words(data, segment)
         if words:
             script.leave_out(words)
-            script.put(_remainder(data, segment))
+            remainder = _remainder(data, segment)
+            script.put(remainder)
+            after_scan = after_scan and not remainder
         else:
             script.keep(segment.start, segment.end)
+            after_scan = segment.marker == _SOS
     if at < len(data):
         script.leave_out(_after_the_end(data, at))
     return script.finish()

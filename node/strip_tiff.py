@@ -229,15 +229,19 @@ def _metadata(
                 words.add("maker notes")
             elif entry.tag not in ALLOWED_EXIF:
                 words.add("comments" if entry.tag == 0x9286 else "other tags")
-            elif entry.size <= exif.MAX_TEXT:
+            elif entry.size <= exif.MAX_TEXT + 1:  # with its NUL
                 exif_values.setdefault(entry.tag, tiff.value(entry))
+            else:
+                words.add("other tags")
     if exif.place_in_text(exif.Exif(exif=exif_values)):
         words.add("place")
+    own = kept_fields(values, ALLOWED_IFD0, little=tiff.little)
+    sub = kept_fields(exif_values, ALLOWED_EXIF, little=tiff.little)
+    allowed = by_tag.keys() & ALLOWED_IFD0.keys()
+    if not allowed <= {each.tag for each in own} or len(sub) < len(exif_values):
+        words.add("other tags")  # of another type than the tag has, and so of no sense
     script.leave_out(words)
-    return (
-        kept_fields(values, ALLOWED_IFD0, little=tiff.little),
-        kept_fields(exif_values, ALLOWED_EXIF, little=tiff.little),
-    )
+    return own, sub
 
 
 def _write(tiff: Tiff, pages: list[_Page], script: Script) -> None:
