@@ -17,7 +17,9 @@ class GrantBody(BaseModel):
     """`photos` are ids, `to` names contacts, `until` is seconds since 1970; see `Node.grant`."""
 
     photos: list[str] = []
-    to: list[str]
+    to: list[str] = []
+    having: list[str] = []
+    by: list[str] = []
     album: str | None = None
     operations: list[str] | None = None
     metadata: str | None = None
@@ -45,6 +47,15 @@ class AttributesBody(BaseModel):
     """Absent fields list everything."""
 
     who: str | None = None
+
+
+class ShownBody(BaseModel):
+    """`attribute` is `NAME=VALUE`; see `Node.show_attribute`."""
+
+    attribute: str
+    to: str
+    by: str | None = None
+    off: bool = False
 
 
 class PolicyBody(BaseModel):
@@ -87,6 +98,8 @@ async def post_grants(request: Request, body: GrantBody) -> StreamingResponse:
         max_px=body.max_px,
         until=body.until,
         wait=body.wait,
+        having=body.having,
+        by=body.by,
     )
     return lines(steps)
 
@@ -113,6 +126,13 @@ async def post_attributes_off(request: Request, body: AttributeBody) -> list[vie
 async def post_attributes_list(request: Request, body: AttributesBody) -> list[views.Attribute]:
     """What is said of a contact, or of everybody."""
     return _engine(request).granting.attributes(body.who)
+
+
+@router.post("/attributes/shown")
+async def post_attributes_shown(request: Request, body: ShownBody) -> list[views.Attribute]:
+    """Let a contact know what others say of us, or no longer."""
+    granting = _engine(request).granting
+    return granting.show(body.attribute, body.to, body.by, off=body.off)
 
 
 @router.get("/policy")

@@ -35,7 +35,19 @@ def add_to(app: typer.Typer) -> None:
 
 def grant(
     context: typer.Context,
-    who: Annotated[list[str], typer.Option("--who", help="A contact; may be given again.")],
+    who: Annotated[
+        list[str] | None, typer.Option("--who", help="A contact; may be given again.")
+    ] = None,
+    having: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--having", metavar="NAME=VALUE", help="Whoever has this attribute, now or later."
+        ),
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", metavar="me|NAME", help="Whose word counts for it; may be repeated."),
+    ] = None,
     photo: Annotated[
         list[str] | None,
         typer.Option("--photo", help="A photo's id or its beginning; may be given again."),
@@ -53,7 +65,7 @@ def grant(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Grant photos of the library to contacts: as `share`, without a file."""
+    """Grant photos of the library to contacts, or to whoever has an attribute: as `share`."""
     with running(context, home, json) as command:
         end = end_of(until)
         operations = op.split(",")
@@ -61,8 +73,9 @@ def grant(
         async def send(node: Node) -> bool:
             with command.out.progress() as bars:
                 items = await node.grant(
-                    photo or (), who, album=album, operations=operations, metadata=metadata,
-                    max_px=max_px, until=end, wait=wait, progress=bars.show,
+                    photo or (), who or (), having=having or (), by=by or (), album=album,
+                    operations=operations, metadata=metadata, max_px=max_px, until=end, wait=wait,
+                    progress=bars.show,
                 )  # fmt: skip
             return sent(command.out, items)
 
@@ -109,12 +122,29 @@ def attest(
 def attributes(
     context: typer.Context,
     name: Annotated[str | None, typer.Argument(help="A contact; none lists all.")] = None,
+    show: Annotated[
+        str | None,
+        typer.Option(
+            "--show", metavar="NAME=VALUE", help="With --to: let a contact know it of you."
+        ),
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", help="A contact.")] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Who says it; none means all who do.")
+    ] = None,
+    off: OffOption = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List what is said of people, by whom and until when."""
+    """List what is said of people, by whom and until when; or show what others say of you."""
     with running(context, home, json) as command:
-        printing_access.attributes(command.out, command.ask(lambda node: node.attributes(name)))
+        if show is not None and to is not None and name is None:
+            found = command.ask(lambda node: node.show_attribute(show, to, by=by, off=off))
+        elif (show, to, by, off) == (None, None, None, False):
+            found = command.ask(lambda node: node.attributes(name))
+        else:
+            raise errors.BadRequestError("to show something say --show NAME=VALUE --to CONTACT")
+        printing_access.attributes(command.out, found)
 
 
 def revoke(

@@ -99,7 +99,15 @@ def sent(out: Output, items: Sequence[ShareItem]) -> bool:
     out.leaves(list(items))
     for item in items:
         out.share_item(item)
+        if item.state == "open" and not out.as_json:
+            out.say(f"  {_contacts(items, item)} now, and whoever else comes to have it")
     return all(item.code is None for item in items)
+
+
+def _contacts(items: Sequence[ShareItem], grant: ShareItem) -> str:
+    """How many contacts get something by an open grant."""
+    count = sum(item.grant == grant.grant and item is not grant for item in items)
+    return "1 contact" if count == 1 else f"{count} contacts"
 
 
 @inbox_app.callback()

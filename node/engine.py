@@ -22,7 +22,8 @@ from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
 from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
-from . import exporting, forms, grants, keys, library, names, policies, views
+from ..protocol.policy_text import ME
+from . import exporting, forms, grants, keys, library, names, open_grants, policies, views
 from .collection import Collection
 from .config import Config
 from .errors import (
@@ -41,7 +42,7 @@ from .home import Home
 from .keeping import Keeper
 from .meeting import OpenCode
 from .rules import Rules
-from .sharing import Wish
+from .sharing import OpenWish, Wish
 from .unlocked import Environment, Unlocked
 from .version import VERSION
 
@@ -196,6 +197,7 @@ class Engine:
             await opened.peers.drop(contact.identity)
         elif blocked is False:
             opened.peers.forget_refusals()
+            opened.open_grants.look_again()
         return self.contact(rename or name)
 
     async def open_pairing(
@@ -256,19 +258,30 @@ class Engine:
         max_px: int | None = None,
         until: int | None = None,
         wait: bool = True,
+        having: list[str] | None = None,
+        by: list[str] | None = None,
     ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
-        """As `share`, for photos that are here: those of ids, and all of an album."""
+        """As `share`, for photos that are here: those of ids, and all of an album.
+
+        `having` are attributes, in place of `to`: whoever has them all by the word of one of `by`.
+        """
         opened = self._unlocked()
         chosen = [opened.inbox.require(opened.library.find_photo_id(photo)) for photo in photos]
         if album is not None:
             chosen += opened.collection.photos_in(album)
-        wish = self._wish(to, metadata, max_px, until, grants.operations(operations))
-        if not chosen:
-            raise BadRequestError("say which photos to grant and to whom")
         unique = list({photo.photo_id: photo for photo in chosen}.values())
-        async with contextlib.aclosing(
-            self._follow(opened.sharing.grant(unique, wish), wait=wait)
-        ) as steps:
+        may = grants.operations(operations)
+        if having:
+            if to:
+                raise BadRequestError("say either to whom, or what they must have")
+            whoever = self._open_wish(having, by, metadata, max_px, until, may)
+            sharing = opened.sharing.grant_open(unique, whoever)
+        else:
+            wish = self._wish(to, metadata, max_px, until, may)
+            sharing = opened.sharing.grant(unique, wish)
+        if not chosen or (by and not having):
+            raise BadRequestError("say which photos to grant and to whom")
+        async with contextlib.aclosing(self._follow(sharing, wait=wait)) as steps:
             async for step in steps:
                 yield step
 
@@ -281,13 +294,31 @@ class Engine:
         operations: frozenset[str] = grants.VIEW,
     ) -> Wish:
         opened = self._unlocked()
-        forms.check(metadata, max_px)
-        if until is not None and until <= self._environment.now():
-            raise EndedGrantError
+        self._check_terms(metadata, max_px, until)
         contacts = [opened.library.contact(name) for name in dict.fromkeys(to)]
         if not contacts:
             raise BadRequestError("say what to share and with whom")
         return Wish(contacts, metadata, max_px, until, operations)
+
+    def _open_wish(
+        self,
+        having: list[str],
+        by: list[str] | None,
+        metadata: str | None,
+        max_px: int | None,
+        until: int | None,
+        operations: frozenset[str],
+    ) -> OpenWish:
+        self._check_terms(metadata, max_px, until)
+        granting = self._unlocked().granting
+        demands = open_grants.demands(having, map(granting.identity_called, by or [ME]))
+        to = open_grants.described(demands, granting.called)
+        return OpenWish(demands, to, metadata, max_px, until, operations)
+
+    def _check_terms(self, metadata: str | None, max_px: int | None, until: int | None) -> None:
+        forms.check(metadata, max_px)
+        if until is not None and until <= self._environment.now():
+            raise EndedGrantError
 
     async def _follow(
         self, sharing: AsyncGenerator[views.ShareItem | views.ShareProgress], *, wait: bool

@@ -8,6 +8,7 @@ from typing import Final, cast
 from ..protocol.judging import Fact
 from ..protocol.opening import LocalDevice
 from ..protocol.policy import ACTIONS, NETWORKS
+from ..protocol.policy_text import ME
 from . import views
 from .derivations import Derivations
 from .errors import BadRequestError, NotHereYetError
@@ -72,9 +73,9 @@ class Explainer:
             rule=decision.rule,
             max_px=decision.rendition.max_px,
             location="removed" if decision.rendition.location_removed else "kept",
-            facts=_shown(decision.facts),
+            facts=self._shown(decision.facts),
             grants=[
-                views.JudgedGrant(digest, code, _shown(facts))
+                views.JudgedGrant(digest, code, self._shown(facts))
                 for digest, (facts, code) in judged.items()
             ],
         )
@@ -82,10 +83,12 @@ class Explainer:
     def _judged(
         self, photo_id: bytes, identity: bytes, operation: str, networks: Collection[str]
     ) -> dict[str, tuple[Sequence[Fact], str | None]]:
-        """Each grant of the photo or of a copy of it: the facts, and why it denies if it does."""
+        """Each grant of the photo or of a copy of it, to this contact or to whoever has something:
+        the facts, and why it denies if it does.
+        """
         devices = [chain.device for chain in self._library.devices(identity)] or [identity]
         found: dict[str, tuple[Sequence[Fact], str | None]] = {}
-        for grant in self._grants.find(identity=identity):
+        for grant in (*self._grants.find(identity=identity), *self._grants.find_open()):
             given = self._library.photo(grant.photo_id)
             of_it = photo_id in (grant.photo_id, self._derivations.source(grant.photo_id))
             if given is None or not of_it:
@@ -96,9 +99,17 @@ class Explainer:
             found[grant.grant_hash.hex()] = verdict.facts, verdict.code or None
         return found
 
+    def _shown(self, facts: Sequence[Fact]) -> list[list[str]]:
+        return [[name, self._called(value) or _text(value)] for name, value in facts]
 
-def _shown(facts: Sequence[Fact]) -> list[list[str]]:
-    return [[name, _text(value)] for name, value in facts]
+    def _called(self, value: object) -> str | None:
+        """Who a fact is about, if it is somebody known: whose word it was, say."""
+        if not isinstance(value, bytes):
+            return None
+        if value == self._device.identity:
+            return ME
+        contact = self._library.contact_of(value)
+        return contact.name if contact else None
 
 
 def _text(value: object) -> str:

@@ -10,6 +10,7 @@ from typing import Final
 from ..protocol.errors import sentence
 from .errors import NoSuchPhotoError
 from .library import Delivery
+from .open_grants import OPEN
 from .outbox import FINAL_STATES
 from .views import Event, ShareItem, ShareProgress
 
@@ -17,7 +18,7 @@ EVENTS: Final = frozenset({"delivery", "sending"})
 PATIENCE_SECONDS: Final = 10.0
 """How long to wait for a contact that is not connected."""
 QUIET_SECONDS: Final = 1.0
-_SETTLED: Final = (*FINAL_STATES, "waiting", "failed")
+_SETTLED: Final = (*FINAL_STATES, "waiting", "failed", OPEN)
 
 RANK: Final = {"refused": 0, "queued": 1, "offered": 2, "waiting": 3, "delivered": 4}
 

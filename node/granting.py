@@ -17,6 +17,7 @@ from .errors import AmbiguousIdError, BadRequestError, NotGrantedError
 from .following import RANK
 from .grants import Grant, Grants
 from .library import Library
+from .open_grants import OPEN, described, name_and_value
 from .outbox import Outbox
 from .papers import COUNTING, Papers
 
@@ -49,7 +50,14 @@ class Granting:
         """What was granted, the oldest first: to a contact, of a photo or of its copies, or all."""
         identity = None if who is None else self._library.contact(who).identity
         wanted = None if photo is None else self._library.find_photo_id(photo)
-        found = [self._view(grant) for grant in self._grants.find(identity=identity)]
+        given = self._grants.find(identity=identity)
+        given += [
+            grant
+            for grant in self._grants.find_open()
+            if identity is None or identity in self._grants.went_to(grant.grant_hash)
+        ]
+        given.sort(key=lambda grant: (grant.created, grant.grant_hash))
+        found = [self._view(grant) for grant in given]
         if wanted is None:
             return found
         return [grant for grant in found if wanted.hex() in (grant.photo, grant.of)]
@@ -59,7 +67,7 @@ class Granting:
     def attest(self, who: str, attribute: str, until: int | None) -> views.Attribute:
         """Say that a contact has an attribute, `NAME=VALUE`, for 90 days if nothing is said."""
         subject = self._library.contact(who).identity
-        name, value = _name_and_value(attribute)
+        name, value = name_and_value(attribute)
         end = self._now() + limits.ATTESTATION_SECONDS if until is None else until
         try:
             said = self._papers.attest(subject, name, value, end)
@@ -71,7 +79,7 @@ class Granting:
     def unattest(self, who: str, attribute: str) -> list[views.Attribute]:
         """Take back that a contact has an attribute; `NotGrantedError` if nobody here said so."""
         subject = self._library.contact(who).identity
-        wanted = _name_and_value(attribute)
+        wanted = name_and_value(attribute)
         said = [
             found
             for found in self._papers.attestations(subject=subject, issuer=self._device.identity)
@@ -91,16 +99,43 @@ class Granting:
     def _attribute(self, said: Attestation) -> views.Attribute:
         return views.Attribute(
             hash=said.signed.digest().hex(),
-            who=self._called(said.subject),
+            who=self.called(said.subject),
             name=said.name,
             value=said.value,
-            by=self._called(said.issuer),
+            by=self.called(said.issuer),
             since=said.not_before,
             until=said.not_after,
             state=self._papers.counts(said),
+            shown_to=sorted(map(self.called, self._lookers(said))),
         )
 
-    def _called(self, identity: bytes) -> str:
+    def _lookers(self, said: Attestation) -> list[bytes]:
+        return self._papers.lookers(said) if said.subject == self._device.identity else []
+
+    def show(self, attribute: str, to: str, by: str | None, *, off: bool) -> list[views.Attribute]:
+        """Let a contact know what others say of us, or no longer; see `Node.show_attribute`."""
+        contact = self._library.contact(to).identity
+        issuer = None if by is None else self.identity_called(by)
+        wanted = name_and_value(attribute)
+        said = [
+            found
+            for found in self._papers.attestations(subject=self._device.identity, issuer=issuer)
+            if (found.name, found.value) == wanted
+            and found.issuer != contact
+            and (off or self._papers.counts(found) in COUNTING)
+        ]
+        if not said:
+            raise NotGrantedError(attribute)
+        for found in said:
+            (self._papers.hide if off else self._papers.show)(found, contact)
+        self._spread()
+        return [self._attribute(found) for found in said]
+
+    def identity_called(self, name: str) -> bytes:
+        """The reverse of `called`, for contacts and `me`."""
+        return self._device.identity if name == ME else self._library.contact(name).identity
+
+    def called(self, identity: bytes) -> str:
         """A contact's name; `me`; or the key of somebody unknown."""
         if identity == self._device.identity:
             return ME
@@ -149,9 +184,7 @@ class Granting:
             self._outbox.withdraw(grant.photo_id, grant.grant_hash)
         self._spread()
         return [
-            views.Revocation(
-                grant.grant_hash.hex(), "grant", grant.photo_id.hex(), self._called(grant.identity)
-            )
+            views.Revocation(grant.grant_hash.hex(), "grant", grant.photo_id.hex(), self._to(grant))
             for grant in standing
         ]
 
@@ -173,21 +206,27 @@ class Granting:
     def _view(self, grant: Grant) -> views.Grant:
         capability = grant.capability
         photo = self._library.photo(grant.photo_id)
-        contact = self._library.contact_of(grant.identity)
         rendition = capability.rendition
+        went_to = set[bytes]() if grant.identity else self._grants.went_to(grant.grant_hash)
         return views.Grant(
             hash=grant.grant_hash.hex(),
             photo=grant.photo_id.hex(),
             of=self._derivations.source(grant.photo_id).hex(),
             name=photo.metadata.name if photo else "",
-            to=contact.name if contact else "",
+            to=self._to(grant),
             operations=sorted(capability.links[-1].caveats.operations or ()),
             max_px=rendition.max_px,
             location="removed" if rendition.location_removed else "kept",
             until=capability.expires,
             state=self._state(grant),
             created=grant.created,
+            went_to=sorted(map(self.called, went_to)),
         )
+
+    def _to(self, grant: Grant) -> str:
+        if grant.identity is None:
+            return described(grant.demands, self.called)
+        return self.called(grant.identity)
 
     def _state(self, grant: Grant) -> str:
         expires = grant.capability.expires
@@ -195,6 +234,8 @@ class Granting:
             return "expired"
         if self._papers.revocations.revokes(self._device.identity, grant.grant_hash):
             return "revoked"
+        if grant.identity is None:
+            return OPEN
         states = [
             delivery.state
             for delivery in self._library.deliveries(grant.photo_id)
@@ -202,10 +243,3 @@ class Granting:
         ]
         # The best news of its devices counts.
         return max(states, key=RANK.__getitem__, default="queued")
-
-
-def _name_and_value(attribute: str) -> tuple[str, str]:
-    name, mark, value = attribute.partition("=")
-    if not (name and mark and value):
-        raise BadRequestError("an attribute is NAME=VALUE, as role=family")
-    return name, value

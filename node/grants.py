@@ -1,13 +1,15 @@
-"""Grants: the capabilities that this node gave, and what each allows.
+"""Grants: the capabilities that this node gave, to contacts or to whoever has certain attributes.
 
 It shares the database with `library`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from ..protocol.attributes import AttributeDemand
 from ..protocol.capability import Capability, Caveats
 from ..protocol.rendition import ORIGINAL, Rendition
 from .database import Database, Row
@@ -17,17 +19,24 @@ GRANTED: Final = ("view", "reshare")
 """The operations that this version grants."""
 VIEW: Final = frozenset(["view"])
 
+_ALL: Final = (
+    "SELECT grant_hash, photo_id, identity, capability, created FROM grants UNION ALL"
+    " SELECT grant_hash, photo_id, NULL, capability, created FROM open_grants"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a grant allows: in which rendition, until when (seconds since 1970), which operations.
 
-    Who may pass it on may do so once: those who get it from them may not.
+    Who may pass it on may do so once: those who get it from them may not. `demands` are what one
+    has to have, if it is for whoever has it.
     """
 
     rendition: Rendition = ORIGINAL
     until: int | None = None
     operations: frozenset[str] = field(default=VIEW)
+    demands: tuple[AttributeDemand, ...] = ()
 
     def caveats(self, photo_id: bytes) -> Caveats:
         """The conditions of a first link for one photo."""
@@ -36,6 +45,7 @@ class Terms:
             operations=self.operations,
             before=self.until,
             rendition=self.rendition,
+            attributes=self.demands,
             max_depth=1 if "reshare" in self.operations else 0,
         )
 
@@ -50,13 +60,21 @@ def operations(names: list[str] | None) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A capability that was given to a contact; `grant_hash` is what a revocation names."""
+    """A capability that was given; `grant_hash` is what a revocation names.
+
+    `identity` is the contact's, or None for an open grant: one to whoever meets its `demands`.
+    """
 
     grant_hash: bytes
     photo_id: bytes
-    identity: bytes
+    identity: bytes | None
     capability: Capability
     created: int
+
+    @property
+    def demands(self) -> tuple[AttributeDemand, ...]:
+        """What one has to have who asks by it."""
+        return self.capability.links[-1].caveats.attributes
 
 
 class Grants:
@@ -90,10 +108,45 @@ class Grants:
         if not digits or set(digits) - set("0123456789abcdef"):
             return []
         rows = self._db.rows(
-            "SELECT * FROM grants WHERE hex(grant_hash) LIKE ? ORDER BY created",
+            f"SELECT * FROM ({_ALL}) WHERE hex(grant_hash) LIKE ? ORDER BY created",  # noqa: S608
             digits.upper() + "%",
         )
         return [_grant(row) for row in rows]
+
+    def capability(self, grant_hash: bytes | None) -> Capability | None:
+        """What was granted under this hash, to whomever."""
+        encoded = self._db.value(
+            f"SELECT capability FROM ({_ALL}) WHERE grant_hash = ?",  # noqa: S608
+            grant_hash,
+        )
+        return None if encoded is None else Capability.decode(encoded)
+
+    # To whoever has certain attributes.
+
+    def add_open(self, photo_id: bytes, capability: Capability, now: int) -> Grant:
+        """Note an open grant before anybody is offered the photo."""
+        grant_hash = capability.links[-1].signed.digest()
+        self._db.write(
+            "INSERT INTO open_grants VALUES (?, ?, ?, ?)",
+            grant_hash, photo_id, capability.encoded, now,
+        )  # fmt: skip
+        return Grant(grant_hash, photo_id, None, capability, now)
+
+    def find_open(self, photo_id: bytes | None = None) -> Iterator[Grant]:
+        """The open grants of a photo or of all, the oldest first; read one after the other."""
+        rows = self._db.rows(
+            "SELECT grant_hash, photo_id, NULL AS identity, capability, created FROM open_grants"
+            " WHERE (?1 IS NULL OR photo_id = ?1) ORDER BY created, grant_hash",
+            photo_id,
+        )
+        return map(_grant, rows)
+
+    def went_to(self, grant_hash: bytes) -> set[bytes]:
+        """The identities of those to whom a grant went, or is queued to go."""
+        rows = self._db.rows(
+            "SELECT DISTINCT identity FROM deliveries WHERE grant_hash = ?", grant_hash
+        )
+        return {row[0] for row in rows}
 
 
 def _grant(row: Row) -> Grant:

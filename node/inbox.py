@@ -30,6 +30,7 @@ from ..protocol.errors import (
     DeclinedError,
     DeniedError,
     GoneError,
+    MissingAttributeError,
     PeerFailedError,
     StaleRevocationsError,
     StorageFullError,
@@ -59,7 +60,8 @@ _FINAL: Final = (
     DeniedError, GoneError, PieceMismatchError, SealBrokenError, MalformedError, TooMuchError,
 )  # fmt: skip
 """What ends an offer for good: the grant, or bytes that are not what was promised. But a grant
-that is only `StaleRevocationsError` waits for newer papers, which bring the fetch back."""
+that only lacks papers (`_WAITS`) waits for them: they bring the fetch back."""
+_WAITS: Final = (StaleRevocationsError, MissingAttributeError)
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +133,7 @@ class Inbox:
 
     def _check(self, capability: Capability, photo_id: bytes) -> None:
         """Whether the grant of an offer is worth keeping: the fetch judges it again."""
-        with contextlib.suppress(StaleRevocationsError):  # newer papers may come before that
+        with contextlib.suppress(*_WAITS):  # newer papers may come before that
             self._judge.allow_us(capability, photo_id)
 
     def answer(self, link: Link, offer: IncomingOffer) -> None:
@@ -285,7 +287,7 @@ class Inbox:
         """Note why a fetch failed and tell the sender; True if it is not tried again here."""
         if not self._still_accepted(offer):
             return True  # the person declined it in the meantime: that stands
-        waits = isinstance(error, StaleRevocationsError)
+        waits = isinstance(error, _WAITS)
         final = isinstance(error, _FINAL) and not waits
         state = "refused" if final else "accepted"
         _log.info("a photo did not come: %s", error.code)

@@ -17,6 +17,7 @@ from ..protocol.capability import Capability, Request
 from ..protocol.errors import (
     DeniedError,
     ExpiredGrantError,
+    MissingAttributeError,
     OtherRenditionError,
     RevokedGrantError,
 )
@@ -32,7 +33,7 @@ from .rules import Rules
 
 LAN: Final = "lan"
 
-_ENDS: Final = (ExpiredGrantError, RevokedGrantError)
+_ENDS: Final = (ExpiredGrantError, MissingAttributeError, RevokedGrantError)
 
 
 class Judge:
@@ -109,7 +110,8 @@ class Judge:
     def ended(self, photo: Photo) -> type[DeniedError] | None:
         """Why a photo that came is not to be seen any more; None if it is, or is our own.
 
-        Every grant that it came with has ended or was taken back. Nothing is deleted.
+        Every grant that it came with has ended or was taken back, or demands an attribute that
+        nobody says of us any more. Nothing is deleted.
         """
         if photo.author == self._device.identity:
             return None

@@ -258,8 +258,10 @@ class Node:
     async def grant(
         self,
         photos: Sequence[str],
-        who: Sequence[str],
+        who: Sequence[str] = (),
         *,
+        having: Sequence[str] = (),
+        by: Sequence[str] = (),
         album: str | None = None,
         operations: Sequence[str] = ("view",),
         metadata: str | None = None,
@@ -272,18 +274,26 @@ class Node:
 
         `operations` are `view` and, for who may pass it on once, `reshare`. A photo that somebody
         else signed is a `failed` item.
+
+        In place of `who`, `having` names attributes, each `NAME=VALUE`: the photo is for every
+        contact of whom all of them are said by one of `by` (contacts, or `me`, which is what none
+        means), now and whenever that comes to be said, while the grant holds. It goes without its
+        place if `metadata` says nothing else. The result has an item in the state `open` for each
+        grant, beside one for each contact who gets it now.
         """
         steps = self.grant_steps(
-            photos, who, album=album, operations=operations, metadata=metadata, max_px=max_px,
-            until=until, wait=wait,
+            photos, who, having=having, by=by, album=album, operations=operations,
+            metadata=metadata, max_px=max_px, until=until, wait=wait,
         )  # fmt: skip
         return await _last(steps, progress)
 
     async def grant_steps(
         self,
         photos: Sequence[str],
-        who: Sequence[str],
+        who: Sequence[str] = (),
         *,
+        having: Sequence[str] = (),
+        by: Sequence[str] = (),
         album: str | None = None,
         operations: Sequence[str] = ("view",),
         metadata: str | None = None,
@@ -293,7 +303,8 @@ class Node:
     ) -> AsyncGenerator[ShareItem | ShareProgress]:
         """As `grant`, but yields every step."""
         async for line in self._stream(
-            "grants", photos=_several(photos), to=_several(who), album=album,
+            "grants", photos=_several(photos), to=_several(who), having=_several(having),
+            by=_several(by), album=album,
             operations=list(operations), metadata=metadata, max_px=max_px, until=until, wait=wait,
         ):  # fmt: skip
             yield _read(line, ShareItem, ShareProgress)
@@ -320,6 +331,19 @@ class Node:
     async def attributes(self, who: str | None = None) -> list[Attribute]:
         """What is said of a contact, or of everybody."""
         return [Attribute(**item) for item in await self._post("attributes", "list", who=who)]
+
+    async def show_attribute(
+        self, attribute: str, to: str, *, by: str | None = None, off: bool = False
+    ) -> list[Attribute]:
+        """Let a contact know what others say of us, `NAME=VALUE`, so that it can count there.
+
+        That is what its rules and its grants to whoever has an attribute may need. `by` chooses
+        one of those who say it; with none, all who say it now. It holds for what they say anew when
+        that has ended. `off` ends it; what the contact was told it knows. `NotGrantedError` if
+        nobody says it.
+        """
+        found = await self._post("attributes", "shown", attribute=attribute, to=to, by=by, off=off)
+        return [Attribute(**item) for item in found]
 
     async def policy(self) -> Policy:
         """The owner's rules; an empty text if there are none."""
@@ -356,9 +380,10 @@ class Node:
     ) -> list[Revocation]:
         """Take back a grant by its hash, all grants of `photo` to `who`, or a device of ours.
 
-        It counts here at once, and at contacts as soon as they hear of it: those who are connected
-        now, the others when they come. What was fetched can't be called back; an honest node shows
-        it no more. Raises `NotGrantedError`.
+        A grant to whoever has an attribute is taken back from all, by its hash. It counts here at
+        once, and at contacts as soon as they hear of it: those who are connected now, the others
+        when they come. What was fetched can't be called back; an honest node shows it no more.
+        Raises `NotGrantedError`.
         """
         found = await self._post("revoke", grant=grant, who=who, photo=photo, device=device)
         return [Revocation(**item) for item in found]

@@ -13,6 +13,7 @@ from ..protocol.capability import Audience, Capability
 from ..protocol.errors import (
     BusyError,
     DeniedError,
+    MissingAttributeError,
     PeerFailedError,
     RevokedDeviceError,
     RevokedGrantError,
@@ -40,7 +41,9 @@ OFFERS_ON_THE_WAY: Final = 256
 """Offers sent on a link and not yet answered."""
 FINAL_STATES: Final = ("delivered", "refused")
 
-_RETRIED: Final = (StorageFullError, BusyError, PeerFailedError, StaleRevocationsError)
+_RETRIED: Final = (
+    StorageFullError, BusyError, PeerFailedError, StaleRevocationsError, MissingAttributeError,
+)  # fmt: skip
 """Refusals that are about the moment, not about the photo: offered again on the next link."""
 
 
@@ -99,9 +102,23 @@ class Outbox:
                 self._entropy(16),
             )
             standing = self._address(photo, contact, capability)
+            self._grants.add(photo.photo_id, contact.identity, capability, self._now())
+            self._library.add_deliveries(standing)
         for delivery in standing:
-            self._event_for(self._news, delivery.device).set()
+            self.look_again(delivery.device)
         return standing[0]
+
+    def queue_open(self, photo: Photo, contact: Contact, capability: Capability) -> Delivery:
+        """Queue an envelope with an open grant, which is noted already, for each device."""
+        deliveries = self._address(photo, contact, capability)
+        self._library.add_deliveries(deliveries)
+        for delivery in deliveries:
+            self.look_again(delivery.device)
+        return deliveries[0]
+
+    def look_again(self, device: bytes) -> None:
+        """Something changed for a device that is connected: there may be something to offer."""
+        self._event_for(self._news, device).set()
 
     def _address(self, photo: Photo, contact: Contact, capability: Capability) -> list[Delivery]:
         content = self._library.blob(photo.record.content_id)
@@ -141,8 +158,6 @@ class Outbox:
             )
         if not deliveries:
             raise NoDeviceError(contact.name)
-        self._grants.add(photo.photo_id, contact.identity, capability, now)
-        self._library.add_deliveries(deliveries)
         return deliveries
 
     def _is_lost(self, identity: bytes, device: bytes) -> bool:
@@ -179,24 +194,26 @@ class Outbox:
                     self._set(delivery, "refused", RevokedDeviceError.code)
                     continue
                 offered.add(delivery.envelope_hash)
-                if delivery.state == "queued" and not self._may_go(delivery, link.peer, check):
-                    await asyncio.sleep(0)  # a long queue of these must not hold up the others
-                    continue
+                if delivery.state == "queued":
+                    try:
+                        self._check(delivery, link.peer, check)
+                    except DeniedError as error:
+                        if isinstance(error, MissingAttributeError):
+                            offered.discard(delivery.envelope_hash)  # it goes when that is said
+                            self._set(delivery, "queued", error.code)
+                        else:
+                            self._set(delivery, "refused", error.code)
+                        await asyncio.sleep(0)  # a long queue of these must not hold up the others
+                        continue
                 unanswered.add(delivery.envelope_hash)
                 await link.send(Offer(delivery.envelope))
             await news.wait()
 
-    def _may_go(self, delivery: Delivery, peer: DeviceChain, check: Check) -> bool:
-        """Whether a queued delivery may still go; if not, it is refused and says why."""
-        given = self._grants.find(delivery.photo_id, delivery.identity)
-        for grant in given:
-            if grant.grant_hash == delivery.grant_hash:
-                try:
-                    check(grant.capability, peer, delivery.photo_id)
-                except DeniedError as error:
-                    self._set(delivery, "refused", error.code)
-                    return False
-        return True
+    def _check(self, delivery: Delivery, peer: DeviceChain, check: Check) -> None:
+        """Raise why a queued delivery may not go now."""
+        capability = self._grants.capability(delivery.grant_hash)
+        if capability is not None:  # those of before version 0.2.0 are not known
+            check(capability, peer, delivery.photo_id)
 
     @staticmethod
     def _event_for(events: dict[bytes, asyncio.Event], device: bytes) -> asyncio.Event:

@@ -17,7 +17,10 @@ from .database import Database, Row
 from .errors import BadRequestError
 
 KEPT_PER_ISSUER: Final = 256
-"""Attestations of somebody else that are kept, the latest: nobody fills this disk with words."""
+"""Attestations of somebody else about us that are kept, the latest: nobody fills this disk with
+words."""
+KEPT_OF_OTHERS: Final = 64
+"""The same about anybody else."""
 LAST_SECOND: Final = 2**63 - 1
 """That the database can hold; the format goes further."""
 COUNTING: Final = ("valid", "not-yet")
@@ -77,6 +80,10 @@ class Papers:
         )
         return [Attestation.decode(row[0]) for row in rows]
 
+    def valid(self, subject: bytes) -> list[Attestation]:
+        """What is said of somebody that counts now."""
+        return [said for said in self.attestations(subject=subject) if self.counts(said) == "valid"]
+
     def attributes(self, subject: bytes) -> Attributes:
         """What is said of somebody, for a judgement."""
         return Attributes(tuple(self.attestations(subject=subject)))
@@ -115,11 +122,46 @@ class Papers:
             if said.issuer == self._device.identity:
                 return  # a denying rule may rest on any of our own words
             self._db.execute(
-                "DELETE FROM attestations WHERE issuer = ?1 AND digest NOT IN (SELECT digest FROM"
-                " attestations WHERE issuer = ?1 ORDER BY not_after DESC, digest LIMIT ?2)",
-                said.issuer,
-                KEPT_PER_ISSUER,
-            )
+                "DELETE FROM attestations WHERE issuer = ?1 AND subject = ?2 AND digest NOT IN"
+                " (SELECT digest FROM attestations WHERE issuer = ?1 AND subject = ?2"
+                " ORDER BY not_after DESC, digest LIMIT ?3)",
+                said.issuer, said.subject,
+                KEPT_PER_ISSUER if said.subject == self._device.identity else KEPT_OF_OTHERS,
+            )  # fmt: skip
+
+    # What others say of us, and whom we let know it.
+
+    def show(self, said: Attestation, identity: bytes) -> None:
+        """Let a contact know that its issuer says this of us, now and whenever it is said again."""
+        self._db.write(
+            "INSERT OR IGNORE INTO shown_attributes VALUES (?, ?, ?, ?)",
+            identity, said.issuer, said.name, said.value,
+        )  # fmt: skip
+
+    def hide(self, said: Attestation, identity: bytes) -> None:
+        """Don't let it know any more. What it was told it knows."""
+        self._db.write(
+            "DELETE FROM shown_attributes"
+            " WHERE identity = ? AND issuer = ? AND name = ? AND value = ?",
+            identity, said.issuer, said.name, said.value,
+        )  # fmt: skip
+
+    def shown_to(self, identity: bytes) -> list[Attestation]:
+        """What others say of us that a contact may know."""
+        rows = self._db.rows(
+            "SELECT issuer, name, value FROM shown_attributes WHERE identity = ?", identity
+        )
+        shown = {(row["issuer"], row["name"], row["value"]) for row in rows}
+        about_us = self.attestations(subject=self._device.identity) if shown else []
+        return [said for said in about_us if (said.issuer, said.name, said.value) in shown]
+
+    def lookers(self, said: Attestation) -> list[bytes]:
+        """The contacts that may know this of us."""
+        rows = self._db.rows(
+            "SELECT identity FROM shown_attributes WHERE issuer = ? AND name = ? AND value = ?",
+            said.issuer, said.name, said.value,
+        )  # fmt: skip
+        return [row[0] for row in rows]
 
     # Revocations.
 

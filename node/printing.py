@@ -220,6 +220,8 @@ class Output:
         match item.state:
             case "delivered":
                 self.say(f"✓ {what}: delivered, whole and verified", style="green")
+            case "open":
+                self.say(f"✓ {names.shown(item.name)} for whoever has {names.shown(item.to)}")
             case "waiting":
                 self.say(f"… {what}: waits there to be accepted")
             case "queued" | "offered" if reason:

@@ -31,11 +31,15 @@ def grants(out: Output, found: Sequence[Grant]) -> None:
             ", ".join(grant.operations),
             form(grant.max_px, grant.location),
             "" if grant.until is None else times.shown(grant.until),
-            grant.state,
+            grant.state + (f", went to {_listed(grant.went_to)}" if grant.went_to else ""),
         )
         for grant in found
     ]
     out.table(("grant", "photo", "name", "to", "may", "as", "until", "state"), rows)
+
+
+def _listed(people: Sequence[str]) -> str:
+    return ", ".join(map(names.shown, people))
 
 
 def form(max_px: int | None, location: str) -> str:
@@ -61,7 +65,7 @@ def attributes(out: Output, found: Sequence[Attribute]) -> None:
             names.shown(f"{said.name}={said.value}"),
             names.shown(said.by),
             times.shown(said.until),
-            said.state,
+            said.state + (f", shown to {_listed(said.shown_to)}" if said.shown_to else ""),
         )
         for said in found
     ]

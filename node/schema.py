@@ -254,11 +254,14 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX open_grants_by_photo ON open_grants (photo_id);
 
-    -- What others say of us, and to which contacts we show it besides those who ask for it.
-    CREATE TABLE shown_attestations (
-        digest BLOB NOT NULL REFERENCES attestations ON DELETE CASCADE,
+    -- What others say of us that we show to a contact: by its name, so that what is said anew
+    -- after the end of an attestation is shown as well.
+    CREATE TABLE shown_attributes (
         identity BLOB NOT NULL REFERENCES contacts ON DELETE CASCADE,
-        PRIMARY KEY (digest, identity)
+        issuer BLOB NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (identity, issuer, name, value)
     ) STRICT, WITHOUT ROWID;
 
     -- Words that a person gave a photo, and how delicate it is. Never sent.

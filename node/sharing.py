@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from ..crypto.errors import KinlightError
+from ..protocol.attributes import AttributeDemand
 from ..protocol.errors import DeniedError
 from ..protocol.opening import LocalDevice
 from ..protocol.photo import Metadata
@@ -24,7 +25,8 @@ from .copies import Copies, Sendable
 from .errors import BlockedContactError, NotOursError
 from .forms import ORIGINAL, Form
 from .grants import VIEW, Terms
-from .library import Contact, Library, Photo
+from .library import Contact, Delivery, Library, Photo
+from .open_grants import OPEN, OpenGrants
 from .originals import Originals, Progress
 from .outbox import Outbox
 from .removing import Remover
@@ -34,6 +36,9 @@ from .views import ShareItem, ShareProgress
 PROGRESS_SECONDS: Final = 0.2
 CLIP: Final = "clip"
 """In the words of what was left out: the other half of a live photo."""
+WITHOUT_PLACE: Final = "no-location"
+"""The policy for whoever has an attribute, if none is said: nobody's own counts, as who it will be
+is not known."""
 
 _Result = TypeVar("_Result")
 
@@ -67,6 +72,27 @@ class Wish:
                 raise BlockedContactError(contact.name)
 
 
+@dataclass(frozen=True, slots=True)
+class OpenWish:
+    """The same for whoever meets the demands, which `to` says in words."""
+
+    demands: tuple[AttributeDemand, ...]
+    to: str
+    policy: str | None = None
+    max_px: int | None = None
+    until: int | None = None
+    operations: frozenset[str] = field(default=VIEW)
+
+    @property
+    def form(self) -> Form:
+        """In which form everybody gets it."""
+        return forms.asked(self.policy or WITHOUT_PLACE, self.max_px)
+
+    def terms(self, form: Form) -> Terms:
+        """What the grant of that form says."""
+        return Terms(form.rendition, self.until, self.operations, self.demands)
+
+
 class Sharing:
     """Takes files and hands to the outbox what may leave of them."""
 
@@ -81,6 +107,7 @@ class Sharing:
         copies: Copies,
         rules: Rules,
         outbox: Outbox,
+        open_grants: OpenGrants,
         remover: Remover,
         now: Callable[[], int],
     ) -> None:
@@ -92,6 +119,7 @@ class Sharing:
         self._copies = copies
         self._rules = rules
         self._outbox = outbox
+        self._open_grants = open_grants
         self._remover = remover
         self._now = now
 
@@ -114,7 +142,7 @@ class Sharing:
                     taken[path] = work.result()
                 except KinlightError as error:
                     for contact in wish.contacts:
-                        yield _failed(str(path), contact, wish.form(contact), error)
+                        yield _failed(str(path), contact.name, wish.form(contact), error)
             here = {photo.photo_id: path for path, photo in taken.items()}
             for path, photo in taken.items():
                 if self._catalogue.still_of(photo.photo_id) not in here:
@@ -135,7 +163,7 @@ class Sharing:
             file = photo.photo_id.hex()
             if photo.author != self._device.identity:
                 for contact in wish.contacts:
-                    yield _failed(file, contact, wish.form(contact), NotOursError(), photo)
+                    yield _failed(file, contact.name, wish.form(contact), NotOursError(), photo)
                 continue
             source, form = self._copies.origin(photo)
             with contextlib.suppress(KinlightError):  # as above
@@ -143,6 +171,54 @@ class Sharing:
             narrowed = dataclasses.replace(wish, at_most=form)
             async for step in self._share(file, source, narrowed, {}):
                 yield step
+
+    async def grant_open(
+        self, photos: list[Photo], wish: OpenWish
+    ) -> AsyncGenerator[ShareItem | ShareProgress]:
+        """The same for whoever meets the demands: those contacts who do now, and who will.
+
+        Yields one item for each grant and one for each contact.
+        """
+        for photo in photos:
+            file = photo.photo_id.hex()
+            if photo.author != self._device.identity:
+                yield _failed(file, wish.to, wish.form, NotOursError(), photo)
+                continue
+            source, at_most = self._copies.origin(photo)
+            with contextlib.suppress(KinlightError):  # as above
+                await self._cataloguer.look(source)
+            form = wish.form.within(at_most)
+            clip_id = self._catalogue.clip_of(source.photo_id)
+            clip = None if clip_id is None else self._library.photo(clip_id)
+            whole = clip is not None and form == ORIGINAL
+            halves = [(file, source)]
+            if clip is not None and whole:
+                halves.append((clip.metadata.name, clip))
+            for name, half in halves:
+                work = _Work[Sendable](name)
+                async for step in work.follow(self._copies.under(form, half, work.report)):
+                    yield step
+                try:
+                    sendable = work.result()
+                except KinlightError as error:
+                    yield _failed(name, wish.to, form, error, half)
+                    continue
+                if clip is not None and not whole:
+                    sendable = sendable.without(CLIP)
+                for item in self._open(name, sendable, form, wish):
+                    yield item
+
+    def _open(
+        self, file: str, sendable: Sendable, form: Form, wish: OpenWish
+    ) -> Iterable[ShareItem]:
+        grant = self._open_grants.give(sendable.photo, wish.terms(form))
+        item = _item(file, sendable, wish.to, form)
+        yield dataclasses.replace(item, grant=grant.grant_hash.hex())
+        for contact, found in self._open_grants.offer(grant):
+            if isinstance(found, Delivery):
+                yield _item(file, sendable, contact.name, form, found)
+            else:
+                yield _failed(file, contact.name, form, found, sendable.photo)
 
     async def _take(self, path: Path, new: list[bytes], progress: Progress) -> Photo:
         """The photo of a file, looked at and joined with its other half; `new` if it was made."""
@@ -176,7 +252,7 @@ class Sharing:
             try:
                 by_form.setdefault(self._form(photo, contact, wish), []).append(contact)
             except KinlightError as error:
-                yield _failed(file, contact, wish.form(contact), error, photo)
+                yield _failed(file, contact.name, wish.form(contact), error, photo)
         for form, contacts in by_form.items():
             halves = [(file, photo, contacts)]
             whole: list[Contact] = []
@@ -196,7 +272,7 @@ class Sharing:
                             sendable = sendable.without(CLIP)
                         yield self._queue(name, sendable, contact, form, wish)
                     except KinlightError as error:
-                        yield _failed(name, contact, form, error, half)
+                        yield _failed(name, contact.name, form, error, half)
 
     def _form(self, photo: Photo, contact: Contact, wish: Wish) -> Form:
         """What the command says, and then the owner's rules."""
@@ -212,23 +288,8 @@ class Sharing:
     def _queue(
         self, file: str, sendable: Sendable, contact: Contact, form: Form, wish: Wish
     ) -> ShareItem:
-        photo = sendable.photo
-        delivery = self._outbox.queue(photo, contact, wish.terms(form))
-        return ShareItem(
-            file=file,
-            name=photo.metadata.name,
-            to=contact.name,
-            state=delivery.state,
-            photo_id=photo.photo_id.hex(),
-            sha256=photo.metadata.sha256.hex(),
-            bytes=photo.metadata.length,
-            policy=form.policy,
-            leaves=list(sendable.leaves),
-            left_out=list(sendable.left_out),
-            code=delivery.code,
-            max_px=form.max_px,
-            grant=None if delivery.grant_hash is None else delivery.grant_hash.hex(),
-        )
+        delivery = self._outbox.queue(sendable.photo, contact, wish.terms(form))
+        return _item(file, sendable, contact.name, form, delivery)
 
 
 def _together(paths: Iterable[Path]) -> Iterable[list[Path]]:
@@ -239,12 +300,34 @@ def _together(paths: Iterable[Path]) -> Iterable[list[Path]]:
     return found.values()
 
 
+def _item(
+    file: str, sendable: Sendable, to: str, form: Form, delivery: Delivery | None = None
+) -> ShareItem:
+    photo = sendable.photo
+    grant_hash = delivery.grant_hash if delivery else None
+    return ShareItem(
+        file=file,
+        name=photo.metadata.name,
+        to=to,
+        state=delivery.state if delivery else OPEN,
+        photo_id=photo.photo_id.hex(),
+        sha256=photo.metadata.sha256.hex(),
+        bytes=photo.metadata.length,
+        policy=form.policy,
+        leaves=list(sendable.leaves),
+        left_out=list(sendable.left_out),
+        code=delivery.code if delivery else None,
+        max_px=form.max_px,
+        grant=None if grant_hash is None else grant_hash.hex(),
+    )
+
+
 def _failed(
-    file: str, contact: Contact, form: Form, error: KinlightError, photo: Photo | None = None
+    file: str, to: str, form: Form, error: KinlightError, photo: Photo | None = None
 ) -> ShareItem:
     name = photo.metadata.name if photo else Path(file).name
     return ShareItem(
-        file, name, contact.name, "failed", policy=form.policy,
+        file, name, to, "failed", policy=form.policy,
         code=error.code, message=str(error), max_px=form.max_px,
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Final
 
 from ..crypto.errors import TruncatedError
@@ -24,7 +24,7 @@ from ..protocol.messages import (
     Stored,
 )
 from .blobstore import BlobStore
-from .correspondence import Correspondence
+from .correspondence import Correspondence, messages
 from .events import Events
 from .fetching import Fetcher
 from .inbox import PHOTOS_AT_ONCE, Inbox
@@ -57,7 +57,9 @@ class Sync:
         outbox: Outbox,
         inbox: Inbox,
         events: Events,
+        heard: Callable[[], None],
     ) -> None:
+        self._heard = heard
         self._link = link
         self._contact = contact
         self._judge = judge
@@ -71,6 +73,7 @@ class Sync:
         self._fetching: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._shown: list[Papers] = []
+        self._asked: set[bytes] = set()
 
     def start(self) -> None:
         """Show papers, offer what is open, and fetch what was accepted before."""
@@ -94,6 +97,9 @@ class Sync:
         if papers == self._shown:
             return
         self._shown = papers
+        self._show(papers)
+
+    def _show(self, papers: Iterable[Papers]) -> None:
         try:
             for message in papers:
                 self._link.post(message)
@@ -108,11 +114,27 @@ class Sync:
             self.show_papers()
             self._fetch_accepted()
 
+    def look_again(self) -> None:
+        """Papers changed, ours or somebody's: show them, and go on with what waited for them."""
+        self.show_papers()
+        self._outbox.look_again(self.device)
+        self._fetch_accepted()
+
     def fetch(self, offer: IncomingOffer) -> None:
         """Fetch an accepted offer of this device as soon as there is a slot."""
         if offer.envelope_hash not in self._fetching:
             self._fetching.add(offer.envelope_hash)
+            self._show_asked(offer)
             self._spawn(self._fetch(offer))
+
+    def _show_asked(self, offer: IncomingOffer) -> None:
+        """Just before a fetch, and once: the papers that its grant asks for."""
+        if not self._link.session.takes_papers:
+            return
+        asked = self._correspondence.asked_by(self._link.peer, offer)
+        new = [said for said in asked if said.signed.digest() not in self._asked]
+        self._asked.update(said.signed.digest() for said in new)
+        self._show(messages(new))
 
     async def _fetch(self, offer: IncomingOffer) -> None:
         try:
@@ -146,7 +168,7 @@ class Sync:
                 self._outbox.stored(device, message)
             case Papers():
                 if self._correspondence.taken(self._link.peer, self._contact, message):
-                    self._fetch_accepted()  # some may have waited for them
+                    self._heard()  # some may have waited for them
             case Fetch():
                 self._server.fetch(message)
             case Credit():

@@ -41,6 +41,7 @@ from .keys import UnlockedKeys
 from .library import Contact, IncomingOffer, Library
 from .link import Link
 from .meeting import Meeting
+from .open_grants import OpenGrants
 from .originals import Originals
 from .outbox import Outbox
 from .pace import Pace
@@ -172,6 +173,25 @@ class Unlocked:
             events=events,
             now=environment.now,
         )
+        self.judge: Final = Judge(
+            device=device,
+            library=library,
+            copies=self.copies,
+            papers=self.papers,
+            rules=self.rules,
+            now=environment.now,
+        )
+        self.open_grants: Final = OpenGrants(
+            device=device,
+            library=library,
+            grants=self.grants,
+            papers=self.papers,
+            judge=self.judge,
+            outbox=self.outbox,
+            entropy=environment.entropy,
+            now=environment.now,
+            queued=lambda: self.peers.nudge(),
+        )
         self.sharing: Final = Sharing(
             device=device,
             originals=self.originals,
@@ -181,15 +201,8 @@ class Unlocked:
             copies=self.copies,
             rules=self.rules,
             outbox=self.outbox,
+            open_grants=self.open_grants,
             remover=self.remover,
-            now=environment.now,
-        )
-        self.judge: Final = Judge(
-            device=device,
-            library=library,
-            copies=self.copies,
-            papers=self.papers,
-            rules=self.rules,
             now=environment.now,
         )
         self.exporter: Final = Exporter(
@@ -212,7 +225,7 @@ class Unlocked:
             rules=self.rules,
         )
         self.correspondence: Final = Correspondence(
-            device=device, papers=self.papers, events=events
+            device=device, library=library, papers=self.papers, events=events
         )
         self.inbox: Final = Inbox(
             device=device,
@@ -251,8 +264,7 @@ class Unlocked:
         self.discovery: Discovery | None = None
         self._config = config
         self._meeting: Meeting | None = None
-        self._cataloguing: asyncio.Task[None] | None = None
-        self._probing: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
     async def open(
@@ -308,8 +320,8 @@ class Unlocked:
         )
         self.peers.start(self.discovery)
         self.keeper.start()
-        self._cataloguing = asyncio.create_task(self.cataloguer.run())
-        self._probing = asyncio.create_task(self._probe())
+        for work in (self.cataloguer.run(), self._probe(), self.open_grants.run()):
+            self._tasks.append(asyncio.create_task(work))
 
     async def _probe(self) -> None:
         """Learn how pictures will be caged, so that `status` can tell before there is one."""
@@ -357,13 +369,15 @@ class Unlocked:
             outbox=self.outbox,
             inbox=self.inbox,
             events=self._events,
+            heard=self._spread,
         )
 
     def _spread(self) -> None:
-        """Papers changed: tell everybody who is connected."""
+        """Papers changed: everybody who is connected is told, and what waited for them goes on."""
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
-                conversation.show_papers()
+                conversation.look_again()
+        self.open_grants.look_again()
 
     async def _paired(self, link: Link, acquaintance: Acquaintance) -> None:
         await self.meeting.paired(link, acquaintance)
@@ -387,10 +401,9 @@ class Unlocked:
             await self.peers.close()
             if self.discovery is not None:
                 await self.discovery.close()
-            for task in (self._cataloguing, self._probing):
-                if task is not None:
-                    task.cancel()
-                    await asyncio.wait({task})
+            for task in self._tasks:
+                task.cancel()
+                await asyncio.wait({task})
             await self.keeper.close()
             await self.importer.close()
             await self.decoder.close()

@@ -85,7 +85,8 @@ class PairingCode:
 
 @dataclass(frozen=True, slots=True)
 class ShareItem:
-    """One file on its way to one contact.
+    """One file on its way to one contact; or, in the state `open`, granted to whoever has what `to`
+    says.
 
     `state` is `queued` (the contact was not there yet), `offered` (it is being fetched), `waiting`
     (for a person at the other side), `delivered` (whole, verified and on disk there), `refused`
@@ -120,7 +121,9 @@ class Grant:
     `hash` names the grant, `photo` is the id of what went and `of` of the photo it was made of.
     `operations` are of `view` and `reshare`; `max_px` is the longest side (None: as it is) and
     `location` is `kept` or `removed`, as the grant demands it. `until` ends it. `state` is that of
-    its delivery, as in `ShareItem`, or `expired` or `revoked`.
+    its delivery, as in `ShareItem`, or `expired` or `revoked`. For a grant to whoever has an
+    attribute `to` says what that is and by whose word, `state` is `open` in place of a delivery's,
+    and `went_to` names the contacts who were offered the photo by it.
     """
 
     hash: str
@@ -134,13 +137,15 @@ class Grant:
     until: int | None
     state: str
     created: int
+    went_to: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
     """What `by` says of `who`: contacts' names, `me`, or keys of people who are no contacts.
 
-    `hash` names the statement. `state` is `valid`, `not-yet`, `expired` or `revoked`.
+    `hash` names the statement. `state` is `valid`, `not-yet`, `expired` or `revoked`. `shown_to`
+    names the contacts who may know of what is said of us.
     """
 
     hash: str
@@ -151,6 +156,7 @@ class Attribute:
     since: int
     until: int
     state: str
+    shown_to: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +265,7 @@ class LibraryItem:
     of a live photo's clip, which is no item of its own. `c2pa` is `none`, `valid`,
     `valid-untrusted` or `invalid`; it is None until the picture was looked at. `refused` says why
     the picture does not open. `ended` says why a photo of somebody else is not to be seen any more,
-    `grant-expired` or `grant-revoked`; nothing is said then of what it shows.
+    `grant-expired`, `grant-revoked` or `attribute-missing`; nothing is said then of what it shows.
     """
 
     id: str
