@@ -18,6 +18,7 @@ from ..protocol.opening import LocalDevice
 from ..protocol.revocation import RevocationList
 from .events import Events
 from .library import Contact
+from .lineage import Lineage
 from .papers import COUNTING, Papers
 
 _IGNORED = (BrokenRevocationsError, OldRevocationsError, RevokedDeviceError)
@@ -30,9 +31,12 @@ _log = logging.getLogger(__name__)
 class Correspondence:
     """Shows papers to contacts and takes theirs."""
 
-    def __init__(self, *, device: LocalDevice, papers: Papers, events: Events) -> None:
+    def __init__(
+        self, *, device: LocalDevice, papers: Papers, lineage: Lineage, events: Events
+    ) -> None:
         self._device = device
         self._papers = papers
+        self._lineage = lineage
         self._events = events
 
     def for_device(self, peer: DeviceChain) -> Iterator[PapersMessage]:
@@ -52,6 +56,8 @@ class Correspondence:
         for start in range(0, len(counting), limits.ATTESTATIONS):
             batch = counting[start : start + limits.ATTESTATIONS]
             yield PapersMessage(encode_shown(batch), b"" if start else revocations)
+        for found in self._lineage.lists_for(peer):
+            yield PapersMessage(encode_shown([]), found.signed.encode())
 
     def taken(self, peer: DeviceChain, contact: Contact, message: PapersMessage) -> bool:
         """Verify what came and keep what counts; whether any is news.
@@ -69,6 +75,8 @@ class Correspondence:
         news = self._papers.take(about_us, devices)
         if found is not None:
             try:
+                if found.issuer != peer.identity:
+                    devices = self._lineage.devices_of(found, peer.identity)
                 news = self._papers.take_list(found, devices) or news
             except _IGNORED as error:
                 _log.info("a list of revocations was not taken: %s", error.code)

@@ -187,13 +187,15 @@ class Granting:
             until=capability.expires,
             state=self._state(grant),
             created=grant.created,
+            author=self._called(capability.links[0].issuer),
+            parent=capability.links[-1].parent.hex() or None,
         )
 
     def _state(self, grant: Grant) -> str:
         expires = grant.capability.expires
         if expires is not None and expires <= self._now():
             return "expired"
-        if self._papers.revocations.revokes(self._device.identity, grant.grant_hash):
+        if grant.capability.revoked(self._papers.revocations) is not None:
             return "revoked"
         states = [
             delivery.state

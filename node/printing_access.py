@@ -26,7 +26,7 @@ def grants(out: Output, found: Sequence[Grant]) -> None:
         (
             grant.hash[:8],
             grant.of[:8],
-            names.shown(grant.name),
+            names.shown(grant.name) + _by(grant),
             names.shown(grant.to),
             ", ".join(grant.operations),
             form(grant.max_px, grant.location),
@@ -36,6 +36,11 @@ def grants(out: Output, found: Sequence[Grant]) -> None:
         for grant in found
     ]
     out.table(("grant", "photo", "name", "to", "may", "as", "until", "state"), rows)
+
+
+def _by(grant: Grant) -> str:
+    """Whose photo was passed on."""
+    return "" if grant.parent is None else f" (by {names.shown(grant.author)})"
 
 
 def form(max_px: int | None, location: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Final
 
 from ..crypto.errors import TruncatedError
@@ -49,7 +49,6 @@ class Sync:
         link: Link,
         contact: Contact,
         *,
-        us: bytes,
         judge: Judge,
         correspondence: Correspondence,
         library: Library,
@@ -57,6 +56,7 @@ class Sync:
         outbox: Outbox,
         inbox: Inbox,
         events: Events,
+        spread: Callable[[], None],
     ) -> None:
         self._link = link
         self._contact = contact
@@ -65,7 +65,8 @@ class Sync:
         self._library = library
         self._outbox = outbox
         self._inbox = inbox
-        self._server = Server(link, contact.name, us, judge, library, blobs, events)
+        self._spread = spread
+        self._server = Server(link, contact.name, judge, library, blobs, events)
         self._fetcher = Fetcher(link, blobs)
         self._slots = asyncio.Semaphore(PHOTOS_AT_ONCE)
         self._fetching: set[bytes] = set()
@@ -100,6 +101,11 @@ class Sync:
         except TooMuchError:
             # Who reads nothing must not keep the others from being told.
             self._spawn(self._link.close())
+
+    def _show_lineage(self, envelope_hash: bytes) -> None:
+        """Who takes a photo that we passed on is told what its author took back."""
+        if self._outbox.is_passed_on(envelope_hash):
+            self.show_papers()
 
     async def _keep_showing(self) -> None:
         """A link may be up for longer than a list of revocations counts."""
@@ -140,13 +146,16 @@ class Sync:
                     self.fetch(offer)
             case OfferTaken():
                 self._outbox.taken(device, message)
+                self._show_lineage(message.envelope_hash)
             case OfferRefused():
                 self._outbox.refused(device, message)
             case Stored():
                 self._outbox.stored(device, message)
+                self._show_lineage(message.envelope_hash)
             case Papers():
                 if self._correspondence.taken(self._link.peer, self._contact, message):
                     self._fetch_accepted()  # some may have waited for them
+                    self._spread()  # and those to whom we passed photos on are to know them too
             case Fetch():
                 self._server.fetch(message)
             case Credit():

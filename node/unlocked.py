@@ -23,6 +23,7 @@ from .copies import Copies
 from .correspondence import Correspondence
 from .database import Database
 from .decoder import Decoder
+from .delegating import Delegating
 from .derivations import Derivations
 from .discovery import Discovery
 from .errors import HomeUnusableError, LibraryDamagedError, LockedError
@@ -39,6 +40,7 @@ from .judge import Judge
 from .keeping import Keeper
 from .keys import UnlockedKeys
 from .library import Contact, IncomingOffer, Library
+from .lineage import Lineage
 from .link import Link
 from .meeting import Meeting
 from .originals import Originals
@@ -184,13 +186,25 @@ class Unlocked:
             remover=self.remover,
             now=environment.now,
         )
+        lineage = Lineage(device=device, library=library, grants=self.grants, papers=self.papers)
         self.judge: Final = Judge(
             device=device,
             library=library,
             copies=self.copies,
             papers=self.papers,
             rules=self.rules,
+            lineage=lineage,
             now=environment.now,
+        )
+        self.delegating: Final = Delegating(
+            device=device,
+            library=library,
+            cataloguer=self.cataloguer,
+            catalogue=self.catalogue,
+            judge=self.judge,
+            rules=self.rules,
+            lineage=lineage,
+            outbox=self.outbox,
         )
         self.exporter: Final = Exporter(
             library=library, catalogue=self.catalogue, blobs=blobs, judge=self.judge
@@ -212,7 +226,7 @@ class Unlocked:
             rules=self.rules,
         )
         self.correspondence: Final = Correspondence(
-            device=device, papers=self.papers, events=events
+            device=device, papers=self.papers, lineage=lineage, events=events
         )
         self.inbox: Final = Inbox(
             device=device,
@@ -349,7 +363,6 @@ class Unlocked:
         return Sync(
             link,
             contact,
-            us=self.device.identity,
             judge=self.judge,
             correspondence=self.correspondence,
             library=self.library,
@@ -357,6 +370,7 @@ class Unlocked:
             outbox=self.outbox,
             inbox=self.inbox,
             events=self._events,
+            spread=self._spread,
         )
 
     def _spread(self) -> None:

@@ -120,7 +120,9 @@ class Grant:
     `hash` names the grant, `photo` is the id of what went and `of` of the photo it was made of.
     `operations` are of `view` and `reshare`; `max_px` is the longest side (None: as it is) and
     `location` is `kept` or `removed`, as the grant demands it. `until` ends it. `state` is that of
-    its delivery, as in `ShareItem`, or `expired` or `revoked`.
+    its delivery, as in `ShareItem`, or `expired` or `revoked`. `author` is whose photo it is: `me`,
+    a contact's name, or the key of somebody else; where it was passed on, `parent` is the hash of
+    the grant under which.
     """
 
     hash: str
@@ -134,6 +136,8 @@ class Grant:
     until: int | None
     state: str
     created: int
+    author: str = "me"
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +330,8 @@ class InboxItem:
     `state` is `waiting` (for `accept` or `decline`; nothing was fetched), `accepted` (on its way),
     `stored`, `declined` or `refused`; `code` says why it was refused or what delays it. `name`,
     `sha256` and the exact size are known when it is stored; `bytes` is the padded size before.
+    `author` is the contact whose photo it is, None if that is nobody known: then `sender` passed it
+    on. `author_fingerprint` is of the author in any case.
     """
 
     id: str
@@ -340,6 +346,8 @@ class InboxItem:
     message: str | None = None
     pieces: int | None = None
     pieces_total: int | None = None
+    author: str | None = None
+    author_fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +368,7 @@ class PhotoDetails:
 
     `signature` is `valid`: a photo whose record does not verify is never stored. `author` is the
     contact's name, or None if the author is no contact; `own` says that it is this node's identity.
+    `senders` are the contacts who sent it: its author, or who passed it on.
     `deliveries` are those of the photo and of its copies for sharing. `captured` to `place` are as
     in `LibraryItem`.
     """
@@ -391,6 +400,7 @@ class PhotoDetails:
     albums: list[str] = field(default_factory=list[str])
     position: list[float] | None = None
     place: str | None = None
+    senders: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)
