@@ -28,6 +28,18 @@ class GrantBody(BaseModel):
     wait: bool = True
 
 
+class DelegationBody(BaseModel):
+    """`photos` are ids, `to` names contacts, `device` is a key; see `Node.delegate`."""
+
+    photos: list[str]
+    to: list[str]
+    operations: list[str] | None = None
+    max_px: int | None = None
+    until: int | None = None
+    device: str | None = None
+    wait: bool = True
+
+
 class GrantsBody(BaseModel):
     """Absent fields list everything."""
 
@@ -100,6 +112,21 @@ async def post_grants(request: Request, body: GrantBody) -> StreamingResponse:
         wait=body.wait,
         having=body.having,
         by=body.by,
+    )
+    return lines(steps)
+
+
+@router.post("/delegations")
+async def post_delegations(request: Request, body: DelegationBody) -> StreamingResponse:
+    """Pass photos of others on; lines as those of a grant."""
+    steps = _engine(request).delegate(
+        body.photos,
+        body.to,
+        operations=body.operations,
+        max_px=body.max_px,
+        until=body.until,
+        device=body.device,
+        wait=body.wait,
     )
     return lines(steps)
 

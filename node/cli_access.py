@@ -28,7 +28,7 @@ policy_app = typer.Typer(
 
 def add_to(app: typer.Typer) -> None:
     """Put the commands into the command line, in the order of its help."""
-    for run in (grant, grants, attest, attributes, revoke, explain):
+    for run in (grant, delegate, grants, attest, attributes, revoke, explain):
         app.command()(run)
     app.add_typer(policy_app, name="policy")
 
@@ -76,6 +76,45 @@ def grant(
                     photo or (), who or (), having=having or (), by=by or (), album=album,
                     operations=operations, metadata=metadata, max_px=max_px, until=end, wait=wait,
                     progress=bars.show,
+                )  # fmt: skip
+            return sent(command.out, items)
+
+        if not command.ask(send):
+            raise typer.Exit(errors.EXIT_FAILED)
+
+
+def delegate(
+    context: typer.Context,
+    photo: Annotated[
+        list[str],
+        typer.Option("--photo", help="A photo's id or its beginning; may be given again."),
+    ],
+    who: Annotated[list[str], typer.Option("--who", help="A contact; may be given again.")],
+    op: Annotated[
+        str, typer.Option("--op", metavar="view|view,reshare", help="What they may do with it.")
+    ] = "view",
+    until: UntilOption = None,
+    max_px: Annotated[
+        int | None,
+        typer.Option("--max-px", help="Refuse if a side is longer: only its author can shrink it."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="The key of the one device that gets it.")
+    ] = None,
+    wait: WaitOption = True,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Pass on photos that others granted to you for passing on."""
+    with running(context, home, json) as command:
+        end = end_of(until)
+        operations = op.split(",")
+
+        async def send(node: Node) -> bool:
+            with command.out.progress() as bars:
+                items = await node.delegate(
+                    photo, who, operations=operations, max_px=max_px, until=end, device=device,
+                    wait=wait, progress=bars.show,
                 )  # fmt: skip
             return sent(command.out, items)
 

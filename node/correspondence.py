@@ -25,6 +25,7 @@ from ..protocol.opening import LocalDevice
 from ..protocol.revocation import RevocationList
 from .events import Events
 from .library import Contact, IncomingOffer, Library
+from .lineage import Lineage
 from .papers import COUNTING, Papers
 
 _IGNORED = (BrokenRevocationsError, OldRevocationsError, RevokedDeviceError)
@@ -38,11 +39,18 @@ class Correspondence:
     """Shows papers to contacts and takes theirs."""
 
     def __init__(
-        self, *, device: LocalDevice, library: Library, papers: Papers, events: Events
+        self,
+        *,
+        device: LocalDevice,
+        library: Library,
+        papers: Papers,
+        lineage: Lineage,
+        events: Events,
     ) -> None:
         self._device = device
         self._library = library
         self._papers = papers
+        self._lineage = lineage
         self._events = events
 
     def for_device(self, peer: DeviceChain) -> Iterator[PapersMessage]:
@@ -62,6 +70,8 @@ class Correspondence:
         for message in messages(counting):
             yield dataclasses.replace(message, revocations=revocations)
             revocations = b""
+        for found in self._lineage.lists_for(peer):
+            yield PapersMessage(encode_shown([]), found.signed.encode())
 
     def asked_by(self, peer: DeviceChain, offer: IncomingOffer) -> Sequence[Attestation]:
         """What has to be shown to fetch a photo: what others say of us that its grant demands.
@@ -101,6 +111,8 @@ class Correspondence:
         news = self._taken_of_peer(peer.identity, shown) or news
         if found is not None:
             try:
+                if found.issuer != peer.identity:
+                    devices = self._lineage.devices_of(found, peer.identity)
                 news = self._papers.take_list(found, devices) or news
             except _IGNORED as error:
                 _log.info("a list of revocations was not taken: %s", error.code)

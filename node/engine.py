@@ -285,6 +285,31 @@ class Engine:
             async for step in steps:
                 yield step
 
+    async def delegate(
+        self,
+        photos: list[str],
+        to: list[str],
+        *,
+        operations: list[str] | None = None,
+        max_px: int | None = None,
+        until: int | None = None,
+        device: str | None = None,
+        wait: bool = True,
+    ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
+        """As `grant`, for photos of others that they granted for passing on."""
+        opened = self._unlocked()
+        chosen = [opened.inbox.require(opened.library.find_photo_id(photo)) for photo in photos]
+        wish = self._wish(to, None, max_px, until, grants.operations(operations))
+        if not chosen:
+            raise BadRequestError("say which photos to pass on and to whom")
+        key = None if device is None else _device_key(device, wish)
+        unique = list({photo.photo_id: photo for photo in chosen}.values())
+        async with contextlib.aclosing(
+            self._follow(opened.delegating.run(unique, wish, key), wait=wait)
+        ) as steps:
+            async for step in steps:
+                yield step
+
     def _wish(
         self,
         to: list[str],
@@ -348,6 +373,7 @@ class Engine:
 
     def _inbox_item(self, opened: Unlocked, offer: library.IncomingOffer) -> views.InboxItem:
         contact = opened.library.contact_of(offer.identity)
+        author = opened.library.contact_of(offer.record.author)
         photo = opened.library.photo(offer.photo_id)
         pieces = opened.inbox.progress(offer.photo_id)
         return views.InboxItem(
@@ -363,6 +389,8 @@ class Engine:
             message=protocol_errors.sentence(offer.code) if offer.code else None,
             pieces=pieces[0] if pieces else None,
             pieces_total=pieces[1] if pieces else None,
+            author=author.name if author else None,
+            author_fingerprint=fingerprint(offer.record.author),
         )
 
     def decide(self, photo: str, *, accept: bool) -> views.InboxItem:
@@ -382,6 +410,7 @@ class Engine:
         found = opened.inbox.require(opened.library.find_photo_id(photo))
         author = opened.library.contact_of(found.author)
         offers = opened.library.offers_of(found.photo_id)
+        senders = [opened.library.contact_of(offer.identity) for offer in offers]
         sent = [(found.photo_id, found.metadata.policy)]
         sent += opened.catalogue.copies_of(found.photo_id)
         deliveries = [
@@ -419,6 +448,7 @@ class Engine:
             albums=item.albums,
             position=item.position,
             place=item.place,
+            senders=sorted({sender.name for sender in senders if sender is not None}),
         )
 
     async def remove(self, photo: str, *, force: bool) -> views.RemovedPhoto:
@@ -457,6 +487,16 @@ def _exported(photo_id: bytes, written: ExportedPhoto) -> views.ExportedFile:
         )
 
     return view(written.photo, None if written.clip is None else view(written.clip))
+
+
+def _device_key(device: str, wish: Wish) -> bytes:
+    """A device of the one contact that is to have something, as it was typed."""
+    if len(wish.contacts) != 1:
+        raise BadRequestError("a device is of one contact")
+    try:
+        return bytes.fromhex(device)
+    except ValueError:
+        raise BadRequestError("a device is the 64 hex digits of its key") from None
 
 
 def _optional_name(name: str | None) -> str | None:

@@ -136,9 +136,33 @@ class NotGrantedError(LocalError):
 
 
 class NotOursError(LocalError):
-    """That photo is somebody else's, so it can't be granted by this node."""
+    """That photo is somebody else's. `kinlight delegate` passes on what may be passed on."""
 
     code = "not-ours"
+
+
+class OwnPhotoError(LocalError):
+    """That photo is this node's own. `kinlight grant` grants it."""
+
+    code = "own-photo"
+
+
+class NotForPassingOnError(LocalError):
+    """That photo was not granted for passing on. Its author can: `grant --op view,reshare`."""
+
+    code = "not-for-passing-on"
+
+
+class PassedOnEnoughError(LocalError):
+    """That photo was passed on as often as it may be."""
+
+    code = "passed-on-enough"
+
+
+class PassedBackError(LocalError):
+    """That photo came from there, so it is not passed back."""
+
+    code = "passed-back"
 
 
 class BlockedContactError(LocalError):
@@ -409,6 +433,10 @@ _EXITS: Final[dict[str, int]] = {
     "not-in-this-version": EXIT_REFUSED,
     "contact-blocked": EXIT_REFUSED,
     "not-ours": EXIT_REFUSED,
+    "own-photo": EXIT_REFUSED,
+    "not-for-passing-on": EXIT_REFUSED,
+    "passed-on-enough": EXIT_REFUSED,
+    "passed-back": EXIT_REFUSED,
 }
 
 

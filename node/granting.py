@@ -221,6 +221,8 @@ class Granting:
             state=self._state(grant),
             created=grant.created,
             went_to=sorted(map(self.called, went_to)),
+            author=self.called(capability.links[0].issuer),
+            parent=capability.links[-1].parent.hex() or None,
         )
 
     def _to(self, grant: Grant) -> str:
@@ -232,7 +234,7 @@ class Granting:
         expires = grant.capability.expires
         if expires is not None and expires <= self._now():
             return "expired"
-        if self._papers.revocations.revokes(self._device.identity, grant.grant_hash):
+        if grant.capability.revoked(self._papers.revocations) is not None:
             return "revoked"
         if grant.identity is None:
             return OPEN

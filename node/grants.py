@@ -102,6 +102,18 @@ class Grants:
         )
         return [_grant(row) for row in rows]
 
+    def passed_on_to(self, device: bytes, us: bytes) -> dict[bytes, bytes]:
+        """The capabilities, by grant, for photos of others of which a device has taken an offer."""
+        rows = self._db.rows(
+            "SELECT DISTINCT grants.grant_hash, capability FROM deliveries"
+            " JOIN grants USING (grant_hash) JOIN photos ON photos.photo_id = grants.photo_id"
+            " WHERE deliveries.device = ? AND photos.author <> ?"
+            " AND deliveries.state IN ('offered', 'waiting', 'delivered')",
+            device,
+            us,
+        )
+        return {row["grant_hash"]: row["capability"] for row in rows}
+
     def like(self, prefix: str) -> list[Grant]:
         """The grants whose hash in hex begins with `prefix`."""
         digits = prefix.strip().lower()

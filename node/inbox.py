@@ -114,6 +114,8 @@ class Inbox:
         self, link: Link, contact: Contact, sealed: bytes, envelope_hash: bytes
     ) -> IncomingOffer:
         envelope = Envelope.open(sealed, self._device, link.peer.device)
+        if envelope.record.author == self._device.identity:
+            raise DeclinedError  # nobody gives us what is ours, nor brings back what we removed
         self._check(envelope.capability, envelope.record.photo_id)
         if self._library.pending_offers(contact.identity) >= limits.OFFERS_PER_CONTACT:
             raise BusyError

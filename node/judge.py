@@ -28,6 +28,7 @@ from ..protocol.rendition import ORIGINAL, Rendition
 from . import forms
 from .copies import Copies
 from .library import Library, Photo
+from .lineage import Lineage
 from .papers import Papers
 from .rules import Rules
 
@@ -47,6 +48,7 @@ class Judge:
         copies: Copies,
         papers: Papers,
         rules: Rules,
+        lineage: Lineage,
         now: Callable[[], int],
     ) -> None:
         self._device = device
@@ -54,12 +56,29 @@ class Judge:
         self._copies = copies
         self._papers = papers
         self._rules = rules
+        self._lineage = lineage
         self._now = now
 
-    def verify(self, capability: Capability, photo: Photo | None) -> None:
-        """Check signatures and succession; of a photo that is not here as if it were ours."""
-        author = photo.author if photo else self._device.identity
-        capability.verify(author, self._signers(capability))
+    def served(self, capability: Capability, photo_id: bytes) -> Photo | None:
+        """The photo that a chain can be about here: one of ours, or one that we passed on by it.
+
+        Any other is as if it were not here: who shows a grant by its author must not learn from us
+        who has it.
+        """
+        photo = self._library.photo(photo_id)
+        if photo is None or photo.author == self._device.identity:
+            return photo
+        return photo if self._lineage.passed_on(capability) else None
+
+    def verify(self, capability: Capability, photo_id: bytes, photo: Photo | None) -> None:
+        """Check signatures and succession, from the author on of the photo that `served` found."""
+        if photo is not None:
+            author = photo.author
+        elif self._lineage.passed_on(capability):
+            author = capability.links[0].issuer  # what we passed on, and removed since
+        else:
+            author = self._device.identity
+        capability.verify(author, self._lineage.signers(capability, photo_id))
 
     def allow(
         self,
@@ -80,8 +99,8 @@ class Judge:
         except OtherRenditionError:
             forms.check_made(capability.rendition)
             raise
-        if photo is not None and photo.author == self._device.identity:
-            given = self._rendition(photo)
+        if photo is not None:
+            given = self.rendition(photo)
             self._rules.serve(photo_id, peer.identity, peer.device, network, given)
 
     def check_offer(self, capability: Capability, peer: DeviceChain, photo_id: bytes) -> None:
@@ -106,6 +125,17 @@ class Judge:
         """
         us, device = self._device.identity, self._device.signing.public
         capability.allow(self._request(capability, us, device, photo_id, None, None))
+
+    def pass_on(self, capability: Capability, photo: Photo, operations: Collection[str]) -> Verdict:
+        """What a grant by which we have a photo says now to our passing it on for that."""
+        us, device = self._device.identity, self._device.signing.public
+        verdict = Verdict()
+        for operation in ("reshare", *sorted(operations)):
+            request = self._request(capability, us, device, photo.photo_id, photo, None, operation)
+            verdict = capability.judge(request)
+            if not verdict.allowed:
+                break
+        return verdict
 
     def ended(self, photo: Photo) -> type[DeniedError] | None:
         """Why a photo that came is not to be seen any more; None if it is, or is our own.
@@ -144,7 +174,7 @@ class Judge:
         operation: str,
         networks: Collection[str],
     ) -> Verdict:
-        """What would be said now to somebody who shows a grant of ours, by the best way there is.
+        """What would be said now to somebody who shows a grant by us, by the best way there is.
 
         The rules are asked as for a fetch, and it counts what the photo of the grant really is.
         """
@@ -164,10 +194,11 @@ class Judge:
         request = self._request(
             capability, identity, device, photo.photo_id, photo, network, operation
         )
-        verdict = capability.explain(photo.author, self._signers(capability), request)
-        if not verdict.allowed or photo.author != self._device.identity:
+        signers = self._lineage.signers(capability, photo.photo_id)
+        verdict = capability.explain(photo.author, signers, request)
+        if not verdict.allowed:
             return verdict
-        given = self._rendition(photo)
+        given = self.rendition(photo)
         try:
             self._rules.serve(photo.photo_id, identity, device, network, given, operation)
         except DeniedError as error:
@@ -189,7 +220,7 @@ class Judge:
             device=device,
             photo_id=photo_id,
             operation=operation,
-            rendition=self._rendition(photo) if photo else capability.rendition,
+            rendition=self.rendition(photo) if photo else capability.rendition,
             now=self._now(),
             network=network,
             attributes=self._attributes(capability, identity),
@@ -202,24 +233,13 @@ class Judge:
         said = [self._papers.attributes(holder).attestations for holder in holders]
         return Attributes(tuple(attestation for each in said for attestation in each))
 
-    def _rendition(self, photo: Photo) -> Rendition:
+    def rendition(self, photo: Photo) -> Rendition:
+        """What a photo that is here really is; of somebody else's, what its author says."""
         if photo.author == self._device.identity:
             return self._copies.rendition(photo)
         came = self._library.offers_of(photo.photo_id)
-        demanded = (Capability.decode(offer.capability).rendition for offer in came)
+        demanded = (Capability.decode(offer.capability).first_rendition for offer in came)
         return reduce(Rendition.combine, demanded, ORIGINAL)
-
-    def _signers(self, capability: Capability) -> dict[bytes, bytes]:
-        """The identities of those who signed it, as far as they are known: us and our contacts.
-
-        Their certificates were verified when they were stored.
-        """
-        found = {self._device.signing.public: self._device.identity}
-        for link in capability.links:
-            identity = self._library.identity_of(link.signer)
-            if identity is not None:
-                found[link.signer] = identity
-        return found
 
 
 def network_of(path: str) -> str:

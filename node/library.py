@@ -116,6 +116,8 @@ class IncomingOffer:
     code: str | None
     received: int
     updated: int
+    certificates: bytes = b""
+    """As `Certificates.encode` gives them; empty for what came before version 0.2.0."""
 
 
 class Library:
@@ -390,7 +392,8 @@ class Library:
             "INSERT OR IGNORE INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             envelope_hash, envelope.record.photo_id, identity, envelope.sender_device,
             envelope.record.signed.encode(), envelope.capability.encoded,
-            keys[Kind.ORIGINAL].reveal(), keys[Kind.METADATA].reveal(), state, None, now, now, b"",
+            keys[Kind.ORIGINAL].reveal(), keys[Kind.METADATA].reveal(), state, None, now, now,
+            envelope.certificates.encode(),
         )  # fmt: skip
 
     def offer(self, envelope_hash: bytes) -> IncomingOffer | None:
@@ -410,6 +413,28 @@ class Library:
             "SELECT * FROM offers WHERE photo_id = ? ORDER BY received DESC", photo_id
         )
         return [_offer(row) for row in rows]
+
+    def offer_under(self, photo_id: bytes, capability: bytes) -> IncomingOffer | None:
+        """An offer of a photo under exactly that chain; all of them were verified by its signers'
+        certificates.
+        """
+        row = self._db.row(
+            "SELECT * FROM offers WHERE photo_id = ? AND capability = ? LIMIT 1",
+            photo_id,
+            capability,
+        )
+        return None if row is None else _offer(row)
+
+    def chains_with(self, sender: bytes, issuer: bytes, signer: bytes) -> list[tuple[bytes, bytes]]:
+        """Some chains, with their certificates, that a contact sent and in which these occur."""
+        rows = self._db.rows(
+            "SELECT capability, certificates FROM offers WHERE identity = ?"
+            " AND instr(capability, ?) AND instr(certificates, ?) LIMIT 8",
+            sender,
+            issuer,
+            signer,
+        )
+        return [(row["capability"], row["certificates"]) for row in rows]
 
     def accepted_offers(self, device: bytes | None = None) -> list[IncomingOffer]:
         """Offers to be fetched, of one sending device or of all."""
@@ -478,4 +503,5 @@ def _offer(row: Row) -> IncomingOffer:
         row["envelope_hash"], row["photo_id"], row["identity"], row["device"],
         _record(row["record"]), row["capability"], Secret(row["content_key"]),
         Secret(row["metadata_key"]), row["state"], row["code"], row["received"], row["updated"],
+        row["certificates"],
     )  # fmt: skip

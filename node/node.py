@@ -309,6 +309,49 @@ class Node:
         ):  # fmt: skip
             yield _read(line, ShareItem, ShareProgress)
 
+    async def delegate(
+        self,
+        photos: Sequence[str],
+        who: Sequence[str],
+        *,
+        operations: Sequence[str] = ("view",),
+        max_px: int | None = None,
+        until: int | None = None,
+        device: str | None = None,
+        wait: bool = True,
+        progress: Callable[[ShareProgress], None] | None = None,
+    ) -> list[ShareItem]:
+        """Pass on photos that others granted with `reshare`, as they came, until `until` or their
+        own end, whichever is earlier.
+
+        `device` is the key of the one device of the one contact that gets it. With `max_px` what is
+        larger fails: only its author could make it smaller. What may not be passed on is a `failed`
+        item: `not-for-passing-on`, `passed-on-enough`, `own-photo`, `passed-back`, or why the grant
+        has ended.
+        """
+        steps = self.delegate_steps(
+            photos, who, operations=operations, max_px=max_px, until=until, device=device, wait=wait
+        )
+        return await _last(steps, progress)
+
+    async def delegate_steps(
+        self,
+        photos: Sequence[str],
+        who: Sequence[str],
+        *,
+        operations: Sequence[str] = ("view",),
+        max_px: int | None = None,
+        until: int | None = None,
+        device: str | None = None,
+        wait: bool = True,
+    ) -> AsyncGenerator[ShareItem | ShareProgress]:
+        """As `delegate`, but yields every step."""
+        async for line in self._stream(
+            "delegations", photos=_several(photos), to=_several(who), operations=list(operations),
+            max_px=max_px, until=until, device=device, wait=wait,
+        ):  # fmt: skip
+            yield _read(line, ShareItem, ShareProgress)
+
     async def grants(self, *, who: str | None = None, photo: str | None = None) -> list[Grant]:
         """What was granted since version 0.2.0, the oldest first."""
         found = await self._post("grants", "list", who=who, photo=photo)

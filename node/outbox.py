@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from ..crypto.blob import Kind
-from ..crypto.identity import DeviceChain
+from ..crypto.identity import DeviceCertificate, DeviceChain
 from ..protocol.capability import Audience, Capability
+from ..protocol.certificates import joined
 from ..protocol.errors import (
     BusyError,
     DeniedError,
@@ -75,16 +76,47 @@ class Outbox:
     # Queuing.
 
     def queue(self, photo: Photo, contact: Contact, terms: Terms) -> Delivery:
-        """Grant the photo to the contact and queue an envelope for each of its devices.
+        """Grant a photo of ours to the contact and queue an envelope for each of its devices.
 
         Gives the first of the deliveries; those of an earlier grant of the same terms stand.
         """
+        return self._queue(photo, contact, terms, Audience("identity", contact.identity), None, ())
+
+    def pass_on(
+        self,
+        photo: Photo,
+        contact: Contact,
+        terms: Terms,
+        parent: Capability,
+        papers: tuple[DeviceCertificate, ...],
+        device: bytes | None,
+    ) -> Delivery:
+        """The same under a grant that we have ourselves, to the contact or to one device of it.
+
+        `papers` show who signed `parent` and the photo's record.
+        """
+        audience = (
+            Audience("identity", contact.identity) if device is None else Audience("device", device)
+        )
+        return self._queue(photo, contact, terms, audience, parent, papers)
+
+    def _queue(
+        self,
+        photo: Photo,
+        contact: Contact,
+        terms: Terms,
+        audience: Audience,
+        parent: Capability | None,
+        papers: tuple[DeviceCertificate, ...],
+    ) -> Delivery:
         caveats = terms.caveats(photo.photo_id)
         equal = {
             grant.grant_hash
             for grant in self._grants.find(photo.photo_id, contact.identity)
             if grant.capability.links[-1].caveats == caveats
-            and not self._papers.revocations.revokes(self._device.identity, grant.grant_hash)
+            and grant.capability.links[-1].audience == audience
+            and grant.capability.parent == parent
+            and grant.capability.revoked(self._papers.revocations) is None
         }
         standing = [
             delivery
@@ -97,11 +129,12 @@ class Outbox:
             capability = Capability.grant(
                 self._device.signing,
                 self._device.identity,
-                Audience("identity", contact.identity),
+                audience,
                 caveats,
                 self._entropy(16),
+                parent,
             )
-            standing = self._address(photo, contact, capability)
+            standing = self._address(photo, contact, capability, papers)
             self._grants.add(photo.photo_id, contact.identity, capability, self._now())
             self._library.add_deliveries(standing)
         for delivery in standing:
@@ -120,17 +153,27 @@ class Outbox:
         """Something changed for a device that is connected: there may be something to offer."""
         self._event_for(self._news, device).set()
 
-    def _address(self, photo: Photo, contact: Contact, capability: Capability) -> list[Delivery]:
+    def _address(
+        self,
+        photo: Photo,
+        contact: Contact,
+        capability: Capability,
+        papers: tuple[DeviceCertificate, ...] = (),
+    ) -> list[Delivery]:
+        """An envelope for each device of the contact that the capability is for."""
         content = self._library.blob(photo.record.content_id)
         metadata = self._library.blob(photo.record.metadata_id)
         if content is None or metadata is None:
             raise UnreadableFileError("its sealed copy is missing")
         now = self._now()
+        audience = capability.links[-1].audience
         deliveries: list[Delivery] = []
         for chain in self._library.devices(contact.identity):
             if chain.kem_not_after <= now:
                 continue  # its key is over; it shows a new one when it next connects
             if self._is_lost(contact.identity, chain.device):
+                continue
+            if audience.kind == "device" and audience.key != chain.device:
                 continue
             envelope = Envelope.seal(
                 self._device,
@@ -139,7 +182,7 @@ class Outbox:
                 photo.record,
                 capability,
                 {Kind.ORIGINAL: content.key, Kind.METADATA: metadata.key},
-                self._device.chain.certificates,
+                joined((papers, self._device.chain.certificates)),
             )
             deliveries.append(
                 Delivery(
@@ -159,6 +202,12 @@ class Outbox:
         if not deliveries:
             raise NoDeviceError(contact.name)
         return deliveries
+
+    def is_passed_on(self, envelope_hash: bytes) -> bool:
+        """Whether what is delivered was taken by somebody else."""
+        delivery = self._library.delivery(envelope_hash)
+        photo = None if delivery is None else self._library.photo(delivery.photo_id)
+        return photo is not None and photo.author != self._device.identity
 
     def _is_lost(self, identity: bytes, device: bytes) -> bool:
         """Whether a contact said that a device is no longer its own: it gets no keys."""

@@ -267,7 +267,7 @@ class Output:
         rows = [
             (
                 item.id[:8],
-                names.shown(item.sender),
+                self._from(item),
                 names.shown(item.name or "a photo"),
                 size(item.bytes),
                 self._inbox_state(item),
@@ -287,6 +287,14 @@ class Output:
             self.inbox([item])
 
     @staticmethod
+    def _from(item: InboxItem) -> str:
+        """Who sent it, and whose it is if that is another."""
+        if item.author == item.sender:
+            return names.shown(item.sender)
+        author = item.author or f"somebody you don't know, {item.author_fingerprint}"
+        return f"{names.shown(item.sender)}, passed on; by {names.shown(author)}"
+
+    @staticmethod
     def _inbox_state(item: InboxItem) -> str:
         if item.state == "accepted" and item.pieces is not None and item.pieces_total:
             return f"{100 * item.pieces // item.pieces_total} %"
@@ -300,6 +308,7 @@ class Output:
             self.value(photo)
             return
         author = "you" if photo.own else names.shown(photo.author or "somebody you don't know")
+        passing = [sender for sender in photo.senders if sender != photo.author]
         self.say(names.shown(photo.name), style="bold")
         rows = [
             ("id", photo.id),
@@ -308,6 +317,7 @@ class Output:
             ("SHA-256", photo.sha256),
             ("metadata", f"{photo.policy}: {_POLICIES.get(photo.policy, '')}"),
             ("signed by", f"{author} ({photo.author_fingerprint})"),
+            *([("passed on by", ", ".join(map(names.shown, passing)))] if passing else []),
             ("signature", f"{photo.signature}; every byte checked when it came"),
             ("content check", "not in this version"),
         ]

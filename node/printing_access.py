@@ -26,7 +26,7 @@ def grants(out: Output, found: Sequence[Grant]) -> None:
         (
             grant.hash[:8],
             grant.of[:8],
-            names.shown(grant.name),
+            names.shown(grant.name) + _by(grant),
             names.shown(grant.to),
             ", ".join(grant.operations),
             form(grant.max_px, grant.location),
@@ -40,6 +40,11 @@ def grants(out: Output, found: Sequence[Grant]) -> None:
 
 def _listed(people: Sequence[str]) -> str:
     return ", ".join(map(names.shown, people))
+
+
+def _by(grant: Grant) -> str:
+    """Whose photo was passed on."""
+    return "" if grant.parent is None else f" (by {names.shown(grant.author)})"
 
 
 def form(max_px: int | None, location: str) -> str:

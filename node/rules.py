@@ -101,6 +101,16 @@ class Rules:
             form = form.meeting(self._allowed(self.best(photo_id, identity, action)))
         return form
 
+    def demand(self, photo_id: bytes, identity: bytes, actions: Iterable[str]) -> Rendition:
+        """The least strict rendition in which the rules let somebody have a photo for all of this.
+
+        Raises `PolicyDeniedError`.
+        """
+        demand = ORIGINAL
+        for action in sorted(actions):
+            demand = demand.combine(self._allowed(self.best(photo_id, identity, action)))
+        return demand
+
     def serve(
         self,
         photo_id: bytes,

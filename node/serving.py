@@ -48,7 +48,6 @@ class Server:
         self,
         link: Link,
         contact: str,
-        us: bytes,
         judge: Judge,
         library: Library,
         blobs: BlobStore,
@@ -56,7 +55,6 @@ class Server:
     ) -> None:
         self._link: Final = link
         self._contact = contact
-        self._us = us
         self._judge = judge
         self._library = library
         self._blobs = blobs
@@ -86,12 +84,12 @@ class Server:
         """The manifest, if the capability allows this peer this photo now; else the reason.
 
         What is not here and what is not this photo's look the same to the asker, and both only
-        show after the capability has been checked. A photo that came from somebody else is as if
-        it were not here: who shows a grant of its author must not learn from us who has it.
+        show after the capability has been checked. A photo of somebody else is served if we passed
+        it on, see `Judge.served`.
         """
         capability = Capability.decode(message.capability)
-        photo = self._own(message.photo_id)
-        self._judge.verify(capability, photo)
+        photo = self._judge.served(capability, message.photo_id)
+        self._judge.verify(capability, message.photo_id, photo)
         self._allow(capability, message.photo_id, photo)
         if photo is None:
             raise GoneError
@@ -101,10 +99,6 @@ class Server:
         if stored is None:
             raise GoneError
         return stored.decoded_manifest()
-
-    def _own(self, photo_id: bytes) -> Photo | None:
-        photo = self._library.photo(photo_id)
-        return photo if photo is not None and photo.author == self._us else None
 
     def _allow(self, capability: Capability, photo_id: bytes, photo: Photo | None) -> None:
         network = network_of(self._link.pipe.path)
@@ -120,7 +114,7 @@ class Server:
     ) -> None:
         request = message.request
         capability = Capability.decode(message.capability)
-        photo = self._own(message.photo_id)
+        photo = self._judge.served(capability, message.photo_id)
         try:
             with file:
                 if message.manifest:

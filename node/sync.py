@@ -49,7 +49,6 @@ class Sync:
         link: Link,
         contact: Contact,
         *,
-        us: bytes,
         judge: Judge,
         correspondence: Correspondence,
         library: Library,
@@ -67,7 +66,7 @@ class Sync:
         self._library = library
         self._outbox = outbox
         self._inbox = inbox
-        self._server = Server(link, contact.name, us, judge, library, blobs, events)
+        self._server = Server(link, contact.name, judge, library, blobs, events)
         self._fetcher = Fetcher(link, blobs)
         self._slots = asyncio.Semaphore(PHOTOS_AT_ONCE)
         self._fetching: set[bytes] = set()
@@ -106,6 +105,11 @@ class Sync:
         except TooMuchError:
             # Who reads nothing must not keep the others from being told.
             self._spawn(self._link.close())
+
+    def _show_lineage(self, envelope_hash: bytes) -> None:
+        """Who takes a photo that we passed on is told what its author took back."""
+        if self._outbox.is_passed_on(envelope_hash):
+            self.show_papers()
 
     async def _keep_showing(self) -> None:
         """A link may be up for longer than a list of revocations counts."""
@@ -162,13 +166,15 @@ class Sync:
                     self.fetch(offer)
             case OfferTaken():
                 self._outbox.taken(device, message)
+                self._show_lineage(message.envelope_hash)
             case OfferRefused():
                 self._outbox.refused(device, message)
             case Stored():
                 self._outbox.stored(device, message)
+                self._show_lineage(message.envelope_hash)
             case Papers():
                 if self._correspondence.taken(self._link.peer, self._contact, message):
-                    self._heard()  # some may have waited for them
+                    self._heard()  # some may have waited for them, or are to be told as well
             case Fetch():
                 self._server.fetch(message)
             case Credit():

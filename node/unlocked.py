@@ -23,6 +23,7 @@ from .copies import Copies
 from .correspondence import Correspondence
 from .database import Database
 from .decoder import Decoder
+from .delegating import Delegating
 from .derivations import Derivations
 from .discovery import Discovery
 from .errors import HomeUnusableError, LibraryDamagedError, LockedError
@@ -39,6 +40,7 @@ from .judge import Judge
 from .keeping import Keeper
 from .keys import UnlockedKeys
 from .library import Contact, IncomingOffer, Library
+from .lineage import Lineage
 from .link import Link
 from .meeting import Meeting
 from .open_grants import OpenGrants
@@ -173,12 +175,14 @@ class Unlocked:
             events=events,
             now=environment.now,
         )
+        lineage = Lineage(device=device, library=library, grants=self.grants, papers=self.papers)
         self.judge: Final = Judge(
             device=device,
             library=library,
             copies=self.copies,
             papers=self.papers,
             rules=self.rules,
+            lineage=lineage,
             now=environment.now,
         )
         self.open_grants: Final = OpenGrants(
@@ -205,6 +209,16 @@ class Unlocked:
             remover=self.remover,
             now=environment.now,
         )
+        self.delegating: Final = Delegating(
+            device=device,
+            library=library,
+            cataloguer=self.cataloguer,
+            catalogue=self.catalogue,
+            judge=self.judge,
+            rules=self.rules,
+            lineage=lineage,
+            outbox=self.outbox,
+        )
         self.exporter: Final = Exporter(
             library=library, catalogue=self.catalogue, blobs=blobs, judge=self.judge
         )
@@ -225,7 +239,11 @@ class Unlocked:
             rules=self.rules,
         )
         self.correspondence: Final = Correspondence(
-            device=device, library=library, papers=self.papers, events=events
+            device=device,
+            library=library,
+            papers=self.papers,
+            lineage=lineage,
+            events=events,
         )
         self.inbox: Final = Inbox(
             device=device,
@@ -361,7 +379,6 @@ class Unlocked:
         return Sync(
             link,
             contact,
-            us=self.device.identity,
             judge=self.judge,
             correspondence=self.correspondence,
             library=self.library,

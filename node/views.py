@@ -123,7 +123,9 @@ class Grant:
     `location` is `kept` or `removed`, as the grant demands it. `until` ends it. `state` is that of
     its delivery, as in `ShareItem`, or `expired` or `revoked`. For a grant to whoever has an
     attribute `to` says what that is and by whose word, `state` is `open` in place of a delivery's,
-    and `went_to` names the contacts who were offered the photo by it.
+    and `went_to` names the contacts who were offered the photo by it. `author` is whose photo it
+    is: `me`, a contact's name, or the key of somebody else; where it was passed on, `parent` is the
+    hash of the grant under which.
     """
 
     hash: str
@@ -138,6 +140,8 @@ class Grant:
     state: str
     created: int
     went_to: list[str] = field(default_factory=list[str])
+    author: str = "me"
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +336,8 @@ class InboxItem:
     `state` is `waiting` (for `accept` or `decline`; nothing was fetched), `accepted` (on its way),
     `stored`, `declined` or `refused`; `code` says why it was refused or what delays it. `name`,
     `sha256` and the exact size are known when it is stored; `bytes` is the padded size before.
+    `author` is the contact whose photo it is, None if that is nobody known: then `sender` passed it
+    on. `author_fingerprint` is of the author in any case.
     """
 
     id: str
@@ -346,6 +352,8 @@ class InboxItem:
     message: str | None = None
     pieces: int | None = None
     pieces_total: int | None = None
+    author: str | None = None
+    author_fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +374,7 @@ class PhotoDetails:
 
     `signature` is `valid`: a photo whose record does not verify is never stored. `author` is the
     contact's name, or None if the author is no contact; `own` says that it is this node's identity.
+    `senders` are the contacts who sent it: its author, or who passed it on.
     `deliveries` are those of the photo and of its copies for sharing. `captured` to `place` are as
     in `LibraryItem`.
     """
@@ -397,6 +406,7 @@ class PhotoDetails:
     albums: list[str] = field(default_factory=list[str])
     position: list[float] | None = None
     place: str | None = None
+    senders: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)

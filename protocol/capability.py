@@ -33,6 +33,7 @@ from .errors import (
 )
 from .judging import Fact, Request, Verdict
 from .rendition import ORIGINAL, Rendition, named
+from .revocation import Revocations
 
 CAPABILITY_DOMAIN: Final = b"kinlight/cap1"
 NONCE_BYTES: Final = 16
@@ -157,7 +158,7 @@ class Capability:
 
     def judge(self, request: Request) -> Verdict:
         """What a verified chain says to `request`, with its reasons."""
-        revoked = judging.asker(request) or self._revoked(request)
+        revoked = judging.asker(request) or self.revoked(request.revocations)
         if revoked is not None:
             return revoked
         if named(request.rendition) is None:
@@ -200,9 +201,45 @@ class Capability:
         return reduce(Rendition.combine, (found for found in demanded if found), ORIGINAL)
 
     @property
+    def first_rendition(self) -> Rendition:
+        """The one that the first link names: what the photo is by the word of its author."""
+        return named(self.links[0].caveats.rendition or ORIGINAL) or ORIGINAL
+
+    @property
     def issuers(self) -> tuple[bytes, ...]:
         """The identities that any of the links is by: each can revoke the chain."""
         return tuple(dict.fromkeys(link.issuer for link in self.links))
+
+    @property
+    def parent(self) -> Capability | None:
+        """The chain that the last link was put under."""
+        before = self.links[:-1]
+        if not before:
+            return None
+        return Capability(before, encoding.encode([link.signed.to_value() for link in before]))
+
+    @property
+    def links_left(self) -> int:
+        """How many further links may follow, by all that is said about it."""
+        bounds = [
+            number + 1 + link.caveats.max_depth
+            for number, link in enumerate(self.links)
+            if link.caveats.max_depth is not None
+        ]
+        return min([*bounds, limits.CAPABILITY_DEPTH]) - len(self.links)
+
+    def revoked(self, revocations: Revocations) -> Verdict | None:
+        """What was taken back: a link by any of the issuers, or the device that signed one."""
+        if not revocations.known:
+            return None
+        for number, link in enumerate(self.links):
+            digest = link.signed.digest()
+            for issuer in self.issuers:
+                if revocations.revokes(issuer, digest):
+                    return _denied(RevokedGrantError, number, ("issuer", issuer))
+            if revocations.revokes_device(link.issuer, link.signer):
+                return _denied(RevokedDeviceError, number, ("device", link.signer))
+        return None
 
     def _fault(self, author: bytes, devices: Mapping[bytes, bytes]) -> Verdict:
         parent: Link | None = None
@@ -229,19 +266,6 @@ class Capability:
                 return Verdict(WidenedGrantError, number, "max_depth", (("links", following),))
             parent = link
         return Verdict()
-
-    def _revoked(self, request: Request) -> Verdict | None:
-        revocations = request.revocations
-        if not revocations.known:
-            return None
-        for number, link in enumerate(self.links):
-            digest = link.signed.digest()
-            for issuer in self.issuers:
-                if revocations.revokes(issuer, digest):
-                    return _denied(RevokedGrantError, number, ("issuer", issuer))
-            if revocations.revokes_device(link.issuer, link.signer):
-                return _denied(RevokedDeviceError, number, ("device", link.signer))
-        return None
 
 
 def _broken(link: int, what: str, detail: str) -> Verdict:

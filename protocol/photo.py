@@ -15,12 +15,14 @@ from ..crypto import blob, encoding, signing
 from ..crypto.blob import CONTENT_ID_BYTES, PHOTO_ID_BYTES, Kind
 from ..crypto.encoding import Reader, Value
 from ..crypto.errors import BadCertificateError, BadSignatureError, MalformedError, SealBrokenError
-from ..crypto.identity import MAX_CERTIFICATE_BYTES, DeviceCertificate
+from ..crypto.identity import DeviceCertificate
 from ..crypto.secret import Secret
 from ..crypto.signing import Signed, SigningKey
 from ..crypto.wrap import SEALED_OVERHEAD, KemKey, seal_to
 from . import limits
 from .capability import Capability
+from .certificates import Certificates
+from .errors import UnsupportedGrantError
 from .opening import LocalDevice
 
 RECORD_DOMAIN: Final = b"kinlight/photo1"
@@ -153,17 +155,19 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A photo addressed to one device: record, capability, keys, and the papers to check them.
-
-    `devices` maps the device keys of the certificates inside to their identities, all verified.
-    """
+    """A photo addressed to one device: record, capability, keys, and the papers to check them."""
 
     sender_device: bytes
     recipient_device: bytes
     record: PhotoRecord
     capability: Capability
     keys: Mapping[Kind, Secret] = field(repr=False)
-    devices: Mapping[bytes, bytes]
+    certificates: Certificates
+
+    @property
+    def devices(self) -> dict[bytes, bytes]:
+        """Device key -> identity, by the certificates inside."""
+        return self.certificates.devices
 
     @staticmethod
     def seal(
@@ -175,7 +179,13 @@ class Envelope:
         keys: Mapping[Kind, Secret],
         certificates: tuple[DeviceCertificate, ...],
     ) -> bytes:
-        """The sealed bytes. The signature is inside and names the recipient."""
+        """The sealed bytes. The signature is inside and names the recipient.
+
+        `certificates` show for whom the record's device and all signers of the capability speak.
+        Raises `UnsupportedGrantError` if they are more than an envelope holds.
+        """
+        if len(certificates) > limits.ENVELOPE_CERTIFICATES:
+            raise UnsupportedGrantError("it went through the hands of too many devices")
         body: Value = [
             1, "env", sender.signing.public, recipient_device,
             record.signed.to_value(),
@@ -209,17 +219,18 @@ class Envelope:
         record_signed = Signed.from_value(reader.array("record", 2), _RECORD_BYTES, "photo record")
         capability_bytes = reader.octets("capability", maximum=limits.CAPABILITY_BYTES)
         keys = _read_keys(reader.array("keys", len(KINDS)))
-        certificates = reader.array("certificates", limits.ENVELOPE_CERTIFICATES)
+        papers = reader.array("certificates", limits.ENVELOPE_CERTIFICATES)
         reader.end()
         signing.verify(sender_device, ENVELOPE_DOMAIN, signed.body, signed.signature)
 
-        devices = _read_certificates(certificates)
+        certificates = Certificates.read(papers)
+        devices = certificates.devices
         record = PhotoRecord.read(record_signed)
         if devices.get(record.device) != record.author:
             raise BadCertificateError("the photo's device does not speak for its author")
         capability = Capability.decode(capability_bytes)
         capability.verify(record.author, devices)
-        return cls(sender_device, me, record, capability, keys, devices)
+        return cls(sender_device, me, record, capability, keys, certificates)
 
 
 def _envelope_info(device: bytes, kem_public: bytes) -> bytes:
@@ -252,27 +263,3 @@ def _read_keys(items: list[Value]) -> dict[Kind, Secret]:
     if len(keys) != len(KINDS):
         raise MalformedError("envelope: a key is missing")
     return keys
-
-
-def _read_certificates(items: list[Value]) -> dict[bytes, bytes]:
-    """Device key -> identity, for certificates signed by the identity itself or by a device
-    that an earlier certificate in the list allows to certify.
-    """
-    found: dict[bytes, DeviceCertificate] = {}
-    for item in items:
-        certificate = DeviceCertificate.read(
-            Signed.from_value(item, MAX_CERTIFICATE_BYTES, "device certificate")
-        )
-        issuer = found.get(certificate.issuer)
-        by_root = certificate.issuer == certificate.identity
-        by_device = (
-            issuer is not None
-            and issuer.issuer == issuer.identity == certificate.identity
-            and issuer.may_certify
-        )
-        if not (by_root or by_device):
-            raise BadCertificateError("a certificate is not from who may give it")
-        if certificate.device in found:
-            raise BadCertificateError("two certificates are for the same device")
-        found[certificate.device] = certificate
-    return {device: certificate.identity for device, certificate in found.items()}

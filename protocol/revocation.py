@@ -147,6 +147,11 @@ class Standing:
             raise OldRevocationsError("it has a higher number and an earlier time")
         return dataclasses.replace(self, newest=found)
 
+    @property
+    def lists(self) -> tuple[RevocationList, ...]:
+        """All that somebody else has to see to know the same."""
+        return (*(self.fork or ()), *(() if self._forked else (self.newest,)))
+
     def revokes(self, digest: bytes) -> bool:
         """Whether this hash is taken back."""
         return any(digest in found.hashes for found in self._counting)

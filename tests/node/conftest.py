@@ -14,6 +14,7 @@ from kinlight.node.unlocked import Environment
 
 from .network import Network
 from .nodes import Clock, TestedNode, random_bytes
+from .three import Three
 
 settings.register_profile(
     "node",
@@ -97,6 +98,18 @@ async def joined(network: Network, start: Start) -> Two:
     """Over pipes that are queues; see `network`."""
     assert not network.pipes
     return await _paired(start)
+
+
+@pytest.fixture
+async def three(network: Network, start: Start) -> Three:
+    """Over pipes that are queues; all take what comes."""
+    assert not network.pipes
+    anna, bob, carol = await start("Anna"), await start("Bob"), await start("Carol")
+    await anna.pair_with(bob)
+    await bob.pair_with(carol)
+    for node, sender in ((bob, "Anna"), (bob, "Carol"), (anna, "Bob"), (carol, "Bob")):
+        await node.engine.update_contact(sender, accept="always")
+    return Three(anna, bob, carol)
 
 
 @pytest.fixture

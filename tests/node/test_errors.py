@@ -82,7 +82,8 @@ def test_exit_codes_are_what_they_always_were() -> None:
     expected = {
         2: {"usage", "bad-address", "bad-time", "bad-date", "bad-request", "invalid-code",
             "no-photos", "not-waiting", "grant-ended", "name-shared", "bad-policy"},
-        3: {"not-in-this-version", "contact-blocked", "not-ours"},
+        3: {"not-in-this-version", "contact-blocked", "not-ours", "own-photo",
+            "not-for-passing-on", "passed-on-enough", "passed-back"},
         4: {"not-running", "no-node"},
         5: {"locked", "wrong-passphrase", "wrong-words", "passphrase-needed", "passphrase-file",
             "words-file"},
