@@ -127,11 +127,18 @@ class Engine:
             nodes_seen=len(discovery.sightings()) if discovery else 0,
             sandbox=opened.decoder.level,
             libraries=opened.decoder.libraries,
+            clock=opened.clock.view(),
             connections=[
                 views.Connection(contact.name, link.pipe.path, str(link.pipe.remote or ""))
                 for link, contact in opened.peers.connections()
             ],
         )
+
+    def believe_clock(self) -> views.Clock:
+        """A person says that the system's clock is right."""
+        opened = self._unlocked()
+        opened.clock.believe()
+        return opened.clock.view()
 
     def identity(self) -> views.Identity:
         """Who this node is to others."""
@@ -282,7 +289,7 @@ class Engine:
     ) -> Wish:
         opened = self._unlocked()
         forms.check(metadata, max_px)
-        if until is not None and until <= self._environment.now():
+        if until is not None and until <= opened.clock():
             raise EndedGrantError
         contacts = [opened.library.contact(name) for name in dict.fromkeys(to)]
         if not contacts:

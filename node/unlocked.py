@@ -17,6 +17,7 @@ from . import tcp
 from .blobstore import BlobStore
 from .catalogue import Catalogue
 from .cataloguing import Cataloguer
+from .clock import KEPT_SECONDS, Clock
 from .collection import Collection
 from .config import Config
 from .copies import Copies
@@ -90,6 +91,12 @@ class Unlocked:
         self.blobs: Final = blobs
         self._events = events
         self._environment = environment
+        self.clock: Final = Clock(
+            device=device.signing.public,
+            library=library,
+            events=events,
+            system=environment.now,
+        )
         self.decoder: Final = Decoder(required=config.sandbox)
         self.catalogue: Final = Catalogue(database)
         self.originals: Final = Originals(
@@ -99,7 +106,7 @@ class Unlocked:
             events=events,
             fingerprint_key=keys.fingerprint_key,
             entropy=environment.entropy,
-            now=environment.now,
+            now=self.clock,
         )
         self.cataloguer: Final = Cataloguer(
             library=library,
@@ -115,11 +122,11 @@ class Unlocked:
             cataloguer=self.cataloguer,
             blobs=blobs,
             events=events,
-            now=environment.now,
+            now=self.clock,
         )
         self.grants: Final = Grants(database)
         self.papers: Final = Papers(
-            device=device, database=database, entropy=environment.entropy, now=environment.now
+            device=device, database=database, entropy=environment.entropy, now=self.clock
         )
         self.outbox: Final = Outbox(
             device=device,
@@ -128,7 +135,7 @@ class Unlocked:
             papers=self.papers,
             events=events,
             entropy=environment.entropy,
-            now=environment.now,
+            now=self.clock,
         )
         derivations = Derivations(database)
         self.rules: Final = Rules(
@@ -137,7 +144,7 @@ class Unlocked:
             catalogue=self.catalogue,
             derivations=derivations,
             papers=self.papers,
-            now=environment.now,
+            now=self.clock,
         )
         self.granting: Final = Granting(
             device=device,
@@ -147,7 +154,7 @@ class Unlocked:
             papers=self.papers,
             outbox=self.outbox,
             spread=self._spread,
-            now=environment.now,
+            now=self.clock,
         )
         self.renditions: Final = Renditions(
             library=library,
@@ -170,7 +177,7 @@ class Unlocked:
             catalogue=self.catalogue,
             blobs=blobs,
             events=events,
-            now=environment.now,
+            now=self.clock,
         )
         self.sharing: Final = Sharing(
             device=device,
@@ -182,7 +189,7 @@ class Unlocked:
             rules=self.rules,
             outbox=self.outbox,
             remover=self.remover,
-            now=environment.now,
+            now=self.clock,
         )
         self.judge: Final = Judge(
             device=device,
@@ -190,7 +197,7 @@ class Unlocked:
             copies=self.copies,
             papers=self.papers,
             rules=self.rules,
-            now=environment.now,
+            now=self.clock,
         )
         self.exporter: Final = Exporter(
             library=library, catalogue=self.catalogue, blobs=blobs, judge=self.judge
@@ -221,7 +228,7 @@ class Unlocked:
             blobs=blobs,
             events=events,
             fingerprint_key=keys.fingerprint_key,
-            now=environment.now,
+            now=self.clock,
         )
         self.peers: Final = Peers(
             settings=ChannelSettings(),
@@ -230,7 +237,7 @@ class Unlocked:
             events=events,
             dial=environment.dial,
             entropy=environment.entropy,
-            now=environment.now,
+            now=self.clock,
             converse=self._converse,
             paired=self._paired,
             refused=self._refused,
@@ -245,7 +252,7 @@ class Unlocked:
             events=events,
             shared=self.peers.nudge,
             pace=environment.pace,
-            now=environment.now,
+            now=self.clock,
         )
         self.listener: Final = environment.listen(self.peers.accept)
         self.discovery: Discovery | None = None
@@ -253,6 +260,7 @@ class Unlocked:
         self._meeting: Meeting | None = None
         self._cataloguing: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None
+        self._witnessing: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(
@@ -304,12 +312,20 @@ class Unlocked:
             port=self.listener.port,
             entropy=self._environment.entropy,
             choose=self._environment.choose,
-            now=self._environment.now,
+            now=self.clock,
         )
         self.peers.start(self.discovery)
         self.keeper.start()
         self._cataloguing = asyncio.create_task(self.cataloguer.run())
         self._probing = asyncio.create_task(self._probe())
+        self._witnessing = asyncio.create_task(self._witness())
+
+    async def _witness(self) -> None:
+        """Keep the time that was seen, so that a clock which is set back is noticed."""
+        while True:
+            with contextlib.suppress(KinlightError):  # a full disk: it is tried again
+                self.clock.keep()
+            await asyncio.sleep(KEPT_SECONDS)
 
     async def _probe(self) -> None:
         """Learn how pictures will be caged, so that `status` can tell before there is one."""
@@ -387,7 +403,7 @@ class Unlocked:
             await self.peers.close()
             if self.discovery is not None:
                 await self.discovery.close()
-            for task in (self._cataloguing, self._probing):
+            for task in (self._cataloguing, self._probing, self._witnessing):
                 if task is not None:
                     task.cancel()
                     await asyncio.wait({task})
@@ -395,5 +411,7 @@ class Unlocked:
             await self.importer.close()
             await self.decoder.close()
         finally:
+            with contextlib.suppress(KinlightError):
+                self.clock.keep()
             with contextlib.suppress(KinlightError):
                 self.library.close()
