@@ -186,6 +186,12 @@ async def post_shutdown(request: Request) -> Done:
     return Done()
 
 
+@_router.post("/clock/right")
+async def post_clock_right(request: Request) -> views.Clock:
+    """The system's clock is right."""
+    return _engine(request).believe_clock()
+
+
 @_router.get("/id")
 async def get_id(request: Request) -> views.Identity:
     """Who this node is to others."""

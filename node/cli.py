@@ -184,6 +184,26 @@ def status(context: typer.Context, home: HomeOption = None, json: JsonOption = F
 
 
 @app.command()
+def clock(
+    context: typer.Context,
+    right: Annotated[
+        bool, typer.Option("--right", help="This machine's clock is right: believe it again.")
+    ] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the time by which the node judges, and whether the clock looks wrong."""
+    with running(context, home, json) as command:
+        if right:
+            command.out.clock(command.ask(lambda node: node.believe_clock()))
+            return
+        found = command.ask(lambda node: node.status()).clock
+        if found is None:
+            raise errors.LockedError
+        command.out.clock(found)
+
+
+@app.command()
 def unlock(
     context: typer.Context,
     passphrase_file: PassphraseFile = None,

@@ -128,11 +128,18 @@ class Engine:
             nodes_seen=len(discovery.sightings()) if discovery else 0,
             sandbox=opened.decoder.level,
             libraries=opened.decoder.libraries,
+            clock=opened.clock.view(),
             connections=[
                 views.Connection(contact.name, link.pipe.path, str(link.pipe.remote or ""))
                 for link, contact in opened.peers.connections()
             ],
         )
+
+    def believe_clock(self) -> views.Clock:
+        """A person says that the system's clock is right."""
+        opened = self._unlocked()
+        opened.clock.believe()
+        return opened.clock.view()
 
     def identity(self) -> views.Identity:
         """Who this node is to others."""
@@ -342,7 +349,7 @@ class Engine:
 
     def _check_terms(self, metadata: str | None, max_px: int | None, until: int | None) -> None:
         forms.check(metadata, max_px)
-        if until is not None and until <= self._environment.now():
+        if until is not None and until <= self._unlocked().clock():
             raise EndedGrantError
 
     async def _follow(

@@ -29,6 +29,7 @@ from .home import ApiAddress, Home
 from .views import (
     Album,
     Attribute,
+    Clock,
     Contact,
     Event,
     Explanation,
@@ -135,7 +136,14 @@ class Node:
         """How the node is; the one question that a locked node answers."""
         body = await self._get("status")
         connections = [views.Connection(**item) for item in body.pop("connections")]
-        return Status(**body, connections=connections)
+        clock = body.pop("clock")
+        return Status(
+            **body, connections=connections, clock=None if clock is None else Clock(**clock)
+        )
+
+    async def believe_clock(self) -> Clock:
+        """Say that the system's clock is right: a later time that was seen is forgotten."""
+        return Clock(**await self._post("clock", "right"))
 
     async def unlock(
         self, passphrase: str | None = None, *, recovery_words: str | None = None

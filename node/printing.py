@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
     from .views import (
+        Clock,
         Contact,
         ExportedFile,
         Identity,
@@ -112,6 +113,8 @@ class Output:
             found = status.libraries
             by = ", ".join(f"{name} {found[name]}" for name in _DECODERS if name in found)
             self.say(f"Pictures are opened in a sandbox ({status.sandbox}), by {by}.")
+        if status.clock is not None and status.clock.witnessed is not None:
+            self.clock(status.clock)
         for connection in status.connections:
             self.say(
                 f"  connected: {names.shown(connection.contact)}"
@@ -119,6 +122,20 @@ class Output:
             )
         if not status.connections:
             self.say("  Nobody is connected at the moment.")
+
+    def clock(self, clock: Clock) -> None:
+        """The time, and whether it looks wrong."""
+        if self.as_json:
+            self.value(clock)
+        elif clock.witnessed is None:
+            self.say(f"The time is {times.shown(clock.now)}.")
+        else:
+            self.say(
+                f"The clock looks wrong: it says {times.shown(clock.system)}, and this node saw"
+                f" {times.shown(clock.witnessed)} before. Grants that ended in between count"
+                " again. Set it right, or say `kinlight clock --right` if it is.",
+                style="yellow",
+            )
 
     def identity(self, identity: Identity) -> None:
         """Who the node is."""

@@ -17,6 +17,7 @@ from . import tcp
 from .blobstore import BlobStore
 from .catalogue import Catalogue
 from .cataloguing import Cataloguer
+from .clock import KEPT_SECONDS, Clock
 from .collection import Collection
 from .config import Config
 from .copies import Copies
@@ -93,6 +94,12 @@ class Unlocked:
         self.blobs: Final = blobs
         self._events = events
         self._environment = environment
+        self.clock: Final = Clock(
+            device=device.signing.public,
+            library=library,
+            events=events,
+            system=environment.now,
+        )
         self.decoder: Final = Decoder(required=config.sandbox)
         self.catalogue: Final = Catalogue(database)
         self.originals: Final = Originals(
@@ -102,7 +109,7 @@ class Unlocked:
             events=events,
             fingerprint_key=keys.fingerprint_key,
             entropy=environment.entropy,
-            now=environment.now,
+            now=self.clock,
         )
         self.cataloguer: Final = Cataloguer(
             library=library,
@@ -118,11 +125,11 @@ class Unlocked:
             cataloguer=self.cataloguer,
             blobs=blobs,
             events=events,
-            now=environment.now,
+            now=self.clock,
         )
         self.grants: Final = Grants(database)
         self.papers: Final = Papers(
-            device=device, database=database, entropy=environment.entropy, now=environment.now
+            device=device, database=database, entropy=environment.entropy, now=self.clock
         )
         self.outbox: Final = Outbox(
             device=device,
@@ -131,7 +138,7 @@ class Unlocked:
             papers=self.papers,
             events=events,
             entropy=environment.entropy,
-            now=environment.now,
+            now=self.clock,
         )
         derivations = Derivations(database)
         self.rules: Final = Rules(
@@ -140,7 +147,7 @@ class Unlocked:
             catalogue=self.catalogue,
             derivations=derivations,
             papers=self.papers,
-            now=environment.now,
+            now=self.clock,
         )
         self.granting: Final = Granting(
             device=device,
@@ -150,7 +157,7 @@ class Unlocked:
             papers=self.papers,
             outbox=self.outbox,
             spread=self._spread,
-            now=environment.now,
+            now=self.clock,
         )
         self.renditions: Final = Renditions(
             library=library,
@@ -173,7 +180,7 @@ class Unlocked:
             catalogue=self.catalogue,
             blobs=blobs,
             events=events,
-            now=environment.now,
+            now=self.clock,
         )
         lineage = Lineage(device=device, library=library, grants=self.grants, papers=self.papers)
         self.judge: Final = Judge(
@@ -183,7 +190,7 @@ class Unlocked:
             papers=self.papers,
             rules=self.rules,
             lineage=lineage,
-            now=environment.now,
+            now=self.clock,
         )
         self.open_grants: Final = OpenGrants(
             device=device,
@@ -193,7 +200,7 @@ class Unlocked:
             judge=self.judge,
             outbox=self.outbox,
             entropy=environment.entropy,
-            now=environment.now,
+            now=self.clock,
             queued=lambda: self.peers.nudge(),
         )
         self.sharing: Final = Sharing(
@@ -207,7 +214,7 @@ class Unlocked:
             outbox=self.outbox,
             open_grants=self.open_grants,
             remover=self.remover,
-            now=environment.now,
+            now=self.clock,
         )
         self.delegating: Final = Delegating(
             device=device,
@@ -252,7 +259,7 @@ class Unlocked:
             blobs=blobs,
             events=events,
             fingerprint_key=keys.fingerprint_key,
-            now=environment.now,
+            now=self.clock,
         )
         self.peers: Final = Peers(
             settings=ChannelSettings(),
@@ -261,7 +268,7 @@ class Unlocked:
             events=events,
             dial=environment.dial,
             entropy=environment.entropy,
-            now=environment.now,
+            now=self.clock,
             converse=self._converse,
             paired=self._paired,
             refused=self._refused,
@@ -276,7 +283,7 @@ class Unlocked:
             events=events,
             shared=self.peers.nudge,
             pace=environment.pace,
-            now=environment.now,
+            now=self.clock,
         )
         self.listener: Final = environment.listen(self.peers.accept)
         self.discovery: Discovery | None = None
@@ -334,12 +341,19 @@ class Unlocked:
             port=self.listener.port,
             entropy=self._environment.entropy,
             choose=self._environment.choose,
-            now=self._environment.now,
+            now=self.clock,
         )
         self.peers.start(self.discovery)
         self.keeper.start()
-        for work in (self.cataloguer.run(), self._probe(), self.open_grants.run()):
-            self._tasks.append(asyncio.create_task(work))
+        work = (self.cataloguer.run(), self._probe(), self.open_grants.run(), self._witness())
+        self._tasks += map(asyncio.create_task, work)
+
+    async def _witness(self) -> None:
+        """Keep the time that was seen, so that a clock which is set back is noticed."""
+        while True:
+            with contextlib.suppress(KinlightError):  # a full disk: it is tried again
+                self.clock.keep()
+            await asyncio.sleep(KEPT_SECONDS)
 
     async def _probe(self) -> None:
         """Learn how pictures will be caged, so that `status` can tell before there is one."""
@@ -425,5 +439,7 @@ class Unlocked:
             await self.importer.close()
             await self.decoder.close()
         finally:
+            with contextlib.suppress(KinlightError):
+                self.clock.keep()
             with contextlib.suppress(KinlightError):
                 self.library.close()

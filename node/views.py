@@ -19,6 +19,19 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Clock:
+    """The time: `now` is what grants and rules are judged by, `system` what this machine says.
+
+    `witnessed` is a moment that this node saw and that lies more than five minutes after `system`:
+    one of the two clocks was wrong. It is shown and not judged by; null is how it should be.
+    """
+
+    now: int
+    system: int
+    witnessed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How the node is. A locked node tells only that, its version and its process.
 
@@ -38,6 +51,7 @@ class Status:
     nodes_seen: int = 0
     sandbox: str | None = None
     libraries: dict[str, str] = field(default_factory=dict[str, str])
+    clock: Clock | None = None
     connections: list[Connection] = field(default_factory=list[Connection])
 
 

@@ -15,7 +15,7 @@ Neighbours = tuple[Person, Person]
 
 STATUS = {
     *("version", "pid", "home", "locked", "name", "port", "discovery", "discovery_reason"),
-    *("nodes_seen", "sandbox", "libraries", "connections"),
+    *("nodes_seen", "sandbox", "libraries", "clock", "connections"),
 }
 CONTACT = {
     *("name", "fingerprint", "safety_number", "verified", "muted", "blocked", "accept"),
