@@ -16,7 +16,7 @@ SHARE_ITEM = {
 }
 GRANT = {
     *("hash", "photo", "of", "name", "to", "operations", "max_px", "location", "until", "state"),
-    "created",
+    *("created", "author", "parent"),
 }
 ATTRIBUTE = {"hash", "who", "name", "value", "by", "since", "until", "state"}
 EXPLANATION = {

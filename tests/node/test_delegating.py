@@ -13,6 +13,7 @@ from kinlight.node.errors import (
     NoDeviceError,
     NotHereYetError,
 )
+from kinlight.node.facts import Facts
 from kinlight.node.views import ShareItem
 from kinlight.protocol.capability import Capability
 from kinlight.protocol.errors import ExpiredGrantError, RevokedGrantError
@@ -177,6 +178,24 @@ async def test_a_device_is_one_of_the_one_contact(three: Three, picture: Picture
         await delegated(three.bob, photo, "Carol", device="a phone")
     with pytest.raises(BadRequestError):
         await anext(three.bob.engine.delegate([photo], ["Carol", "Anna"], device=own))
+
+
+@pytest.mark.parametrize("both", [True, False])
+async def test_a_clip_goes_with_its_still_if_it_may(
+    three: Three, picture: Picture, both: bool
+) -> None:
+    still = await given(three, picture("a.jpg"))
+    clip = await given(three, picture("b.mov"), operations=PASS_ON if both else ["view"])
+    catalogue = three.bob.parts.catalogue
+    for photo, kind in ((still, "jpeg"), (clip, "mov")):
+        catalogue.put_facts(bytes.fromhex(photo), Facts(kind, pair="live:5E7C"))
+    assert catalogue.clip_of(bytes.fromhex(still)) == bytes.fromhex(clip)
+    steps = three.bob.engine.delegate([still], ["Carol"])
+    last = {step.file: step async for step in steps if isinstance(step, ShareItem)}
+    assert {file: item.state for file, item in last.items()} == dict.fromkeys(
+        [still, clip] if both else [still], "delivered"
+    )
+    assert last[still].left_out == ([] if both else ["clip"])
 
 
 # What is refused before anything leaves
