@@ -57,9 +57,8 @@ class Sync:
         outbox: Outbox,
         inbox: Inbox,
         events: Events,
-        heard: Callable[[], None],
+        spread: Callable[[], None],
     ) -> None:
-        self._heard = heard
         self._link = link
         self._contact = contact
         self._judge = judge
@@ -67,6 +66,7 @@ class Sync:
         self._library = library
         self._outbox = outbox
         self._inbox = inbox
+        self._spread = spread
         self._server = Server(link, contact.name, us, judge, library, blobs, events)
         self._fetcher = Fetcher(link, blobs)
         self._slots = asyncio.Semaphore(PHOTOS_AT_ONCE)
@@ -168,7 +168,7 @@ class Sync:
                 self._outbox.stored(device, message)
             case Papers():
                 if self._correspondence.taken(self._link.peer, self._contact, message):
-                    self._heard()  # some may have waited for them
+                    self._spread()  # some may have waited for them
             case Fetch():
                 self._server.fetch(message)
             case Credit():
