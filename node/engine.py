@@ -22,8 +22,7 @@ from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
 from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
-from ..protocol.policy_text import ME
-from . import exporting, forms, grants, keys, library, names, open_grants, policies, views
+from . import exporting, forms, grants, keys, library, names, policies, views
 from .collection import Collection
 from .config import Config
 from .errors import (
@@ -342,9 +341,7 @@ class Engine:
         operations: frozenset[str],
     ) -> OpenWish:
         self._check_terms(metadata, max_px, until)
-        granting = self._unlocked().granting
-        demands = open_grants.demands(having, map(granting.identity_called, by or [ME]))
-        to = open_grants.described(demands, granting.called)
+        demands, to = self._unlocked().granting.whoever(having, by or [])
         return OpenWish(demands, to, metadata, max_px, until, operations)
 
     def _check_terms(self, metadata: str | None, max_px: int | None, until: int | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..crypto.errors import MalformedError
 from ..crypto.signing import KEY_BYTES
 from ..protocol import limits
-from ..protocol.attributes import Attestation
+from ..protocol.attributes import Attestation, AttributeDemand
 from ..protocol.opening import LocalDevice
 from ..protocol.policy_text import ME
 from ..protocol.revocation import device_hash
@@ -17,7 +17,7 @@ from .errors import AmbiguousIdError, BadRequestError, NotGrantedError
 from .following import RANK
 from .grants import Grant, Grants
 from .library import Library
-from .open_grants import OPEN, described, name_and_value
+from .open_grants import OPEN, demands, described, name_and_value
 from .outbox import Outbox
 from .papers import COUNTING, Papers
 
@@ -99,14 +99,14 @@ class Granting:
     def _attribute(self, said: Attestation) -> views.Attribute:
         return views.Attribute(
             hash=said.signed.digest().hex(),
-            who=self.called(said.subject),
+            who=self._called(said.subject),
             name=said.name,
             value=said.value,
-            by=self.called(said.issuer),
+            by=self._called(said.issuer),
             since=said.not_before,
             until=said.not_after,
             state=self._papers.counts(said),
-            shown_to=sorted(map(self.called, self._lookers(said))),
+            shown_to=sorted(map(self._called, self._lookers(said))),
         )
 
     def _lookers(self, said: Attestation) -> list[bytes]:
@@ -115,7 +115,7 @@ class Granting:
     def show(self, attribute: str, to: str, by: str | None, *, off: bool) -> list[views.Attribute]:
         """Let a contact know what others say of us, or no longer; see `Node.show_attribute`."""
         contact = self._library.contact(to).identity
-        issuer = None if by is None else self.identity_called(by)
+        issuer = None if by is None else self._identity(by)
         wanted = name_and_value(attribute)
         said = [
             found
@@ -131,11 +131,16 @@ class Granting:
         self._spread()
         return [self._attribute(found) for found in said]
 
-    def identity_called(self, name: str) -> bytes:
-        """The reverse of `called`, for contacts and `me`."""
+    def whoever(self, having: list[str], by: list[str]) -> tuple[tuple[AttributeDemand, ...], str]:
+        """What is demanded of whoever gets a photo, and the same in words."""
+        found = demands(having, [self._identity(name) for name in by or [ME]])
+        return found, described(found, self._called)
+
+    def _identity(self, name: str) -> bytes:
+        """The reverse of `_called`, for contacts and `me`."""
         return self._device.identity if name == ME else self._library.contact(name).identity
 
-    def called(self, identity: bytes) -> str:
+    def _called(self, identity: bytes) -> str:
         """A contact's name; `me`; or the key of somebody unknown."""
         if identity == self._device.identity:
             return ME
@@ -220,15 +225,15 @@ class Granting:
             until=capability.expires,
             state=self._state(grant),
             created=grant.created,
-            went_to=sorted(map(self.called, went_to)),
-            author=self.called(capability.links[0].issuer),
+            went_to=sorted(map(self._called, went_to)),
+            author=self._called(capability.links[0].issuer),
             parent=capability.links[-1].parent.hex() or None,
         )
 
     def _to(self, grant: Grant) -> str:
         if grant.identity is None:
-            return described(grant.demands, self.called)
-        return self.called(grant.identity)
+            return described(grant.demands, self._called)
+        return self._called(grant.identity)
 
     def _state(self, grant: Grant) -> str:
         expires = grant.capability.expires

@@ -189,10 +189,11 @@ class OpenGrants:
         said = self._said()
         for grant in self._grants.find_open():
             await asyncio.sleep(0)  # there may be many
-            if not self._stands(grant):
+            meeting = list(self._meeting(grant, said))
+            if not meeting or not self._stands(grant):
                 continue
             offered = self._grants.went_to(grant.grant_hash)
-            for contact in self._meeting(grant, said):
+            for contact in meeting:
                 if contact.identity in offered:
                     continue
                 found = self._try(grant, contact)

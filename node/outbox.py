@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from ..crypto.blob import Kind
 from ..crypto.identity import DeviceCertificate, DeviceChain
-from ..protocol.capability import Audience, Capability
+from ..protocol.capability import WHOEVER, Audience, Capability
 from ..protocol.certificates import joined
 from ..protocol.errors import (
     BusyError,
@@ -135,16 +135,13 @@ class Outbox:
                 parent,
             )
             standing = self._address(photo, contact, capability, papers)
-            self._grants.add(photo.photo_id, contact.identity, capability, self._now())
-            self._library.add_deliveries(standing)
         for delivery in standing:
-            self.look_again(delivery.device)
+            self._event_for(self._news, delivery.device).set()
         return standing[0]
 
     def queue_open(self, photo: Photo, contact: Contact, capability: Capability) -> Delivery:
         """Queue an envelope with an open grant, which is noted already, for each device."""
         deliveries = self._address(photo, contact, capability)
-        self._library.add_deliveries(deliveries)
         for delivery in deliveries:
             self.look_again(delivery.device)
         return deliveries[0]
@@ -201,6 +198,9 @@ class Outbox:
             )
         if not deliveries:
             raise NoDeviceError(contact.name)
+        if capability.links[-1].audience != WHOEVER:  # these are noted before anybody has them
+            self._grants.add(photo.photo_id, contact.identity, capability, now)
+        self._library.add_deliveries(deliveries)
         return deliveries
 
     def is_passed_on(self, envelope_hash: bytes) -> bool:

@@ -253,6 +253,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         created INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX open_grants_by_photo ON open_grants (photo_id);
+    CREATE INDEX deliveries_by_grant ON deliveries (grant_hash);
 
     -- What others say of us that we show to a contact: by its name, so that what is said anew
     -- after the end of an attestation is shown as well.

@@ -56,9 +56,8 @@ class Sync:
         outbox: Outbox,
         inbox: Inbox,
         events: Events,
-        heard: Callable[[], None],
+        spread: Callable[[], None],
     ) -> None:
-        self._heard = heard
         self._link = link
         self._contact = contact
         self._judge = judge
@@ -66,6 +65,7 @@ class Sync:
         self._library = library
         self._outbox = outbox
         self._inbox = inbox
+        self._spread = spread
         self._server = Server(link, contact.name, judge, library, blobs, events)
         self._fetcher = Fetcher(link, blobs)
         self._slots = asyncio.Semaphore(PHOTOS_AT_ONCE)
@@ -174,7 +174,7 @@ class Sync:
                 self._show_lineage(message.envelope_hash)
             case Papers():
                 if self._correspondence.taken(self._link.peer, self._contact, message):
-                    self._heard()  # some may have waited for them, or are to be told as well
+                    self._spread()  # some may have waited for them, or are to be told as well
             case Fetch():
                 self._server.fetch(message)
             case Credit():

@@ -400,7 +400,7 @@ class Unlocked:
             outbox=self.outbox,
             inbox=self.inbox,
             events=self._events,
-            heard=self._spread,
+            spread=self._spread,
         )
 
     def _spread(self) -> None:

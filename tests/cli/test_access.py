@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ..scenario.household import Person, sha256
+from ..scenario.household import Household, Person, sha256
 
 Neighbours = tuple[Person, Person]
 
@@ -16,9 +16,9 @@ SHARE_ITEM = {
 }
 GRANT = {
     *("hash", "photo", "of", "name", "to", "operations", "max_px", "location", "until", "state"),
-    *("created", "author", "parent"),
+    *("created", "author", "parent", "went_to"),
 }
-ATTRIBUTE = {"hash", "who", "name", "value", "by", "since", "until", "state"}
+ATTRIBUTE = {"hash", "who", "name", "value", "by", "since", "until", "state", "shown_to"}
 EXPLANATION = {
     *("who", "photo", "operation", "allowed", "code", "policy", "rule", "max_px", "location"),
     *("facts", "grants"),
@@ -67,6 +67,47 @@ def test_grant_grants_and_revoke(neighbours: Neighbours, photo: Path, photo_id: 
     assert "Taken back" in anna.screen("revoke", "--who", "Bob", "--photo", photo_id)
     assert anna.run("revoke", "--who", "Bob", "--photo", photo_id, code=6).error == "not-granted"
     assert anna.run("revoke", code=2).error == "bad-request"
+
+
+def test_a_grant_to_whoever_has_an_attribute(neighbours: Neighbours, photo_id: str) -> None:
+    anna, bob = neighbours
+    anna.run("attest", "Bob", "role=friend")
+    having = ("grant", "--having", "role=friend", "--photo", photo_id)
+    whoever, his = anna.run(*having, "--by", "me", "--max-px", "24").values
+    assert set(whoever) == set(his) == SHARE_ITEM
+    assert (whoever["to"], whoever["state"]) == ("role=friend by me", "open")
+    assert (his["to"], his["state"], his["grant"]) == ("Bob", "delivered", whoever["grant"])
+    (listed,) = (grant for grant in anna.run("grants").values if grant["state"] == "open")
+    assert set(listed) == GRANT
+    assert (listed["to"], listed["went_to"]) == ("role=friend by me", ["Bob"])
+    screen = anna.screen(*having, "--max-px", "24")
+    assert "for whoever has role=friend by me" in screen
+    assert "1 contact now" in screen
+    assert "open, went to Bob" in anna.screen("grants")
+    anna.run("revoke", whoever["grant"][:12])
+    bob.until(lambda node: node.search(), lambda found: any(item.ended for item in found))
+    assert anna.run(*having, "--who", "Bob", code=2).error == "bad-request"
+    assert anna.run(*having, "--by", "Dora", code=6).error == "no-such-contact"
+    assert anna.run("grant", "--photo", photo_id, code=2).error == "bad-request"
+
+
+def test_what_others_say_is_shown_to_whom_one_names(
+    neighbours: Neighbours, household: Household
+) -> None:
+    anna, bob = neighbours
+    carol = household.newcomer("Carol")
+    household.introduce(anna, carol)
+    show = ("attributes", "--show", "town=home", "--to", "Carol")
+    assert anna.run(*show, code=6).error == "not-granted"
+    bob.run("attest", "Anna", "town=home")
+    anna.until(lambda node: node.attributes(), lambda found: any(a.by == "Bob" for a in found))
+    (shown,) = anna.run(*show, "--by", "Bob").values
+    assert set(shown) == ATTRIBUTE
+    assert (shown["who"], shown["by"], shown["shown_to"]) == ("me", "Bob", ["Carol"])
+    assert "shown to Carol" in anna.screen("attributes")
+    (hidden,) = anna.run(*show, "--off").values
+    assert hidden["shown_to"] == []
+    assert anna.run("attributes", "--show", "town=home", code=2).error == "bad-request"
 
 
 def test_attest_attributes_policy_and_explain(
