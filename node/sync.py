@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Final
 
 from ..crypto.errors import TruncatedError
@@ -57,6 +57,7 @@ class Sync:
         outbox: Outbox,
         inbox: Inbox,
         events: Events,
+        news: Callable[[bytes], None],
     ) -> None:
         self._link = link
         self._contact = contact
@@ -65,6 +66,7 @@ class Sync:
         self._library = library
         self._outbox = outbox
         self._inbox = inbox
+        self._news = news
         self._server = Server(link, contact.name, us, judge, library, blobs, events)
         self._fetcher = Fetcher(link, blobs)
         self._slots = asyncio.Semaphore(PHOTOS_AT_ONCE)
@@ -146,6 +148,7 @@ class Sync:
                 self._outbox.stored(device, message)
             case Papers():
                 if self._correspondence.taken(self._link.peer, self._contact, message):
+                    self._news(self._contact.identity)
                     self._fetch_accepted()  # some may have waited for them
             case Fetch():
                 self._server.fetch(message)

@@ -12,6 +12,7 @@ from typing import Final
 
 from ..crypto.channel import ChannelSettings
 from ..crypto.errors import KinlightError
+from ..crypto.identity import DeviceChain
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from . import tcp
 from .blobstore import BlobStore
@@ -41,6 +42,7 @@ from .keeping import Keeper
 from .keys import UnlockedKeys
 from .library import Contact, IncomingOffer, Library
 from .link import Link
+from .marks import Marks
 from .meeting import Meeting
 from .originals import Originals
 from .outbox import Outbox
@@ -99,6 +101,7 @@ class Unlocked:
         )
         self.decoder: Final = Decoder(required=config.sandbox)
         self.catalogue: Final = Catalogue(database)
+        self.marks: Final = Marks(database)
         self.originals: Final = Originals(
             device=device,
             library=library,
@@ -142,6 +145,7 @@ class Unlocked:
             device=device,
             library=library,
             catalogue=self.catalogue,
+            marks=self.marks,
             derivations=derivations,
             papers=self.papers,
             now=self.clock,
@@ -150,6 +154,7 @@ class Unlocked:
             device=device,
             library=library,
             grants=self.grants,
+            catalogue=self.catalogue,
             derivations=derivations,
             papers=self.papers,
             outbox=self.outbox,
@@ -206,6 +211,7 @@ class Unlocked:
             device=device,
             library=library,
             catalogue=self.catalogue,
+            marks=self.marks,
             search=Search(database),
             importer=self.importer,
             judge=self.judge,
@@ -241,6 +247,7 @@ class Unlocked:
             converse=self._converse,
             paired=self._paired,
             refused=self._refused,
+            lost=self._is_lost,
         )
         self.keeper: Final = Keeper(
             folders=Folders(database),
@@ -373,10 +380,21 @@ class Unlocked:
             outbox=self.outbox,
             inbox=self.inbox,
             events=self._events,
+            news=self._heard,
         )
 
+    def _is_lost(self, chain: DeviceChain) -> bool:
+        return self.papers.revocations.revokes_device(chain.identity, chain.device)
+
+    def _heard(self, identity: bytes) -> None:
+        """Papers of a contact came: what it says is lost gets nothing more, and is sent away."""
+        for chain in filter(self._is_lost, self.library.devices(identity)):
+            self.outbox.withdraw_device(chain.device)
+        self.peers.drop_lost()
+
     def _spread(self) -> None:
-        """Papers changed: tell everybody who is connected."""
+        """Our papers changed: tell everybody who is connected."""
+        self.peers.drop_lost()
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
                 conversation.show_papers()
