@@ -33,12 +33,22 @@ class SearchBody(BaseModel):
     end: str | None = None
     person: str | None = None
     album: str | None = None
+    tag: str | None = None
     camera: str | None = None
     near: tuple[float, float] | None = None
     within: float | None = None
     place: str | None = None
     verdict: str | None = None
     limit: int = 100
+
+
+class TagBody(BaseModel):
+    """`photos` are ids; see `Node.tag`."""
+
+    photos: list[str]
+    add: list[str] = []
+    remove: list[str] = []
+    sensitivity: str | None = None
 
 
 class RemoveBody(BaseModel):
@@ -88,6 +98,14 @@ async def post_import(request: Request, body: ImportBody) -> StreamingResponse:
 async def post_search(request: Request, body: SearchBody) -> list[views.LibraryItem]:
     """The photos that fit, the latest first."""
     return _collection(request).search(**body.model_dump())
+
+
+@router.post("/library/tag")
+async def post_tag(request: Request, body: TagBody) -> list[views.LibraryItem]:
+    """Give photos words, take others away, say how delicate they are."""
+    return request.app.state.engine.tag(
+        body.photos, add=body.add, remove=body.remove, sensitivity=body.sensitivity
+    )
 
 
 @router.post("/photos/{photo}/remove")

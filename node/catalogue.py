@@ -32,6 +32,16 @@ LISTED: Final = """
 """
 """A condition: the photo is an item of its own, no clip of a still and no copy for sharing."""
 
+ALIKE: Final = """
+    WITH RECURSIVE alike (photo_id) AS (SELECT ?
+        UNION SELECT other.photo_id FROM alike JOIN photos USING (photo_id)
+            JOIN photos AS other USING (fingerprint)
+        UNION SELECT source_id FROM alike JOIN copies USING (photo_id)
+        UNION SELECT still_id FROM alike JOIN clips ON clips.clip_id = alike.photo_id)
+"""
+"""The photos whose marks and albums count for one: itself, those of the same content, what it was
+made of, and the still that it is the clip of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Album:
@@ -233,14 +243,10 @@ class Catalogue:
     def albums_of(self, photo_id: bytes) -> list[str]:
         """The names of the albums that a photo is in, or another one of the same content.
 
-        A copy for sharing is in the albums of all that it was made of.
+        A copy for sharing is in those of all that it was made of, a clip in those of its still.
         """
         rows = self._db.rows(
-            "WITH RECURSIVE alike (photo_id) AS (SELECT ?"
-            " UNION SELECT other.photo_id FROM alike JOIN photos USING (photo_id)"
-            " JOIN photos AS other USING (fingerprint)"
-            " UNION SELECT source_id FROM alike JOIN copies USING (photo_id))"
-            " SELECT DISTINCT name FROM albums JOIN album_photos USING (album_id)"
+            f"{ALIKE} SELECT DISTINCT name FROM albums JOIN album_photos USING (album_id)"  # noqa: S608
             " JOIN alike USING (photo_id) ORDER BY name",
             photo_id,
         )

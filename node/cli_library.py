@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Put the commands into the command line, in the order of its help."""
     app.command("import")(import_photos)
-    for run in (search, albums, remove, mirror, watch):
+    for run in (search, albums, tag, remove, mirror, watch):
         app.command()(run)
 
 
@@ -81,6 +81,9 @@ def search(
         typer.Option("--person", metavar="NAME", help="Author, sender or receiver."),
     ] = None,
     album: Annotated[str | None, typer.Option("--album", metavar="NAME", help="In it.")] = None,
+    tag: Annotated[
+        str | None, typer.Option("--tag", metavar="WORD", help="A word of `kinlight tag`.")
+    ] = None,
     camera: Annotated[
         str | None, typer.Option("--camera", metavar="TEXT", help="A part of the camera's name.")
     ] = None,
@@ -112,11 +115,12 @@ def search(
         found = command.ask(
             lambda node: node.search(
                 " ".join(words or ()) or None,
-                start=start, end=end, person=person, album=album, camera=camera, near=position,
-                within=within, place=place, verdict=verdict, limit=limit + (limit > 0),
+                start=start, end=end, person=person, album=album, tag=tag, camera=camera,
+                near=position, within=within, place=place, verdict=verdict,
+                limit=limit + (limit > 0),
             )
         )  # fmt: skip
-        asked = (words, start, end, person, album, camera, near, place, verdict)
+        asked = (words, start, end, person, album, tag, camera, near, place, verdict)
         printing_library.library(command.out, found[:limit], asked=any(asked))
         if len(found) > limit:
             command.out.say(f"There are more than these {limit}: `--limit` shows more of them.")
@@ -128,6 +132,36 @@ def albums(context: typer.Context, home: HomeOption = None, json: JsonOption = F
         from . import printing_library
 
         printing_library.albums(command.out, command.ask(lambda node: node.albums()))
+
+
+def tag(
+    context: typer.Context,
+    photos: Annotated[
+        list[str], typer.Argument(metavar="ID...", help="Photos, each by its id or its beginning.")
+    ],
+    add: Annotated[
+        list[str] | None, typer.Option("--add", metavar="WORD", help="May be given again.")
+    ] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", metavar="WORD", help="May be given again.")
+    ] = None,
+    sensitivity: Annotated[
+        str | None,
+        typer.Option("--sensitivity", metavar="low|normal|high", help="How delicate they are."),
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Give photos words, for searches and for the rules; they never leave this machine."""
+    with running(context, home, json) as command:
+        from . import printing_library
+
+        found = command.ask(
+            lambda node: node.tag(
+                photos, add=add or (), remove=remove or (), sensitivity=sensitivity
+            )
+        )
+        printing_library.tagged(command.out, found)
 
 
 def remove(

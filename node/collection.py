@@ -13,6 +13,7 @@ from .facts import C2PA_STATES
 from .importing import Importer
 from .judge import Judge
 from .library import Library, Photo
+from .marks import Marks
 from .searching import Found, Search
 
 ALL = 2**31
@@ -31,6 +32,7 @@ class Collection:
         device: LocalDevice,
         library: Library,
         catalogue: Catalogue,
+        marks: Marks,
         search: Search,
         importer: Importer,
         judge: Judge,
@@ -38,6 +40,7 @@ class Collection:
         self._device = device
         self._library = library
         self._catalogue = catalogue
+        self._marks = marks
         self._search = search
         self._importer = importer
         self._judge = judge
@@ -66,6 +69,7 @@ class Collection:
         end: str | None = None,
         person: str | None = None,
         album: str | None = None,
+        tag: str | None = None,
         camera: str | None = None,
         near: tuple[float, float] | None = None,
         within: float | None = None,
@@ -94,6 +98,7 @@ class Collection:
             end=last,
             person=None if person is None else self._library.contact(person).identity,
             album_id=None if album is None else self._catalogue.album_id(album),
+            tags=None if tag is None else self._marks.spelled(tag),
             camera=camera,
             near=near,
             within=within,
@@ -108,6 +113,16 @@ class Collection:
         everything = searching.Query(album_id=self._catalogue.album_id(album), limit=ALL)
         found = [self._library.photo(item.photo_id) for item in self._search.find(everything)]
         return [photo for photo in found if photo is not None]
+
+    def tag(
+        self, photos: list[Photo], *, add: list[str], remove: list[str], sensitivity: str | None
+    ) -> list[views.LibraryItem]:
+        """Give photos words, take others away, say how delicate they are; see `Node.tag`."""
+        if not photos:
+            raise BadRequestError("say which photos")
+        found = list(dict.fromkeys(photo.photo_id for photo in photos))
+        self._marks.change(found, add=add, remove=remove, sensitivity=sensitivity)
+        return [self.item(photo_id) for photo_id in found]
 
     def item(self, photo_id: bytes) -> views.LibraryItem:
         """A photo that is here, as lists show it."""
@@ -140,6 +155,8 @@ class Collection:
             ended=ended,
             clip=None if found.clip is None else found.clip.hex(),
             albums=found.albums,
+            tags=self._marks.tags(found.photo_id),
+            sensitivity=self._marks.sensitivity(found.photo_id),
             people=found.people,
         )
 

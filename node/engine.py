@@ -59,12 +59,16 @@ class Engine:
     # Locked and unlocked.
 
     async def unlock(self, secret: Secret | RecoveryWords) -> None:
-        """Open everything; a wrong pass phrase changes nothing."""
+        """Open everything; a wrong pass phrase changes nothing.
+
+        Of a node that is unlocked already it says that its owner is there, for rules that ask.
+        """
         async with self._unlocking:
-            if self._open is not None:
-                return
             config = Config.load(self.home)
             unlocked = await asyncio.to_thread(keys.unlock, self.home, secret)
+            if self._open is not None:
+                self._open.rules.present()
+                return
             self._open = await Unlocked.open(
                 self.home, config, unlocked, self.events, self._environment
             )
@@ -450,10 +454,20 @@ class Engine:
             refused=item.refused,
             clip=item.clip,
             albums=item.albums,
+            tags=item.tags,
+            sensitivity=item.sensitivity,
             position=item.position,
             place=item.place,
             senders=sorted({sender.name for sender in senders if sender is not None}),
         )
+
+    def tag(
+        self, photos: list[str], *, add: list[str], remove: list[str], sensitivity: str | None
+    ) -> list[views.LibraryItem]:
+        """What a person says of photos that are here; see `Collection.tag`."""
+        opened = self._unlocked()
+        found = [opened.inbox.require(opened.library.find_photo_id(photo)) for photo in photos]
+        return opened.collection.tag(found, add=add, remove=remove, sensitivity=sensitivity)
 
     async def remove(self, photo: str, *, force: bool) -> views.RemovedPhoto:
         """Take a photo out of the library; see `Remover.remove`."""

@@ -12,6 +12,7 @@ from ..protocol.opening import LocalDevice
 from ..protocol.policy_text import ME
 from ..protocol.revocation import device_hash
 from . import views
+from .catalogue import Catalogue
 from .derivations import Derivations
 from .errors import AmbiguousIdError, BadRequestError, NotGrantedError
 from .following import RANK
@@ -31,6 +32,7 @@ class Granting:
         device: LocalDevice,
         library: Library,
         grants: Grants,
+        catalogue: Catalogue,
         derivations: Derivations,
         papers: Papers,
         outbox: Outbox,
@@ -40,6 +42,7 @@ class Granting:
         self._device = device
         self._library = library
         self._grants = grants
+        self._catalogue = catalogue
         self._derivations = derivations
         self._papers = papers
         self._outbox = outbox
@@ -173,11 +176,13 @@ class Granting:
         return found
 
     def _granted(self, who: str, photo: str) -> list[Grant]:
-        wanted = self._library.find_photo_id(photo)
+        """Of a photo, its copies, and its clip: a live photo is one thing to who takes it back."""
+        found = self._library.find_photo_id(photo)
+        wanted = {found, self._catalogue.clip_of(found)}
         return [
             grant
             for grant in self._grants.find(identity=self._library.contact(who).identity)
-            if wanted in (grant.photo_id, self._derivations.source(grant.photo_id))
+            if not wanted.isdisjoint((grant.photo_id, self._derivations.source(grant.photo_id)))
         ]
 
     def _revoke_grants(self, found: list[Grant]) -> list[views.Revocation]:

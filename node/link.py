@@ -212,9 +212,9 @@ class Link:
             self.session.send(message)
             self._collect()
 
-    async def close(self) -> None:
-        """Say goodbye and let go. `run` returns soon after."""
-        self.session.close()
+    async def close(self, error: PeerError | None = None) -> None:
+        """Say goodbye, with the reason if there is one, and let go. `run` returns soon after."""
+        self.session.close(error)
         with contextlib.suppress(OSError, TimeoutError, TooMuchError):
             async with asyncio.timeout(FAREWELL_SECONDS):
                 if self._writer is None:

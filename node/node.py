@@ -148,7 +148,10 @@ class Node:
     async def unlock(
         self, passphrase: str | None = None, *, recovery_words: str | None = None
     ) -> None:
-        """Open the keys. `WrongPassphraseError` or `WrongWordsError` change nothing."""
+        """Open the keys. `WrongPassphraseError` or `WrongWordsError` change nothing.
+
+        Of a node that is unlocked already it says that its owner is there, for rules that ask.
+        """
         await self._post("unlock", passphrase=passphrase, recovery_words=recovery_words)
 
     async def lock(self) -> None:
@@ -482,6 +485,7 @@ class Node:
         end: str | None = None,
         person: str | None = None,
         album: str | None = None,
+        tag: str | None = None,
         camera: str | None = None,
         near: tuple[float, float] | None = None,
         within: float | None = None,
@@ -493,14 +497,34 @@ class Node:
 
         `words` must all be in the name. `start` and `end` are a year, a month, a day or a time
         (`2026`, `2026-07-14T09:30`) and belong to the span; a photo without a capture time is found
-        by its file's. `person` is a contact: author, sender or receiver. `camera` and `place` are
-        parts of words, `near` is (latitude, longitude) in degrees, `within` (5) in kilometres, and
-        `verdict` the C2PA state. Nothing of this leaves the machine. Raises `NoSuchContactError`,
-        `NoSuchAlbumError`, `BadDayError`, `BadRequestError`.
+        by its file's. `tag` is a word of `tag`, and `person` a contact: author, sender or receiver.
+        `camera` and `place` are parts of words, `near` is (latitude, longitude) in degrees,
+        `within` (5) in kilometres, and `verdict` the C2PA state. Nothing of this leaves the
+        machine. Raises `NoSuchContactError`, `NoSuchAlbumError`, `BadDayError`, `BadRequestError`.
         """
         found = await self._post(
             "library", "search", words=words, start=start, end=end, person=person, album=album,
-            camera=camera, near=near, within=within, place=place, verdict=verdict, limit=limit,
+            tag=tag, camera=camera, near=near, within=within, place=place, verdict=verdict,
+            limit=limit,
+        )  # fmt: skip
+        return [LibraryItem(**item) for item in found]
+
+    async def tag(
+        self,
+        photos: str | Sequence[str],
+        *,
+        add: str | Sequence[str] = (),
+        remove: str | Sequence[str] = (),
+        sensitivity: str | None = None,
+    ) -> list[LibraryItem]:
+        """Give photos words, take words away, and say whether they are `low`, `normal` or `high`.
+
+        It is for searches and for the owner's rules, and never sent. Raises `NoSuchPhotoError`,
+        `BadRequestError`, and changes nothing then.
+        """
+        found = await self._post(
+            "library", "tag", photos=_several(photos), add=_several(add), remove=_several(remove),
+            sensitivity=sensitivity,
         )  # fmt: skip
         return [LibraryItem(**item) for item in found]
 

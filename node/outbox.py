@@ -219,6 +219,11 @@ class Outbox:
             if delivery.grant_hash == grant_hash:
                 self._set(delivery, "refused", RevokedGrantError.code)
 
+    def withdraw_device(self, device: bytes) -> None:
+        """Send nothing more to a device that was lost."""
+        for delivery in self._library.open_deliveries(device):
+            self._set(delivery, "refused", RevokedDeviceError.code)
+
     # Delivering over one link.
 
     async def deliver(self, link: Link, check: Check) -> None:

@@ -20,7 +20,7 @@ from ..crypto.errors import KinlightError, PeerError
 from ..crypto.identity import DeviceChain
 from ..crypto.pairing import Code, Invitation
 from ..protocol import limits
-from ..protocol.errors import UnknownPeerError
+from ..protocol.errors import RevokedDeviceError, UnknownPeerError
 from ..protocol.messages import Message
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice, PairingWindow, Pinned
 from ..protocol.session import Callee, Session
@@ -78,6 +78,7 @@ class Peers:
         converse: Callable[[Link, Contact], Conversation],
         paired: Callable[[Link, Acquaintance], Awaitable[None]],
         refused: Callable[[KinlightError], None],
+        lost: Callable[[DeviceChain], bool],
     ) -> None:
         self._settings = settings
         self._device = device
@@ -89,6 +90,7 @@ class Peers:
         self._converse = converse
         self._paired = paired
         self._refuse_caller = refused
+        self._lost = lost
         self._links: dict[bytes, tuple[Link, Contact, Conversation]] = {}
         self._strangers: Counter[str] = Counter()
         self._refused: set[str] = set()
@@ -144,7 +146,7 @@ class Peers:
             return
         self._strangers[source] += 1
         callee = Callee(self._callers, lambda: self.window)
-        link = Link(pipe, Session(self._settings, self._device, callee, self._entropy))
+        link = self._link(pipe, callee)
         try:
             outcome = await link.open()
         except KinlightError as error:
@@ -182,7 +184,11 @@ class Peers:
             pipe = await self._dial_pipe(address)
         except (OSError, TimeoutError):
             raise UnreachableError(str(address)) from None
-        return Link(pipe, Session(self._settings, self._device, to, self._entropy))
+        return self._link(pipe, to)
+
+    def _link(self, pipe: Pipe, to: Callee | Code | Invitation | tuple[Pinned, ...]) -> Link:
+        session = Session(self._settings, self._device, to, self._entropy, self._lost)
+        return Link(pipe, session)
 
     async def call(self, addresses: Iterable[Address]) -> bool | None:
         """Ask one node for every contact that is not connected.
@@ -370,6 +376,12 @@ class Peers:
     async def drop(self, identity: bytes) -> None:
         """End all links to a contact."""
         await _close_all(self.links(identity))
+
+    def drop_lost(self) -> None:
+        """End the links to devices that were revoked meanwhile, and say why."""
+        for link, _, _ in self._links.values():
+            if self._lost(link.peer):
+                self._spawn(link.close(RevokedDeviceError()))
 
     async def close(self) -> None:
         """End everything."""

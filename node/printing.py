@@ -357,6 +357,10 @@ class Output:
             rows.append(("clip", photo.clip))
         if photo.albums:
             rows.append(("albums", ", ".join(names.shown(album) for album in photo.albums)))
+        if photo.tags:
+            rows.append(("tags", ", ".join(names.shown(tag) for tag in photo.tags)))
+        if photo.sensitivity != "normal":
+            rows.append(("sensitivity", photo.sensitivity))
         if photo.expires is not None:
             rows.append(("granted until", times.shown(photo.expires)))
         rows += [

@@ -103,6 +103,16 @@ def _ended(item: LibraryItem) -> str:
     return "" if item.ended is None else f" ({item.ended})"
 
 
+def tagged(out: Output, items: Sequence[LibraryItem]) -> None:
+    """What is said of photos now."""
+    for item in items:
+        if out.as_json:
+            out.value(item)
+            continue
+        words = ", ".join(names.shown(tag) for tag in item.tags) or "no words"
+        out.say(f"{item.id[:8]}  {names.shown(item.name)}: {words}; sensitivity {item.sensitivity}")
+
+
 def to_remove(out: Output, photos: Sequence[PhotoDetails]) -> None:
     """What somebody is about to remove."""
     for photo in photos:

@@ -24,8 +24,11 @@ from .catalogue import Catalogue
 from .derivations import Derivations
 from .forms import Form
 from .library import Library
+from .marks import Marks
 from .papers import Papers
 
+FRESH_SECONDS: Final = 15 * 60
+"""How long after the pass phrase was given its owner counts as being there."""
 _RULES: Final = "policy"
 _TEXT: Final = "policy-text"
 
@@ -39,6 +42,7 @@ class Rules:
         device: LocalDevice,
         library: Library,
         catalogue: Catalogue,
+        marks: Marks,
         derivations: Derivations,
         papers: Papers,
         now: Callable[[], int],
@@ -46,11 +50,17 @@ class Rules:
         self._device = device
         self._library = library
         self._catalogue = catalogue
+        self._marks = marks
         self._derivations = derivations
         self._papers = papers
         self._now = now
+        self._present = now()
         kept = library.setting(_RULES)
         self._rules = None if kept is None else policy_text.parse(kept.decode(), {})
+
+    def present(self) -> None:
+        """The owner is here: the pass phrase was given just now."""
+        self._present = self._now()
 
     # The text.
 
@@ -178,7 +188,8 @@ class Rules:
         network: str | None,
         device: bytes | None,
     ) -> Facts:
-        here = datetime.datetime.fromtimestamp(self._now())  # noqa: DTZ006 - the owner's own day
+        now = self._now()
+        here = datetime.datetime.fromtimestamp(now)  # noqa: DTZ006 - the owner's own day
         source = self._derivations.source(photo_id)
         looked = self._catalogue.facts(source)
         said = self._papers.attestations(subject=identity)
@@ -190,19 +201,24 @@ class Rules:
                 if self._papers.counts(each) == "valid"
             ),
             albums=frozenset(map(names.folded, self._catalogue.albums_of(photo_id))),
+            tags=self._marks.tags_alike(photo_id),
+            sensitivity=self._marks.sensitivity_alike(photo_id),
             has_location=_has_location(looked),
             minute=60 * here.hour + here.minute,
             day=here.date(),
             network=network,
             device=device,
+            fresh_factor=0 <= now - self._present < FRESH_SECONDS,
         )
 
 
 def _folded(rule: Rule) -> Rule:
-    """The rule with its albums as they are compared: an album is the same in any case."""
-    if rule.albums is None:
-        return rule
-    return replace(rule, albums=frozenset(map(names.folded, rule.albums)))
+    """The rule with its words as they are compared: albums and tags are the same in any case."""
+
+    def fold(words: frozenset[str] | None) -> frozenset[str] | None:
+        return None if words is None else frozenset(map(names.folded, words))
+
+    return replace(rule, albums=fold(rule.albums), tags=fold(rule.tags))
 
 
 def _has_location(looked: pictures.Facts | None) -> bool | None:

@@ -61,7 +61,8 @@ class Query:
 
     `words` must all be in the name. `start` and `end` are the beginning of an ISO 8601 local time
     (`2026`, `2026-07`, `2026-07-14T09:30`) and belong to the span. `person` is an identity:
-    author, sender or receiver. `near` is (latitude, longitude) in degrees, `within` in km.
+    author, sender or receiver. `tags` are the ways in which one tag is spelled. `near` is
+    (latitude, longitude) in degrees, `within` in km.
     """
 
     words: str | None = None
@@ -69,6 +70,7 @@ class Query:
     end: str | None = None
     person: bytes | None = None
     album_id: int | None = None
+    tags: list[str] | None = None
     camera: str | None = None
     near: tuple[float, float] | None = None
     within: float = 5.0
@@ -148,6 +150,12 @@ def _conditions(query: Query) -> tuple[list[str], list[object]]:
         need(
             "photos.photo_id IN (SELECT photo_id FROM album_photos WHERE album_id = ?)",
             query.album_id,
+        )
+    if query.tags is not None:
+        marks = ", ".join("?" * len(query.tags))
+        need(
+            f"photos.photo_id IN (SELECT photo_id FROM tags WHERE tag IN ({marks}))",  # noqa: S608 - question marks alone
+            *query.tags,
         )
     for column, text in (("camera", query.camera), ("place", query.place)):
         if text is not None:

@@ -56,7 +56,7 @@ class Sync:
         outbox: Outbox,
         inbox: Inbox,
         events: Events,
-        spread: Callable[[], None],
+        heard: Callable[[bytes], None],
     ) -> None:
         self._link = link
         self._contact = contact
@@ -65,7 +65,7 @@ class Sync:
         self._library = library
         self._outbox = outbox
         self._inbox = inbox
-        self._spread = spread
+        self._heard = heard
         self._server = Server(link, contact.name, judge, library, blobs, events)
         self._fetcher = Fetcher(link, blobs)
         self._slots = asyncio.Semaphore(PHOTOS_AT_ONCE)
@@ -174,7 +174,7 @@ class Sync:
                 self._show_lineage(message.envelope_hash)
             case Papers():
                 if self._correspondence.taken(self._link.peer, self._contact, message):
-                    self._spread()  # some may have waited for them, or are to be told as well
+                    self._heard(self._contact.identity)
             case Fetch():
                 self._server.fetch(message)
             case Credit():

@@ -12,6 +12,7 @@ from typing import Final
 
 from ..crypto.channel import ChannelSettings
 from ..crypto.errors import KinlightError
+from ..crypto.identity import DeviceChain
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from . import tcp
 from .blobstore import BlobStore
@@ -43,6 +44,7 @@ from .keys import UnlockedKeys
 from .library import Contact, IncomingOffer, Library
 from .lineage import Lineage
 from .link import Link
+from .marks import Marks
 from .meeting import Meeting
 from .open_grants import OpenGrants
 from .originals import Originals
@@ -102,6 +104,7 @@ class Unlocked:
         )
         self.decoder: Final = Decoder(required=config.sandbox)
         self.catalogue: Final = Catalogue(database)
+        self.marks: Final = Marks(database)
         self.originals: Final = Originals(
             device=device,
             library=library,
@@ -145,6 +148,7 @@ class Unlocked:
             device=device,
             library=library,
             catalogue=self.catalogue,
+            marks=self.marks,
             derivations=derivations,
             papers=self.papers,
             now=self.clock,
@@ -153,6 +157,7 @@ class Unlocked:
             device=device,
             library=library,
             grants=self.grants,
+            catalogue=self.catalogue,
             derivations=derivations,
             papers=self.papers,
             outbox=self.outbox,
@@ -233,6 +238,7 @@ class Unlocked:
             device=device,
             library=library,
             catalogue=self.catalogue,
+            marks=self.marks,
             search=Search(database),
             importer=self.importer,
             judge=self.judge,
@@ -272,6 +278,7 @@ class Unlocked:
             converse=self._converse,
             paired=self._paired,
             refused=self._refused,
+            lost=self._is_lost,
         )
         self.keeper: Final = Keeper(
             folders=Folders(database),
@@ -400,11 +407,23 @@ class Unlocked:
             outbox=self.outbox,
             inbox=self.inbox,
             events=self._events,
-            spread=self._spread,
+            heard=self._heard,
         )
+
+    def _is_lost(self, chain: DeviceChain) -> bool:
+        return self.papers.revocations.revokes_device(chain.identity, chain.device)
+
+    def _heard(self, identity: bytes) -> None:
+        """Papers of a contact came: what it says is lost gets nothing more, and is sent away. Some
+        photos may have waited for them, and those to whom we passed photos on are to know them.
+        """
+        for chain in filter(self._is_lost, self.library.devices(identity)):
+            self.outbox.withdraw_device(chain.device)
+        self._spread()
 
     def _spread(self) -> None:
         """Papers changed: everybody who is connected is told, and what waited for them goes on."""
+        self.peers.drop_lost()
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
                 conversation.look_again()

@@ -282,7 +282,8 @@ class LibraryItem:
     is, who sent it or to whom it was shared; `own` says that it is this node's. `clip` is the id
     of a live photo's clip, which is no item of its own. `c2pa` is `none`, `valid`,
     `valid-untrusted` or `invalid`; it is None until the picture was looked at. `refused` says why
-    the picture does not open. `ended` says why a photo of somebody else is not to be seen any more,
+    the picture does not open. `tags` and `sensitivity` (`low`, `normal`, `high`) are what somebody
+    here said of it. `ended` says why a photo of somebody else is not to be seen any more,
     `grant-expired`, `grant-revoked` or `attribute-missing`; nothing is said then of what it shows.
     """
 
@@ -305,6 +306,8 @@ class LibraryItem:
     refused: str | None = None
     clip: str | None = None
     albums: list[str] = field(default_factory=list[str])
+    tags: list[str] = field(default_factory=list[str])
+    sensitivity: str = "normal"
     people: list[str] = field(default_factory=list[str])
     ended: str | None = None
 
@@ -418,6 +421,8 @@ class PhotoDetails:
     refused: str | None = None
     clip: str | None = None
     albums: list[str] = field(default_factory=list[str])
+    tags: list[str] = field(default_factory=list[str])
+    sensitivity: str = "normal"
     position: list[float] | None = None
     place: str | None = None
     senders: list[str] = field(default_factory=list[str])

@@ -29,6 +29,7 @@ from ..crypto.pairing import Code, Invitation
 from . import errors, limits, messages
 from .errors import (
     NotPairingError,
+    RevokedDeviceError,
     TooMuchError,
     UnexpectedMessageError,
     UnknownPeerError,
@@ -157,11 +158,16 @@ class Callee:
     window: Callable[[], PairingWindow | None]
 
 
+def _none_lost(_: DeviceChain) -> bool:
+    return False
+
+
 class Session:
     """One end of one connection.
 
     `to` says what for: the contacts that a listener may turn out to be (at most
-    `limits.DIAL_TAGS`), a code or a QR secret; or, for a listener, a `Callee`.
+    `limits.DIAL_TAGS`), a code or a QR secret; or, for a listener, a `Callee`. `lost` says of a
+    device that proved itself whether its identity has revoked it.
     """
 
     def __init__(
@@ -170,6 +176,7 @@ class Session:
         device: LocalDevice,
         to: Sequence[Pinned] | Code | Invitation | Callee,
         entropy: Entropy,
+        lost: Callable[[DeviceChain], bool] = _none_lost,
     ) -> None:
         if isinstance(to, Sequence) and not 1 <= len(to) <= limits.DIAL_TAGS:
             raise ValueError(f"a hello asks for 1 to {limits.DIAL_TAGS} contacts")
@@ -180,6 +187,7 @@ class Session:
         self._device = device
         self._to = to
         self._entropy = entropy
+        self._lost = lost
         self._channel = Channel(self.role, settings)
         self._frames = FrameReader()
         self._opening_bytes = 0
@@ -318,7 +326,7 @@ class Session:
             case Welcome():
                 self._answer_welcome(message)
             case Prove():
-                self.peer = self._contact_opening().check_proof(message)
+                self.peer = self._known(self._contact_opening().check_proof(message))
                 return [Established(self.peer)]
             case PairChain():
                 self._answer_chain(message)
@@ -379,9 +387,16 @@ class Session:
             self._queue(pair.chain_message())
             self._queue(pair.confirm_message())
 
+    def _known(self, chain: DeviceChain) -> DeviceChain:
+        """A device that proved itself, unless its identity says that it is lost."""
+        if self._lost(chain):
+            raise RevokedDeviceError
+        return chain
+
     def _answer_confirm(self, message: PairConfirm) -> list[Event]:
         pair = self._pairing()
         acquaintance = pair.receive_confirm(message)
+        self._known(acquaintance.chain)
         if self.role == "dialer":
             self.peer, self._acquaintance = acquaintance.chain, acquaintance
             self._queue(pair.confirm_message())

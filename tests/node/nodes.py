@@ -20,6 +20,7 @@ from kinlight.node.home import Home
 from kinlight.node.mallory import Mallory
 from kinlight.node.unlocked import Environment, Unlocked
 from kinlight.node.views import Contact, Event, PairingCode, ShareItem
+from mnemonic import Mnemonic
 
 NOW = 1_800_000_000
 PASSPHRASE = Secret(b"correct horse battery staple")
@@ -43,13 +44,20 @@ class Clock:
         return self.time
 
 
-def make_home(path: Path, name: str) -> tuple[Home, RecoveryWords]:
-    """A home with keys, that looks for nobody in the local network."""
+def make_home(
+    path: Path, name: str, words: RecoveryWords | None = None
+) -> tuple[Home, RecoveryWords]:
+    """A home with keys, that looks for nobody in the local network; `words` give its identity."""
+    known = [] if words is None else [bytes(Mnemonic("english").to_entropy(words.phrase()))]
+
+    def entropy(length: int) -> bytes:
+        return known.pop() if known else secrets.token_bytes(length)  # the first are the words
+
     home = Home(path)
     shown: list[RecoveryWords] = []
     keys.create(
         home, PASSPHRASE, name,
-        entropy=secrets.token_bytes, now=NOW, cost=CHEAP, show=shown.append,
+        entropy=entropy, now=NOW, cost=CHEAP, show=shown.append,
     )  # fmt: skip
     home.config.write_text("[network]\ndiscovery = false\n")
     return home, shown[0]
@@ -67,10 +75,16 @@ class TestedNode:
 
     __test__ = False
 
-    def __init__(self, path: Path, name: str, environment: Environment) -> None:
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        environment: Environment,
+        words: RecoveryWords | None = None,
+    ) -> None:
         self.name = name
         self.environment = environment
-        self.home, self.words = make_home(path, name)
+        self.home, self.words = make_home(path, name, words)
         self.identity = SigningKey(self.words.root_seed()).public
         self.engine = Engine(self.home, environment)
 

@@ -8,6 +8,7 @@ from functools import cache
 
 from kinlight.crypto.channel import Channel, ChannelSettings, Role
 from kinlight.crypto.errors import ChannelError, PeerError
+from kinlight.crypto.identity import DeviceChain
 from kinlight.crypto.pairing import Code, Invitation
 from kinlight.protocol import messages
 from kinlight.protocol.framing import FrameReader, frame
@@ -41,10 +42,17 @@ def settings() -> ChannelSettings:
     return ChannelSettings()
 
 
+def none_lost(_: DeviceChain) -> bool:
+    return False
+
+
 def dial(
-    device: LocalDevice, to: Sequence[Pinned] | Code | Invitation, label: str = "dialer"
+    device: LocalDevice,
+    to: Sequence[Pinned] | Code | Invitation,
+    label: str = "dialer",
+    lost: Callable[[DeviceChain], bool] = none_lost,
 ) -> Session:
-    return Session(settings(), device, to, FixedEntropy(label))
+    return Session(settings(), device, to, FixedEntropy(label), lost)
 
 
 def listen(
@@ -52,9 +60,11 @@ def listen(
     contacts: Iterable[Pinned] = (),
     window: PairingWindow | None = None,
     label: str = "listener",
+    lost: Callable[[DeviceChain], bool] = none_lost,
 ) -> Session:
     known = tuple(contacts)
-    return Session(settings(), device, Callee(lambda: known, lambda: window), FixedEntropy(label))
+    callee = Callee(lambda: known, lambda: window)
+    return Session(settings(), device, callee, FixedEntropy(label), lost)
 
 
 def ended(events: Iterable[Event]) -> Ended:

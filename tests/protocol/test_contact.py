@@ -16,6 +16,7 @@ from kinlight.crypto.secret import Secret
 from kinlight.protocol import limits
 from kinlight.protocol.errors import (
     OtherVersionError,
+    RevokedDeviceError,
     UnexpectedMessageError,
     UnknownPeerError,
     WrongPeerError,
@@ -85,6 +86,27 @@ def test_a_second_device_of_a_contact_is_that_contact(alice: Person, bob: Person
     ).pump()
     assert pair.of_listener == [Established(laptop.chain)]
     assert laptop.chain.identity == alice.identity
+
+
+@pytest.mark.parametrize("lost_one", ["phone", "laptop"])
+def test_a_device_that_its_identity_revoked_is_refused_and_hears_why(
+    lost_one: str, alice: Person, bob: Person
+) -> None:
+    lost = alice.device(lost_one).chain.device
+    for calls in (True, False):
+        known, here = [pinned(alice, bob)], alice.device("laptop")
+        if calls:
+            pair = SessionPair(
+                dial(here, [pinned(bob, alice)]),
+                listen(bob.device(), known, lost=lambda chain: chain.device == lost),
+            ).pump()
+        else:
+            pair = SessionPair(
+                dial(bob.device(), known, lost=lambda chain: chain.device == lost),
+                listen(here, [pinned(bob, alice)]),
+            ).pump()
+        expected = RevokedDeviceError if lost_one == "laptop" else None
+        assert pair.errors == (expected, expected)
 
 
 def test_one_hello_finds_which_of_32_contacts_listens(alice: Person, bob: Person) -> None:
