@@ -25,6 +25,7 @@ from ..protocol.capability import Capability
 from . import exporting, forms, grants, keys, library, names, policies, views
 from .collection import Collection
 from .config import Config
+from .doctor import Doctor
 from .errors import (
     BadRequestError,
     EndedGrantError,
@@ -87,6 +88,11 @@ class Engine:
     def collection(self) -> Collection:
         """The library: import, search, albums."""
         return self._unlocked().collection
+
+    @property
+    def doctor(self) -> Doctor:
+        """Looks through the home, and repairs it."""
+        return self._unlocked().doctor
 
     @property
     def granting(self) -> Granting:

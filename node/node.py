@@ -30,9 +30,11 @@ from .views import (
     Album,
     Attribute,
     Contact,
+    DoctorProgress,
     Event,
     Explanation,
     ExportedFile,
+    Finding,
     Folder,
     Grant,
     Identity,
@@ -534,6 +536,28 @@ class Node:
         `DecoderTimeoutError`, `BlobMissingError`.
         """
         return await self._bytes("photos", _photo(photo), name)
+
+    async def doctor(
+        self,
+        *,
+        repair: bool = False,
+        deep: bool = False,
+        progress: Callable[[DoctorProgress], None] | None = None,
+    ) -> list[Finding]:
+        """What is missing, damaged, left over or open to others in the home; none if all is well.
+
+        `deep` reads every sealed file and checks each piece of it. `repair` removes leftovers and
+        makes whole what can be: from files that were imported, and from the contacts who sent it.
+        What they can't bring now comes when they are next here. Nothing else is ever deleted.
+        """
+        found: list[Finding] = []
+        async for line in self._stream("doctor", repair=repair, deep=deep):
+            step = _read(line, Finding, DoctorProgress)
+            if isinstance(step, Finding):
+                found.append(step)
+            elif progress is not None:
+                progress(step)
+        return found
 
     async def events(self) -> AsyncGenerator[Event]:
         """What happens, from now on. The first event, `listening`, says that none is missed."""

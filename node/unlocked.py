@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from ..crypto.channel import ChannelSettings
@@ -25,6 +26,7 @@ from .database import Database
 from .decoder import Decoder
 from .derivations import Derivations
 from .discovery import Discovery
+from .doctor import Doctor
 from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
 from .explaining import Explainer
@@ -41,6 +43,7 @@ from .keys import UnlockedKeys
 from .library import Contact, IncomingOffer, Library
 from .link import Link
 from .meeting import Meeting
+from .mending import Mender, Repairs
 from .originals import Originals
 from .outbox import Outbox
 from .pace import Pace
@@ -75,6 +78,7 @@ class Unlocked:
 
     def __init__(
         self,
+        home: Home,
         device: LocalDevice,
         database: Database,
         library: Library,
@@ -223,6 +227,26 @@ class Unlocked:
             fingerprint_key=keys.fingerprint_key,
             now=environment.now,
         )
+        repairs = Repairs(database)
+        self.mender: Final = Mender(
+            library=library,
+            catalogue=self.catalogue,
+            repairs=repairs,
+            blobs=blobs,
+            events=events,
+            fingerprint=self.originals.fingerprint,
+        )
+        self.doctor: Final = Doctor(
+            home=home,
+            device_identity=device.identity,
+            database=database,
+            library=library,
+            blobs=blobs,
+            repairs=repairs,
+            mender=self.mender,
+            expected=partial(_expected, library),
+            fetch_missing=self._fetch_missing,
+        )
         self.peers: Final = Peers(
             settings=ChannelSettings(),
             device=device,
@@ -271,14 +295,11 @@ class Unlocked:
         database = Database(home.library, keys.library_key)
         library = Library(database)
         try:
-            expected = [
-                (offer.photo_id, content_id)
-                for offer in library.offers()
-                if offer.state in ("waiting", "accepted")
-                for content_id in (offer.record.content_id, offer.record.metadata_id)
-            ]
+            expected = [*_expected(library), *Repairs(database).expected()]
             await asyncio.to_thread(blobs.sweep, library.blob_ids(), expected)
-            opened = cls(keys.device, database, library, blobs, keys, config, events, environment)
+            opened = cls(
+                home, keys.device, database, library, blobs, keys, config, events, environment
+            )
         except BaseException:
             library.close()
             raise
@@ -356,8 +377,15 @@ class Unlocked:
             blobs=self.blobs,
             outbox=self.outbox,
             inbox=self.inbox,
+            mender=self.mender,
             events=self._events,
         )
+
+    async def _fetch_missing(self) -> None:
+        """Let every contact who is here bring what is damaged, until that has come or can't."""
+        conversations = self.peers.conversations()
+        mending = [each.mend() for each in conversations if isinstance(each, Sync)]
+        await asyncio.gather(*mending, return_exceptions=True)
 
     def _spread(self) -> None:
         """Papers changed: tell everybody who is connected."""
@@ -397,3 +425,13 @@ class Unlocked:
         finally:
             with contextlib.suppress(KinlightError):
                 self.library.close()
+
+
+def _expected(library: Library) -> list[tuple[bytes, bytes]]:
+    """The (photo id, content id) of all blobs of photos that may still come."""
+    return [
+        (offer.photo_id, content_id)
+        for offer in library.offers()
+        if offer.state in ("waiting", "accepted")
+        for content_id in (offer.record.content_id, offer.record.metadata_id)
+    ]
