@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
+from . import metrics
 from .api_lines import lines
 from .engine import Engine
 
@@ -17,6 +18,13 @@ class DoctorBody(BaseModel):
 
     repair: bool = False
     deep: bool = False
+
+
+@router.get("/metrics", response_class=Response)
+async def get_metrics(request: Request) -> Response:
+    """The node in numbers, as OpenMetrics."""
+    engine: Engine = request.app.state.engine
+    return Response(engine.metrics(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
 @router.post("/v1/doctor")

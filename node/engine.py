@@ -41,6 +41,7 @@ from .granting import Granting
 from .home import Home
 from .keeping import Keeper
 from .meeting import OpenCode
+from .metrics import Metrics
 from .rules import Rules
 from .sharing import Wish
 from .unlocked import Environment, Unlocked
@@ -53,6 +54,7 @@ class Engine:
     def __init__(self, home: Home, environment: Environment | None = None) -> None:
         self.home: Final = home
         self.events: Final = Events()
+        self._metrics = Metrics(self.events.counters)
         self._environment = environment or Environment()
         self._open: Unlocked | None = None
         self._unlocking = asyncio.Lock()
@@ -138,6 +140,10 @@ class Engine:
                 for link, contact in opened.peers.connections()
             ],
         )
+
+    def metrics(self) -> bytes:
+        """The node in numbers, as OpenMetrics; few of them while it is locked."""
+        return self._metrics.text(self._open)
 
     def identity(self) -> views.Identity:
         """Who this node is to others."""

@@ -559,6 +559,10 @@ class Node:
                 progress(step)
         return found
 
+    async def metrics(self) -> str:
+        """The node in numbers, as OpenMetrics text; `GET /metrics` gives the same."""
+        return (await self._body("/metrics")).decode()
+
     async def events(self) -> AsyncGenerator[Event]:
         """What happens, from now on. The first event, `listening`, says that none is missed."""
         async for line in self._stream("events", method="GET"):
@@ -573,8 +577,11 @@ class Node:
         return await self._send("POST", path, body)
 
     async def _bytes(self, *path: str) -> bytes:
+        return await self._body(_url(path))
+
+    async def _body(self, url: str) -> bytes:
         try:
-            response = await self._client.get(_url(path))
+            response = await self._client.get(url)
         except httpx.TransportError:
             raise NotRunningError from None
         if response.is_error:

@@ -69,7 +69,7 @@ class Sync:
         self._inbox = inbox
         self._mender = mender
         self._server = Server(link, contact.name, us, judge, library, blobs, events)
-        self._fetcher = Fetcher(link, blobs)
+        self._fetcher = Fetcher(link, blobs, events.counters)
         self._slots = asyncio.Semaphore(PHOTOS_AT_ONCE)
         self._fetching: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()

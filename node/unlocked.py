@@ -22,6 +22,7 @@ from .collection import Collection
 from .config import Config
 from .copies import Copies
 from .correspondence import Correspondence
+from .counters import counted_dial, counted_listener
 from .database import Database
 from .decoder import Decoder
 from .derivations import Derivations
@@ -252,7 +253,7 @@ class Unlocked:
             device=device,
             library=library,
             events=events,
-            dial=environment.dial,
+            dial=counted_dial(environment.dial, events.counters),
             entropy=environment.entropy,
             now=environment.now,
             converse=self._converse,
@@ -271,7 +272,9 @@ class Unlocked:
             pace=environment.pace,
             now=environment.now,
         )
-        self.listener: Final = environment.listen(self.peers.accept)
+        self.listener: Final = counted_listener(
+            environment.listen, self.peers.accept, events.counters
+        )
         self.discovery: Discovery | None = None
         self._config = config
         self._meeting: Meeting | None = None
@@ -397,6 +400,7 @@ class Unlocked:
         await self.meeting.paired(link, acquaintance)
 
     def _refused(self, error: KinlightError) -> None:
+        self._events.counters.refused("caller", error.code)
         self._events.publish("caller-refused", code=error.code)
         self.meeting.refused(error)
 

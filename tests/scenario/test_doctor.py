@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
-import random
 import signal
 from pathlib import Path
+
+from kinlight.crypto.errors import KinlightError
+from kinlight.node import Node
 
 from .conftest import Couple
 from .household import Person, is_well, sha256
@@ -56,20 +60,26 @@ def test_kill_9_in_the_middle_of_a_repair_loses_nothing(running: Couple, tmp_pat
     (item,) = anna.share([photo], bob)
     sealed = sealed_file(bob, item["photo_id"])
     whole = sealed.read_bytes()
-    chance = random.Random(6)
-    for _ in range(3):
+    for pieces in (0, 3):
         for piece in range(0, PIECES, 2):
             damage(sealed, 262_400 * piece + 100)
-        repairing = bob.popen("doctor", "--deep", "--repair")
-        # The moment of the kill is the point; what follows depends on no time.
-        while repairing.poll() is None and chance.random() < 0.9:
-            bob.run("status")
-        os.kill(bob.pid, signal.SIGKILL)
-        repairing.wait()
+        asyncio.run(_kill_after(bob, pieces))
         bob.wait_until_ended()
         assert len(sealed.read_bytes()) == len(whole)
         bob.start()
         bob.until(lambda node: node.doctor(deep=True, repair=True), lambda found: found == [])
         assert sealed.read_bytes() == whole
-        assert sha256(bob.exported(item["photo_id"], tmp_path / "out")) == sha256(photo)
+    assert sha256(bob.exported(item["photo_id"], tmp_path / "out")) == sha256(photo)
     is_well(bob)
+
+
+async def _kill_after(person: Person, pieces: int) -> None:
+    """Let the daemon repair, and kill it when so many pieces have come again."""
+    async with Node.connect(person.home) as node, contextlib.aclosing(node.events()) as events:
+        await anext(events)
+        repairing = asyncio.create_task(node.doctor(deep=True, repair=True))
+        while pieces:
+            pieces -= (await anext(events)).name == "progress"
+        os.kill(person.pid, signal.SIGKILL)
+        with contextlib.suppress(KinlightError):
+            await repairing
