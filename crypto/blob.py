@@ -14,13 +14,17 @@ and numbered) and that the blob is the one meant for this photo and kind (the co
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import hmac
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Protocol
 
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from .errors import MalformedError, PieceMismatchError, SealBrokenError, SourceChangedError
 from .secret import Secret
@@ -42,6 +46,9 @@ _LENGTH_BYTES: Final = 8
 _STEP: Final = CHUNKS_PER_PIECE * CHUNK_BYTES
 _CONTEXT: Final = b"kinlight/pb1\x00"
 _CONTENT_ID: Final = b"kinlight/cid1\x00"
+_LABEL: Final = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00"
+_SALT_BYTES: Final = 24
+_NONCE_BYTES: Final = 12
 
 
 class Readable(Protocol):
@@ -195,6 +202,55 @@ def unseal(
     except (InvalidTag, ValueError):
         raise SealBrokenError from None
     return content.finish()
+
+
+def reseal(
+    source: Readable,
+    length: int,
+    manifest: Manifest,
+    key: Secret,
+    kind: Kind,
+    photo_id: bytes,
+    wanted: Container[int],
+) -> Iterator[tuple[int, bytes]]:
+    """The `wanted` pieces of a blob again, from the `length` bytes that it was sealed from.
+
+    Each comes out byte for byte as it was: sealed under the salt of the manifest's header, and
+    checked against the manifest. Other content ends this with `PieceMismatchError` (or
+    `SourceChangedError` for another length) and nothing of it comes out: the same nonces must
+    never be seen with two contents. `SealBrokenError` if the key is another one.
+    """
+    info = _LABEL + manifest.header[:_SALT_BYTES] + _context(kind, photo_id)
+    derived = HKDFExpand(SHA512(), 32 + _NONCE_BYTES + 32, info).derive(key.reveal())
+    if not hmac.compare_digest(derived[32 + _NONCE_BYTES :], manifest.header[_SALT_BYTES:]):
+        raise SealBrokenError
+    aead, base = AESGCM(derived[:32]), int.from_bytes(derived[32 : 32 + _NONCE_BYTES])
+    for index, plain in enumerate(_in_pieces(_plaintext(source, length))):
+        if index not in wanted:
+            continue
+        last = len(plain) < _STEP
+        piece = b"".join(
+            aead.encrypt(
+                (base ^ (index * CHUNKS_PER_PIECE + number)).to_bytes(_NONCE_BYTES),
+                plain[start : start + CHUNK_BYTES],
+                None,
+            )
+            # The last chunk is short, and empty where the plaintext fills those before it.
+            for number, start in enumerate(range(0, len(plain) + last, CHUNK_BYTES))
+        )
+        manifest.check_piece(index, piece)
+        yield index, piece
+
+
+def _in_pieces(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The plaintext of each piece: `_STEP` bytes, and less (perhaps nothing) for the last."""
+    pending = bytearray()
+    for block in blocks:
+        pending += block
+        while len(pending) >= _STEP:
+            yield bytes(pending[:_STEP])
+            del pending[:_STEP]
+    yield bytes(pending)
 
 
 def _context(kind: Kind, photo_id: bytes) -> bytes:

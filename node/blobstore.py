@@ -43,6 +43,10 @@ class BlobStore:
         self.in_memory: Final = asyncio.Semaphore(IN_MEMORY)
         """To be held by who unseals a whole photo into memory."""
         self._incoming = folder / "incoming"
+        # What this process made, so that a file without a row is not taken for a leftover in the
+        # moment before it gets one. A name is noted before there is a file of it.
+        self._sealing: set[str] = set()
+        self._settled: set[bytes] = set()
         try:
             self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -63,6 +67,7 @@ class BlobStore:
     ) -> Manifest:
         """Seal `source` into the store, durably, and return the manifest."""
         temporary = self._incoming / f"{secrets.token_hex(16)}.sealing"
+        self._sealing.add(temporary.name)
         try:
             with temporary.open("xb") as sink:
                 temporary.chmod(0o600)
@@ -74,6 +79,7 @@ class BlobStore:
             raise storage_error(error) from None
         finally:
             temporary.unlink(missing_ok=True)
+            self._sealing.discard(temporary.name)
         return manifest
 
     def holds_any(self) -> bool:
@@ -111,6 +117,7 @@ class BlobStore:
 
     def settle(self, temporary: Path, content_id: bytes) -> None:
         """Give a complete and synced file its final name, durably."""
+        self._settled.add(content_id)
         final = self.path(content_id)
         if not final.parent.is_dir():
             final.parent.mkdir(mode=0o700, exist_ok=True)
@@ -119,22 +126,31 @@ class BlobStore:
         sync_folder(final.parent)
 
     def sweep(self, known: Iterable[bytes], expected: Iterable[tuple[bytes, bytes]]) -> int:
-        """Remove leftovers; return how many.
+        """Remove what `leftovers` finds; return how many. For the start, when nothing is made."""
+        return sum(map(remove_leftover, self.leftovers(known, expected)))
+
+    def leftovers(
+        self, known: Iterable[bytes], expected: Iterable[tuple[bytes, bytes]]
+    ) -> list[Path]:
+        """Files that no row names: they were being written when a process ended.
 
         `known` are the content ids of whole blobs that the library has, `expected` the (photo
-        id, content id) of those that may still come. A file that no row names was being written
-        when the process ended.
+        id, content id) of those that may still come.
         """
         whole = {content_id.hex() for content_id in known}
         partial = {_partial_name(*pair) for pair in expected}
-        removed = 0
-        for file in self._incoming.iterdir():
-            if file.stem not in partial:
-                removed += _remove(file)
-        for file in self._folder.glob("[0-9a-f][0-9a-f]/*"):
-            if file.name not in whole:
-                removed += _remove(file)
-        return removed
+        found = [file for file in self._incoming.iterdir() if file.stem not in partial]
+        found += [
+            file for file in self._folder.glob("[0-9a-f][0-9a-f]/*") if file.name not in whole
+        ]
+        return found
+
+    def is_at_work(self, file: Path) -> bool:
+        """Whether this process makes that file just now, or made it since it began.
+
+        What it made and no row names in the end is swept at the next start.
+        """
+        return file.name in self._sealing or _content_id(file.name) in self._settled
 
 
 class IncomingBlob:
@@ -193,6 +209,21 @@ class IncomingBlob:
         if free < manifest.length - here + RESERVE_BYTES:
             raise DiskFullError
 
+    def keep_good(self, manifest: Manifest) -> None:
+        """Begin with those pieces of the whole blob's file that are right, if it has any."""
+        download = Download(self._content_id, manifest.length)
+        with self.begin(manifest) as file:
+            self.resume(download)
+            if self._content_id not in self._store:
+                return
+            with self._store.open(self._content_id) as damaged:
+                for index in range(manifest.pieces):
+                    if index in download.have:
+                        continue
+                    piece = read_piece(damaged, manifest, index)
+                    if piece is not None:
+                        self.write_piece(file, index, piece)
+
     @staticmethod
     def write_piece(file: BinaryIO, index: int, data: bytes) -> None:
         """Put a checked piece at its place in the file that `begin` opened."""
@@ -227,13 +258,32 @@ class IncomingBlob:
         self._manifest.unlink(missing_ok=True)
 
 
-def _remove(file: Path) -> bool:
-    """Remove a leftover; folders that other programs put there are theirs."""
+def read_piece(file: BinaryIO, manifest: Manifest, index: int) -> bytes | None:
+    """A piece of a blob's file; None if it can't be read or is not what it must be."""
+    try:
+        file.seek(blob.piece_offset(index))
+        piece = file.read(manifest.piece_length(index))
+        manifest.check_piece(index, piece)
+    except (OSError, PieceMismatchError):
+        return None
+    return piece
+
+
+def remove_leftover(file: Path) -> bool:
+    """Remove a leftover; whether it was there. Folders that other programs put there are theirs."""
     with contextlib.suppress(OSError):
         if file.is_file():
             file.unlink()
             return True
     return False
+
+
+def _content_id(name: str) -> bytes | None:
+    """The content id that a whole blob's name says."""
+    try:
+        return bytes.fromhex(name)
+    except ValueError:
+        return None
 
 
 def _partial_name(photo_id: bytes, content_id: bytes) -> str:

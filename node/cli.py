@@ -15,7 +15,16 @@ import typer
 from typer.exceptions import TyperException
 
 from ..crypto.secret import Secret
-from . import cli_access, cli_library, cli_photos, cli_pictures, errors, names, passphrases
+from . import (
+    cli_access,
+    cli_care,
+    cli_library,
+    cli_photos,
+    cli_pictures,
+    errors,
+    names,
+    passphrases,
+)
 from .command import (
     Command,
     HomeOption,
@@ -395,6 +404,7 @@ cli_photos.add_to(app)
 cli_access.add_to(app)
 cli_library.add_to(app)
 cli_pictures.add_to(app)
+cli_care.add_to(app)
 
 
 @app.command()

@@ -34,14 +34,15 @@ class Database:
 
     def __init__(self, path: Path, key: Secret) -> None:
         """Open or make the database; `LibraryDamagedError` if `key` doesn't fit or it is broken."""
+        self._path = path
+        self._key = key
         try:
             path.touch(mode=0o600)  # SQLite gives its other files the same mode
             self._db = sqlcipher.connect(str(path), isolation_level=None)
         except (sqlcipher.Error, OSError):
             raise HomeUnusableError("library.db can't be opened") from None
         try:
-            # A raw key: SQLCipher's own derivation from text would add nothing to 256 random bits.
-            self._db.execute(f"PRAGMA key = \"x'{key.reveal().hex()}'\"")
+            _unlock(self._db, key)
             self._db.execute("PRAGMA temp_store = MEMORY")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
@@ -63,6 +64,35 @@ class Database:
     def close(self) -> None:
         """Close; the key goes with the connection."""
         self._db.close()
+
+    def faults(self) -> list[str]:
+        """What is wrong with the file, in SQLite's words; nothing if all of it is right.
+
+        It reads the whole file on a connection of its own, so it may be called in any thread. What
+        is written meanwhile may look like damage: where it finds some, ask `faults_at_rest` too.
+        """
+        try:
+            connection = sqlcipher.connect(f"{self._path.as_uri()}?mode=ro", uri=True)
+        except sqlcipher.Error as error:
+            return [type(error).__name__]
+        with contextlib.closing(connection) as reader:
+            try:
+                _unlock(reader, self._key)
+            except sqlcipher.Error as error:
+                return [type(error).__name__]
+            return _faults(reader)
+
+    def faults_at_rest(self) -> list[str]:
+        """As `faults`, on the connection that writes, so that nothing is written meanwhile."""
+        return _faults(self._db)
+
+    def dangling(self) -> dict[tuple[str, str], int]:
+        """How many rows of a table point at a row of another that is not there."""
+        found: dict[tuple[str, str], int] = {}
+        for row in self.rows("PRAGMA foreign_key_check"):
+            pair = row[0], row[2]
+            found[pair] = found.get(pair, 0) + 1
+        return found
 
     def _migrate(self) -> None:
         version = self.value("PRAGMA user_version")
@@ -113,6 +143,20 @@ class Database:
         """The first column of the first row; None if there is none."""
         row = self.row(sql, *values)
         return None if row is None else row[0]
+
+
+def _unlock(connection: sqlcipher.Connection, key: Secret) -> None:
+    """Give a raw key: SQLCipher's derivation from text would add nothing to 256 random bits."""
+    connection.execute(f"PRAGMA key = \"x'{key.reveal().hex()}'\"")
+
+
+def _faults(connection: sqlcipher.Connection) -> list[str]:
+    try:
+        found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
+        found += [row[0] for row in connection.execute("PRAGMA cipher_integrity_check")]
+    except sqlcipher.Error as error:
+        return [str(error)]
+    return [fault for fault in found if fault != "ok"]
 
 
 def _library_error(error: sqlcipher.Error) -> Exception:

@@ -83,6 +83,8 @@ class Decoder:
         self._open = 0
         self._idle: asyncio.TimerHandle | None = None
         self._last_cost = Cost(0)
+        self._starts = 0
+        self._running = 0
 
     async def __aenter__(self) -> Decoder:
         """The decoder; nothing is started before the first picture."""
@@ -106,6 +108,16 @@ class Decoder:
         """Start the service, so that its level is known; it ends again where it stays idle."""
         async with self._in_use():
             await self._started()
+
+    @property
+    def starts(self) -> int:
+        """How often the service was started: it ends where it stays idle, or dies."""
+        return self._starts
+
+    @property
+    def processes(self) -> int:
+        """The service's processes: none before it is needed, then itself and a child a picture."""
+        return 0 if self._service is None else 1 + self._running
 
     @property
     def cost(self) -> Cost:
@@ -206,6 +218,7 @@ class Decoder:
         """Put a request to a fresh child and read its answer, whole and checked."""
         async with self._turns, self._in_use():
             service = await self._started()
+            self._running += 1
             try:
                 header, payload = await service.run(
                     file, decoder_wire.request(request), largest, self._seconds
@@ -219,6 +232,8 @@ class Decoder:
                 answer.end()
             except BadAnswerError:
                 raise DecoderDiedError("it answered out of turn") from None
+            finally:
+                self._running -= 1
             return result
 
     @contextlib.asynccontextmanager
@@ -250,6 +265,7 @@ class Decoder:
                 await self._end()
             if self._service is None:
                 self._service = await Zygote.start()
+                self._starts += 1
                 self._level = self._service.level
                 self._libraries = self._service.libraries
             service = self._service

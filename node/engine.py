@@ -25,6 +25,7 @@ from ..protocol.capability import Capability
 from . import exporting, forms, grants, keys, library, names, policies, views
 from .collection import Collection
 from .config import Config
+from .doctor import Doctor
 from .errors import (
     BadRequestError,
     EndedGrantError,
@@ -40,6 +41,7 @@ from .granting import Granting
 from .home import Home
 from .keeping import Keeper
 from .meeting import OpenCode
+from .metrics import Metrics
 from .rules import Rules
 from .sharing import OpenWish, Wish
 from .unlocked import Environment, Unlocked
@@ -52,6 +54,7 @@ class Engine:
     def __init__(self, home: Home, environment: Environment | None = None) -> None:
         self.home: Final = home
         self.events: Final = Events()
+        self._metrics = Metrics(self.events.counters)
         self._environment = environment or Environment()
         self._open: Unlocked | None = None
         self._unlocking = asyncio.Lock()
@@ -91,6 +94,11 @@ class Engine:
     def collection(self) -> Collection:
         """The library: import, search, albums."""
         return self._unlocked().collection
+
+    @property
+    def doctor(self) -> Doctor:
+        """Looks through the home, and repairs it."""
+        return self._unlocked().doctor
 
     @property
     def granting(self) -> Granting:
@@ -143,6 +151,10 @@ class Engine:
         opened = self._unlocked()
         opened.clock.believe()
         return opened.clock.view()
+
+    def metrics(self) -> bytes:
+        """The node in numbers, as OpenMetrics; few of them while it is locked."""
+        return self._metrics.text(self._open)
 
     def identity(self) -> views.Identity:
         """Who this node is to others."""

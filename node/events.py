@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Collection, Generator
 from typing import Final
 
+from .counters import Counters
 from .views import Event
 
 _BACKLOG: Final = 1000
@@ -16,6 +17,7 @@ class Events:
     """Hands each event to every listener. A listener that sleeps loses the oldest ones."""
 
     def __init__(self) -> None:
+        self.counters: Final = Counters()
         self._listeners: dict[asyncio.Queue[Event], Collection[str] | None] = {}
 
     def publish(self, name: str, **data: object) -> None:

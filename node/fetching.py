@@ -16,6 +16,7 @@ from ..protocol.errors import UnexpectedMessageError, from_wire
 from ..protocol.messages import Credit, Fetch, FetchRefused, FetchStop, ManifestPart, Piece
 from ..protocol.transfer import Download
 from .blobstore import BlobStore, IncomingBlob
+from .counters import Counters
 from .link import Link
 
 WINDOW: Final = 16
@@ -42,9 +43,10 @@ class _Running:
 class Fetcher:
     """The fetches that we have open on one link."""
 
-    def __init__(self, link: Link, blobs: BlobStore) -> None:
+    def __init__(self, link: Link, blobs: BlobStore, counters: Counters) -> None:
         self._link = link
         self._blobs = blobs
+        self._counters = counters
         self._running: dict[int, _Running] = {}
         self._ended: dict[int, None] = {}
         self._numbers = itertools.count(1)
@@ -131,6 +133,7 @@ class Fetcher:
                 raise UnexpectedMessageError
             running.incoming.write_piece(running.file, message.index, message.data)
             download.have.add(message.index)
+            self._counters.pieces_received += 1
             running.credited += 1
             if running.credited == WINDOW // 2:
                 self._link.post(Credit(message.request, running.credited))

@@ -102,6 +102,7 @@ class Inbox:
                 known = self._take(link, contact, message.envelope, envelope_hash)
             except KinlightError as error:
                 _log.info("refused an offer: %s", error.code)
+                self._events.counters.refused("offer", error.code)
                 link.post(OfferRefused(envelope_hash, _refusal(error)))
                 return None
         elif known.device != link.peer.device:
@@ -171,6 +172,11 @@ class Inbox:
     def progress(self, photo_id: bytes) -> tuple[int, int] | None:
         """Pieces here and pieces in all of a photo that is being fetched."""
         return self._progress.get(photo_id)
+
+    @property
+    def fetching(self) -> int:
+        """How many photos are being fetched."""
+        return len(self._running)
 
     # Fetching.
 
@@ -294,6 +300,7 @@ class Inbox:
         state = "refused" if final else "accepted"
         _log.info("a photo did not come: %s", error.code)
         if final:
+            self._events.counters.refused("fetch", error.code)
             self._discard(offer)
         with contextlib.suppress(PeerError):  # the link is about to end
             link.post(OfferRefused(offer.envelope_hash, _refusal(error)))

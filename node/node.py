@@ -31,9 +31,11 @@ from .views import (
     Attribute,
     Clock,
     Contact,
+    DoctorProgress,
     Event,
     Explanation,
     ExportedFile,
+    Finding,
     Folder,
     Grant,
     Identity,
@@ -635,6 +637,32 @@ class Node:
         """
         return await self._bytes("photos", _photo(photo), name)
 
+    async def doctor(
+        self,
+        *,
+        repair: bool = False,
+        deep: bool = False,
+        progress: Callable[[DoctorProgress], None] | None = None,
+    ) -> list[Finding]:
+        """What is missing, damaged, left over or open to others in the home; none if all is well.
+
+        `deep` reads every sealed file and checks each piece of it. `repair` removes leftovers and
+        makes whole what can be: from files that were imported, and from the contacts who sent it.
+        What they can't bring now comes when they are next here. Nothing else is ever deleted.
+        """
+        found: list[Finding] = []
+        async for line in self._stream("doctor", repair=repair, deep=deep):
+            step = _read(line, Finding, DoctorProgress)
+            if isinstance(step, Finding):
+                found.append(step)
+            elif progress is not None:
+                progress(step)
+        return found
+
+    async def metrics(self) -> str:
+        """The node in numbers, as OpenMetrics text; `GET /metrics` gives the same."""
+        return (await self._body("/metrics")).decode()
+
     async def events(self) -> AsyncGenerator[Event]:
         """What happens, from now on. The first event, `listening`, says that none is missed."""
         async for line in self._stream("events", method="GET"):
@@ -649,8 +677,11 @@ class Node:
         return await self._send("POST", path, body)
 
     async def _bytes(self, *path: str) -> bytes:
+        return await self._body(_url(path))
+
+    async def _body(self, url: str) -> bytes:
         try:
-            response = await self._client.get(_url(path))
+            response = await self._client.get(url)
         except httpx.TransportError:
             raise NotRunningError from None
         if response.is_error:

@@ -303,6 +303,8 @@ class Outbox:
             return
         now = self._now()
         self._library.set_delivery_state(delivery.envelope_hash, state, code, now)
+        if state == "refused":
+            self._events.counters.refused("delivery", code or "")
         contact = self._library.contact_of(delivery.identity)
         self._events.publish(
             "delivery",

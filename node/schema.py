@@ -276,6 +276,11 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         photo_id BLOB PRIMARY KEY REFERENCES photos ON DELETE CASCADE,
         sensitivity TEXT NOT NULL CHECK (sensitivity IN ('low', 'normal', 'high'))
     ) STRICT, WITHOUT ROWID;
+
+    -- Blobs whose file is damaged or gone, and that are to be made whole again.
+    CREATE TABLE repairs (
+        content_id BLOB PRIMARY KEY REFERENCES blobs ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
     """,
 )
 

@@ -69,10 +69,12 @@ class Server:
             manifest = self._authorise(message)
             file = self._blobs.open(message.content_id)
         except BlobMissingError:
+            self._events.counters.refused("fetch", GoneError.code)
             self._link.post(FetchRefused(message.request, wire_code(GoneError())))
             return
         except KinlightError as error:
             _log.debug("refused a fetch: %s", error.code)
+            self._events.counters.refused("fetch", error.code)
             self._link.post(FetchRefused(message.request, wire_code(error)))
             return
         upload = Upload(manifest.pieces, message.ranges, message.credit)
@@ -130,6 +132,7 @@ class Server:
                     file.seek(blob.piece_offset(index))
                     data = file.read(manifest.piece_length(index))
                     await self._link.send(Piece(request, index, data))
+                    self._events.counters.pieces_sent += 1
                     self._events.publish(
                         "sending",
                         photo=message.photo_id.hex(),

@@ -31,6 +31,7 @@ from .inbox import PHOTOS_AT_ONCE, Inbox
 from .judge import Judge
 from .library import Contact, IncomingOffer, Library
 from .link import Link
+from .mending import Mender
 from .outbox import Outbox
 from .serving import Server
 
@@ -55,6 +56,7 @@ class Sync:
         blobs: BlobStore,
         outbox: Outbox,
         inbox: Inbox,
+        mender: Mender,
         events: Events,
         heard: Callable[[bytes], None],
     ) -> None:
@@ -66,8 +68,9 @@ class Sync:
         self._outbox = outbox
         self._inbox = inbox
         self._heard = heard
+        self._mender = mender
         self._server = Server(link, contact.name, judge, library, blobs, events)
-        self._fetcher = Fetcher(link, blobs)
+        self._fetcher = Fetcher(link, blobs, events.counters)
         self._slots = asyncio.Semaphore(PHOTOS_AT_ONCE)
         self._fetching: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,7 +82,12 @@ class Sync:
         self.show_papers()
         self._spawn(self._outbox.deliver(self._link, self._judge.check_offer))
         self._fetch_accepted()
+        self._spawn(self.mend())
         self._spawn(self._keep_showing())
+
+    async def mend(self) -> None:
+        """Fetch again what was damaged here of photos that came from this device."""
+        await self._mender.mend_from(self._link, self._fetcher)
 
     def _fetch_accepted(self) -> None:
         for offer in self._library.accepted_offers(self._link.peer.device):

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from ..crypto.channel import ChannelSettings
@@ -23,11 +24,13 @@ from .collection import Collection
 from .config import Config
 from .copies import Copies
 from .correspondence import Correspondence
+from .counters import counted_dial, counted_listener
 from .database import Database
 from .decoder import Decoder
 from .delegating import Delegating
 from .derivations import Derivations
 from .discovery import Discovery
+from .doctor import Doctor
 from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
 from .explaining import Explainer
@@ -46,6 +49,7 @@ from .lineage import Lineage
 from .link import Link
 from .marks import Marks
 from .meeting import Meeting
+from .mending import Mender, Repairs
 from .open_grants import OpenGrants
 from .originals import Originals
 from .outbox import Outbox
@@ -81,6 +85,7 @@ class Unlocked:
 
     def __init__(
         self,
+        home: Home,
         device: LocalDevice,
         database: Database,
         library: Library,
@@ -267,12 +272,32 @@ class Unlocked:
             fingerprint_key=keys.fingerprint_key,
             now=self.clock,
         )
+        repairs = Repairs(database)
+        self.mender: Final = Mender(
+            library=library,
+            catalogue=self.catalogue,
+            repairs=repairs,
+            blobs=blobs,
+            events=events,
+            fingerprint=self.originals.fingerprint,
+        )
+        self.doctor: Final = Doctor(
+            home=home,
+            device_identity=device.identity,
+            database=database,
+            library=library,
+            blobs=blobs,
+            repairs=repairs,
+            mender=self.mender,
+            expected=partial(_expected, library),
+            fetch_missing=self._fetch_missing,
+        )
         self.peers: Final = Peers(
             settings=ChannelSettings(),
             device=device,
             library=library,
             events=events,
-            dial=environment.dial,
+            dial=counted_dial(environment.dial, events.counters),
             entropy=environment.entropy,
             now=self.clock,
             converse=self._converse,
@@ -292,7 +317,9 @@ class Unlocked:
             pace=environment.pace,
             now=self.clock,
         )
-        self.listener: Final = environment.listen(self.peers.accept)
+        self.listener: Final = counted_listener(
+            environment.listen, self.peers.accept, events.counters
+        )
         self.discovery: Discovery | None = None
         self._config = config
         self._meeting: Meeting | None = None
@@ -315,14 +342,11 @@ class Unlocked:
         database = Database(home.library, keys.library_key)
         library = Library(database)
         try:
-            expected = [
-                (offer.photo_id, content_id)
-                for offer in library.offers()
-                if offer.state in ("waiting", "accepted")
-                for content_id in (offer.record.content_id, offer.record.metadata_id)
-            ]
+            expected = [*_expected(library), *Repairs(database).expected()]
             await asyncio.to_thread(blobs.sweep, library.blob_ids(), expected)
-            opened = cls(keys.device, database, library, blobs, keys, config, events, environment)
+            opened = cls(
+                home, keys.device, database, library, blobs, keys, config, events, environment
+            )
         except BaseException:
             library.close()
             raise
@@ -406,6 +430,7 @@ class Unlocked:
             blobs=self.blobs,
             outbox=self.outbox,
             inbox=self.inbox,
+            mender=self.mender,
             events=self._events,
             heard=self._heard,
         )
@@ -421,6 +446,12 @@ class Unlocked:
             self.outbox.withdraw_device(chain.device)
         self._spread()
 
+    async def _fetch_missing(self) -> None:
+        """Let every contact who is here bring what is damaged, until that has come or can't."""
+        conversations = self.peers.conversations()
+        mending = [each.mend() for each in conversations if isinstance(each, Sync)]
+        await asyncio.gather(*mending, return_exceptions=True)
+
     def _spread(self) -> None:
         """Papers changed: everybody who is connected is told, and what waited for them goes on."""
         self.peers.drop_lost()
@@ -433,6 +464,7 @@ class Unlocked:
         await self.meeting.paired(link, acquaintance)
 
     def _refused(self, error: KinlightError) -> None:
+        self._events.counters.refused("caller", error.code)
         self._events.publish("caller-refused", code=error.code)
         self.meeting.refused(error)
 
@@ -462,3 +494,13 @@ class Unlocked:
                 self.clock.keep()
             with contextlib.suppress(KinlightError):
                 self.library.close()
+
+
+def _expected(library: Library) -> list[tuple[bytes, bytes]]:
+    """The (photo id, content id) of all blobs of photos that may still come."""
+    return [
+        (offer.photo_id, content_id)
+        for offer in library.offers()
+        if offer.state in ("waiting", "accepted")
+        for content_id in (offer.record.content_id, offer.record.metadata_id)
+    ]

@@ -56,6 +56,32 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it must be in the home, found by `doctor`.
+
+    `severity` is `damage`, `leftover` or `warning`. `file` is in the home; `photo` is an id, `name`
+    the photo's. `state` is `found`, `repaired`, `waiting` (for a contact who has it) or `lost`;
+    `remedy` says what repairs it, or what did.
+    """
+
+    kind: str
+    severity: str
+    state: str
+    remedy: str
+    file: str | None = None
+    photo: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorProgress:
+    """So many files of all (with `deep`: so many bytes of them) were looked at."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Who this node is to others."""
 

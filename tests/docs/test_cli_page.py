@@ -23,7 +23,7 @@ VIEWS = [
     view
     for _, view in inspect.getmembers(views, inspect.isclass)
     if view.__module__ == views.__name__
-    and view not in (views.ShareProgress, views.ImportProgress, views.Event)
+    and view not in (views.ShareProgress, views.ImportProgress, views.DoctorProgress, views.Event)
 ]
 
 
