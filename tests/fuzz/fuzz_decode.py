@@ -7,8 +7,9 @@ Every input goes three ways: as what a decoder process answers, which only `BadA
 refuse; as a picture, which only `PictureError` may refuse; and what was read of it goes through the
 decode protocol, which must take it. What was found before is tried first. A finding ends the run
 with a traceback; its input is left in the folder of findings and printed in base 64, and with FILEs
-only these are tried. A number of runs and a seed make a run that can be repeated: then set
-PYTHONHASHSEED too. Needs atheris (the extra `fuzz`).
+only these are tried. A run of so many inputs with a seed can be repeated, with PYTHONHASHSEED set:
+it does without libFuzzer's table of comparisons, which depends on addresses in memory. Needs
+atheris (the extra `fuzz`).
 """
 
 from __future__ import annotations
@@ -220,9 +221,11 @@ def main() -> None:
         seeds = Path(folder) / "seeds"
         # A list and no folder: the order of a folder is that of its file system.
         seeds.write_text(",".join(map(str, plant(Path(folder), options.photos))))
-        end = f"-runs={options.runs}" if options.runs else f"-max_total_time={options.seconds}"
+        until = [f"-max_total_time={options.seconds}"]
+        if options.runs:
+            until = [f"-runs={options.runs}", "-use_cmp=0"]
         words = [
-            sys.argv[0], f"-seed_inputs=@{seeds}", end, f"-seed={options.seed}",
+            sys.argv[0], f"-seed_inputs=@{seeds}", *until, f"-seed={options.seed}",
             f"-max_len={INPUT_BYTES}", f"-timeout={INPUT_SECONDS}", f"-rss_limit_mb={MEMORY_MIB}",
             "-print_final_stats=1", f"-artifact_prefix={options.findings}/",
         ]  # fmt: skip
