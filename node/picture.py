@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import struct
 import warnings
 import zlib
@@ -287,7 +288,7 @@ def pixels(opened: Opened, max_px: int | None, *, srgb: bool) -> Pixels:
         if max_px is not None and opened.format == "jpeg":
             # libjpeg can halve as it decodes, at no cost and without a trace. No pixel is made up
             # afterwards: what comes near enough stays so, and of 4,000 pixels 2,000 are shown.
-            image.draft(image.mode, _fitted(image.size, max(1, int(max_px * NEAR_ENOUGH))))
+            image.draft(image.mode, _fitted(image.size, math.ceil(max_px * NEAR_ENOUGH)))
         image.load()
         if opened.crop is not None:
             image = image.crop(opened.crop)
