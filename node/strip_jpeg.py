@@ -91,8 +91,6 @@ def strip_jpeg(data: Buffer) -> Stripped:
     """The JPEG in `data` without place and further metadata; `PictureError` if it is none."""
     script = Script(data)
     found = list(segments(data))
-    if all(segment.marker != _SOS for segment in found):
-        raise PictureError("no coded picture")
     blocks = [_content(data, each) for each in found if each.marker == _APP1]
     xmp = b"".join(block[len(_XMP) :] for block in blocks if block.startswith(_XMP))
     parts = [block[len(PREFIX) :] for block in blocks if block.startswith(PREFIX)]
@@ -133,6 +131,8 @@ def strip_jpeg(data: Buffer) -> Stripped:
         else:
             script.keep(segment.start, segment.end)
             after_scan = segment.marker == _SOS
+    if script.length <= len(b"\xff\xd8"):
+        raise PictureError("no coded picture")
     if at < len(data):
         script.leave_out(_after_the_end(data, at))
     return script.finish()
