@@ -50,7 +50,7 @@ async def preview(photos: list[Path]) -> None:
                 caged.append(await seconds_of(decoder, photo))
                 memory = max(memory, decoder.cost.memory)
                 plain.append(seconds_of_pillow(photo))
-    what = f"preview ({SIDE} px) of a 12-megapixel JPEG, in its cage, median"
+    what = f"preview (at most {SIDE} px) of a 12-megapixel JPEG, in its cage, median"
     Figure(what, 1000 * statistics.median(caged), "ms", 150).show()
     Figure("the same with plain Pillow", 1000 * statistics.median(plain), "ms").show()
     ratio = statistics.median(caged) / statistics.median(plain)

@@ -95,7 +95,9 @@ def _located(tags: bytes) -> bool:
 
 def _is_of_pictures(data: Buffer, meta: Box) -> bool:
     hdlr = child(data, meta, b"hdlr", skip=4)
-    return hdlr is not None and bytes(data[hdlr.body + 8 : hdlr.body + 12]) == b"pict"
+    return (
+        hdlr is not None and bytes(data[hdlr.body + 8 : min(hdlr.body + 12, hdlr.end)]) == b"pict"
+    )
 
 
 def _strip_media(

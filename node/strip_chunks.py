@@ -244,12 +244,12 @@ def strip_webp(data: Buffer) -> Stripped:
             has_exif = True
         else:
             body.leave_out(("C2PA" if chunk.type == b"C2PA" else "other data",))
-    if new:
-        body.put(b"\0" * (body.length % 2) + new)  # the last chunk may lack its padding
+    padding = body.length % 2 if new else 0  # the last chunk may lack it
+    body.put(b"\0" * padding + new)
     if at < len(data):
         body.leave_out(("other data",))
     script = Script(data)
-    missing = max(0, claimed - len(data))  # a file that is cut off stays one
+    missing = max(0, claimed - len(data) - padding)  # a file that is cut off stays one
     script.put(struct.pack("<4sI4s", b"RIFF", 4 + body.length + missing, b"WEBP"))
     script.extend(body)
     return script.finish()

@@ -43,13 +43,13 @@ def strip_items(overlay: Overlay, box: Box, media: list[Box]) -> list[tuple[int,
     _check_single(data, box)
     overlay.keep_children(box, _META, skip=4)
     iprp = child(data, box, b"iprp", skip=4)
-    ipco = child(data, iprp, b"ipco") if iprp else None
     if iprp is not None:
         overlay.keep_children(iprp, _IPRP)
+        for ipco in boxes(data, iprp.body, iprp.end):
+            if ipco.type == b"ipco":
+                # A property keeps its place in the row: items count them.
+                overlay.keep_children(ipco, _PROPERTIES)
     _strip_infos(overlay, box)
-    if ipco is not None:
-        # A property keeps its place in the row: items count them.
-        overlay.keep_children(ipco, _PROPERTIES)
     packets = [item_bytes(data, item, _LOOK) for item in meta.items.values() if _is_xmp(item)]
     packet = packets[0] if packets else b""
     has_exif = any(item.type == b"Exif" and item.extents for item in meta.items.values())
@@ -84,9 +84,7 @@ def strip_items(overlay: Overlay, box: Box, media: list[Box]) -> list[tuple[int,
 def _check_single(data: Buffer, meta: Box) -> None:
     """`PictureError` if a part is there twice: readers differ in which of the two counts."""
     kinds = [part.type for part in boxes(data, meta.body + 4, meta.end) if part.type in _META]
-    iprp = child(data, meta, b"iprp", skip=4)
-    kinds += [part.type for part in boxes(data, iprp.body, iprp.end)] if iprp else []
-    if any(kinds.count(kind) > 1 for kind in {*_META, b"ipco"}):
+    if len(set(kinds)) < len(kinds):
         raise PictureError("two boxes of one kind in the index of the picture")
 
 

@@ -131,6 +131,8 @@ def strip_jpeg(data: Buffer) -> Stripped:
         else:
             script.keep(segment.start, segment.end)
             after_scan = segment.marker == _SOS
+    if script.length <= len(b"\xff\xd8"):
+        raise PictureError("no coded picture")
     if at < len(data):
         script.leave_out(_after_the_end(data, at))
     return script.finish()

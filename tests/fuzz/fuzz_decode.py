@@ -1,19 +1,24 @@
 """Throws broken pictures and broken answers at everything pure that reads them.
 
-    python tests/fuzz/fuzz_decode.py [--seconds 600] [--photos FOLDER] [--findings FOLDER] [FILE...]
+    python -m tests.fuzz.fuzz_decode [--seconds 600 | --runs 6000] [--seed NUMBER]
+                                     [--photos FOLDER] [--findings FOLDER] [FILE...]
 
 Every input goes three ways: as what a decoder process answers, which only `BadAnswerError` may
 refuse; as a picture, which only `PictureError` may refuse; and what was read of it goes through the
-decode protocol, which must take it. With FILEs only these are tried. A finding ends the run with a
-traceback, and its input is left in the folder of findings. Needs atheris (the extra `fuzz`).
+decode protocol, which must take it. What was found before is tried first. A finding ends the run
+with a traceback; its input is left in the folder of findings and printed in base 64, and with FILEs
+only these are tried. A run of so many inputs with a seed can be repeated, with PYTHONHASHSEED set:
+it does without libFuzzer's table of comparisons, which depends on addresses in memory. Needs
+atheris (the extra `fuzz`).
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import io
-import shutil
+import random
 import sys
 import tempfile
 from collections.abc import Callable
@@ -47,6 +52,8 @@ with atheris.instrument_imports(include=[f"kinlight.node.{name}" for name in MOD
     from kinlight.node.decoder_wire import ANSWER, Answer, BadAnswerError
     from kinlight.node.edits import Keep
     from kinlight.node.facts import Facts, PictureError
+
+    from .findings import FINDINGS
 
 INPUT_BYTES: Final = 1 << 16
 SEED_BYTES: Final = 1 << 15
@@ -92,8 +99,9 @@ def inspected(data: bytes) -> None:
 
 def stripped(data: bytes) -> None:
     """Make the copy without a place; its script fits into an answer, and it needs no second one."""
+    kind = sniffing.sniff(data)
     try:
-        script = stripping.no_location(data, sniffing.sniff(data))
+        script = stripping.no_location(data, kind)
     except PictureError:
         return
     copy = script.apply(data)
@@ -109,10 +117,14 @@ def stripped(data: bytes) -> None:
     if len(pieces) <= decoder_wire.MAX_PIECES:
         message = decoder_wire.answer(fields)
         Answer(message[ANSWER.size :]).edit(len(data), b"".join(puts))
-    with contextlib.suppress(PictureError):
-        again = stripping.no_location(copy, sniffing.sniff(copy))
-        if again.changes(copy):
-            raise AssertionError(f"a second time it left out {again.left_out}")
+    if sniffing.sniff(copy) != kind:
+        raise AssertionError("the copy is of another kind")
+    try:
+        again = stripping.no_location(copy, kind)
+    except PictureError as error:
+        raise AssertionError("the copy can't be read") from error
+    if again.changes(copy):
+        raise AssertionError(f"a second time it left out {again.left_out}")
 
 
 def parsed(data: bytes) -> None:
@@ -133,21 +145,28 @@ def parsed(data: bytes) -> None:
 
 def one_input(data: bytes) -> None:
     """What the fuzzer calls."""
-    answered(data)
-    inspected(data)
-    stripped(data)
-    parsed(data)
+    try:
+        answered(data)
+        inspected(data)
+        stripped(data)
+        parsed(data)
+    except Exception:
+        # Whoever reads the log of a machine that is gone can do `base64 -d > FILE`.
+        print("the input, in base 64:", base64.b64encode(data).decode(), sep="\n", flush=True)
+        raise
 
 
-def plant(folder: Path, photos: Path | None) -> None:
-    """Put what the fuzzer begins with into `folder`."""
-    seeds = dict(pictures()) | dict(answers())
-    for name, seed in seeds.items():
-        (folder / name).write_bytes(seed)
+def plant(folder: Path, photos: Path | None) -> list[Path]:
+    """Put what the fuzzer begins with into `folder`; the files in an order that is always one."""
+    seeds = FINDINGS | pictures() | answers()
     if photos is not None:
         for photo in sorted(photos.iterdir()):
             if photo.is_file() and photo.stat().st_size <= SEED_BYTES:
-                shutil.copyfile(photo, folder / photo.name)
+                seeds[photo.name] = photo.read_bytes()
+    files = [folder / f"{number:04}" for number in range(len(seeds))]
+    for file, seed in zip(files, seeds.values(), strict=True):
+        file.write_bytes(seed)
+    return files
 
 
 def pictures() -> dict[str, bytes]:
@@ -186,6 +205,8 @@ def main() -> None:
     """Fuzz, or try the files named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=600)
+    parser.add_argument("--runs", type=int, help="in place of seconds")
+    parser.add_argument("--seed", type=int, default=random.randrange(1, 1 << 31))
     parser.add_argument("--photos", type=Path, help="small ones among them are begun with")
     parser.add_argument("--findings", type=Path, default=Path.cwd())
     parser.add_argument("files", nargs="*", type=Path)
@@ -194,12 +215,19 @@ def main() -> None:
         one_input(file.read_bytes())
     if options.files:
         return
+    for finding in FINDINGS.values():
+        one_input(finding)
     with tempfile.TemporaryDirectory() as folder:
-        plant(Path(folder), options.photos)
+        seeds = Path(folder) / "seeds"
+        # A list and no folder: the order of a folder is that of its file system.
+        seeds.write_text(",".join(map(str, plant(Path(folder), options.photos))))
+        until = [f"-max_total_time={options.seconds}"]
+        if options.runs:
+            until = [f"-runs={options.runs}", "-use_cmp=0"]
         words = [
-            sys.argv[0], folder, f"-max_total_time={options.seconds}", f"-max_len={INPUT_BYTES}",
-            f"-timeout={INPUT_SECONDS}", f"-rss_limit_mb={MEMORY_MIB}", "-print_final_stats=1",
-            f"-artifact_prefix={options.findings}/",
+            sys.argv[0], f"-seed_inputs=@{seeds}", *until, f"-seed={options.seed}",
+            f"-max_len={INPUT_BYTES}", f"-timeout={INPUT_SECONDS}", f"-rss_limit_mb={MEMORY_MIB}",
+            "-print_final_stats=1", f"-artifact_prefix={options.findings}/",
         ]  # fmt: skip
         atheris.Setup(words, one_input)
         atheris.Fuzz()

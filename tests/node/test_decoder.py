@@ -168,6 +168,17 @@ async def test_each_orientation_is_applied_exactly_once(decoder: Decoder, kind: 
         assert shows_the_corners(small)
 
 
+@pytest.mark.parametrize(
+    ("wide", "shown"), [(1024, 512), (1000, 500), (992, 496), (990, 512), (2016, 504), (500, 500)]
+)
+async def test_a_half_that_is_near_enough_is_not_scaled_again(
+    decoder: Decoder, wide: int, shown: int
+) -> None:
+    data = saved(Image.new("L", (wide, 64), 0x7F), "JPEG")
+    pixels = await decoder.pixels(data, max_px=512)
+    assert pixels.width == shown
+
+
 async def test_a_heif_is_turned_by_its_container_or_else_by_its_exif_and_never_by_both(
     decoder: Decoder, shared_dir: Path
 ) -> None:
