@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..crypto.identity import DeviceChain
 from ..protocol import limits
@@ -32,11 +32,18 @@ class Correspondence:
     """Shows papers to contacts and takes theirs."""
 
     def __init__(
-        self, *, device: LocalDevice, papers: Papers, lineage: Lineage, events: Events
+        self,
+        *,
+        device: LocalDevice,
+        papers: Papers,
+        lineage: Lineage,
+        events: Events,
+        spread: Callable[[], None],
     ) -> None:
         self._device = device
         self._papers = papers
         self._lineage = lineage
+        self._spread = spread
         self._events = events
 
     def for_device(self, peer: DeviceChain) -> Iterator[PapersMessage]:
@@ -77,7 +84,9 @@ class Correspondence:
             try:
                 if found.issuer != peer.identity:
                     devices = self._lineage.devices_of(found, peer.identity)
-                news = self._papers.take_list(found, devices) or news
+                if self._papers.take_list(found, devices):
+                    news = True
+                    self._spread()  # to those to whom we passed on photos of its issuer
             except _IGNORED as error:
                 _log.info("a list of revocations was not taken: %s", error.code)
         if news:

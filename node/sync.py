@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Final
 
 from ..crypto.errors import TruncatedError
@@ -56,7 +56,6 @@ class Sync:
         outbox: Outbox,
         inbox: Inbox,
         events: Events,
-        spread: Callable[[], None],
     ) -> None:
         self._link = link
         self._contact = contact
@@ -65,7 +64,6 @@ class Sync:
         self._library = library
         self._outbox = outbox
         self._inbox = inbox
-        self._spread = spread
         self._server = Server(link, contact.name, judge, library, blobs, events)
         self._fetcher = Fetcher(link, blobs)
         self._slots = asyncio.Semaphore(PHOTOS_AT_ONCE)
@@ -155,7 +153,6 @@ class Sync:
             case Papers():
                 if self._correspondence.taken(self._link.peer, self._contact, message):
                     self._fetch_accepted()  # some may have waited for them
-                    self._spread()  # and those to whom we passed photos on are to know them too
             case Fetch():
                 self._server.fetch(message)
             case Credit():

@@ -226,7 +226,11 @@ class Unlocked:
             rules=self.rules,
         )
         self.correspondence: Final = Correspondence(
-            device=device, papers=self.papers, lineage=lineage, events=events
+            device=device,
+            papers=self.papers,
+            lineage=lineage,
+            events=events,
+            spread=self._spread,
         )
         self.inbox: Final = Inbox(
             device=device,
@@ -370,7 +374,6 @@ class Unlocked:
             outbox=self.outbox,
             inbox=self.inbox,
             events=self._events,
-            spread=self._spread,
         )
 
     def _spread(self) -> None:
