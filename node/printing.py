@@ -308,8 +308,8 @@ class Output:
         """Who sent it, and whose it is if that is another."""
         if item.author == item.sender:
             return names.shown(item.sender)
-        author = item.author or f"somebody you don't know, {item.author_fingerprint}"
-        return f"{names.shown(item.sender)}, passed on; by {names.shown(author)}"
+        author = item.author or f"a stranger, {item.author_fingerprint[:15]}…"
+        return f"{names.shown(item.sender)} (by {names.shown(author)})"
 
     @staticmethod
     def _inbox_state(item: InboxItem) -> str:

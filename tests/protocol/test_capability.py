@@ -33,6 +33,7 @@ from kinlight.protocol.errors import (
     WidenedGrantError,
     WrongAudienceError,
 )
+from kinlight.protocol.rendition import ORIGINAL, Rendition
 
 from .people import NOW, Person, fixed
 
@@ -648,3 +649,47 @@ def test_an_audience_is_never_empty(alice: Person, bob: Person) -> None:
         signed = alice.signing_key("phone").sign_value(CAPABILITY_DOMAIN, items)
         with pytest.raises(MalformedError):
             Capability.decode(encoding.encode([signed.to_value()]))
+
+
+# What was passed on.
+
+
+def test_a_chain_tells_what_it_was_put_under_and_how_far_it_may_go(
+    alice: Person, bob: Person, carol: Person
+) -> None:
+    first = root(alice, bob, ["max_depth", 2])
+    assert (first.parent, first.links_left) == (None, 2)
+    second = Capability.grant(
+        bob.signing_key("phone"),
+        bob.identity,
+        Audience("identity", carol.identity),
+        Caveats(operations=frozenset(["reshare", "view"])),
+        bytes(16),
+        first,
+    )
+    assert (second.parent, second.links_left) == (first, 1)
+    narrow = Capability.grant(
+        bob.signing_key("phone"),
+        bob.identity,
+        Audience("identity", carol.identity),
+        Caveats(max_depth=0),
+        bytes(16),
+        first,
+    )
+    assert narrow.links_left == 0
+    assert root(alice, bob).links_left == limits.CAPABILITY_DEPTH - 1
+
+
+def test_what_a_photo_is_says_its_author_alone(alice: Person, bob: Person, carol: Person) -> None:
+    first = root(alice, bob, ["rendition", "copy", 300, 0, 0, 0])
+    second = Capability.grant(
+        bob.signing_key("phone"),
+        bob.identity,
+        Audience("identity", carol.identity),
+        Caveats(rendition=Rendition(100, location_removed=True)),
+        bytes(16),
+        first,
+    )
+    assert second.first_rendition == first.rendition == Rendition(300)
+    assert second.rendition == Rendition(100, location_removed=True)
+    assert root(alice, bob).first_rendition == ORIGINAL

@@ -22,7 +22,11 @@ from kinlight.crypto.errors import (
 from kinlight.crypto.signing import Signed
 from kinlight.protocol import limits
 from kinlight.protocol.capability import Audience, Capability, Caveats, Request
-from kinlight.protocol.errors import BrokenGrantError, WrongAudienceError
+from kinlight.protocol.errors import (
+    BrokenGrantError,
+    UnsupportedGrantError,
+    WrongAudienceError,
+)
 from kinlight.protocol.opening import LocalDevice
 from kinlight.protocol.photo import (
     RECORD_DOMAIN,
@@ -504,3 +508,26 @@ def test_a_sealed_envelope_cut_anywhere_does_not_open(length: int, draft: Draft)
 
 def test_the_context_names_the_device_and_its_key(bob: Person) -> None:
     assert len({envelope_info(bob.device()), envelope_info(bob.device("laptop"))}) == 2
+
+
+def test_more_certificates_than_an_envelope_holds_are_not_sealed(
+    alice: Person, bob: Person
+) -> None:
+    record, phone = record_by(alice), bob.device()
+    papers = tuple(
+        alice.certificate(alice.signing_key(name).public)
+        for name in ("phone", *map(str, range(limits.ENVELOPE_CERTIFICATES)))
+    )
+
+    def seal(count: int) -> bytes:
+        return Envelope.seal(
+            alice.device(), phone.signing.public, phone.kem.public, record,
+            grant_by(alice, bob, record), KEYS, papers[:count],
+        )  # fmt: skip
+
+    opened = Envelope.open(
+        seal(limits.ENVELOPE_CERTIFICATES), phone, alice.signing_key("phone").public
+    )
+    assert opened.certificates.found == papers[:-1]
+    with pytest.raises(UnsupportedGrantError):
+        seal(limits.ENVELOPE_CERTIFICATES + 1)

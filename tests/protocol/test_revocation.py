@@ -297,3 +297,17 @@ def test_anything_is_a_list_or_malformed(items: list[Any], kept: int, data: byte
         except MalformedError:
             continue
         assert found.signed.encode() == encoded
+
+
+def test_whoever_sees_all_its_lists_knows_the_same() -> None:
+    one, other, later = listed(ONE), listed(TWO), listed(ONE, seq=2, as_of=NOW + 1)
+    plain = Standing(one)
+    forked = plain.take(other)
+    after = forked.take(later)
+    for known in (plain, forked, after):
+        first, *more = known.lists
+        seen = Standing(first)
+        for found in more:
+            seen = seen.take(found)
+        assert seen == known
+    assert after.lists == (one, other, later)
