@@ -48,6 +48,10 @@ _RETRIED: Final = (
 """Refusals that are about the moment, not about the photo: offered again on the next link."""
 
 
+_WAITS: Final = (StaleRevocationsError, MissingAttributeError)
+"""Why something is not offered yet, until papers come: what others say, or took back."""
+
+
 class Outbox:
     """Seals, signs, queues and keeps track of what goes out."""
 
@@ -252,8 +256,8 @@ class Outbox:
                     try:
                         self._check(delivery, link.peer, check)
                     except DeniedError as error:
-                        if isinstance(error, MissingAttributeError):
-                            offered.discard(delivery.envelope_hash)  # it goes when that is said
+                        if isinstance(error, _WAITS):
+                            offered.discard(delivery.envelope_hash)  # it goes with newer papers
                             self._set(delivery, "queued", error.code)
                         else:
                             self._set(delivery, "refused", error.code)

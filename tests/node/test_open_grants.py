@@ -20,6 +20,7 @@ from kinlight.protocol.messages import Credit, FetchRefused, Offer, OfferRefused
 from kinlight.protocol.photo import Envelope, PhotoRecord
 
 from .conftest import Attacked, Picture, Start
+from .filmed import film
 from .forging import whole
 from .network import Network
 from .nodes import NOW, Clock, TestedNode, eventually
@@ -213,6 +214,22 @@ async def test_of_an_open_grant_nothing_is_said_about_the_place_unless_that_is_a
     for metadata, max_px, policy in forms:
         item = (await opened(anna, photo, metadata=metadata, max_px=max_px))["Bob"]
         assert (item.state, item.policy, item.max_px) == ("delivered", policy, max_px)
+
+
+async def test_the_clip_of_a_live_photo_goes_with_its_still_as_originals_alone(
+    three: Three, tmp_path: Path
+) -> None:
+    anna = three.anna
+    attest(anna, "Bob")
+    still = photograph(tmp_path / "live" / "IMG_7.jpg", size=(48, 32), position=(52.5, 13.4))
+    still.with_name("IMG_7.MOV").write_bytes(film(container="mov"))
+    photo = await imported(anna, still.parent)
+    for metadata, names in (("original", ["IMG_7.MOV", "IMG_7.jpg"]), (None, ["IMG_7.jpg"])):
+        steps = anna.engine.grant([photo], [], having=[FAMILY], metadata=metadata)
+        items = [step async for step in steps if isinstance(step, ShareItem)]
+        came = [item for item in items if (item.to, item.state) == ("Bob", "delivered")]
+        assert sorted(item.name for item in came) == names
+        assert all(("clip" in item.left_out) == (metadata is None) for item in came)
 
 
 @pytest.mark.parametrize(

@@ -381,3 +381,25 @@ async def test_a_lost_device_is_shown_nothing(all_three: Triangle) -> None:
     show(anna)
     assert list(anna.parts.correspondence.for_device(device.chain)) == []
     assert said_of(carol) == []
+
+
+async def test_what_leans_on_an_old_list_is_offered_when_a_newer_one_comes(
+    all_three: Triangle, picture: Picture, clock: Clock
+) -> None:
+    anna, bob, carol = all_three.anna, all_three.bob, all_three.carol
+    await told(all_three)
+    attest(bob, "Anna", "town=home")
+    bob.engine.granting.unattest("Anna", "town=home")  # from now on there is a list
+    await carol.until(lambda: bob.identity in carol.parts.papers.revocations.known)
+    photo = await imported(carol, picture())
+    await away(carol, anna)
+    await opened(carol, photo, by=["Bob"], wait=False)
+    await away(carol, bob)
+    clock.time += 8 * DAY
+    await here_again(carol, anna)
+    await carol.until(
+        lambda: [d.code for d in carol.engine.photo(photo).deliveries] == ["revocations-stale"]
+    )
+    assert carol.delivery_state(photo) == "queued"
+    await here_again(carol, bob)
+    await anna.until(lambda: anna.inbox_state(photo) == "stored")
