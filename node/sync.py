@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Final
 
 from ..crypto.errors import TruncatedError
+from ..protocol import limits
+from ..protocol.allowance import Allowance
 from ..protocol.errors import TooMuchError, UnexpectedMessageError
 from ..protocol.messages import (
     Credit,
@@ -37,6 +40,10 @@ from .serving import Server
 PAPERS_SECONDS: Final = 3600.0
 """How often a link is looked at for papers to show, as our own list is made anew each day, and
 for photos that wait for papers."""
+
+SHOWN_AT_ONCE: Final = limits.PAPERS_AT_ONCE // 2
+SHOWN_PER_SECOND: Final = limits.PAPERS_PER_SECOND / 2
+"""How fast papers are shown: less than any node has to take, whoever's clock runs faster."""
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +80,9 @@ class Sync:
         self._fetching: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._shown: list[Papers] = []
+        self._to_show: deque[Papers] = deque()
+        self._showing = Allowance(SHOWN_AT_ONCE, SHOWN_PER_SECOND)
+        self._taking = Allowance(limits.PAPERS_AT_ONCE, limits.PAPERS_PER_SECOND)
 
     def start(self) -> None:
         """Show papers, offer what is open, and fetch what was accepted before."""
@@ -96,12 +106,25 @@ class Sync:
         if papers == self._shown:
             return
         self._shown = papers
+        waiting, self._to_show = bool(self._to_show), deque(papers)
+        if not waiting:
+            self._show_on()
+
+    def _show_on(self) -> None:
+        """Show what is left as fast as the other side has to take it."""
         try:
-            for message in papers:
-                self._link.post(message)
+            while self._to_show and self._showing.take(asyncio.get_running_loop().time()):
+                self._link.post(self._to_show.popleft())
         except TooMuchError:
             # Who reads nothing must not keep the others from being told.
+            self._to_show.clear()
             self._spawn(self._link.close())
+        if self._to_show:
+            self._spawn(self._show_later())
+
+    async def _show_later(self) -> None:
+        await asyncio.sleep(1 / SHOWN_PER_SECOND)
+        self._show_on()
 
     async def _keep_showing(self) -> None:
         """A link may be up for longer than a list of revocations counts."""
@@ -147,6 +170,8 @@ class Sync:
             case Stored():
                 self._outbox.stored(device, message)
             case Papers():
+                if not self._taking.take(asyncio.get_running_loop().time()):
+                    raise TooMuchError("papers")
                 if self._correspondence.taken(self._link.peer, self._contact, message):
                     self._news(self._contact.identity)
                     self._fetch_accepted()  # some may have waited for them
