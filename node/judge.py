@@ -163,6 +163,11 @@ class Judge:
             capability, identity, device, photo.photo_id, photo, network, operation
         )
         verdict = capability.explain(photo.author, self._signers(capability), request)
+        if verdict.error is OtherRenditionError:
+            try:
+                forms.check_made(capability.rendition)
+            except DeniedError as error:
+                verdict = replace(verdict, error=type(error), detail=error.detail)
         if not verdict.allowed or photo.author != self._device.identity:
             return verdict
         given = self._rendition(photo)
