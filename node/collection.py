@@ -136,7 +136,7 @@ class Collection:
         width, height = (None, None) if facts is None else facts.upright or (None, None)
         return views.LibraryItem(
             id=found.photo_id.hex(),
-            name=metadata.name,
+            name=metadata.name if ended is None else "",
             media_type=metadata.media_type,
             bytes=metadata.length,
             modified=metadata.modified // 10**9,

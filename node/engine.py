@@ -395,18 +395,24 @@ class Engine:
         contact = opened.library.contact_of(offer.identity)
         author = opened.library.contact_of(offer.record.author)
         photo = opened.library.photo(offer.photo_id)
+        ended = None if photo is None else opened.judge.ended(photo)
+        state, code = offer.state, offer.code
+        if ended is not None:
+            photo = None  # what it is called is not to be seen either
+            if state == "stored":
+                state, code = "ended", ended.code
         pieces = opened.inbox.progress(offer.photo_id)
         return views.InboxItem(
             id=offer.photo_id.hex(),
             sender=contact.name if contact else "",
-            state=offer.state,
+            state=state,
             bytes=photo.metadata.length if photo else offer.record.ciphertext_length,
             received=offer.received,
             expires=Capability.decode(offer.capability).expires,
             name=photo.metadata.name if photo else None,
             sha256=photo.metadata.sha256.hex() if photo else None,
-            code=offer.code,
-            message=protocol_errors.sentence(offer.code) if offer.code else None,
+            code=code,
+            message=protocol_errors.sentence(code) if code else None,
             pieces=pieces[0] if pieces else None,
             pieces_total=pieces[1] if pieces else None,
             author=author.name if author else None,

@@ -196,6 +196,11 @@ class Judge:
         )
         signers = self._lineage.signers(capability, photo.photo_id)
         verdict = capability.explain(photo.author, signers, request)
+        if verdict.error is OtherRenditionError:
+            try:
+                forms.check_made(capability.rendition)
+            except DeniedError as error:
+                verdict = replace(verdict, error=type(error), detail=error.detail)
         if not verdict.allowed:
             return verdict
         given = self.rendition(photo)

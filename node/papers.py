@@ -11,6 +11,8 @@ from typing import Final
 
 from ..protocol import limits
 from ..protocol.attributes import Attestation, Attributes
+from ..protocol.capability import Capability
+from ..protocol.errors import RevocationsFullError
 from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.revocation import RevocationList, Revocations, Standing
 from .database import Database, Row
@@ -175,22 +177,50 @@ class Papers:
         standing = self._revocations.known.get(self._device.identity)
         if standing is None:
             return None
-        renewed = standing.newest.renew(self._device.signing, self._now())
+        try:
+            renewed = standing.newest.renew(self._device.signing, self._now())
+        except RevocationsFullError:  # the highest number: it says what it says, and gets stale
+            return standing.newest
         if renewed is not standing.newest:
             self._keep(standing.take(renewed))
         return renewed
 
     def revoke(self, hashes: Iterable[bytes]) -> RevocationList:
-        """Take back what the hashes name. Raises `RevocationsFullError`."""
+        """Take back what the hashes name. Raises `RevocationsFullError`.
+
+        A full list first loses what it need not say any more.
+        """
         signing, identity = self._device.signing, self._device.identity
         standing = self._revocations.known.get(identity)
         if standing is None:
             first = RevocationList.sign(signing, identity, 1, self._now(), hashes)
             self._keep(Standing(first))
             return first
-        renewed = standing.newest.renew(signing, self._now(), add=hashes)
+        added = frozenset(hashes)
+        try:
+            renewed = standing.newest.renew(signing, self._now(), add=added)
+        except RevocationsFullError:
+            renewed = standing.newest.renew(signing, self._now(), add=added, drop=self._over())
         self._keep(standing.take(renewed))
         return renewed
+
+    def _over(self) -> set[bytes]:
+        """Hashes of what we said and granted that ended so long ago that no clock revives it."""
+        then = self._now() - limits.REVOCATIONS_SECONDS
+        said = self._db.rows(
+            "SELECT digest FROM attestations WHERE issuer = ? AND not_after <= ?",
+            self._device.identity, then,
+        )  # fmt: skip
+        given = self._db.rows(
+            "SELECT grant_hash, capability FROM grants"
+            " UNION ALL SELECT grant_hash, capability FROM open_grants"
+        )
+        over = {row["digest"] for row in said}
+        for row in given:
+            expires = Capability.decode(row["capability"]).expires
+            if expires is not None and expires <= then:
+                over.add(row["grant_hash"])
+        return over
 
     def take_list(self, found: RevocationList, devices: Mapping[bytes, bytes]) -> bool:
         """Keep the list of somebody else if it is by who it says, and newer; whether it is news.

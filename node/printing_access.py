@@ -86,6 +86,9 @@ def policy(out: Output, found: Policy) -> None:
         out.say("No rules: nothing is forbidden by them.")
     else:
         out.say(f"{count} rules. What none of them allows is denied." if count > 1 else "1 rule.")
+    if not out.as_json:
+        for album in found.missing_albums:
+            out.say(f"There is no album {names.shown(album)} here yet.", style="yellow")
 
 
 def policy_text(out: Output, found: Policy) -> None:

@@ -88,8 +88,12 @@ class Rules:
         return kept if same else policy_text.write(self._rules or (), names)
 
     def view(self) -> views.Policy:
-        """The text and the names of the rules."""
-        return views.Policy(self.text(), [rule.name for rule in self._rules or ()])
+        """The text, the names of the rules, and albums in them that are not here."""
+        rules = self._rules or ()
+        here = {names.folded(album.name) for album in self._catalogue.albums()}
+        named = {album for rule in rules for album in rule.albums or ()}
+        missing = sorted(album for album in named if names.folded(album) not in here)
+        return views.Policy(self.text(), [rule.name for rule in rules], missing)
 
     def _names(self) -> dict[str, bytes]:
         contacts = {contact.name: contact.identity for contact in self._library.contacts()}

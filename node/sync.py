@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from typing import Final
 
 from ..crypto.errors import TruncatedError
+from ..protocol import limits
+from ..protocol.allowance import Allowance
 from ..protocol.errors import TooMuchError, UnexpectedMessageError
 from ..protocol.messages import (
     Credit,
@@ -34,6 +36,7 @@ from .link import Link
 from .mending import Mender
 from .outbox import Outbox
 from .serving import Server
+from .showing import Showing
 
 PAPERS_SECONDS: Final = 3600.0
 """How often a link is looked at for papers to show, as our own list is made anew each day, and
@@ -74,8 +77,9 @@ class Sync:
         self._slots = asyncio.Semaphore(PHOTOS_AT_ONCE)
         self._fetching: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._shown: list[Papers] = []
+        self._showing = Showing(link, self._spawn)
         self._asked: set[bytes] = set()
+        self._taking = Allowance(limits.PAPERS_AT_ONCE, limits.PAPERS_PER_SECOND)
 
     def start(self) -> None:
         """Show papers, offer what is open, and fetch what was accepted before."""
@@ -94,25 +98,9 @@ class Sync:
             self.fetch(offer)
 
     def show_papers(self) -> None:
-        """Tell the contact what is said of it and what was taken back, if its node knows how.
-
-        What was shown last on this link is not shown again.
-        """
-        if not self._link.session.takes_papers:
-            return
-        papers = list(self._correspondence.for_device(self._link.peer))
-        if papers == self._shown:
-            return
-        self._shown = papers
-        self._show(papers)
-
-    def _show(self, papers: Iterable[Papers]) -> None:
-        try:
-            for message in papers:
-                self._link.post(message)
-        except TooMuchError:
-            # Who reads nothing must not keep the others from being told.
-            self._spawn(self._link.close())
+        """Tell the contact what is said of it and what was taken back, if its node knows how."""
+        if self._link.session.takes_papers:
+            self._showing.show(list(self._correspondence.for_device(self._link.peer)))
 
     def _show_lineage(self, envelope_hash: bytes) -> None:
         """Who takes a photo that we passed on is told what its author took back."""
@@ -146,7 +134,7 @@ class Sync:
         asked = self._correspondence.asked_by(self._link.peer, offer)
         new = [said for said in asked if said.signed.digest() not in self._asked]
         self._asked.update(said.signed.digest() for said in new)
-        self._show(messages(new))
+        self._showing.show_first(messages(new))
 
     async def _fetch(self, offer: IncomingOffer) -> None:
         try:
@@ -181,6 +169,8 @@ class Sync:
                 self._outbox.stored(device, message)
                 self._show_lineage(message.envelope_hash)
             case Papers():
+                if not self._taking.take(asyncio.get_running_loop().time()):
+                    raise TooMuchError("papers")
                 if self._correspondence.taken(self._link.peer, self._contact, message):
                     self._heard(self._contact.identity)
             case Fetch():

@@ -252,10 +252,14 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The owner's rules: their text, and their names in its order."""
+    """The owner's rules: their text, and their names in its order.
+
+    `missing_albums` are named in them and are not here (yet): the rule waits for them.
+    """
 
     text: str
     rules: list[str] = field(default_factory=list[str])
+    missing_albums: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +314,8 @@ class LibraryItem:
     `valid-untrusted` or `invalid`; it is None until the picture was looked at. `refused` says why
     the picture does not open. `tags` and `sensitivity` (`low`, `normal`, `high`) are what somebody
     here said of it. `ended` says why a photo of somebody else is not to be seen any more,
-    `grant-expired`, `grant-revoked` or `attribute-missing`; nothing is said then of what it shows.
+    `grant-expired`, `grant-revoked` or `attribute-missing`; its name is empty then, and nothing is
+    said of its picture.
     """
 
     id: str
@@ -377,10 +382,11 @@ class InboxItem:
     """A photo that a contact offered.
 
     `state` is `waiting` (for `accept` or `decline`; nothing was fetched), `accepted` (on its way),
-    `stored`, `declined` or `refused`; `code` says why it was refused or what delays it. `name`,
-    `sha256` and the exact size are known when it is stored; `bytes` is the padded size before.
-    `author` is the contact whose photo it is, None if that is nobody known: then `sender` passed it
-    on. `author_fingerprint` is of the author in any case.
+    `stored`, `declined`, `refused`, or `ended` (all grants of what is here have ended or were taken
+    back); `code` says why it was refused or has ended, or what delays it. `name`, `sha256` and the
+    exact size are told while it is stored; `bytes` is the padded size otherwise. `author` is the
+    contact whose photo it is, None if that is nobody known: then `sender` passed it on.
+    `author_fingerprint` is of the author in any case.
     """
 
     id: str

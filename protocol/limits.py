@@ -36,6 +36,11 @@ CREDIT: Final = 64
 FETCHES: Final = 64
 """Fetches that one peer may have open at a time."""
 
+PAPERS_AT_ONCE: Final = 64
+"""Papers that may come on a link one after the other: each costs some 34 ms to verify."""
+PAPERS_PER_SECOND: Final = 1.0
+"""How many more may come after that."""
+
 # Photos.
 NAME_BYTES: Final = 255
 MEDIA_TYPE_BYTES: Final = 127

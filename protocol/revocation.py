@@ -28,6 +28,8 @@ from .errors import (
 
 REVOCATION_DOMAIN: Final = b"kinlight/revs1"
 HASH_BYTES: Final = 32
+LAST_SEQ: Final = 2**64 - 1
+"""The encoding has no higher number. Only who means harm signs a list with it."""
 LIST_BYTES: Final = limits.REVOCATIONS_BYTES + signing.SIGNED_OVERHEAD
 
 _DEVICE: Final = b"kinlight/revoked-device1\x00"
@@ -56,7 +58,7 @@ class RevocationList:
         """Make and sign a list. Raises `RevocationsFullError`."""
         listed = sorted(set(hashes))
         if len(listed) > limits.REVOCATIONS:
-            raise RevocationsFullError
+            raise RevocationsFullError(f"it holds {limits.REVOCATIONS} things that still matter")
         body: Value = [1, "revs", issuer, signer.public, seq, as_of, listed]
         return cls.read(signer.sign_value(REVOCATION_DOMAIN, body))
 
@@ -75,6 +77,8 @@ class RevocationList:
         hashes = (self.hashes - frozenset(drop)) | frozenset(add)
         if hashes == self.hashes and now - self.as_of < limits.REVOCATIONS_RENEWED_SECONDS:
             return self
+        if self.seq >= LAST_SEQ:
+            raise RevocationsFullError("its number can't become higher")
         return self.sign(signer, self.issuer, self.seq + 1, max(now, self.as_of), hashes)
 
     @classmethod

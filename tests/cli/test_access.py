@@ -141,7 +141,14 @@ def test_attest_attributes_policy_and_explain(
     rules.write_text("[[rule]]\n")
     assert anna.run("policy", "import", rules, code=2).error == "bad-policy"
     rules.write_text("")
-    assert anna.run("policy", "import", rules).value == {"text": "", "rules": []}
+    assert anna.run("policy", "import", rules).value == {
+        "text": "", "rules": [], "missing_albums": [],
+    }  # fmt: skip
+    rules.write_text(RULES + 'photo = { albums = ["Nowhere"] }\n')
+    assert anna.run("policy", "import", rules).value["missing_albums"] == ["Nowhere"]
+    assert "There is no album Nowhere here yet." in anna.screen("policy", "import", rules)
+    rules.write_text("")
+    anna.run("policy", "import", rules)
 
 
 def test_rules_are_edited_in_the_editor_of_the_user(neighbours: Neighbours, tmp_path: Path) -> None:

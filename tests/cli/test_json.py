@@ -33,7 +33,7 @@ PHOTO = {
     *("id", "name", "media_type", "bytes", "sha256", "modified", "policy", "own", "author"),
     *("author_fingerprint", "author_device", "signature", "content_id", "added", "expires"),
     *("deliveries", "captured", "captured_source", "camera", "width", "height", "c2pa", "refused"),
-    *("clip", "albums", "position", "place", "senders"),
+    *("clip", "albums", "tags", "sensitivity", "position", "place", "senders"),
 }
 DELIVERY = {"to", "state", "code", "expires", "updated", "policy"}
 
@@ -64,6 +64,15 @@ def test_status_of_a_running_node(neighbours: Neighbours) -> None:
     assert set(connection) == {"contact", "path", "address"}
     assert connection["contact"] == bob.name
     assert connection["path"] == "lan"
+
+
+def test_clock_of_a_running_node(neighbours: Neighbours) -> None:
+    anna, _ = neighbours
+    found = anna.run("clock").value
+    assert set(found) == {"now", "system", "witnessed"}
+    assert (found["now"] >= found["system"], found["witnessed"]) == (True, None)
+    assert set(anna.run("clock", "--right").value) == set(found)
+    assert "The time is" in anna.screen("clock")
 
 
 def test_up_of_a_running_node_changes_nothing_and_says_how_it_is(neighbours: Neighbours) -> None:

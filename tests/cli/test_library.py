@@ -20,7 +20,7 @@ IMPORT_ITEM = {
 LIBRARY_ITEM = {
     *("id", "name", "media_type", "bytes", "modified", "added", "policy", "own", "captured"),
     *("captured_source", "camera", "width", "height", "position", "place", "c2pa", "refused"),
-    *("clip", "albums", "people", "ended"),
+    *("clip", "albums", "tags", "sensitivity", "people", "ended"),
 }
 FOLDER = {
     *("path", "kind", "state", "album", "contact", "to", "metadata", "photos", "message"),
@@ -48,6 +48,22 @@ def test_import_search_and_albums(neighbours: Neighbours, tmp_path: Path) -> Non
     assert set(albums["Lisbon"]) == {"name", "photos", "created"}
     assert anna.run("show", item["id"]).value["albums"] == ["Lisbon"]
     assert anna.run("search", "no such name").values == []
+
+
+def test_tag_gives_words_that_search_finds(neighbours: Neighbours, tmp_path: Path) -> None:
+    anna, _ = neighbours
+    item = anna.run("import", picture(tmp_path / "tagged.jpg", 930)).value
+    said = anna.run("tag", item["id"][:12], "--add", "Beach", "--add", "sun").value
+    assert set(said) == LIBRARY_ITEM
+    assert (said["tags"], said["sensitivity"]) == (["Beach", "sun"], "normal")
+    assert "Beach; sensitivity high" in anna.screen(
+        "tag", item["id"], "--remove", "SUN", "--sensitivity", "high"
+    )
+    assert [found["id"] for found in anna.run("search", "--tag", "beach").values] == [item["id"]]
+    assert anna.run("search", "--tag", "sun").values == []
+    shown = anna.run("show", item["id"]).value
+    assert (shown["tags"], shown["sensitivity"]) == (["Beach"], "high")
+    assert anna.run("tag", item["id"], "--sensitivity", "secret", code=2).error == "bad-request"
 
 
 def test_import_puts_all_into_one_album_or_none(neighbours: Neighbours, tmp_path: Path) -> None:

@@ -172,12 +172,12 @@ async def test_an_honest_node_hides_what_was_taken_back_and_deletes_nothing(
     with pytest.raises(RevokedGrantError):
         await bob.engine.rendition(photo, "preview")
     (found,) = bob.engine.collection.search()
-    assert (found.id, found.ended, found.camera, found.width) == (
-        photo,
-        "grant-revoked",
-        None,
-        None,
-    )
+    assert (found.id, found.ended, found.name, found.camera, found.width) == (
+        photo, "grant-revoked", "", None, None,
+    )  # fmt: skip
+    (offered,) = bob.engine.inbox()
+    assert (offered.id, offered.state, offered.code) == (photo, "ended", "grant-revoked")
+    assert (offered.name, offered.sha256) == (None, None)
     assert bob.blob_files() == files
     assert anna.engine.photo(photo).name == "beach.jpg"
 

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 from kinlight.node.errors import BadRequestError
+from kinlight.node.grants import Terms
 from kinlight.node.inbox import Inbox
 from kinlight.node.views import ShareItem
-from kinlight.protocol.errors import BadPolicyError, PolicyDeniedError
+from kinlight.protocol.capability import Audience, Capability
+from kinlight.protocol.errors import BadPolicyError, PolicyDeniedError, UnmadeRenditionError
+from kinlight.protocol.rendition import Rendition
 
 from .conftest import Picture, Two
 from .nodes import NOW, Clock, TestedNode
@@ -308,6 +311,31 @@ async def test_it_is_explained_why_somebody_may_have_a_photo(joined: Two, beach:
     for operation, network in (("see", None), ("view", "wan")):
         with pytest.raises(BadRequestError):
             explain("Bob", photo, operation, network)
+
+
+async def test_albums_in_rules_that_are_not_here_are_told(joined: Two, tmp_path: Path) -> None:
+    anna = joined.anna
+    anna.engine.rules.put(EVERYTHING + DIARY)
+    assert anna.engine.rules.view().missing_albums == ["Diary"]
+    path = photograph(tmp_path / "DIARY" / "page.jpg", size=(48, 32))
+    await imported(anna, path.parent)
+    assert anna.engine.rules.view().missing_albums == []
+
+
+async def test_it_is_explained_that_a_grant_demands_what_can_not_be_made_as_a_fetch_says(
+    joined: Two, beach: Path
+) -> None:
+    anna, bob = joined.anna, joined.bob
+    photo = bytes.fromhex(await imported(anna, beach))
+    device, audience = anna.parts.device, Audience("identity", bob.identity)
+    caveats = Terms(Rendition(faces_hidden=True)).caveats(photo)
+    grant = Capability.grant(device.signing, device.identity, audience, caveats, bytes(16))
+    anna.parts.grants.add(photo, bob.identity, grant, NOW)
+    with pytest.raises(UnmadeRenditionError):
+        await fetched(joined, photo, grant)
+    why = anna.engine.explainer.explain("Bob", photo.hex(), "view", None)
+    assert (why.allowed, why.code) == (False, "rendition-not-made")
+    assert [judged.code for judged in why.grants] == ["rendition-not-made"]
 
 
 async def test_it_is_explained_that_nothing_was_granted(joined: Two, beach: Path) -> None:

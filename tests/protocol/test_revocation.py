@@ -19,7 +19,13 @@ from kinlight.protocol.errors import (
     RevocationsFullError,
     RevokedDeviceError,
 )
-from kinlight.protocol.revocation import RevocationList, Revocations, Standing, device_hash
+from kinlight.protocol.revocation import (
+    LAST_SEQ,
+    RevocationList,
+    Revocations,
+    Standing,
+    device_hash,
+)
 
 from .people import NOW, Person, fixed
 
@@ -159,6 +165,14 @@ def test_a_second_fork_counts_as_the_first_did() -> None:
     assert known.fork is not None
     assert known.fork[0].seq == 2
     assert [known.revokes(one) for one in (ONE, TWO, THREE)] == [True, False, True]
+
+
+def test_a_list_with_the_highest_number_has_none_after_it_and_says_so() -> None:
+    last = listed(ONE, seq=LAST_SEQ - 1).renew(ALICE.signing_key("phone"), NOW + 1, add=[TWO])
+    assert last.seq == LAST_SEQ
+    assert last.renew(ALICE.signing_key("phone"), NOW + 1, add=[TWO]) is last
+    with pytest.raises(RevocationsFullError, match="number"):
+        last.renew(ALICE.signing_key("phone"), NOW + 1, add=[THREE])
 
 
 @pytest.mark.parametrize("seq", [1, 2, 2**64 - 1])
