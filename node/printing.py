@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
     from .views import (
+        Connection,
         Contact,
         ExportedFile,
         Identity,
@@ -95,30 +96,8 @@ class Output:
         if self.as_json:
             self.value(status)
             return
-        self.say(f"kinlight {status.version}, process {status.pid}, {status.home}")
-        if status.locked:
-            self.say("Locked. `kinlight unlock` opens it.", style="yellow")
-            return
-        self.say(f"Unlocked as {names.shown(status.name or '')}, listening on port {status.port}.")
-        if status.discovery == "mdns":
-            others = (
-                "1 other node" if status.nodes_seen == 1 else f"{status.nodes_seen} other nodes"
-            )
-            self.say(f"Discovery on this network works: {others} in sight.")
-        else:
-            reason = status.discovery_reason or "It is switched off in config.toml."
-            self.say(f"No discovery. {reason}", style="yellow")
-        if status.sandbox not in (None, "off"):
-            found = status.libraries
-            by = ", ".join(f"{name} {found[name]}" for name in _DECODERS if name in found)
-            self.say(f"Pictures are opened in a sandbox ({status.sandbox}), by {by}.")
-        for connection in status.connections:
-            self.say(
-                f"  connected: {names.shown(connection.contact)}"
-                f" ({connection.path}, {connection.address})"
-            )
-        if not status.connections:
-            self.say("  Nobody is connected at the moment.")
+        for text, style in status_lines(status):
+            self.say(text, style=style)
 
     def identity(self, identity: Identity) -> None:
         """Who the node is."""
@@ -381,6 +360,34 @@ class Progress:
 
 def _plain(value: Any) -> Any:
     return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
+
+
+def status_lines(status: Status) -> list[tuple[str, str]]:
+    """How the node is, for people: lines, each with its style."""
+    lines = [(f"kinlight {status.version}, process {status.pid}, {status.home}", "")]
+    if status.locked:
+        return [*lines, ("Locked. `kinlight unlock` opens it.", "yellow")]
+    name = names.shown(status.name or "")
+    lines.append((f"Unlocked as {name}, listening on port {status.port}.", ""))
+    if status.discovery == "mdns":
+        others = "1 other node" if status.nodes_seen == 1 else f"{status.nodes_seen} other nodes"
+        lines.append((f"Discovery on this network works: {others} in sight.", ""))
+    else:
+        reason = status.discovery_reason or "It is switched off in config.toml."
+        lines.append((f"No discovery. {reason}", "yellow"))
+    if status.sandbox not in (None, "off"):
+        found = status.libraries
+        by = ", ".join(f"{name} {found[name]}" for name in _DECODERS if name in found)
+        lines.append((f"Pictures are opened in a sandbox ({status.sandbox}), by {by}.", ""))
+    lines += [(f"  connected: {connection_line(each)}", "") for each in status.connections]
+    if not status.connections:
+        lines.append(("  Nobody is connected at the moment.", ""))
+    return lines
+
+
+def connection_line(connection: Connection) -> str:
+    """A contact who is connected, and how."""
+    return f"{names.shown(connection.contact)} ({connection.path}, {connection.address})"
 
 
 def size(count: int) -> str:
