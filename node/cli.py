@@ -140,9 +140,14 @@ def _first_start(
 
 def _run_here(home: Home, secret: Secret | RecoveryWords | None) -> None:
     from . import daemon, logfile
+    from .config import Config
 
     home.prepare()
-    logfile.start(home.log)
+    try:
+        form = Config.load(home).format
+    except errors.BadConfigError:  # it is told when the node is unlocked
+        form = "text"
+    logfile.start(home.log, form=form)
     asyncio.run(daemon.run(home, secret))
 
 
@@ -185,11 +190,7 @@ def down(context: typer.Context, home: HomeOption = None, json: JsonOption = Fal
         command.out.done("Ended.")
 
 
-@app.command()
-def status(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
-    """Show how the node is and who is connected."""
-    with running(context, home, json) as command:
-        command.out.status(command.ask(lambda node: node.status()))
+cli_care.add_status_to(app)
 
 
 @app.command()

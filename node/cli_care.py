@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,34 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Put the commands into the command line, in the order of its help."""
     app.command()(doctor)
+
+
+def add_status_to(app: typer.Typer) -> None:
+    """Put `status` where it stands in the help: among the commands of the node itself."""
+    app.command()(status)
+
+
+def status(
+    context: typer.Context,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again as it changes, until Ctrl-C.")
+    ] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show how the node is and who is connected."""
+    with running(context, home, json) as command:
+        if not watch:
+            command.out.status(command.ask(lambda node: node.status()))
+            return
+
+        async def follow(node: Node) -> None:
+            with printing_care.watched_status(command.out) as show:
+                async with contextlib.aclosing(node.watch_status()) as states:
+                    async for state in states:
+                        show(state)
+
+        command.ask(follow)
 
 
 def doctor(

@@ -9,6 +9,7 @@ from typing import Final, cast
 from .decoder_wire import LEVELS, Level
 from .errors import BadConfigError
 from .home import Home
+from .logfile import FORMATS, Format
 
 TEMPLATE: Final = """\
 # kinlight settings. Everything here is optional; restart the daemon after a change.
@@ -20,6 +21,9 @@ TEMPLATE: Final = """\
 
 [pictures]
 # sandbox = "process"  # refuse to open pictures in a weaker one: process, rlimits or seccomp
+
+[log]
+# format = "text"      # text, or json: one object a line
 """
 
 
@@ -27,13 +31,15 @@ TEMPLATE: Final = """\
 class Config:
     """What can be set. `port` 0 takes any free one; `interfaces` None means the usual ones.
 
-    `sandbox` is the weakest one in which pictures may be opened; see `sandbox`.
+    `sandbox` is the weakest one in which pictures may be opened; see `sandbox`. `format` is that of
+    the log.
     """
 
     port: int = 0
     interfaces: tuple[str, ...] | None = None
     discovery: bool = True
     sandbox: Level = "process"
+    format: Format = "text"
 
     @classmethod
     def load(cls, home: Home) -> Config:
@@ -46,13 +52,15 @@ class Config:
             raise BadConfigError(str(error)) from None
         network = _section(document, "network")
         pictures = _section(document, "pictures")
+        log = _section(document, "log")
         if document:
-            raise BadConfigError("the sections are [network] and [pictures]")
+            raise BadConfigError("the sections are [network], [pictures] and [log]")
         port = network.pop("port", 0)
         interfaces = network.pop("interfaces", None)
         discovery = network.pop("discovery", True)
         sandbox = pictures.pop("sandbox", "process")
-        for name, settings in (("network", network), ("pictures", pictures)):
+        form = log.pop("format", "text")
+        for name, settings in (("network", network), ("pictures", pictures), ("log", log)):
             if settings:
                 raise BadConfigError(f"unknown setting {next(iter(settings))!r} in [{name}]")
         if type(port) is not int or not 0 <= port < 65536:
@@ -61,7 +69,9 @@ class Config:
             raise BadConfigError("discovery is true or false")
         if sandbox not in LEVELS:
             raise BadConfigError(f"sandbox is one of {', '.join(LEVELS)}")
-        return cls(port, _names(interfaces), discovery, sandbox)
+        if form not in FORMATS:
+            raise BadConfigError(f"format is one of {', '.join(FORMATS)}")
+        return cls(port, _names(interfaces), discovery, sandbox, form)
 
 
 def _section(document: dict[str, object], name: str) -> dict[str, object]:

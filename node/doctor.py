@@ -348,6 +348,9 @@ class Doctor:
             ways.append(f"fetches it again from {contacts}")
         if ways and state == "found":
             return f"`--repair` {', or '.join(ways)}."
+        if photo is not None and found is not None and found.copy:
+            id_ = photo.photo_id.hex()[:8]
+            return f"`kinlight remove {id_}` forgets this copy; the next share makes another."
         if photo is not None and photo.author == self._us:
             return "Nothing here. Import the very same file again if there is a copy of it."
         return "Nothing here. Ask whoever has it to share it again."

@@ -76,10 +76,14 @@ class Repairs:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the bytes of a blob may be had again: files on this machine, contacts by name."""
+    """Where the bytes of a blob may be had again: files on this machine, contacts by name.
+
+    `copy` says that the photo was made of another one, to be shared.
+    """
 
     files: list[Path]
     contacts: list[str]
+    copy: bool
 
 
 class Mender:
@@ -109,7 +113,9 @@ class Mender:
         identities = dict.fromkeys(offer.identity for offer in self._offers(photo.photo_id))
         contacts = [self._library.contact_of(identity) for identity in identities]
         return Sources(
-            self._files(photo), [contact.name for contact in contacts if contact is not None]
+            self._files(photo),
+            [contact.name for contact in contacts if contact is not None],
+            not self._catalogue.is_listed(photo.photo_id),
         )
 
     def refusal(self, content_id: bytes) -> str | None:

@@ -9,6 +9,7 @@ runs, to one that lives in this process as long as the block does; a script need
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import secrets
@@ -54,6 +55,8 @@ from .views import (
 )
 
 _CONNECT_SECONDS: Final = 5.0
+WATCH_SECONDS: Final = 1.0
+"""How often `watch_status` looks where nothing is told: nodes in sight come and go without."""
 _JSON: Final = {"Content-Type": "application/json"}
 _View = TypeVar("_View")
 _Item = TypeVar("_Item")
@@ -146,6 +149,25 @@ class Node:
     async def believe_clock(self) -> Clock:
         """Say that the system's clock is right: a later time that was seen is forgotten."""
         return Clock(**await self._post("clock", "right"))
+
+    async def watch_status(self, *, seconds: float = WATCH_SECONDS) -> AsyncGenerator[Status]:
+        """The status now, at each event, and after so many `seconds` without one, until the end.
+
+        Raises `NotRunningError` when the daemon ends.
+        """
+        async with contextlib.aclosing(self.events()) as events:
+            news = asyncio.ensure_future(anext(events, None))
+            try:
+                while True:
+                    yield await self.status()
+                    await asyncio.wait({news}, timeout=seconds)
+                    if news.done():
+                        if news.result() is None:
+                            raise NotRunningError
+                        news = asyncio.ensure_future(anext(events, None))
+            finally:
+                news.cancel()
+                await asyncio.wait({news})
 
     async def unlock(
         self, passphrase: str | None = None, *, recovery_words: str | None = None

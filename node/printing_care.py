@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import sys
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from . import names
-from .printing import Output
+from .printing import Output, clock_line, connection_line, status_lines
 
 if TYPE_CHECKING:
-    from .views import DoctorProgress, Finding
+    from .views import DoctorProgress, Finding, Status
 
 _KINDS: Final = {
     "database": "the library is damaged",
@@ -58,3 +60,72 @@ def _finding(out: Output, finding: Finding) -> None:
     told = f"{names.shown(what)}: " if what else ""
     line = f"{finding.severity}: {told}{_KINDS[finding.kind]}. {names.shown(finding.remedy)}"
     out.say(line, style=_STYLES.get(finding.state, ""))
+
+
+@contextlib.contextmanager
+def watched_status(out: Output) -> Generator[Callable[[Status], None]]:
+    """Shows how the node is, as it changes: in place on a terminal, else what changed."""
+    if sys.stdout.isatty() and not out.as_json:
+        with _drawn() as draw:
+            yield draw
+        return
+    before: Status | None = None
+
+    def tell(status: Status) -> None:
+        nonlocal before
+        if before is not None and _lasting(status) == _lasting(before):
+            return
+        if out.as_json or before is None:
+            out.status(status)
+        else:
+            for line in _changes(before, status):
+                out.say(line)
+        before = status
+
+    yield tell
+
+
+@contextlib.contextmanager
+def _drawn() -> Generator[Callable[[Status], None]]:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(console=Console(), auto_refresh=False) as live:
+
+        def draw(status: Status) -> None:
+            lines = [Text(text, style) for text, style in status_lines(status)]
+            live.update(Text("\n").join(lines), refresh=True)
+
+        yield draw
+
+
+def _lasting(status: Status) -> tuple[Status, int | None]:
+    """All but the time, which is another each second, and whether that looks wrong."""
+    clock = status.clock
+    return dataclasses.replace(status, clock=None), None if clock is None else clock.witnessed
+
+
+def _changes(before: Status, now: Status) -> list[str]:
+    """What is another than before, a line each."""
+    lines: list[str] = []
+    if now.locked != before.locked:
+        lines.append("locked" if now.locked else f"unlocked as {names.shown(now.name or '')}")
+    if (now.discovery, now.discovery_reason) != (before.discovery, before.discovery_reason):
+        lines.append(f"discovery: {now.discovery or 'off'}")
+    if now.clock is not None and _lasting(now)[1] not in (None, _lasting(before)[1]):
+        lines.append(clock_line(now.clock)[0])
+    if now.nodes_seen != before.nodes_seen:
+        lines.append(f"nodes in sight: {now.nodes_seen}")
+    if now.sandbox != before.sandbox:
+        lines.append(f"sandbox: {now.sandbox or 'off'}")
+    for word, some, others in (
+        ("connected", now, before),
+        ("disconnected", before, now),
+    ):
+        lines += [
+            f"{word}: {connection_line(each)}"
+            for each in some.connections
+            if each not in others.connections
+        ]
+    return lines

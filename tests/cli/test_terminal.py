@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -148,6 +150,51 @@ def test_both_sides_read_the_same_safety_number_when_they_pair(
         screen.until(f"then `kinlight contacts verify {name}`")
         assert screen.end() == 0
     assert numbers[0] == numbers[1] != []
+
+
+def test_a_watched_status_is_drawn_again_as_it_changes_until_ctrl_c(
+    neighbours: Neighbours, terminal: Open
+) -> None:
+    anna, bob = neighbours
+    screen = terminal(anna, "status", "--watch")
+    screen.until("Unlocked as Anna")
+    screen.until("connected: Bob \\(")
+    bob.run("lock")
+    screen.until("Nobody is connected at the moment")
+    bob.run("unlock", "--passphrase-file", bob.passphrase_file)
+    screen.until("connected: Bob \\(")
+    screen.type("\x03")
+    assert screen.end() == 130
+
+
+def test_where_there_is_no_terminal_a_watched_status_tells_what_changed(
+    neighbours: Neighbours,
+) -> None:
+    anna, _ = neighbours
+    with subprocess.Popen(
+        anna.argv("status", "--watch"), env=anna.household.env, stdout=subprocess.PIPE, text=True
+    ) as watching:
+        assert watching.stdout is not None
+        lines = iter(watching.stdout.readline, "")
+        assert any(line.startswith("Unlocked as Anna") for line in lines)
+        anna.run("lock")
+        assert any(line == "locked\n" for line in lines)
+        anna.run("unlock", "--passphrase-file", anna.passphrase_file)
+        assert any(line == "unlocked as Anna\n" for line in lines)
+        watching.terminate()
+
+
+def test_for_scripts_a_watched_status_is_a_line_for_each_change(neighbours: Neighbours) -> None:
+    anna, bob = neighbours
+    with anna.popen("status", "--watch") as watching:
+        assert watching.stdout is not None
+        states = (json.loads(line) for line in iter(watching.stdout.readline, ""))
+        assert next(states) is not None
+        bob.run("lock")
+        assert any(not state["connections"] for state in states)
+        bob.run("unlock", "--passphrase-file", bob.passphrase_file)
+        assert any(state["connections"] for state in states)
+        watching.terminate()
 
 
 @pytest.mark.parametrize(("typed", "verified"), [("y\n", True), ("n\n", False)])

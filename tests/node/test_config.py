@@ -31,6 +31,7 @@ def test_every_setting_of_the_template_can_be_set(tmp_path: Path) -> None:
     text = '[network]\nport = 65535\ninterfaces = ["a", "b"]\ndiscovery = false\n'
     assert load(tmp_path, text) == Config(65535, ("a", "b"), False)
     assert load(tmp_path, '[pictures]\nsandbox = "seccomp"\n') == Config(sandbox="seccomp")
+    assert load(tmp_path, '[log]\nformat = "json"\n') == Config(format="json")
 
 
 @pytest.mark.parametrize(

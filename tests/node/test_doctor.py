@@ -235,6 +235,23 @@ async def test_an_own_photo_whose_file_is_another_one_now_is_lost_and_left_as_it
     assert [file for file in anna.blob_files() if "incoming" in file.parts] == []
 
 
+async def test_a_damaged_copy_for_sharing_is_to_be_forgotten_and_made_again(
+    joined: Two, tmp_path: Path
+) -> None:
+    anna = joined.anna
+    file = photograph(tmp_path / "beach.jpg", size=(64, 48))
+    (item,) = await anna.share(file, to="Bob", metadata="clean")
+    assert item.photo_id is not None
+    flip(blob_of(anna, item.photo_id), HEADER_BYTES + 5)
+    (found,) = await examine(anna, repair=True)
+    assert (found.kind, found.state) == ("blob-pieces", "lost")
+    assert f"`kinlight remove {item.photo_id[:8]}`" in found.remedy
+    await anna.engine.remove(item.photo_id, force=True)
+    assert await examine(anna) == []
+    (again,) = await anna.share(file, to="Bob", metadata="clean")
+    assert again.photo_id not in (None, item.photo_id)
+
+
 async def test_a_preview_that_is_lost_is_forgotten_and_made_again(
     start: Start, tmp_path: Path
 ) -> None:

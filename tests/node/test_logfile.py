@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import json
 import logging
 import stat
 from collections.abc import Generator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from kinlight.node import logfile
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Generator[Path]:
+@pytest.fixture(params=logfile.FORMATS)
+def log(tmp_path: Path, request: pytest.FixtureRequest) -> Generator[Path]:
     """A log file that gets everything of this process; afterwards all is as before."""
     root = logging.getLogger()
     kept = root.handlers, root.level
@@ -19,7 +21,7 @@ def log(tmp_path: Path) -> Generator[Path]:
         for name in ("kinlight", "uvicorn", "uvicorn.error", "uvicorn.access", "asyncio")
     }
     path = tmp_path / "daemon.log"
-    logfile.start(path)
+    logfile.start(path, form=request.param)
     yield path
     for handler in root.handlers:
         handler.close()
@@ -77,3 +79,24 @@ def test_the_log_is_bounded_and_its_older_half_is_for_this_user_only(log: Path) 
     assert len(files) == 2
     assert sum(path.stat().st_size for path in files) < 2_100_000
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+@pytest.mark.parametrize("log", ["json"], indirect=True)
+def test_as_json_each_line_is_an_object_that_says_when_where_and_what(log: Path) -> None:
+    logger = logging.getLogger("kinlight.node.test")
+    logger.info("a link ended: %s", "cut")
+    logger.warning("two\nlines of %d", 5)
+    try:
+        fail()
+    except OSError:
+        logger.exception("it failed")
+    ended, two, failed = map(json.loads, log.read_text().splitlines())
+    assert datetime.fromisoformat(ended.pop("time")).tzinfo is UTC
+    assert ended == {
+        "level": "info", "logger": "kinlight.node.test", "code": "cut",
+        "message": "a link ended: cut",
+    }  # fmt: skip
+    assert (two["level"], two["message"]) == ("warning", "two\nlines of 5")
+    assert "code" not in two
+    assert failed["exception"] == "FileNotFoundError"
+    assert failed["at"][-1].startswith("test_logfile.py:")

@@ -91,6 +91,31 @@ def test_no_secret_lies_open_on_either_disk_or_in_the_process_list(
     assert len(places) > 8
 
 
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_the_log_names_nobody_no_file_and_no_address(
+    couple: Couple, tmp_path: Path, form: str
+) -> None:
+    anna, bob = couple
+    for person in couple:
+        with (person.home / "config.toml").open("a") as config:
+            config.write(f'\n[log]\nformat = "{form}"\n')
+    together(anna.start, bob.start)
+    anna.share([noise(tmp_path / FILE_NAME, 300_000, seed=11)], bob)
+    anna.run("import", tmp_path / FILE_NAME)
+    anna.run("export", "ffff", tmp_path, code=6)
+    bob.run("doctor", "--repair")
+    ports = [str(person.port) for person in couple]
+    bob.kill()
+    anna.until(lambda node: node.status(), lambda status: not status.connections)
+    anna.stop()
+    for person in couple:
+        log = person.log()
+        assert log
+        assert log.startswith("{") == (form == "json")
+        needles = ["Anna", "Bob", FILE_NAME, "127.0.0.1", str(tmp_path), *ports]
+        assert [needle for needle in needles if needle in log] == []
+
+
 @pytest.mark.netns
 def test_no_secret_goes_over_the_wire_in_the_clear(running: Couple, tmp_path: Path) -> None:
     if sys.platform != "linux" or os.geteuid() != 0:
