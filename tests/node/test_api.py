@@ -37,6 +37,7 @@ ANY_BODY: dict[str, dict[str, object]] = {
     "/v1/explain": {"who": "x", "photo": "x"},
     "/v1/attributes": {"who": "x", "attribute": "a=b"},
     "/v1/attributes/off": {"who": "x", "attribute": "a=b"},
+    "/v1/attributes/shown": {"attribute": "a=b", "to": "x"},
     "/v1/photos/{photo}/export": {"folder": "/tmp"},
     "/v1/library/import": {"paths": []},
     "/v1/folders/mirror": {"source": "x", "folder": "/tmp"},
