@@ -124,6 +124,11 @@ class Database:
         with self.transaction():
             return self._db.execute(sql, values).rowcount
 
+    @property
+    def changes(self) -> int:
+        """How many rows were written since it was opened."""
+        return self._db.total_changes
+
     def execute(self, sql: str, *values: object) -> int:
         """One statement within `transaction`; returns the number of rows it touched."""
         return self._db.execute(sql, values).rowcount

@@ -157,8 +157,11 @@ class Delegating:
                 denied.append(verdict)
         if not allowed:
             raise _reason(denied)
+        named = [found for found in allowed if not _for_whoever(found[1])]
+        if not named:
+            raise NotForPassingOnError("who gets it could not know that you have what it demands")
         needed = 2 if "reshare" in wish.operations else 1
-        far = [found for found in allowed if found[1].links_left >= needed]
+        far = [found for found in named if found[1].links_left >= needed]
         if not far:
             raise PassedOnEnoughError
         return max(far, key=lambda found: (_end(found[1]), found[1].encoded))
@@ -182,6 +185,11 @@ class Delegating:
             return self._lineage.certificates(offer).of(signers)
         except BadCertificateError:
             raise NotForPassingOnError("the papers of its author are not here") from None
+
+
+def _for_whoever(capability: Capability) -> bool:
+    """Whether somebody has it for an attribute, of which the next one would not be told."""
+    return any(link.caveats.attributes for link in capability.links)
 
 
 def _end(capability: Capability) -> int:

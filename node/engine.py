@@ -357,6 +357,11 @@ class Engine:
         operations: frozenset[str],
     ) -> OpenWish:
         self._check_terms(metadata, max_px, until)
+        if operations != grants.VIEW:
+            raise BadRequestError(
+                "what is for whoever has an attribute can't be passed on: who gets it then could"
+                " not know whether the one before has it"
+            )
         demands, to = self._unlocked().granting.whoever(having, by or [])
         return OpenWish(demands, to, metadata, max_px, until, operations)
 

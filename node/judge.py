@@ -59,6 +59,10 @@ class Judge:
         self._lineage = lineage
         self._now = now
 
+    def moment(self) -> tuple[int, int]:
+        """While it is the same, so is the answer to the same question."""
+        return self._now(), self._library.changes
+
     def served(self, capability: Capability, photo_id: bytes) -> Photo | None:
         """The photo that a chain can be about here: one of ours, or one that we passed on by it.
 

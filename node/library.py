@@ -130,6 +130,11 @@ class Library:
         """Close the database."""
         self._db.close()
 
+    @property
+    def changes(self) -> int:
+        """A number that grows with whatever is written, by all who share the database."""
+        return self._db.changes
+
     # Settings.
 
     def setting(self, name: str) -> bytes | None:

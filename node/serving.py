@@ -117,6 +117,7 @@ class Server:
         request = message.request
         capability = Capability.decode(message.capability)
         photo = self._judge.served(capability, message.photo_id)
+        judged: tuple[int, int] | None = None
         try:
             with file:
                 if message.manifest:
@@ -128,7 +129,10 @@ class Server:
                             await credit.wait()
                             credit.clear()
                         continue
-                    self._allow(capability, message.photo_id, photo)  # it may end meanwhile
+                    moment = self._judge.moment()
+                    if moment != judged:  # it may have ended meanwhile
+                        self._allow(capability, message.photo_id, photo)
+                        judged = moment
                     file.seek(blob.piece_offset(index))
                     data = file.read(manifest.piece_length(index))
                     await self._link.send(Piece(request, index, data))

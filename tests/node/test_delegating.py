@@ -15,6 +15,7 @@ from kinlight.node.errors import (
 )
 from kinlight.node.facts import Facts
 from kinlight.node.views import ShareItem
+from kinlight.protocol.attributes import AttributeDemand
 from kinlight.protocol.capability import Capability
 from kinlight.protocol.errors import ExpiredGrantError, RevokedGrantError
 
@@ -155,6 +156,15 @@ async def test_what_may_be_passed_on_once_is_not_granted_for_passing_on(
 ) -> None:
     photo = await given(three, picture())
     assert await refused(three.bob, photo, operations=PASS_ON) == "passed-on-enough"
+
+
+async def test_what_one_has_for_an_attribute_is_not_passed_on_as_the_next_is_not_told_of_it(
+    three: Three, picture: Picture
+) -> None:
+    three.anna.engine.granting.attest("Bob", "role=family", None)
+    demand = AttributeDemand("role", "family", frozenset([three.anna.identity]))
+    photo = await given_for(three, picture(), attributes=(demand,))
+    assert await refused(three.bob, photo) == "not-for-passing-on"
 
 
 async def test_one_device_alone_gets_it(three: Three, picture: Picture) -> None:

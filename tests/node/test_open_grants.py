@@ -468,3 +468,10 @@ async def test_who_refuses_again_and_again_is_offered_it_once(
         attest(bob, "Mallory")
         await looked(bob)
     assert len(bob.engine.photo(photo).deliveries) == 1
+
+
+async def test_it_is_for_viewing_alone(three: Three, picture: Picture) -> None:
+    photo = await imported(three.anna, picture())
+    with pytest.raises(BadRequestError):
+        await opened(three.anna, photo, operations=["view", "reshare"])
+    assert three.anna.engine.granting.grants(None, None) == []
