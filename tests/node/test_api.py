@@ -40,6 +40,7 @@ ANY_BODY: dict[str, dict[str, object]] = {
     "/v1/attributes/shown": {"attribute": "a=b", "to": "x"},
     "/v1/photos/{photo}/export": {"folder": "/tmp"},
     "/v1/library/import": {"paths": []},
+    "/v1/library/tag": {"photos": []},
     "/v1/folders/mirror": {"source": "x", "folder": "/tmp"},
     "/v1/folders/watch": {"folder": "/tmp"},
     "/v1/folders/{kind}/off": {"folder": "/tmp"},
