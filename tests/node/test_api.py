@@ -26,6 +26,9 @@ from .nodes import PASSPHRASE, PATIENCE, eventually, make_home
 from .photographs import photograph
 
 PHRASE = PASSPHRASE.reveal().decode()
+ANSWERED_LOCKED = {
+    *("/v1/status", "/v1/unlock", "/v1/lock", "/v1/shutdown", "/v1/events", "/metrics"),
+}
 ANY_BODY: dict[str, dict[str, object]] = {
     "/v1/unlock": {"passphrase": "x"},
     "/v1/pair": {},
@@ -211,7 +214,7 @@ async def test_idle_connections_are_bounded_and_let_go(
 # What a locked node answers
 
 
-async def test_a_locked_node_answers_status_and_unlock_and_nothing_else(
+async def test_a_locked_node_answers_status_metrics_and_unlock_and_nothing_else(
     address: ApiAddress,
 ) -> None:
     async with by_socket(address) as client:
@@ -219,7 +222,7 @@ async def test_a_locked_node_answers_status_and_unlock_and_nothing_else(
         tried = 0
         for path, methods in document["paths"].items():
             for method in methods:
-                if path in ("/v1/status", "/v1/unlock", "/v1/lock", "/v1/shutdown", "/v1/events"):
+                if path in ANSWERED_LOCKED:
                     continue
                 known = path.replace("{kind}", "watch").replace("{rendition}", "preview")
                 url = re.sub(r"{\w+}", "abc", known)
