@@ -72,7 +72,9 @@ class Judge:
         photo = self._library.photo(photo_id)
         if photo is None or photo.author == self._device.identity:
             return photo
-        return photo if self._lineage.passed_on(capability) else None
+        # What another author is said to have granted can't be it: that tells nothing either.
+        is_by_author = capability.links[0].issuer == photo.author
+        return photo if is_by_author and self._lineage.passed_on(capability) else None
 
     def verify(self, capability: Capability, photo_id: bytes, photo: Photo | None) -> None:
         """Check signatures and succession, from the author on of the photo that `served` found."""

@@ -393,13 +393,20 @@ class Library:
     ) -> None:
         """Keep an offer that a contact made."""
         keys = envelope.keys
-        self._db.write(
-            "INSERT OR IGNORE INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            envelope_hash, envelope.record.photo_id, identity, envelope.sender_device,
-            envelope.record.signed.encode(), envelope.capability.encoded,
-            keys[Kind.ORIGINAL].reveal(), keys[Kind.METADATA].reveal(), state, None, now, now,
-            envelope.certificates.encode(),
-        )  # fmt: skip
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                envelope_hash, envelope.record.photo_id, identity, envelope.sender_device,
+                envelope.record.signed.encode(), envelope.capability.encoded,
+                keys[Kind.ORIGINAL].reveal(), keys[Kind.METADATA].reveal(), state, None, now, now,
+                envelope.certificates.encode(),
+            )  # fmt: skip
+            for device, signer in envelope.certificates.devices.items():
+                if signer != identity:
+                    self._db.execute(
+                        "INSERT OR IGNORE INTO offer_signers VALUES (?, ?, ?, ?)",
+                        identity, signer, device, envelope_hash,
+                    )  # fmt: skip
 
     def offer(self, envelope_hash: bytes) -> IncomingOffer | None:
         """One offer."""
@@ -431,14 +438,15 @@ class Library:
         return None if row is None else _offer(row)
 
     def chains_with(self, sender: bytes, issuer: bytes, signer: bytes) -> list[tuple[bytes, bytes]]:
-        """Some chains, with their certificates, that a contact sent and in which these occur."""
+        """Some chains, with their certificates, that a contact sent and for which somebody else
+        signed by this device.
+        """
         rows = self._db.rows(
-            "SELECT capability, certificates FROM offers WHERE identity = ?"
-            " AND instr(capability, ?) AND instr(certificates, ?) LIMIT 8",
-            sender,
-            issuer,
-            signer,
-        )
+            "SELECT capability, certificates FROM offer_signers JOIN offers USING (envelope_hash)"
+            " WHERE sender = ? AND offer_signers.identity = ? AND offer_signers.device = ?"
+            " LIMIT 8",
+            sender, issuer, signer,
+        )  # fmt: skip
         return [(row["capability"], row["certificates"]) for row in rows]
 
     def accepted_offers(self, device: bytes | None = None) -> list[IncomingOffer]:

@@ -16,7 +16,7 @@ from .grants import Grants
 from .library import IncomingOffer, Library
 from .papers import Papers
 
-LISTS_OF_STRANGERS: Final = 256
+LISTS_OF_STRANGERS: Final = 64
 """Lists of revocations of people who are no contacts that are kept: anybody can make people up."""
 
 

@@ -244,6 +244,16 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     -- Empty for offers of before: those came from their author, whose devices are known.
     ALTER TABLE offers ADD COLUMN certificates BLOB NOT NULL DEFAULT x'';
 
+    -- Whose certificates these are, to find by whom a list of revocations counts.
+    CREATE TABLE offer_signers (
+        sender BLOB NOT NULL,
+        identity BLOB NOT NULL,
+        device BLOB NOT NULL,
+        envelope_hash BLOB NOT NULL REFERENCES offers ON DELETE CASCADE,
+        PRIMARY KEY (sender, identity, device, envelope_hash)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX offer_signers_by_offer ON offer_signers (envelope_hash);
+
     -- Grants for whoever has certain attributes: they are in no row of `grants`. Who met them and
     -- was sent an offer shows in `deliveries`.
     CREATE TABLE open_grants (
