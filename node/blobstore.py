@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import secrets
 import shutil
@@ -31,8 +32,13 @@ from .home import sync_folder, write_file
 
 IN_MEMORY: Final = 2
 """Photos that lie unsealed in memory at a time: as many as the decoder opens."""
+UNDER_WAY: Final = 64
+"""More blobs than are being made at a time, on however many links."""
 RESERVE_BYTES: Final = 1024 * 1024
 """Left free for the library when photos come in."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class BlobStore:
@@ -126,8 +132,17 @@ class BlobStore:
         sync_folder(final.parent)
 
     def sweep(self, known: Iterable[bytes], expected: Iterable[tuple[bytes, bytes]]) -> int:
-        """Remove what `leftovers` finds; return how many. For the start, when nothing is made."""
-        return sum(map(remove_leftover, self.leftovers(known, expected)))
+        """Remove what `leftovers` finds; return how many. For the start, when nothing is made.
+
+        More whole blobs than were under way when a process ended are no leftovers of that: the
+        library may be an old copy. They stay, and `kinlight doctor` names them.
+        """
+        found = self.leftovers(known, expected)
+        whole = [file for file in found if file.parent != self._incoming]
+        if len(whole) > UNDER_WAY:
+            _log.warning("%d sealed files are in no row of the library; they stay", len(whole))
+            found = [file for file in found if file.parent == self._incoming]
+        return sum(map(remove_leftover, found))
 
     def leftovers(
         self, known: Iterable[bytes], expected: Iterable[tuple[bytes, bytes]]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..protocol.errors import BadPolicyError
 from . import errors, printing_access, rule_file
 from .cli_photos import MaxPxOption, MetadataOption, UntilOption, WaitOption, end_of, sent
 from .command import HomeOption, JsonOption, NameArgument, OffOption, need_command, pass_on, running
@@ -270,5 +271,11 @@ def policy_export(
 def policy_edit(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
     """Open the rules in an editor (VISUAL, EDITOR, else vi), and take what was written."""
     with running(context, home, json) as command:
-        text = rule_file.edited(command.ask(lambda node: node.policy()).text)
-        printing_access.policy(command.out, command.ask(lambda node: node.set_policy(text)))
+        before = command.ask(lambda node: node.policy()).text
+        with rule_file.edited(before) as (text, file):
+            try:
+                taken = command.ask(lambda node: node.set_policy(text))
+            except BadPolicyError:
+                command.out.say(f"What was written is in {file}; `kinlight policy import` takes it")
+                raise
+        printing_access.policy(command.out, taken)

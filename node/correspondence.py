@@ -80,8 +80,9 @@ class Correspondence:
         """
         if self._papers.revocations.revokes_device(peer.identity, peer.device):
             return ()
-        demands = Capability.decode(offer.capability).links[-1].caveats.attributes
-        if not demands:
+        last = Capability.decode(offer.capability).links[-1]
+        demands = last.caveats.attributes
+        if not demands or last.issuer != peer.identity:
             return ()
         us = self._device.identity
         said = [

@@ -118,7 +118,10 @@ class Doctor:
             faults = await asyncio.to_thread(self._db.faults)
             if faults:
                 faults = self._db.faults_at_rest()
-        remedy = "Restore library.db from a copy. Until then nothing else is repaired."
+        remedy = (
+            "Copy the whole home aside first; then restore library.db and blobs from one backup."
+            " Until then nothing else is repaired."
+        )
         return [Finding("database", "damage", "lost", remedy, path.name)] if faults else []
 
     def _dangling(self, *, repair: bool) -> Iterator[Finding]:

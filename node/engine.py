@@ -425,12 +425,16 @@ class Engine:
         )
 
     def decide(self, photo: str, *, accept: bool) -> views.InboxItem:
-        """Accept or decline the latest open offer of a photo; `photo` begins its id."""
+        """Accept or decline the latest open offer of a photo; `photo` begins its id.
+
+        Its author's comes before those of others who pass it on: their grants may end earlier.
+        """
         opened = self._unlocked()
         offers = opened.library.offers_of(opened.library.find_photo_id(photo))
         open_offers = [offer for offer in offers if offer.state not in ("stored", "declined")]
         if not open_offers:
             raise NotWaitingError
+        open_offers.sort(key=lambda offer: offer.identity != offer.record.author)
         offer = opened.inbox.decide(open_offers[0], accept=accept)
         opened.follow_up(offer)
         return self._inbox_item(opened, offer)

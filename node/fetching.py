@@ -21,6 +21,8 @@ from .link import Link
 
 WINDOW: Final = 16
 """Pieces that a fetch has under way: 4 MiB."""
+STALL_SECONDS: Final = 120.0
+"""A fetch of which nothing came for so long is given up: others may bring the photo."""
 _RECENT: Final = 256
 """Ended fetches whose last messages may still be on the wire."""
 
@@ -36,6 +38,8 @@ class _Running:
     done: asyncio.Future[None]
     file: BinaryIO | None = None
     credited: int = 0
+    heard: int = 0
+    """Messages that came for it."""
     left: int = 0
     """Pieces that this fetch asked for and that have not come yet."""
 
@@ -94,7 +98,15 @@ class Fetcher:
     async def _until_done(self, running: _Running) -> None:
         ended = asyncio.ensure_future(self._link.ended.wait())
         try:
-            await asyncio.wait({running.done, ended}, return_when=asyncio.FIRST_COMPLETED)
+            while True:
+                heard = running.heard
+                done, _ = await asyncio.wait(
+                    {running.done, ended},
+                    timeout=STALL_SECONDS,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if done or running.heard == heard:
+                    break
             if not running.done.done():
                 raise TruncatedError
             running.done.result()
@@ -114,6 +126,7 @@ class Fetcher:
         """The next bytes of a manifest."""
         running = self._find(message.request)
         if running is not None:
+            running.heard += 1
             with _failing(running):
                 if running.download.receive_manifest(message.data):
                     manifest = running.download.manifest
@@ -126,6 +139,7 @@ class Fetcher:
         running = self._find(message.request)
         if running is None:
             return
+        running.heard += 1
         with _failing(running):
             download = running.download
             download.receive_piece(message.index, message.data)

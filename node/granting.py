@@ -14,7 +14,7 @@ from ..protocol.revocation import device_hash
 from . import views
 from .catalogue import Catalogue
 from .derivations import Derivations
-from .errors import AmbiguousIdError, BadRequestError, NotGrantedError
+from .errors import AmbiguousIdError, BadRequestError, BlockedContactError, NotGrantedError
 from .following import RANK
 from .grants import Grant, Grants
 from .library import Library
@@ -136,6 +136,9 @@ class Granting:
 
     def whoever(self, having: list[str], by: list[str]) -> tuple[tuple[AttributeDemand, ...], str]:
         """What is demanded of whoever gets a photo, and the same in words."""
+        for name in by:
+            if name != ME and self._library.contact(name).blocked:
+                raise BlockedContactError(name)  # what it takes back would not be heard
         found = demands(having, [self._identity(name) for name in by or [ME]])
         return found, described(found, self._called)
 

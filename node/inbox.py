@@ -186,24 +186,30 @@ class Inbox:
         Trouble that passes (a cut link, a full disk) leaves the offer accepted; what does not
         pass refuses it with the reason.
         """
-        # A link may be replaced by another while a photo is on its way: the fetch over the new one
-        # waits until that over the old one has let go of the partial file.
-        async with self._turns.setdefault(offer.photo_id, asyncio.Lock()):
-            try:
-                self._running[offer.photo_id] = asyncio.current_task()
-                while self._still_accepted(offer):
-                    try:
-                        await self._fetch(link, fetcher, offer)
-                        return
-                    except TruncatedError:
-                        return
-                    except (PeerError, LocalError) as error:
-                        if self._failed(link, offer, error):
-                            return
-                    await asyncio.sleep(RETRY_SECONDS)
-            finally:
-                self._running.pop(offer.photo_id, None)
-                self._progress.pop(offer.photo_id, None)
+        # A link may be replaced by another while a photo is on its way, or somebody else offers it
+        # too: each fetch waits until the one before has let go of the partial file.
+        turn = self._turns.setdefault(offer.photo_id, asyncio.Lock())
+        while self._still_accepted(offer):
+            async with turn:
+                if await self._try(link, fetcher, offer):
+                    return
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _try(self, link: Link, fetcher: Fetcher, offer: IncomingOffer) -> bool:
+        """Fetch once; whether it is not to be tried again on this link."""
+        if not self._still_accepted(offer):
+            return True
+        try:
+            self._running[offer.photo_id] = asyncio.current_task()
+            await self._fetch(link, fetcher, offer)
+        except TruncatedError:
+            return True
+        except (PeerError, LocalError) as error:
+            return self._failed(link, offer, error)
+        finally:
+            self._running.pop(offer.photo_id, None)
+            self._progress.pop(offer.photo_id, None)
+        return True
 
     def _still_accepted(self, offer: IncomingOffer) -> bool:
         current = self._library.offer(offer.envelope_hash)

@@ -474,12 +474,10 @@ class Library:
         self, envelope_hash: bytes, state: str, code: str | None, now: int
     ) -> None:
         self._db.execute(
-            "UPDATE offers SET state = ?, code = ?, updated = ? WHERE envelope_hash = ?",
-            state,
-            code,
-            now,
-            envelope_hash,
-        )
+            "UPDATE offers SET state = ?1, code = ?2, updated = ?3 WHERE envelope_hash = ?4"
+            " AND (state <> ?1 OR code IS NOT ?2)",
+            state, code, now, envelope_hash,
+        )  # fmt: skip
 
 
 _CONTACT_FIELDS: Final = ("name", "verified", "muted", "blocked", "accept", "metadata")

@@ -33,7 +33,7 @@ from .events import Events
 from .grants import Grants, Terms
 from .library import Contact, Delivery, Library, Photo
 from .link import Link
-from .papers import Papers
+from .papers import LAST_SECOND, Papers
 
 Check: TypeAlias = Callable[[Capability, DeviceChain, bytes], None]
 """Raises why a device may not have a photo by a grant of ours; see `Judge.check_offer`."""
@@ -192,7 +192,7 @@ class Outbox:
                     identity=contact.identity,
                     device=chain.device,
                     envelope=envelope,
-                    expires=capability.expires,
+                    expires=_storable(capability.expires),
                     state="queued",
                     code=None,
                     created=now,
@@ -325,3 +325,8 @@ class Outbox:
             contact = self._library.contact_of(delivery.identity)
             found.append((contact.name if contact else "", delivery))
         return found
+
+
+def _storable(time: int | None) -> int | None:
+    """The format of grants goes further than the database."""
+    return None if time is None else min(time, LAST_SECOND)

@@ -82,13 +82,21 @@ class Papers:
         )
         return [Attestation.decode(row[0]) for row in rows]
 
+    def counting(self, subject: bytes) -> list[Attestation]:
+        """What is said of somebody by those whose word may count: of a contact who is blocked
+        nothing is heard any more, so what it took back would not be known.
+        """
+        rows = self._db.rows("SELECT identity FROM contacts WHERE blocked")
+        blocked = {row[0] for row in rows}
+        return [said for said in self.attestations(subject=subject) if said.issuer not in blocked]
+
     def valid(self, subject: bytes) -> list[Attestation]:
         """What is said of somebody that counts now."""
-        return [said for said in self.attestations(subject=subject) if self.counts(said) == "valid"]
+        return [said for said in self.counting(subject) if self.counts(said) == "valid"]
 
     def attributes(self, subject: bytes) -> Attributes:
         """What is said of somebody, for a judgement."""
-        return Attributes(tuple(self.attestations(subject=subject)))
+        return Attributes(tuple(self.counting(subject)))
 
     def counts(self, said: Attestation) -> str:
         """`valid`, or why an attestation does not count: `not-yet`, `expired`, `revoked`."""

@@ -51,7 +51,8 @@ class Output:
 
     def value(self, value: Any) -> None:
         """One result, for scripts."""
-        text = json.dumps(_plain(value), ensure_ascii=False)
+        # A terminal may take some letters of a name for commands.
+        text = json.dumps(_plain(value), ensure_ascii=sys.stdout.isatty())
         try:
             text.encode()
         except UnicodeEncodeError:  # the path of a file may hold bytes that are no text

@@ -196,14 +196,10 @@ class Rules:
         here = datetime.datetime.fromtimestamp(now)  # noqa: DTZ006 - the owner's own day
         source = self._derivations.source(photo_id)
         looked = self._catalogue.facts(source)
-        said = self._papers.attestations(subject=identity)
+        said = self._papers.valid(identity)
         return Facts(
             action,
-            attributes=frozenset(
-                (each.name, each.value, each.issuer)
-                for each in said
-                if self._papers.counts(each) == "valid"
-            ),
+            attributes=frozenset((each.name, each.value, each.issuer) for each in said),
             albums=frozenset(map(names.folded, self._catalogue.albums_of(photo_id))),
             tags=self._marks.tags_alike(photo_id),
             sensitivity=self._marks.sensitivity_alike(photo_id),

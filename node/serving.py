@@ -116,7 +116,6 @@ class Server:
     ) -> None:
         request = message.request
         capability = Capability.decode(message.capability)
-        photo = self._judge.served(capability, message.photo_id)
         judged: tuple[int, int] | None = None
         try:
             with file:
@@ -130,8 +129,11 @@ class Server:
                             credit.clear()
                         continue
                     moment = self._judge.moment()
-                    if moment != judged:  # it may have ended meanwhile
+                    if moment != judged:  # it may have ended meanwhile, or was removed
+                        photo = self._judge.served(capability, message.photo_id)
                         self._allow(capability, message.photo_id, photo)
+                        if photo is None:
+                            raise GoneError
                         judged = moment
                     file.seek(blob.piece_offset(index))
                     data = file.read(manifest.piece_length(index))
@@ -146,8 +148,8 @@ class Server:
                     )
         except TruncatedError:
             pass
-        except (DeniedError, OSError) as error:
-            reason = error if isinstance(error, DeniedError) else PeerFailedError()
+        except (DeniedError, GoneError, OSError) as error:
+            reason = PeerFailedError() if isinstance(error, OSError) else error
             with contextlib.suppress(TruncatedError):
                 await self._link.send(FetchRefused(request, wire_code(reason)))
         finally:

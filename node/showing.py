@@ -33,8 +33,11 @@ class Showing:
     def show(self, papers: list[Papers]) -> None:
         """What the contact is to know now. What was shown last is not shown again."""
         if papers != self._shown:
+            # What waits keeps its place, or somebody's frequent news would hold up all others'.
+            waiting = [each for each in self._standing if each in papers]
+            new = [each for each in papers if each not in self._shown and each not in waiting]
             self._shown = papers
-            self._standing = deque(papers)  # what was still to be shown is older
+            self._standing = deque([*waiting, *new])
             self._go_on()
 
     def show_first(self, papers: Iterable[Papers]) -> None:

@@ -163,5 +163,9 @@ def test_rules_are_edited_in_the_editor_of_the_user(neighbours: Neighbours, tmp_
     assert anna.run("policy", "export").value["rules"] == ["family"]
     editor.write_text('#!/bin/sh\n: > "$1"\n')
     assert anna.run("policy", "edit", env=env).value["rules"] == []
+    editor.write_text('#!/bin/sh\necho "what is this" > "$1"\n')
+    mistaken = anna.run("policy", "edit", code=2, env=env)
+    (kept,) = [Path(word.rstrip(";")) for word in mistaken.said.split() if "policy.toml" in word]
+    assert kept.read_text() == "what is this\n"
     nobody = anna.run("policy", "edit", code=2, env={"VISUAL": "", "EDITOR": ""})
     assert nobody.error == "bad-request"

@@ -15,6 +15,7 @@ from kinlight.crypto import blob
 from kinlight.crypto.blob import HEADER_BYTES, PIECE_BYTES, Kind, Manifest
 from kinlight.crypto.errors import LocalError, SealBrokenError, SourceChangedError
 from kinlight.crypto.secret import Secret
+from kinlight.node import blobstore
 from kinlight.node.blobstore import BlobStore
 from kinlight.node.errors import BlobMissingError, DiskFullError, HomeUnusableError
 from kinlight.protocol.transfer import Download
@@ -303,6 +304,16 @@ def test_at_the_start_leftovers_go_and_what_is_known_or_expected_stays(
     assert removed == 7
     assert len(files(folder)) == 3
     assert store.sweep([known.content_id], [(PHOTO, expected.content_id)]) == 0
+
+
+def test_more_unknown_photos_than_a_kill_can_leave_stay_as_the_library_may_be_an_old_copy(
+    store: BlobStore, folder: Path
+) -> None:
+    for number in range(blobstore.UNDER_WAY + 1):
+        store.seal(BytesIO(b"newer"), 5, KEY, Kind.ORIGINAL, number.to_bytes(16))
+    (folder / "incoming" / "0123.sealing").write_bytes(b"half")
+    assert store.sweep([], []) == 1
+    assert len(files(folder)) == blobstore.UNDER_WAY + 1
 
 
 def test_folders_of_other_programs_are_left_alone(store: BlobStore, folder: Path) -> None:

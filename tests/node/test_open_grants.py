@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kinlight.node import views
 from kinlight.node.correspondence import Correspondence
-from kinlight.node.errors import BadRequestError, NoSuchContactError
+from kinlight.node.errors import BadRequestError, BlockedContactError, NoSuchContactError
 from kinlight.node.mallory import Conversation
 from kinlight.node.sync import Sync
 from kinlight.node.views import ShareItem
@@ -475,3 +475,22 @@ async def test_it_is_for_viewing_alone(three: Three, picture: Picture) -> None:
     with pytest.raises(BadRequestError):
         await opened(three.anna, photo, operations=["view", "reshare"])
     assert three.anna.engine.granting.grants(None, None) == []
+
+
+async def test_the_word_of_who_was_blocked_since_counts_no_more(
+    three: Three, picture: Picture
+) -> None:
+    """What a blocked contact takes back is not heard of."""
+    anna, bob, carol = three.anna, three.bob, three.carol
+    await bob.pair_with(carol)
+    bob.engine.granting.attest("Carol", FAMILY, None)
+    await carol.until(lambda: bool(carol.engine.granting.attributes(None)))
+    carol.engine.granting.show(FAMILY, "Anna", "Bob", off=False)
+    await anna.until(lambda: bool(anna.engine.granting.attributes("Carol")))
+    first, second = await imported(anna, picture()), (await anna.share_one(picture(), "Bob"))
+    assert (await opened(anna, first, by=["Bob"]))["Carol"].state == "delivered"
+    await anna.engine.update_contact("Bob", blocked=True)
+    with pytest.raises(BlockedContactError):
+        await opened(anna, second.photo_id or "", by=["Bob"])
+    (verdict,) = anna.engine.explainer.explain("Carol", first, "view", None).grants
+    assert verdict.code == "attribute-missing"

@@ -1,6 +1,11 @@
 """Papers that come too fast, papers that are shown fast, and a list that is full."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
 
 import pytest
 from kinlight.node import showing
@@ -70,6 +75,22 @@ async def test_an_honest_node_shows_papers_no_faster_than_it_may_and_all_of_them
     )
     assert anna.parts.peers.links(bob.identity) == [link]
     assert known.revocations.known[anna.identity].newest.hashes == set(hashes)
+
+
+async def test_frequent_news_of_one_hold_up_nobody_elses(joined: Two) -> None:
+    posted: list[Papers] = []
+    (link,) = joined.anna.parts.peers.links(joined.bob.identity)
+    shown = showing.Showing(link, asyncio.ensure_future)  # type: ignore[arg-type]
+    shown._link = SimpleNamespace(post=posted.append)  # type: ignore[assignment]
+    shown._waiting = True  # as after a burst
+    own, anna = Papers(encode_shown([]), b"own"), Papers(encode_shown([]), b"anna")
+    shown.show([own])
+    for number in range(5):
+        mallory = Papers(encode_shown([]), b"mallory %d" % number)
+        shown.show([own, mallory, anna])
+    shown._waiting = False
+    shown._go_on()
+    assert [each.revocations for each in posted] == [b"own", b"anna", b"mallory 4"]
 
 
 # A list that is full
