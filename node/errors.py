@@ -220,7 +220,7 @@ class NotHereYetError(LocalError):
 
 
 class BlobMissingError(LocalError):
-    """The photo's sealed file is missing or damaged on this disk. Ask its sender for it again."""
+    """The photo's sealed file is missing or damaged. `kinlight doctor --repair` may mend it."""
 
     code = "blob-missing"
 

@@ -88,8 +88,9 @@ def _unlocked(opened: Unlocked) -> Iterator[Metric]:
     yield _gauge("fetches", "Photos that are being fetched.", opened.inbox.fetching)
     yield _gauge("decoder_processes", "That open pictures.", opened.decoder.processes)
     yield _sum("decoder_starts", "Of the service that opens pictures.", opened.decoder.starts)
-    pages = database.value("PRAGMA page_count") * database.value("PRAGMA page_size")
-    yield _gauge("database_bytes", "Of the library.", pages)
+    # SQLCipher gives the size of a page as text.
+    size = int(database.value("PRAGMA page_count")) * int(database.value("PRAGMA page_size"))
+    yield _gauge("database_bytes", "Of the library.", size)
     yield _gauge("blob_bytes", "Of sealed files, as the library knows them.", _blob_bytes(database))
 
 

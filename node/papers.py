@@ -56,7 +56,9 @@ class Papers:
         now = self._now()
         if not 0 < until - now <= limits.ATTESTATION_SECONDS:
             days = limits.ATTESTATION_SECONDS // 86_400
-            raise BadRequestError(f"it ends in at most {days} days, and can be said again then")
+            raise BadRequestError(
+                f"its end is ahead, at most {days} days; it can be said again then"
+            )
         said = Attestation.issue(
             self._device.signing,
             self._device.identity,

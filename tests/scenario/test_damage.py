@@ -90,7 +90,7 @@ def test_a_sealed_file_that_is_gone_or_damaged_is_named_and_nothing_is_exported(
     out = tmp_path / "out"
     refused = bob.run("export", item["photo_id"], out, code=7)
     assert refused.error == "blob-missing"
-    assert "Ask its sender for it again" in refused.message
+    assert "kinlight doctor --repair" in refused.message
     assert list(out.iterdir()) == []
     assert sha256(anna.exported(item["photo_id"], out)) == sha256(photo)
     is_well(bob)
