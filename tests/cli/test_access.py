@@ -116,7 +116,7 @@ def test_attest_attributes_policy_and_explain(
     anna, _ = neighbours
     said = anna.run("attest", "Bob", "role=family", "--until", "30d").value
     assert set(said) == ATTRIBUTE
-    assert anna.run("attributes", "Bob").values == [said]
+    assert said in anna.run("attributes", "Bob").values
     assert "role=family" in anna.screen("attributes")
 
     rules = tmp_path / "rules.toml"
