@@ -167,6 +167,13 @@ async def test_what_one_has_for_an_attribute_is_not_passed_on_as_the_next_is_not
     assert await refused(three.bob, photo) == "not-for-passing-on"
 
 
+async def test_a_grant_that_ends_later_than_the_database_can_say_is_passed_on_all_the_same(
+    three: Three, picture: Picture
+) -> None:
+    photo = await given_for(three, picture(), before=2**64 - 1)
+    assert (await delegated(three.bob, photo, "Carol")).state == "delivered"
+
+
 async def test_one_device_alone_gets_it(three: Three, picture: Picture) -> None:
     photo = await given(three, picture())
     device = three.carol.parts.device.signing.public

@@ -71,6 +71,21 @@ async def test_a_photo_on_its_way_is_removed_only_if_that_is_said(
     assert again.state == "waiting"
 
 
+async def test_nothing_more_is_sent_of_a_photo_that_is_removed_while_it_is_fetched(
+    joined: Two, picture: Picture
+) -> None:
+    anna, bob = joined.anna, joined.bob
+    sharing = asyncio.create_task(anna.share_one(picture(length=20_000_000), "Bob"))
+    with anna.engine.events.listen(["sending"]) as news:
+        photo = str((await news.get()).data["photo"])
+        await anna.engine.remove(photo, force=True)
+    await bob.until(lambda: bob.inbox_state(photo) == "refused")
+    (offer,) = bob.engine.inbox()
+    assert offer.code == "gone"
+    assert bob.blob_files() == []
+    await sharing
+
+
 async def test_who_shares_is_told_that_the_photo_was_removed_meanwhile(
     joined: Two, picture: Picture
 ) -> None:

@@ -214,6 +214,8 @@ async def test_what_a_grant_demands_is_shown_just_before_the_fetch(
     (offer,) = anna.parts.library.offers()
     asked = anna.parts.correspondence.asked_by(carol.parts.device.chain, offer)
     assert [(said.name, said.value) for said in asked] == [("role", "family")]
+    # To who only hands the grant on it is not shown.
+    assert list(anna.parts.correspondence.asked_by(device_of("Mallory").chain, offer)) == []
     anna.engine.decide(photo, accept=True)
     await anna.until(lambda: anna.inbox_state(photo) == "stored")
     assert [found[1:] for found in said_of(carol)] == [
