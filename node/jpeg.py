@@ -82,9 +82,3 @@ def segments(data: Buffer, start: int = 0) -> Iterator[Segment]:
         yield Segment(marker, at, min(at + 4, end), end, whole)
         position, pattern = end, _MARKER_AFTER_SCAN if marker == SOS else _MARKER
     raise PictureError("too many segments")
-
-
-def picture_end(data: Buffer, start: int = 0) -> int | None:
-    """The offset after the EOI of the picture at `start`; None where it has none."""
-    *_, last = segments(data, start)
-    return last.end if last.marker == EOI else None

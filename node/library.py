@@ -366,16 +366,6 @@ class Library:
         )
         return [Delivery(*row) for row in rows]
 
-    def has_open_deliveries(self, identity: bytes) -> bool:
-        """Whether anything still has to go to a contact."""
-        return bool(
-            self._db.value(
-                "SELECT 1 FROM deliveries WHERE identity = ?"
-                " AND state IN ('queued', 'offered', 'waiting') LIMIT 1",
-                identity,
-            )
-        )
-
     def set_delivery_state(
         self, envelope_hash: bytes, state: str, code: str | None, now: int
     ) -> None:

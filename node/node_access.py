@@ -37,8 +37,8 @@ class NodeAccess(Client):
     ) -> list[ShareItem]:
         """As `share`, for photos that are here, by id or the beginning of it, and of an album.
 
-        `operations` are `view` and, for who may pass it on once, `reshare`. A photo that somebody
-        else signed is a `failed` item.
+        `operations` are `view` and, for who may pass it on once, `reshare` (which does not go with
+        `having`). A photo that somebody else signed is a `failed` item.
 
         In place of `who`, `having` names attributes, each `NAME=VALUE`: the photo is for every
         contact of whom all of them are said by one of `by` (contacts, or `me`, which is what none

@@ -135,7 +135,7 @@ def parsed(data: bytes) -> None:
     with contextlib.suppress(PictureError):
         isobmff.Meta.find(data)
     with contextlib.suppress(PictureError):
-        jpeg.picture_end(data)
+        list(jpeg.segments(data))
     xmp.read(data)
     icc.description(data)
     for resource in iptc.resources(data):

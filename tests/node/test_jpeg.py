@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kinlight.node import jpeg
 from kinlight.node.facts import PictureError
-from kinlight.node.jpeg import Segment, picture_end, segments
+from kinlight.node.jpeg import Segment, segments
 
 APP1 = b"\xff\xe1\x00\x06Exif"
 SCAN = b"\xff\xda\x00\x03\x01"
@@ -32,7 +32,7 @@ def test_a_progressive_picture_is_walked_through_all_its_scans():
     data = b"\xff\xd8" + SCAN + b"one" + APP1 + SCAN + b"two" + EOI + b"after"
 
     assert [segment.marker for segment in segments(data)][1:4] == [jpeg.SOS, jpeg.APP1, jpeg.SOS]
-    assert picture_end(data) == len(data) - len(b"after")
+    assert list(segments(data))[-1].end == len(data) - len(b"after")
 
 
 def test_fill_bytes_and_junk_before_a_marker_are_passed_over():
@@ -45,13 +45,12 @@ def test_a_segment_cut_short_ends_with_the_file_and_says_so():
     data = b"\xff\xd8\xff\xe1\x10\x00Exif"
 
     assert list(segments(data))[-1] == Segment(jpeg.APP1, 2, 6, 10, whole=False)
-    assert picture_end(data) is None
 
 
 def test_a_picture_inside_a_file_is_walked_from_its_own_start():
     data = b"before\xff\xd8" + APP1 + EOI + b"after"
 
-    assert picture_end(data, 6) == len(data) - len(b"after")
+    assert list(segments(data, 6))[-1].end == len(data) - len(b"after")
 
 
 def test_bytes_that_do_not_begin_with_soi_are_no_jpeg():
