@@ -11,6 +11,7 @@ type of statement never verifies as another.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 from nacl.bindings import crypto_core_ed25519_is_valid_point
@@ -62,7 +63,17 @@ def check_public_key(key: bytes) -> bytes:
 
 def verify(public: bytes, domain: bytes, body: bytes, signature: bytes) -> None:
     """Raise `BadSignatureError` unless `signature` is that of `public` on `body` as `domain`."""
-    verify_bytes(public, _message(domain, body), signature)
+    _remembered(public, _message(domain, body), signature)
+
+
+@lru_cache(maxsize=4096)
+def _remembered(public: bytes, message: bytes, signature: bytes) -> None:
+    """`verify_bytes`, which for good signatures costs as much as the rest of reading a record.
+
+    The same few certificates, grants and records are read again and again. What failed is not
+    remembered; the key is all that goes into the verification.
+    """
+    verify_bytes(public, message, signature)
 
 
 def verify_bytes(public: bytes, message: bytes, signature: bytes) -> None:

@@ -18,9 +18,10 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 from ..crypto import blob
 from ..crypto.blob import Kind, Manifest, Readable, Writable
@@ -37,6 +38,7 @@ UNDER_WAY: Final = 64
 RESERVE_BYTES: Final = 1024 * 1024
 """Left free for the library when photos come in."""
 
+_BINARY: Final = getattr(os, "O_BINARY", 0)
 
 _log = logging.getLogger(__name__)
 
@@ -73,20 +75,36 @@ class BlobStore:
     ) -> Manifest:
         """Seal `source` into the store, durably, and return the manifest."""
         temporary = self._incoming / f"{secrets.token_hex(16)}.sealing"
+        with self._writing(temporary) as sink:
+            manifest = blob.seal(source, length, sink, key, kind, photo_id)
+        self._settle_written(temporary, manifest.content_id)
+        return manifest
+
+    @contextlib.contextmanager
+    def _writing(self, temporary: Path) -> Generator[BinaryIO]:
+        """A new file that is synced at the end of the block, or gone if that fails."""
         self._sealing.add(temporary.name)
         try:
-            with temporary.open("xb") as sink:
-                temporary.chmod(0o600)
-                manifest = blob.seal(source, length, sink, key, kind, photo_id)
-                sink.flush()
-                os.fsync(sink.fileno())
-            self.settle(temporary, manifest.content_id)
-        except OSError as error:
-            raise storage_error(error) from None
-        finally:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException as error:
             temporary.unlink(missing_ok=True)
             self._sealing.discard(temporary.name)
-        return manifest
+            if isinstance(error, OSError):
+                raise storage_error(error) from None
+            raise
+
+    def _settle_written(self, temporary: Path, content_id: bytes) -> None:
+        try:
+            self.settle(temporary, content_id)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise storage_error(error) from None
+        finally:
+            self._sealing.discard(temporary.name)
 
     def holds_any(self) -> bool:
         """Whether a whole blob lies here."""
@@ -120,6 +138,29 @@ class BlobStore:
     def incoming(self, photo_id: bytes, content_id: bytes) -> IncomingBlob:
         """The place of a blob that is being fetched."""
         return IncomingBlob(self, self._incoming / _partial_name(photo_id, content_id), content_id)
+
+    def small(self, content_id: bytes) -> SmallBlob:
+        """The place of one that has a single piece."""
+        return SmallBlob(self, content_id)
+
+    def check_room(self, length: int) -> None:
+        """`DiskFullError` where so many bytes would not fit.
+
+        A disk must not be filled to the last byte, since the library needs room to say so.
+        """
+        try:
+            free = shutil.disk_usage(self._incoming).free
+        except OSError as error:
+            raise storage_error(error) from None
+        if free < length + RESERVE_BYTES:
+            raise DiskFullError
+
+    def keep(self, content_id: bytes, ciphertext: bytes) -> None:
+        """Write a whole blob, durably."""
+        temporary = self._incoming / f"{secrets.token_hex(16)}.sealing"
+        with self._writing(temporary) as file:
+            file.write(ciphertext)
+        self._settle_written(temporary, content_id)
 
     def settle(self, temporary: Path, content_id: bytes) -> None:
         """Give a complete and synced file its final name, durably."""
@@ -168,14 +209,101 @@ class BlobStore:
         return file.name in self._sealing or _content_id(file.name) in self._settled
 
 
+class Incoming(Protocol):
+    """The place of a blob that is on its way in."""
+
+    @property
+    def resumes(self) -> bool:
+        """Whether pieces may be here from an earlier run; then it lies on the disk."""
+        ...
+
+    def resume(self, download: Download) -> None:
+        """Set `download` to what is here from an earlier run."""
+        ...
+
+    def begin(self, manifest: Manifest) -> None:
+        """Get ready for pieces; `DiskFullError` where they would not fit."""
+        ...
+
+    def write_piece(self, index: int, data: bytes) -> None:
+        """Put a checked piece at its place."""
+        ...
+
+    def end(self) -> None:
+        """No piece comes for now."""
+        ...
+
+    def unseal(self, sink: Writable, key: Secret, kind: Kind, photo_id: bytes, limit: int) -> int:
+        """Open it to the last byte, before it becomes a whole blob; see `blob.unseal`."""
+        ...
+
+    def finish(self) -> None:
+        """Make it a whole blob, durably."""
+        ...
+
+    def discard(self) -> None:
+        """Forget it."""
+        ...
+
+
+class SmallBlob:
+    """One of a single piece: it stays in memory until it is whole, as there is nothing to resume.
+
+    So it is written once, beside many others, and no manifest of it.
+    """
+
+    resumes = False
+
+    def __init__(self, store: BlobStore, content_id: bytes) -> None:
+        self._store = store
+        self._content_id = content_id
+        self._header = b""
+        self._piece = b""
+
+    def resume(self, download: Download) -> None:
+        """Nothing is here."""
+
+    def begin(self, manifest: Manifest) -> None:
+        """See `Incoming`."""
+        self._store.check_room(manifest.length)
+        self._header = manifest.header
+
+    def write_piece(self, index: int, data: bytes) -> None:
+        """See `Incoming`."""
+        if index:
+            raise ValueError("it has a single piece")
+        self._piece = data
+
+    def end(self) -> None:
+        """It stays here."""
+
+    def unseal(self, sink: Writable, key: Secret, kind: Kind, photo_id: bytes, limit: int) -> int:
+        """See `Incoming`."""
+        return blob.unseal(BytesIO(self._ciphertext), sink, key, kind, photo_id, limit)
+
+    def finish(self) -> None:
+        """See `Incoming`."""
+        self._store.keep(self._content_id, self._ciphertext)
+
+    def discard(self) -> None:
+        """It was nowhere else."""
+
+    @property
+    def _ciphertext(self) -> bytes:
+        return self._header + self._piece
+
+
 class IncomingBlob:
     """One partial blob. Each of its pieces was checked before it was written."""
+
+    resumes = True
 
     def __init__(self, store: BlobStore, stem: Path, content_id: bytes) -> None:
         self._store = store
         self._part = stem.with_name(f"{stem.name}.part")
         self._manifest = stem.with_name(f"{stem.name}.manifest")
         self._content_id = content_id
+        self._file: BinaryIO | None = None
 
     def resume(self, download: Download) -> None:
         """Set `download` to what lies here from an earlier run: each piece is hashed again."""
@@ -196,38 +324,43 @@ class IncomingBlob:
                     manifest.check_piece(index, data)
                     download.have.add(index)
 
-    def begin(self, manifest: Manifest) -> BinaryIO:
-        """Open the partial file for writing pieces, keeping those already there.
-
-        `DiskFullError` where it would not fit: a disk must not be filled to the last byte, since
-        the library needs room to say so.
-        """
-        self._check_room(manifest)
+    def begin(self, manifest: Manifest) -> None:
+        """Open the partial file for writing pieces, keeping those already there; see `Incoming`."""
+        try:
+            here = self._part.stat().st_size if self._part.exists() else 0
+        except OSError as error:
+            raise storage_error(error) from None
+        self._store.check_room(manifest.length - here)
         encoded = manifest.encode()
         # Also where one lies here already: it may have been damaged, or cut by a full disk.
         if not self._manifest.exists() or self._manifest.read_bytes() != encoded:
             write_file(self._manifest, encoded)
         try:
-            descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT, 0o600)
-            file = os.fdopen(descriptor, "r+b", buffering=0)
-            file.write(manifest.header)
+            descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
+            self._file = os.fdopen(descriptor, "r+b", buffering=0)
+            self._file.write(manifest.header)
         except OSError as error:
             raise storage_error(error) from None
-        return file
 
-    def _check_room(self, manifest: Manifest) -> None:
+    @contextlib.contextmanager
+    def writing(self, manifest: Manifest) -> Generator[None]:
+        """`begin` and `end`."""
+        self.begin(manifest)
         try:
-            here = self._part.stat().st_size if self._part.exists() else 0
-            free = shutil.disk_usage(self._part.parent).free
-        except OSError as error:
-            raise storage_error(error) from None
-        if free < manifest.length - here + RESERVE_BYTES:
-            raise DiskFullError
+            yield
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """Close the partial file; it stays."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def keep_good(self, manifest: Manifest) -> None:
         """Begin with those pieces of the whole blob's file that are right, if it has any."""
         download = Download(self._content_id, manifest.length)
-        with self.begin(manifest) as file:
+        with self.writing(manifest):
             self.resume(download)
             if self._content_id not in self._store:
                 return
@@ -237,14 +370,15 @@ class IncomingBlob:
                         continue
                     piece = read_piece(damaged, manifest, index)
                     if piece is not None:
-                        self.write_piece(file, index, piece)
+                        self.write_piece(index, piece)
 
-    @staticmethod
-    def write_piece(file: BinaryIO, index: int, data: bytes) -> None:
-        """Put a checked piece at its place in the file that `begin` opened."""
+    def write_piece(self, index: int, data: bytes) -> None:
+        """See `Incoming`; between `begin` and `end`."""
+        if self._file is None:
+            raise ValueError("it was not begun")
         try:
-            file.seek(blob.piece_offset(index))
-            if file.write(data) != len(data):
+            self._file.seek(blob.piece_offset(index))
+            if self._file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise storage_error(error) from None

@@ -22,6 +22,7 @@ from .database import Database, Row
 from .errors import NoSuchAlbumError
 from .facts import Facts
 from .livephotos import Half
+from .sources import Marks
 
 _BATCH: Final = 500
 
@@ -55,11 +56,10 @@ class Album:
 
 @dataclass(frozen=True, slots=True)
 class ImportedFile:
-    """A file as it was when it was imported; `modified` in nanoseconds since 1970."""
+    """A file as it was when it was taken, by import or to be shared."""
 
     photo_id: bytes
-    size: int
-    modified: int
+    marks: Marks
 
 
 class Catalogue:
@@ -179,17 +179,19 @@ class Catalogue:
     def file(self, path: Path) -> ImportedFile | None:
         """The file of that path as it was imported."""
         row = self._db.row(
-            "SELECT photo_id, size, modified FROM files WHERE path = ?", os.fsencode(path)
+            "SELECT photo_id, size, modified, inode FROM files WHERE path = ?", os.fsencode(path)
         )
-        return None if row is None else ImportedFile(*row)
+        if row is None:
+            return None
+        return ImportedFile(row["photo_id"], Marks(row["size"], row["modified"], row["inode"]))
 
     def put_file(self, path: Path, file: ImportedFile, album: str | None, now: int) -> None:
         """Note where a photo came from, put it into its album, and join it with its clip."""
-        stem = livephotos.stem(path)
+        stem, marks = livephotos.stem(path), file.marks
         with self._db.transaction():
             self._db.execute(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
-                os.fsencode(path), stem, file.size, file.modified, file.photo_id,
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
+                os.fsencode(path), stem, marks.size, marks.modified, file.photo_id, marks.inode,
             )  # fmt: skip
             if album is not None:
                 self._put_into(album, file.photo_id, now)

@@ -71,16 +71,20 @@ class Copies:
         self._originals = originals
         self._turns: WeakValueDictionary[tuple[bytes, Form], asyncio.Lock] = WeakValueDictionary()
 
-    async def under(self, form: Form, source: Photo, progress: Progress) -> Sendable:
-        """What goes of `source` in that form.
+    async def under(
+        self, form: Form, source: Photo, progress: Progress, *, looked: bool = True
+    ) -> Sendable:
+        """What goes of `source` in that form; what an original tells is not found out if not
+        `looked`.
 
         Raises `CannotStripError`, `StripFailedError`, the decoder's errors, `BlobMissingError`
         and `DiskFullError`.
         """
         if form == ORIGINAL:
-            facts = None
-            with contextlib.suppress(LocalError):  # it goes whether it can be looked at or not
-                facts = await self._cataloguer.look(source)
+            facts = self._catalogue.facts(source.photo_id)
+            if facts is None and looked:
+                with contextlib.suppress(LocalError):  # it goes whether it opens or not
+                    facts = await self._cataloguer.look(source)
             return Sendable(source, (), told(facts))
         async with self._turns.setdefault((source.photo_id, form), asyncio.Lock()):
             known = self._derivations.copy(source.photo_id, form)

@@ -106,7 +106,11 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Generator[None]:
-        """All or nothing; durable once it has ended."""
+        """All or nothing; durable once it has ended, within another one once that has ended."""
+        if self._db.in_transaction:
+            with self._part():
+                yield
+            return
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield
@@ -119,10 +123,31 @@ class Database:
                 raise _library_error(error) from None
             raise
 
+    @contextlib.contextmanager
+    def _part(self) -> Generator[None]:
+        """A part of a transaction: if it fails, nothing of it is done and the rest may go on."""
+        try:
+            self._db.execute("SAVEPOINT part")
+            yield
+            self._db.execute("RELEASE part")
+        except BaseException as error:
+            with contextlib.suppress(sqlcipher.Error):
+                if self._db.in_transaction:  # a full disk ends the whole of it
+                    self._db.execute("ROLLBACK TO part")
+                    self._db.execute("RELEASE part")
+            if isinstance(error, sqlcipher.Error):
+                raise _library_error(error) from None
+            raise
+
     def write(self, sql: str, *values: object) -> int:
         """One statement as a transaction of its own; returns the number of rows it touched."""
         with self.transaction():
             return self._db.execute(sql, values).rowcount
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is under way."""
+        return self._db.in_transaction
 
     @property
     def changes(self) -> int:

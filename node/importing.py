@@ -16,7 +16,7 @@ from typing import Final
 from ..crypto.errors import KinlightError
 from . import names, originals, sources
 from .blobstore import BlobStore
-from .catalogue import Catalogue, ImportedFile
+from .catalogue import Catalogue
 from .cataloguing import Cataloguer
 from .errors import (
     DiskFullError,
@@ -236,13 +236,10 @@ class Importer:
         file = self._catalogue.file(path)
         if file is None:
             return None
-        try:
-            status = await asyncio.to_thread(path.stat)
-        except OSError as error:
-            raise UnreadableFileError(f"{names.shown(str(path))}, {error.strerror}") from None
+        marks = await asyncio.to_thread(sources.marks, path)
         photo = self._library.photo(file.photo_id)
         if (
-            (file.size, file.modified) != (status.st_size, status.st_mtime_ns)
+            not file.marks.unchanged(marks)
             or photo is None
             or not self._is_here(photo, own)
             or photo.record.content_id not in self._blobs
@@ -268,8 +265,7 @@ class Importer:
             raise
         except KinlightError as error:
             refused = str(error)
-        file = ImportedFile(photo.photo_id, taken.size, taken.modified)
-        self._catalogue.put_file(path, file, album, self._now())
+        self._catalogue.put_file(path, taken.file, album, self._now())
         self._events.publish("photo", id=photo.photo_id.hex())
         return self._item(path, "imported" if taken.new else "present", photo, album, refused)
 

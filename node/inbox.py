@@ -8,11 +8,12 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
 from weakref import WeakValueDictionary
 
-from ..crypto.blob import Kind
+from ..crypto.blob import Kind, Manifest, piece_count
 from ..crypto.errors import (
     KinlightError,
     LocalError,
@@ -42,7 +43,8 @@ from ..protocol.messages import Offer, OfferRefused, OfferTaken, Stored
 from ..protocol.opening import LocalDevice
 from ..protocol.photo import Envelope, Metadata
 from ..protocol.transfer import Download
-from .blobstore import BlobStore
+from .blobstore import BlobStore, Incoming
+from .commits import Commits
 from .errors import DiskFullError, NotHereYetError
 from .events import Events
 from .exporting import DigestSink
@@ -51,8 +53,6 @@ from .judge import Judge
 from .library import Contact, IncomingOffer, Library, Photo, StoredBlob
 from .link import Link
 
-PHOTOS_AT_ONCE: Final = 4
-"""Photos fetched from one peer at a time."""
 RETRY_SECONDS: Final = 30.0
 """Pause before a photo is fetched again on the same link after a passing trouble."""
 
@@ -66,6 +66,21 @@ _WAITS: Final = (StaleRevocationsError, MissingAttributeError)
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """A blob that is fetched, and where to."""
+
+    download: Download
+    place: Incoming
+
+    @property
+    def manifest(self) -> Manifest:
+        """Known once it is there."""
+        if self.download.manifest is None:
+            raise TruncatedError
+        return self.download.manifest
+
+
 class Inbox:
     """Judges offers and keeps what was accepted."""
 
@@ -76,6 +91,7 @@ class Inbox:
         judge: Judge,
         library: Library,
         blobs: BlobStore,
+        commits: Commits,
         events: Events,
         fingerprint_key: Secret,
         now: Callable[[], int],
@@ -84,6 +100,7 @@ class Inbox:
         self._judge = judge
         self._library = library
         self._blobs = blobs
+        self._commits = commits
         self._events = events
         self._fingerprint_key = fingerprint_key
         self._now = now
@@ -108,8 +125,12 @@ class Inbox:
         elif known.device != link.peer.device:
             link.post(OfferRefused(envelope_hash, wire_code(DeniedError())))
             return None
-        self.answer(link, known)
-        return known if known.state == "accepted" else None
+        if known.state != "accepted":
+            self.answer(link, known)
+            return None
+        if not is_small(known):  # what is small is here as soon as that could be said
+            self.answer(link, known)
+        return known
 
     def _take(
         self, link: Link, contact: Contact, sealed: bytes, envelope_hash: bytes
@@ -220,11 +241,23 @@ class Inbox:
         here = self._library.photo(offer.photo_id)
         if here is None:
             self._judge.allow_us(Capability.decode(offer.capability), offer.photo_id)
-            content = Download(record.content_id, record.ciphertext_length)
-            metadata = Download(record.metadata_id, None)
+            content = _Coming(
+                Download(record.content_id, record.ciphertext_length),
+                self._blobs.small(record.content_id)
+                if is_small(offer)
+                else self._blobs.incoming(offer.photo_id, record.content_id),
+            )
+            metadata = _Coming(
+                Download(record.metadata_id, None), self._blobs.small(record.metadata_id)
+            )
+            report = self._reporter(offer)
             await _together(
-                fetcher.fetch(offer.photo_id, metadata, offer.capability, _ignore),
-                fetcher.fetch(offer.photo_id, content, offer.capability, self._reporter(offer)),
+                fetcher.fetch(
+                    offer.photo_id, metadata.download, offer.capability, metadata.place, _ignore
+                ),
+                fetcher.fetch(
+                    offer.photo_id, content.download, offer.capability, content.place, report
+                ),
             )
             await _to_the_end(self._store(offer, content, metadata))
         else:
@@ -244,54 +277,55 @@ class Inbox:
 
         return report
 
-    async def _store(self, offer: IncomingOffer, content: Download, metadata: Download) -> None:
-        record = offer.record
-        if content.manifest is None or metadata.manifest is None:
-            raise TruncatedError
-        details = await asyncio.to_thread(self._verify, offer)
+    async def _store(self, offer: IncomingOffer, content: _Coming, metadata: _Coming) -> None:
+        """Verify a photo, then write what is in memory of it, then enter it: all of it durably."""
+        details = await asyncio.to_thread(self._verify, offer, content.place, metadata.place)
         if not self._still_accepted(offer):
             raise TruncatedError  # declined in the meantime; what came is swept
-        for content_id in (record.metadata_id, record.content_id):
-            incoming = self._blobs.incoming(offer.photo_id, content_id)
-            await asyncio.to_thread(incoming.finish)
-        if not self._still_accepted(offer):
-            raise TruncatedError
-        fingerprint = hmac.digest(self._fingerprint_key.reveal(), details.sha256, "sha256")
-        self._library.add_photo(
-            record,
-            details,
-            [
-                StoredBlob(
-                    record.content_id, Kind.ORIGINAL, offer.photo_id,
-                    content.manifest.encode(), offer.content_key,
-                ),
-                StoredBlob(
-                    record.metadata_id, Kind.METADATA, offer.photo_id,
-                    metadata.manifest.encode(), offer.metadata_key,
-                ),
-            ],
-            fingerprint,
-            self._now(),
-            stored_offer=offer.envelope_hash,
-        )  # fmt: skip
-
-    def _verify(self, offer: IncomingOffer) -> Metadata:
-        """Open both blobs to the last byte before anything counts as received."""
+        await asyncio.to_thread(_finish, metadata.place, content.place)
         record = offer.record
+        blobs = [
+            StoredBlob(
+                record.content_id, Kind.ORIGINAL, offer.photo_id,
+                content.manifest.encode(), offer.content_key,
+            ),
+            StoredBlob(
+                record.metadata_id, Kind.METADATA, offer.photo_id,
+                metadata.manifest.encode(), offer.metadata_key,
+            ),
+        ]  # fmt: skip
+        fingerprint = hmac.digest(self._fingerprint_key.reveal(), details.sha256, "sha256")
+        now = self._now()
+
+        def enter() -> None:
+            if not self._still_accepted(offer):
+                raise TruncatedError
+            self._library.add_photo(
+                record, details, blobs, fingerprint, now, stored_offer=offer.envelope_hash
+            )
+
+        try:
+            await self._commits.run(enter)
+        except TruncatedError:
+            for stored in blobs:
+                if self._library.blob(stored.content_id) is None:
+                    self._blobs.remove(stored.content_id)
+            raise
+
+    def _verify(self, offer: IncomingOffer, content: Incoming, metadata: Incoming) -> Metadata:
+        """Open both blobs to the last byte before anything counts as received; in a thread."""
         body = BytesIO()
-        self._blobs.incoming(offer.photo_id, record.metadata_id).unseal(
-            body, offer.metadata_key, Kind.METADATA, offer.photo_id,
-            limits.METADATA_BYTES,
-        )  # fmt: skip
-        metadata = Metadata.decode(body.getvalue())
+        metadata.unseal(
+            body, offer.metadata_key, Kind.METADATA, offer.photo_id, limits.METADATA_BYTES
+        )
+        details = Metadata.decode(body.getvalue())
         digest = DigestSink()
-        length = self._blobs.incoming(offer.photo_id, record.content_id).unseal(
-            digest, offer.content_key, Kind.ORIGINAL, offer.photo_id,
-            limits.PHOTO_BYTES,
-        )  # fmt: skip
-        if length != metadata.length or digest.digest() != metadata.sha256:
+        length = content.unseal(
+            digest, offer.content_key, Kind.ORIGINAL, offer.photo_id, limits.PHOTO_BYTES
+        )
+        if length != details.length or digest.digest() != details.sha256:
             raise MalformedError("the photo is not the one that its metadata describe")
-        return metadata
+        return details
 
     def _discard(self, offer: IncomingOffer) -> None:
         for content_id in (offer.record.content_id, offer.record.metadata_id):
@@ -334,6 +368,16 @@ class Inbox:
         photo = self.here(photo_id)
         self._judge.check_held(photo)
         return photo
+
+
+def is_small(offer: IncomingOffer) -> bool:
+    """Whether a photo is so small that it comes in one piece."""
+    return piece_count(offer.record.ciphertext_length) == 1
+
+
+def _finish(*places: Incoming) -> None:
+    for place in places:
+        place.finish()
 
 
 async def _together(*work: Coroutine[None, None, None]) -> None:

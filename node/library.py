@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 from ..crypto.blob import Kind, Manifest
@@ -98,6 +99,8 @@ class Delivery:
     created: int
     updated: int
     grant_hash: bytes | None = None
+    number: int = 0
+    """Rises with each that is queued; given by the library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +239,7 @@ class Library:
     def devices(self, identity: bytes) -> list[DeviceChain]:
         """The known devices of a contact."""
         rows = self._db.rows("SELECT chain FROM devices WHERE identity = ?", identity)
-        return [DeviceChain.decode(row[0]) for row in rows]
+        return [_chain(row[0]) for row in rows]
 
     def identity_of(self, device: bytes) -> bytes | None:
         """The contact that a device speaks for."""
@@ -341,8 +344,9 @@ class Library:
         with self._db.transaction():
             for delivery in deliveries:
                 self._db.execute(
-                    "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    *dataclasses.astuple(delivery),
+                    "INSERT INTO deliveries SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+                    " coalesce(max(number), 0) + 1 FROM deliveries",
+                    *dataclasses.astuple(delivery)[:-1],
                 )
 
     def delivery(self, envelope_hash: bytes) -> Delivery | None:
@@ -357,12 +361,17 @@ class Library:
         )
         return [Delivery(*row) for row in rows]
 
-    def open_deliveries(self, device: bytes) -> list[Delivery]:
-        """What a device has not yet stored or refused, oldest first."""
+    def open_deliveries(self, device: bytes, after: int = 0, most: int = -1) -> list[Delivery]:
+        """What a device has not yet stored or refused, in the order in which it was queued.
+
+        Those with a `number` beyond `after`, at most `most` of them (-1: all).
+        """
         rows = self._db.rows(
             "SELECT * FROM deliveries WHERE device = ? AND state IN"
-            " ('queued', 'offered', 'waiting') ORDER BY created, envelope_hash",
+            " ('queued', 'offered', 'waiting') AND number > ? ORDER BY number LIMIT ?",
             device,
+            after,
+            most,
         )
         return [Delivery(*row) for row in rows]
 
@@ -488,8 +497,13 @@ def _contact(row: Row) -> Contact:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=512)
 def _record(encoded: bytes) -> PhotoRecord:
     return PhotoRecord.read(Signed.decode(encoded, _SIGNED_BYTES, "photo record"))
+
+
+# Checking its KEM key alone costs half a millisecond, and each photo for somebody asks for it.
+_chain = lru_cache(maxsize=64)(DeviceChain.decode)
 
 
 def _photo(row: Row) -> Photo:

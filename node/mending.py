@@ -186,10 +186,10 @@ class Mender:
             source, length, manifest, stored.key, stored.kind, stored.photo_id, missing
         )
         incoming = self._blobs.incoming(stored.photo_id, stored.content_id)
-        with incoming.begin(manifest) as file:
+        with incoming.writing(manifest):
             try:
                 for index, piece in pieces:
-                    incoming.write_piece(file, index, piece)
+                    incoming.write_piece(index, piece)
             except (OSError, PieceMismatchError, SourceChangedError, SealBrokenError):
                 _log.info("a file is not what a blob was sealed from")
 
@@ -228,7 +228,7 @@ class Mender:
             self._events.publish("progress", id=stored.photo_id.hex(), pieces=done, of=total)
 
         download = Download(stored.content_id, manifest.length)
-        await fetcher.fetch(stored.photo_id, download, offer.capability, report)
+        await fetcher.fetch(stored.photo_id, download, offer.capability, incoming, report)
         await self._finish(stored)
 
     def _refuse(self, stored: StoredBlob, device: bytes, error: KinlightError) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 from weakref import WeakValueDictionary
 
-from ..crypto.blob import Kind
+from ..crypto.blob import Kind, Manifest
 from ..crypto.errors import SourceChangedError
 from ..crypto.secret import Secret
 from ..protocol import limits
@@ -24,11 +24,16 @@ from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.photo import Metadata, PhotoRecord, photo_id
 from . import names, sources
 from .blobstore import BlobStore
+from .catalogue import ImportedFile
+from .commits import Commits
 from .errors import FileTooLargeError, UnreadableFileError
 from .events import Events
 from .library import Library, Photo, StoredBlob
+from .sources import Marks
 
 _HASH_STEP: Final = 1024 * 1024
+_IN_MEMORY: Final = 1024 * 1024
+"""Files up to this are read once; larger ones are read to be hashed, and again to be sealed."""
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all, from any thread."""
@@ -38,12 +43,25 @@ Same = Callable[[Photo, Metadata], bool]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A file as a photo: `new` if it was sealed just now. `size` and `modified` are as it was."""
+    """A file as a photo: `new` if it was sealed just now. `marks` are as it was read."""
 
     photo: Photo
     new: bool
-    size: int
-    modified: int
+    marks: Marks
+
+    @property
+    def file(self) -> ImportedFile:
+        """To be noted, so that it is read again only if it changes."""
+        return ImportedFile(self.photo.photo_id, self.marks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file that was read and hashed; `source` has its bytes, in memory where they are few."""
+
+    source: BinaryIO
+    metadata: Metadata
+    marks: Marks
 
 
 def untold(_done: int, _total: int) -> None:
@@ -59,6 +77,7 @@ class Originals:
         device: LocalDevice,
         library: Library,
         blobs: BlobStore,
+        commits: Commits,
         events: Events,
         fingerprint_key: Secret,
         entropy: Entropy,
@@ -67,6 +86,7 @@ class Originals:
         self._device = device
         self._library = library
         self._blobs = blobs
+        self._commits = commits
         self._fingerprint_key = fingerprint_key
         self._entropy = entropy
         self._events = events
@@ -79,21 +99,10 @@ class Originals:
 
         Raises `UnreadableFileError`, `FileTooLargeError`, `SourceChangedError`, `DiskFullError`.
         """
-        source, status = await asyncio.to_thread(sources.open_file, path)
-        with source:
-            length = status.st_size
-            if length > limits.PHOTO_BYTES:
-                raise FileTooLargeError(names.shown(path.name))
-            metadata = Metadata(
-                name=sendable_name(path),
-                media_type=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
-                modified=max(status.st_mtime_ns, 0),
-                length=length,
-                sha256=await asyncio.to_thread(_hash, source, progress, 2 * length),
-                policy="original",
-            )
-            photo, new = await self.seal(source, metadata, progress, same)
-        return Taken(photo, new, length, status.st_mtime_ns)
+        read = await asyncio.to_thread(_read, path, progress)
+        with read.source:
+            photo, new = await self.seal(read.source, read.metadata, progress, same)
+        return Taken(photo, new, read.marks)
 
     async def seal(
         self, source: BinaryIO, metadata: Metadata, progress: Progress, same: Same | None = None
@@ -132,39 +141,80 @@ class Originals:
         nonce = self._entropy(16)
         new_id = photo_id(author, nonce)
         content_key, metadata_key = Secret(self._entropy(32)), Secret(self._entropy(32))
-        source.seek(0)
-        checked = _CheckedSource(source, progress, metadata.length)
-        manifest = await asyncio.to_thread(
-            self._blobs.seal, checked, metadata.length, content_key, Kind.ORIGINAL, new_id
-        )
-        if checked.digest() != metadata.sha256:
-            self._blobs.remove(manifest.content_id)
-            raise SourceChangedError
-        encoded = metadata.encode()
-        metadata_manifest = await asyncio.to_thread(
-            self._blobs.seal, BytesIO(encoded), len(encoded), metadata_key, Kind.METADATA, new_id
+        manifest, metadata_manifest = await asyncio.to_thread(
+            self._seal_both, source, metadata, progress, (content_key, metadata_key), new_id
         )
         record = PhotoRecord.sign(
             self._device.signing, author, nonce, manifest, metadata_manifest.content_id
         )
         now = self._now()
-        self._library.add_photo(
-            record,
-            metadata,
-            [
-                StoredBlob(
-                    record.content_id, Kind.ORIGINAL, new_id, manifest.encode(), content_key
-                ),
-                StoredBlob(
-                    record.metadata_id, Kind.METADATA, new_id,
-                    metadata_manifest.encode(), metadata_key,
-                ),
-            ],
-            fingerprint,
-            now,
-        )  # fmt: skip
+        blobs = [
+            StoredBlob(record.content_id, Kind.ORIGINAL, new_id, manifest.encode(), content_key),
+            StoredBlob(
+                record.metadata_id, Kind.METADATA, new_id,
+                metadata_manifest.encode(), metadata_key,
+            ),
+        ]  # fmt: skip
+        await self._commits.run(
+            lambda: self._library.add_photo(record, metadata, blobs, fingerprint, now)
+        )
         self._events.publish("photo", id=new_id.hex())
         return Photo(new_id, author, record, metadata, now)
+
+    def _seal_both(
+        self,
+        source: BinaryIO,
+        metadata: Metadata,
+        progress: Progress,
+        keys: tuple[Secret, Secret],
+        photo_id: bytes,
+    ) -> tuple[Manifest, Manifest]:
+        """Seal the content and the metadata; in a thread."""
+        source.seek(0)
+        checked = _CheckedSource(source, progress, metadata.length)
+        manifest = self._blobs.seal(checked, metadata.length, keys[0], Kind.ORIGINAL, photo_id)
+        if checked.digest() != metadata.sha256:
+            self._blobs.remove(manifest.content_id)
+            raise SourceChangedError
+        encoded = metadata.encode()
+        return manifest, self._blobs.seal(
+            BytesIO(encoded), len(encoded), keys[1], Kind.METADATA, photo_id
+        )
+
+
+def _read(path: Path, progress: Progress) -> _Read:
+    """Open and hash a file; in a thread. Raises as `Originals.take`."""
+    source, status = sources.open_file(path)
+    try:
+        length = status.st_size
+        if length > limits.PHOTO_BYTES:
+            raise FileTooLargeError(names.shown(path.name))
+        if length <= _IN_MEMORY:
+            with source:
+                source = BytesIO(_content(source, length))
+        metadata = Metadata(
+            name=sendable_name(path),
+            media_type=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+            modified=max(status.st_mtime_ns, 0),
+            length=length,
+            sha256=_hash(source, progress, 2 * length),
+            policy="original",
+        )
+    except BaseException:
+        source.close()
+        raise
+    return _Read(source, metadata, Marks.of(status))
+
+
+def _content(source: BinaryIO, length: int) -> bytes:
+    """All of a small file; one that changes its length meanwhile is seen for what it is."""
+    try:
+        content = source.read(length + 1)
+    except OSError as error:
+        raise UnreadableFileError(error.strerror or "") from None
+    if len(content) != length:
+        raise SourceChangedError
+    return content
 
 
 def _hash(source: BinaryIO, progress: Progress, total: int) -> bytes:

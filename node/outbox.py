@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from ..crypto.blob import Kind
@@ -25,10 +26,8 @@ from ..protocol.errors import (
 from ..protocol.messages import Offer, OfferRefused, OfferTaken, Stored
 from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.photo import Envelope
-from .errors import (
-    NoDeviceError,
-    UnreadableFileError,
-)
+from .commits import Commits
+from .errors import NoDeviceError, UnreadableFileError
 from .events import Events
 from .grants import Grants, Terms
 from .library import Contact, Delivery, Library, Photo
@@ -40,6 +39,8 @@ Check: TypeAlias = Callable[[Capability, DeviceChain, bytes], None]
 
 OFFERS_ON_THE_WAY: Final = 256
 """Offers sent on a link and not yet answered."""
+_PAGE: Final = 64
+"""Deliveries that are read at a time."""
 FINAL_STATES: Final = ("delivered", "refused")
 
 _RETRIED: Final = (
@@ -52,6 +53,19 @@ _WAITS: Final = (StaleRevocationsError, MissingAttributeError)
 """Why something is not offered yet, until papers come: what others say, or took back."""
 
 
+@dataclass(slots=True)
+class _Way:
+    """What is going on over the link to one device."""
+
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    after: int = 0
+    """The number of the last delivery that was looked at."""
+    offered: set[bytes] = field(default_factory=set[bytes])
+    """The envelopes that were offered over this link and are still open."""
+    unanswered: set[bytes] = field(default_factory=set[bytes])
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Outbox:
     """Seals, signs, queues and keeps track of what goes out."""
 
@@ -60,6 +74,7 @@ class Outbox:
         *,
         device: LocalDevice,
         library: Library,
+        commits: Commits,
         grants: Grants,
         papers: Papers,
         events: Events,
@@ -68,14 +83,13 @@ class Outbox:
     ) -> None:
         self._device = device
         self._library = library
+        self._commits = commits
         self._grants = grants
         self._papers = papers
         self._events = events
         self._entropy = entropy
         self._now = now
-        self._news: dict[bytes, asyncio.Event] = {}
-        self._answers: dict[bytes, asyncio.Event] = {}
-        self._unanswered: dict[bytes, set[bytes]] = {}
+        self._ways: dict[bytes, _Way] = {}
 
     # Queuing.
 
@@ -140,19 +154,28 @@ class Outbox:
             )
             standing = self._address(photo, contact, capability, papers)
         for delivery in standing:
-            self._event_for(self._news, delivery.device).set()
+            self._tell(delivery.device)
         return standing[0]
 
     def queue_open(self, photo: Photo, contact: Contact, capability: Capability) -> Delivery:
         """Queue an envelope with an open grant, which is noted already, for each device."""
         deliveries = self._address(photo, contact, capability)
         for delivery in deliveries:
-            self.look_again(delivery.device)
+            self._tell(delivery.device)
         return deliveries[0]
 
     def look_again(self, device: bytes) -> None:
-        """Something changed for a device that is connected: there may be something to offer."""
-        self._event_for(self._news, device).set()
+        """Something changed for a device that is connected: what waited may be offered now."""
+        way = self._ways.get(device)
+        if way is not None:
+            way.after = 0
+            way.news.set()
+
+    def _tell(self, device: bytes) -> None:
+        """Something was queued for a device."""
+        way = self._ways.get(device)
+        if way is not None:
+            way.news.set()
 
     def _address(
         self,
@@ -236,46 +259,47 @@ class Outbox:
         What waited here is checked first: with the offer the keys are gone.
         """
         device = link.peer.device
-        news = self._event_for(self._news, device)
-        answers = self._event_for(self._answers, device)
-        unanswered = self._unanswered[device] = set[bytes]()
-        offered: set[bytes] = set()
-        while True:
-            news.clear()
-            for delivery in self._library.open_deliveries(device):
-                if delivery.envelope_hash in offered:
-                    continue
-                while len(unanswered) >= OFFERS_ON_THE_WAY:
-                    answers.clear()
-                    await answers.wait()
-                if self._is_lost(delivery.identity, device):
-                    self._set(delivery, "refused", RevokedDeviceError.code)
-                    continue
-                offered.add(delivery.envelope_hash)
-                if delivery.state == "queued":
-                    try:
-                        self._check(delivery, link.peer, check)
-                    except DeniedError as error:
-                        if isinstance(error, _WAITS):
-                            offered.discard(delivery.envelope_hash)  # it goes with newer papers
-                            self._set(delivery, "queued", error.code)
-                        else:
-                            self._set(delivery, "refused", error.code)
-                        await asyncio.sleep(0)  # a long queue of these must not hold up the others
-                        continue
-                unanswered.add(delivery.envelope_hash)
-                await link.send(Offer(delivery.envelope))
-            await news.wait()
+        way = self._ways[device] = _Way()
+        try:
+            while True:
+                way.news.clear()
+                while page := self._library.open_deliveries(device, way.after, _PAGE):
+                    way.after = page[-1].number
+                    for delivery in page:
+                        await self._offer(link, way, delivery, check)
+                await way.news.wait()
+        finally:
+            if self._ways.get(device) is way:
+                del self._ways[device]
+
+    async def _offer(self, link: Link, way: _Way, delivery: Delivery, check: Check) -> None:
+        """Offer one delivery, if it is to be offered and this link has not done so."""
+        device = link.peer.device
+        if delivery.envelope_hash in way.offered:
+            return
+        while len(way.unanswered) >= OFFERS_ON_THE_WAY:
+            way.answers.clear()
+            await way.answers.wait()
+        if self._is_lost(delivery.identity, device):
+            self._set(delivery, "refused", RevokedDeviceError.code)
+            return
+        if delivery.state == "queued":
+            try:
+                self._check(delivery, link.peer, check)
+            except DeniedError as error:
+                state = "queued" if isinstance(error, _WAITS) else "refused"
+                self._set(delivery, state, error.code)
+                await asyncio.sleep(0)  # a long queue of these must not hold up the others
+                return
+        way.offered.add(delivery.envelope_hash)
+        way.unanswered.add(delivery.envelope_hash)
+        await link.send(Offer(delivery.envelope))
 
     def _check(self, delivery: Delivery, peer: DeviceChain, check: Check) -> None:
         """Raise why a queued delivery may not go now."""
         capability = self._grants.capability(delivery.grant_hash)
         if capability is not None:  # those of before version 0.2.0 are not known
             check(capability, peer, delivery.photo_id)
-
-    @staticmethod
-    def _event_for(events: dict[bytes, asyncio.Event], device: bytes) -> asyncio.Event:
-        return events.setdefault(device, asyncio.Event())
 
     def taken(self, device: bytes, message: OfferTaken) -> None:
         """The device keeps the offer."""
@@ -294,9 +318,15 @@ class Outbox:
     def _answer(
         self, device: bytes, envelope_hash: bytes, state: str, code: str | None = None
     ) -> None:
-        if device in self._unanswered:
-            self._unanswered[device].discard(envelope_hash)
-            self._event_for(self._answers, device).set()
+        way = self._ways.get(device)
+        if way is not None:
+            way.unanswered.discard(envelope_hash)
+            if state in FINAL_STATES:
+                way.offered.discard(envelope_hash)
+            way.answers.set()
+        self._commits.post(lambda: self._move(device, envelope_hash, state, code))
+
+    def _move(self, device: bytes, envelope_hash: bytes, state: str, code: str | None) -> None:
         delivery = self._library.delivery(envelope_hash)
         if delivery is None or delivery.device != device:
             return  # it was removed; and nobody can move another device's delivery

@@ -292,6 +292,22 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         content_id BLOB PRIMARY KEY REFERENCES blobs ON DELETE CASCADE
     ) STRICT, WITHOUT ROWID;
     """,
+    # 5: version 0.3.0, many photos at once
+    """
+    -- A file that was replaced by another of its size and time is another file. -1: not known.
+    ALTER TABLE files ADD COLUMN inode INTEGER NOT NULL DEFAULT -1;
+
+    -- In which order they go: each is one more than the last. Who sends reads on from a number.
+    ALTER TABLE deliveries ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+    UPDATE deliveries SET number = ordered.number FROM (
+        SELECT envelope_hash, row_number() OVER (ORDER BY created, envelope_hash) AS number
+        FROM deliveries
+    ) AS ordered WHERE ordered.envelope_hash = deliveries.envelope_hash;
+    CREATE INDEX deliveries_by_number ON deliveries (number);
+    CREATE INDEX deliveries_open ON deliveries (device, number)
+        WHERE state IN ('queued', 'offered', 'waiting');
+    DROP INDEX deliveries_by_device;
+    """,
 )
 
 VERSION: Final = len(MIGRATIONS)

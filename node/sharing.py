@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from ..crypto.errors import KinlightError
 from ..protocol.attributes import AttributeDemand
@@ -19,28 +20,31 @@ from ..protocol.errors import DeniedError
 from ..protocol.opening import LocalDevice
 from ..protocol.photo import Metadata
 from . import forms, livephotos, sources
+from .ahead import Work, in_order
+from .blobstore import BlobStore
 from .catalogue import Catalogue, ImportedFile
 from .cataloguing import Cataloguer
+from .commits import Commits
 from .copies import Copies, Sendable
 from .errors import BlockedContactError, NotOursError
 from .forms import ORIGINAL, Form
 from .grants import VIEW, Terms
 from .library import Contact, Delivery, Library, Photo
 from .open_grants import OPEN, OpenGrants
-from .originals import Originals, Progress
+from .originals import Originals
 from .outbox import Outbox
 from .removing import Remover
 from .rules import Rules
 from .views import ShareItem, ShareProgress
 
-PROGRESS_SECONDS: Final = 0.2
+LOOKED_FIRST: Final = 32
+"""Files in a share up to which each is looked at before it goes, to say what it tells. More go at
+once, and are looked at when there is time: docs/decisions/0019-originals-go-first.md."""
 CLIP: Final = "clip"
 """In the words of what was left out: the other half of a live photo."""
 WITHOUT_PLACE: Final = "no-location"
 """The policy for whoever has an attribute, if none is said: nobody's own counts, as who it will be
 is not known."""
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,14 @@ class OpenWish:
         return Terms(form.rendition, self.until, self.operations, self.demands)
 
 
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """How files are taken: read whether they changed or not, looked at before they go."""
+
+    rehash: bool
+    looked: bool
+
+
 class Sharing:
     """Takes files and hands to the outbox what may leave of them."""
 
@@ -101,6 +113,8 @@ class Sharing:
         *,
         device: LocalDevice,
         originals: Originals,
+        commits: Commits,
+        blobs: BlobStore,
         library: Library,
         catalogue: Catalogue,
         cataloguer: Cataloguer,
@@ -113,6 +127,8 @@ class Sharing:
     ) -> None:
         self._device = device
         self._originals = originals
+        self._commits = commits
+        self._blobs = blobs
         self._library = library
         self._catalogue = catalogue
         self._cataloguer = cataloguer
@@ -123,32 +139,23 @@ class Sharing:
         self._remover = remover
         self._now = now
 
-    async def run(self, paths: list[Path], wish: Wish) -> AsyncGenerator[ShareItem | ShareProgress]:
+    async def run(
+        self, paths: list[Path], wish: Wish, *, rehash: bool = False
+    ) -> AsyncGenerator[ShareItem | ShareProgress]:
         """Seal and queue each file for each contact; yields one item per file and contact.
 
         The clip of a live photo goes with its still, or is left out with it. A file that can't be
-        shared yields `failed` items and the others go on.
+        shared yields `failed` items and the others go on. A file that was shared or imported before
+        and has not changed since is not read again, unless `rehash` says so.
         """
         wish.check()
-        for files in _together(sources.files_in(paths)):
-            taken: dict[Path, Photo] = {}
-            new: list[bytes] = []
-            for path in files:
-                yield ShareProgress(str(path), None, 0, 1)
-                work = _Work[Photo](str(path))
-                async for step in work.follow(self._take(path, new, work.report)):
-                    yield step
-                try:
-                    taken[path] = work.result()
-                except KinlightError as error:
-                    for contact in wish.contacts:
-                        yield _failed(str(path), contact.name, wish.form(contact), error)
-            here = {photo.photo_id: path for path, photo in taken.items()}
-            for path, photo in taken.items():
-                if self._catalogue.still_of(photo.photo_id) not in here:
-                    async for step in self._share(str(path), photo, wish, here):
-                        yield step
-            await self._remover.undo(new)
+        groups = await asyncio.to_thread(lambda: list(_together(sources.files_in(paths))))
+        looked = sum(map(len, groups)) <= LOOKED_FIRST or self._rules.there
+        taking = _Taking(rehash, looked)
+        jobs = (partial(self._send, files, wish, taking) for files in groups)
+        async with contextlib.aclosing(in_order(jobs)) as steps:
+            async for step in steps:
+                yield step
 
     async def grant(
         self, photos: list[Photo], wish: Wish
@@ -159,17 +166,9 @@ class Sharing:
         rules say of it, counts for all that is made of it.
         """
         wish.check()
-        for photo in photos:
-            file = photo.photo_id.hex()
-            if photo.author != self._device.identity:
-                for contact in wish.contacts:
-                    yield _failed(file, contact.name, wish.form(contact), NotOursError(), photo)
-                continue
-            source, form = self._copies.origin(photo)
-            with contextlib.suppress(KinlightError):  # as above
-                await self._cataloguer.look(source)
-            narrowed = dataclasses.replace(wish, at_most=form)
-            async for step in self._share(file, source, narrowed, {}):
+        jobs = (partial(self._grant, photo, wish) for photo in photos)
+        async with contextlib.aclosing(in_order(jobs)) as steps:
+            async for step in steps:
                 yield step
 
     async def grant_open(
@@ -179,34 +178,115 @@ class Sharing:
 
         Yields one item for each grant and one for each contact.
         """
-        for photo in photos:
-            file = photo.photo_id.hex()
-            if photo.author != self._device.identity:
-                yield _failed(file, wish.to, wish.form, NotOursError(), photo)
-                continue
-            source, at_most = self._copies.origin(photo)
-            with contextlib.suppress(KinlightError):  # as above
-                await self._cataloguer.look(source)
-            form = wish.form.within(at_most)
-            clip_id = self._catalogue.clip_of(source.photo_id)
-            clip = None if clip_id is None else self._library.photo(clip_id)
-            whole = clip is not None and form == ORIGINAL
-            halves = [(file, source)]
-            if clip is not None and whole:
-                halves.append((clip.metadata.name, clip))
-            for name, half in halves:
-                work = _Work[Sendable](name)
-                async for step in work.follow(self._copies.under(form, half, work.report)):
-                    yield step
+        jobs = (partial(self._grant_open, photo, wish) for photo in photos)
+        async with contextlib.aclosing(in_order(jobs)) as steps:
+            async for step in steps:
+                yield step
+
+    # Files.
+
+    async def _send(
+        self, files: list[Path], wish: Wish, taking: _Taking, work: Work
+    ) -> list[ShareItem]:
+        """Files that may be halves of one live photo, or just one."""
+        items: list[ShareItem] = []
+        taken: dict[Path, Photo] = {}
+        new: list[bytes] = []
+        try:
+            for path in files:
                 try:
-                    sendable = work.result()
+                    taken[path] = await self._take(path, new, taking, work)
                 except KinlightError as error:
-                    yield _failed(name, wish.to, form, error, half)
-                    continue
-                if clip is not None and not whole:
-                    sendable = sendable.without(CLIP)
-                for item in self._open(name, sendable, form, wish):
-                    yield item
+                    items += (
+                        _failed(str(path), contact.name, wish.form(contact), error)
+                        for contact in wish.contacts
+                    )
+            here = {photo.photo_id: path for path, photo in taken.items()}
+            for path, photo in taken.items():
+                if self._catalogue.still_of(photo.photo_id) not in here:
+                    items += await self._share(str(path), photo, wish, work, here, taking.looked)
+        finally:
+            if work.stopped or any(item.state == "failed" for item in items):
+                await self._remover.undo(new)
+        return items
+
+    async def _take(self, path: Path, new: list[bytes], taking: _Taking, work: Work) -> Photo:
+        """The photo of a file, looked at and joined with its other half; `new` if it was made."""
+        known = self._catalogue.file(path)
+        if known is not None and not taking.rehash:
+            photo = await self._unchanged(path, known)
+            if photo is not None:
+                return photo
+
+        def same(photo: Photo, metadata: Metadata) -> bool:
+            """Ours, under the name of the file, or what it was imported as under another."""
+            return self._originals.is_original(photo) and (
+                photo.metadata.name == metadata.name
+                or (known is not None and photo.photo_id == known.photo_id)
+            )
+
+        taken = await self._originals.take(path, work.reporter(str(path)), same)
+        photo = taken.photo
+        if taken.new:
+            new.append(photo.photo_id)
+        if taking.looked:
+            with contextlib.suppress(KinlightError):  # it is shared whether it opens or not
+                await self._cataloguer.look(photo, path)
+        file = taken.file
+        if file != known:
+            now = self._now()
+            await self._commits.run(lambda: self._catalogue.put_file(path, file, None, now))
+        return photo
+
+    async def _unchanged(self, path: Path, known: ImportedFile) -> Photo | None:
+        """The photo of a file that is as it was when it was taken before, without reading it."""
+        if not known.marks.unchanged(await asyncio.to_thread(sources.marks, path)):
+            return None
+        photo = self._library.photo(known.photo_id)
+        if photo is None or not self._originals.is_original(photo):
+            return None
+        return photo if photo.record.content_id in self._blobs else None
+
+    # Photos that are here.
+
+    async def _grant(self, photo: Photo, wish: Wish, work: Work) -> list[ShareItem]:
+        file = photo.photo_id.hex()
+        if photo.author != self._device.identity:
+            return [
+                _failed(file, contact.name, wish.form(contact), NotOursError(), photo)
+                for contact in wish.contacts
+            ]
+        source, form = self._copies.origin(photo)
+        with contextlib.suppress(KinlightError):  # as above
+            await self._cataloguer.look(source)
+        narrowed = dataclasses.replace(wish, at_most=form)
+        return await self._share(file, source, narrowed, work, {}, looked=True)
+
+    async def _grant_open(self, photo: Photo, wish: OpenWish, work: Work) -> list[ShareItem]:
+        file = photo.photo_id.hex()
+        if photo.author != self._device.identity:
+            return [_failed(file, wish.to, wish.form, NotOursError(), photo)]
+        source, at_most = self._copies.origin(photo)
+        with contextlib.suppress(KinlightError):  # as above
+            await self._cataloguer.look(source)
+        form = wish.form.within(at_most)
+        clip_id = self._catalogue.clip_of(source.photo_id)
+        clip = None if clip_id is None else self._library.photo(clip_id)
+        whole = clip is not None and form == ORIGINAL
+        halves = [(file, source)]
+        if clip is not None and whole:
+            halves.append((clip.metadata.name, clip))
+        items: list[ShareItem] = []
+        for name, half in halves:
+            try:
+                sendable = await self._copies.under(form, half, work.reporter(name))
+            except KinlightError as error:
+                items.append(_failed(name, wish.to, form, error, half))
+                continue
+            if clip is not None and not whole:
+                sendable = sendable.without(CLIP)
+            items += self._open(name, sendable, form, wish)
+        return items
 
     def _open(
         self, file: str, sendable: Sendable, form: Form, wish: OpenWish
@@ -220,31 +300,19 @@ class Sharing:
             else:
                 yield _failed(file, contact.name, form, found, sendable.photo)
 
-    async def _take(self, path: Path, new: list[bytes], progress: Progress) -> Photo:
-        """The photo of a file, looked at and joined with its other half; `new` if it was made."""
-        known = self._catalogue.file(path)
-
-        def same(photo: Photo, metadata: Metadata) -> bool:
-            """Ours, under the name of the file, or what it was imported as under another."""
-            return self._originals.is_original(photo) and (
-                photo.metadata.name == metadata.name
-                or (known is not None and photo.photo_id == known.photo_id)
-            )
-
-        taken = await self._originals.take(path, progress, same)
-        photo = taken.photo
-        if taken.new:
-            new.append(photo.photo_id)
-        with contextlib.suppress(KinlightError):  # it is shared whether it opens or not
-            await self._cataloguer.look(photo, path)
-        file = ImportedFile(photo.photo_id, taken.size, taken.modified)
-        self._catalogue.put_file(path, file, None, self._now())
-        return photo
+    # One photo.
 
     async def _share(
-        self, file: str, photo: Photo, wish: Wish, here: dict[bytes, Path]
-    ) -> AsyncGenerator[ShareItem | ShareProgress]:
+        self,
+        file: str,
+        photo: Photo,
+        wish: Wish,
+        work: Work,
+        here: dict[bytes, Path],
+        looked: bool,
+    ) -> list[ShareItem]:
         """A photo in each form; `here` are the files of this share, by their photos."""
+        items: list[ShareItem] = []
         clip_id = self._catalogue.clip_of(photo.photo_id)
         clip = None if clip_id is None else self._library.photo(clip_id)
         by_form: dict[Form, list[Contact]] = {}
@@ -252,7 +320,7 @@ class Sharing:
             try:
                 by_form.setdefault(self._form(photo, contact, wish), []).append(contact)
             except KinlightError as error:
-                yield _failed(file, contact.name, wish.form(contact), error, photo)
+                items.append(_failed(file, contact.name, wish.form(contact), error, photo))
         for form, contacts in by_form.items():
             halves = [(file, photo, contacts)]
             whole: list[Contact] = []
@@ -260,19 +328,21 @@ class Sharing:
                 whole = [contact for contact in contacts if self._goes_whole(clip, contact, wish)]
                 halves.append((str(here.get(clip.photo_id, clip.metadata.name)), clip, whole))
             for name, half, getting in halves:
-                if not getting:
+                try:
+                    if not getting:
+                        continue
+                    sendable = await self._copies.under(
+                        form, half, work.reporter(name), looked=looked
+                    )
+                except KinlightError as error:
+                    items += (_failed(name, contact.name, form, error, half) for contact in getting)
                     continue
-                work = _Work[Sendable](name)
-                async for step in work.follow(self._copies.under(form, half, work.report)):
-                    yield step
                 for contact in getting:
-                    try:
-                        sendable = work.result()
-                        if clip is not None and contact not in whole:
-                            sendable = sendable.without(CLIP)
-                        yield self._queue(name, sendable, contact, form, wish)
-                    except KinlightError as error:
-                        yield _failed(name, contact.name, form, error, half)
+                    goes = sendable
+                    if clip is not None and contact not in whole:
+                        goes = sendable.without(CLIP)
+                    items.append(await self._queue(name, goes, contact, form, wish, work))
+        return items
 
     def _form(self, photo: Photo, contact: Contact, wish: Wish) -> Form:
         """What the command says, and then the owner's rules."""
@@ -285,10 +355,23 @@ class Sharing:
         except DeniedError:
             return False
 
-    def _queue(
-        self, file: str, sendable: Sendable, contact: Contact, form: Form, wish: Wish
+    async def _queue(
+        self,
+        file: str,
+        sendable: Sendable,
+        contact: Contact,
+        form: Form,
+        wish: Wish,
+        work: Work,
     ) -> ShareItem:
-        delivery = self._outbox.queue(sendable.photo, contact, wish.terms(form))
+        def queue() -> Delivery:
+            work.check()
+            return self._outbox.queue(sendable.photo, contact, wish.terms(form))
+
+        try:
+            delivery = await self._commits.run(queue)
+        except KinlightError as error:
+            return _failed(file, contact.name, form, error, sendable.photo)
         return _item(file, sendable, contact.name, form, delivery)
 
 
@@ -330,33 +413,3 @@ def _failed(
         file, name, to, "failed", policy=form.policy,
         code=error.code, message=str(error), max_px=form.max_px,
     )  # fmt: skip
-
-
-class _Work(Generic[_Result]):
-    """Runs what takes a while and hands out its progress, which comes from threads, in between."""
-
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self._latest: tuple[int, int] = (0, 1)
-        self._task: asyncio.Task[_Result] | None = None
-
-    def report(self, done: int, total: int) -> None:
-        """Called from any thread; only the latest counts."""
-        self._latest = (done, total)
-
-    async def follow(self, work: Coroutine[None, None, _Result]) -> AsyncGenerator[ShareProgress]:
-        """Run `work`; yields progress about five times a second. Errors show in `result`."""
-        task = self._task = asyncio.create_task(work)
-        try:
-            while not task.done():
-                await asyncio.wait({task}, timeout=PROGRESS_SECONDS)
-                yield ShareProgress(self._file, None, *self._latest)
-        finally:
-            if not task.done():
-                task.cancel()
-
-    def result(self) -> _Result:
-        """The result of `follow`, or its error."""
-        if self._task is None:
-            raise ValueError("not followed")
-        return self._task.result()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -20,6 +21,9 @@ MEDIA_SUFFIXES: Final = frozenset(
     ]
 )
 """What is taken from a folder. A file that is named itself is taken whatever it is."""
+
+_INODES: Final = 2**63
+"""Of larger numbers, which some systems have, the database keeps the lower part."""
 
 
 def files_in(
@@ -53,6 +57,37 @@ def is_folder(path: Path) -> bool:
 def is_media(name: str) -> bool:
     """Whether a file of that name is taken from a folder."""
     return Path(name).suffix.lower() in MEDIA_SUFFIXES and not name.startswith(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What shows whether a file is as it was: bytes, nanoseconds since 1970, number on its disk.
+
+    The number is -1 where it is not known: before version 0.3.0 it was not kept.
+    """
+
+    size: int
+    modified: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Marks:
+        """Those of an open file."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ino % _INODES)
+
+    def unchanged(self, now: Marks | None) -> bool:
+        """Whether a file with these marks then is as it was, with those of `now`."""
+        return now is not None and now == replace(
+            self, inode=now.inode if self.inode < 0 else self.inode
+        )
+
+
+def marks(path: Path) -> Marks | None:
+    """Those of the file of that path, if there is one."""
+    try:
+        return Marks.of(path.stat())
+    except OSError:
+        return None
 
 
 def open_file(path: Path) -> tuple[BinaryIO, os.stat_result]:

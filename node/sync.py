@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Final
 
@@ -29,7 +30,7 @@ from .blobstore import BlobStore
 from .correspondence import Correspondence, messages
 from .events import Events
 from .fetching import Fetcher
-from .inbox import PHOTOS_AT_ONCE, Inbox
+from .inbox import Inbox, is_small
 from .judge import Judge
 from .library import Contact, IncomingOffer, Library
 from .link import Link
@@ -38,11 +39,51 @@ from .outbox import Outbox
 from .serving import Server
 from .showing import Showing
 
+SMALL_AT_ONCE: Final = 26
+LARGE_AT_ONCE: Final = 6
+"""Photos fetched from one peer at a time: of one piece, and of more. Together with their metadata
+they are as many fetches as a peer lets us have open."""
 PAPERS_SECONDS: Final = 3600.0
 """How often a link is looked at for papers to show, as our own list is made anew each day, and
 for photos that wait for papers."""
 
 _log = logging.getLogger(__name__)
+
+
+class _Lane:
+    """Offers that wait to be fetched, by their envelopes, and how many are being fetched.
+
+    Only their names wait here: a peer may offer ten thousand photos at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._busy = 0
+        self._waiting: deque[bytes] = deque()
+        self._in_it: set[bytes] = set()
+
+    def join(self, envelope_hash: bytes) -> bool:
+        """Let one wait, if it is not in the lane; whether one more is to be fetched at a time."""
+        if envelope_hash in self._in_it:
+            return False
+        self._in_it.add(envelope_hash)
+        self._waiting.append(envelope_hash)
+        if self._busy == self._most:
+            return False
+        self._busy += 1
+        return True
+
+    def next(self) -> bytes | None:
+        """The one that waited longest."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def left(self, envelope_hash: bytes) -> None:
+        """It is not being fetched any more."""
+        self._in_it.discard(envelope_hash)
+
+    def end(self) -> None:
+        """One less is fetched at a time."""
+        self._busy -= 1
 
 
 class Sync:
@@ -73,9 +114,9 @@ class Sync:
         self._heard = heard
         self._mender = mender
         self._server = Server(link, contact.name, judge, library, blobs, events)
-        self._fetcher = Fetcher(link, blobs, events.counters)
-        self._slots = asyncio.Semaphore(PHOTOS_AT_ONCE)
-        self._fetching: set[bytes] = set()
+        self._fetcher = Fetcher(link, events.counters)
+        self._small = _Lane(SMALL_AT_ONCE)
+        self._large = _Lane(LARGE_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
         self._showing = Showing(link, self._spawn)
         self._asked: set[bytes] = set()
@@ -121,11 +162,24 @@ class Sync:
         self._fetch_accepted()
 
     def fetch(self, offer: IncomingOffer) -> None:
-        """Fetch an accepted offer of this device as soon as there is a slot."""
-        if offer.envelope_hash not in self._fetching:
-            self._fetching.add(offer.envelope_hash)
-            self._show_asked(offer)
-            self._spawn(self._fetch(offer))
+        """Fetch an accepted offer of this device as soon as there is room."""
+        lane = self._small if is_small(offer) else self._large
+        if lane.join(offer.envelope_hash):
+            self._spawn(self._fetch_from(lane))
+
+    async def _fetch_from(self, lane: _Lane) -> None:
+        """Fetch one after the other until none waits in the lane."""
+        try:
+            while (envelope_hash := lane.next()) is not None:
+                try:
+                    offer = self._library.offer(envelope_hash)
+                    if offer is not None and offer.state == "accepted":
+                        self._show_asked(offer)
+                        await self._inbox.fetch(self._link, self._fetcher, offer)
+                finally:
+                    lane.left(envelope_hash)
+        finally:
+            lane.end()
 
     def _show_asked(self, offer: IncomingOffer) -> None:
         """Just before a fetch, and once: the papers that its grant asks for."""
@@ -135,13 +189,6 @@ class Sync:
         new = [said for said in asked if said.signed.digest() not in self._asked]
         self._asked.update(said.signed.digest() for said in new)
         self._showing.show_first(messages(new))
-
-    async def _fetch(self, offer: IncomingOffer) -> None:
-        try:
-            async with self._slots:
-                await self._inbox.fetch(self._link, self._fetcher, offer)
-        finally:
-            self._fetching.discard(offer.envelope_hash)
 
     def answer(self, offer: IncomingOffer) -> None:
         """Tell the device how its offer stands now."""

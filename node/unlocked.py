@@ -21,6 +21,7 @@ from .catalogue import Catalogue
 from .cataloguing import Cataloguer
 from .clock import KEPT_SECONDS, Clock
 from .collection import Collection
+from .commits import Commits
 from .config import Config
 from .copies import Copies
 from .correspondence import Correspondence
@@ -110,10 +111,12 @@ class Unlocked:
         self.decoder: Final = Decoder(required=config.sandbox)
         self.catalogue: Final = Catalogue(database)
         self.marks: Final = Marks(database)
+        self.commits: Final = Commits(database)
         self.originals: Final = Originals(
             device=device,
             library=library,
             blobs=blobs,
+            commits=self.commits,
             events=events,
             fingerprint_key=keys.fingerprint_key,
             entropy=environment.entropy,
@@ -142,6 +145,7 @@ class Unlocked:
         self.outbox: Final = Outbox(
             device=device,
             library=library,
+            commits=self.commits,
             grants=self.grants,
             papers=self.papers,
             events=events,
@@ -216,6 +220,8 @@ class Unlocked:
         self.sharing: Final = Sharing(
             device=device,
             originals=self.originals,
+            commits=self.commits,
+            blobs=blobs,
             library=library,
             catalogue=self.catalogue,
             cataloguer=self.cataloguer,
@@ -268,6 +274,7 @@ class Unlocked:
             judge=self.judge,
             library=library,
             blobs=blobs,
+            commits=self.commits,
             events=events,
             fingerprint_key=keys.fingerprint_key,
             now=self.clock,

@@ -114,6 +114,50 @@ class Download:
         return self.manifest is not None and self.have.complete
 
 
+class Depth:
+    """How many pieces of one fetch may be under way, as the receiver sees it.
+
+    It begins with `FIRST` and doubles while the receiver waits for the wire, up to `limits.CREDIT`;
+    it halves when half of it waits to be written.
+    """
+
+    FIRST: Final = 8
+
+    def __init__(self) -> None:
+        self._depth = self.FIRST
+        self._outstanding = 0
+        self._unwritten = 0
+
+    def open(self) -> int:
+        """The credit that a fetch begins with."""
+        self._outstanding = self._depth
+        return self._depth
+
+    def take(self) -> bool:
+        """A piece came; whether there was credit for it."""
+        if self._outstanding == 0:
+            return False
+        self._outstanding -= 1
+        self._unwritten += 1
+        return True
+
+    def written(self, count: int, waiting: int) -> int:
+        """So many were written, and `waiting` more wait for that; gives the credit to be told.
+
+        Small credits are saved up, so that there is not a message for each piece.
+        """
+        self._unwritten -= count
+        if waiting == 0:
+            self._depth = min(2 * self._depth, limits.CREDIT)
+        elif 2 * waiting > self._depth:
+            self._depth = max(self._depth // 2, self.FIRST)
+        credit = self._depth - self._outstanding - self._unwritten
+        if credit < self.FIRST // 2:
+            return 0
+        self._outstanding += credit
+        return credit
+
+
 class Upload:
     """The sender's side of one fetch: which piece is next, within the credit."""
 

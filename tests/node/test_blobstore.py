@@ -57,9 +57,9 @@ def begun(
 ) -> None:
     """What a process leaves that ended after it had got these pieces."""
     incoming = store.incoming(photo, manifest.content_id)
-    with incoming.begin(manifest) as file:
+    with incoming.writing(manifest):
         for index in pieces:
-            incoming.write_piece(file, index, piece(manifest, ciphertext, index))
+            incoming.write_piece(index, piece(manifest, ciphertext, index))
 
 
 def resumed(store: BlobStore, manifest: Manifest, photo: bytes = PHOTO) -> Download:
@@ -132,11 +132,11 @@ def test_a_disk_that_takes_no_more_while_fetching_keeps_the_pieces_that_came(
     begun(store, manifest, ciphertext, 0)
     incoming = store.incoming(PHOTO, manifest.content_id)
     with (
-        incoming.begin(manifest) as file,
+        incoming.writing(manifest),
         files_at_most(HEADER_BYTES + PIECE_BYTES + 1000),
         pytest.raises(LocalError) as refusal,
     ):
-        incoming.write_piece(file, 1, piece(manifest, ciphertext, 1))
+        incoming.write_piece(1, piece(manifest, ciphertext, 1))
     assert isinstance(refusal.value, DiskFullError | HomeUnusableError)
     assert had(resumed(store, manifest)) == [0]
 

@@ -204,7 +204,8 @@ async def fetched(joined: Two, photo: bytes, capability: Capability) -> None:
     download = Download(record.record.content_id, record.record.ciphertext_length)
     assert isinstance(conversation, Sync)
     fetcher = conversation._fetcher  # pyright: ignore[reportPrivateUsage]
-    await fetcher.fetch(photo, download, capability.encoded, untold)
+    incoming = joined.bob.parts.blobs.incoming(photo, record.record.content_id)
+    await fetcher.fetch(photo, download, capability.encoded, incoming, untold)
 
 
 def grant_of(

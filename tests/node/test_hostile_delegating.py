@@ -82,11 +82,12 @@ async def asked(
     stored = author.parts.library.photo(bytes.fromhex(photo))
     assert stored is not None
     record = stored.record
-    asking.parts.blobs.incoming(stored.photo_id, record.content_id).discard()
+    incoming = asking.parts.blobs.incoming(stored.photo_id, record.content_id)
+    incoming.discard()
     download = Download(record.content_id, record.ciphertext_length)
     fetcher = conversation(asking, serving)._fetcher  # pyright: ignore[reportPrivateUsage]
     try:
-        await fetcher.fetch(stored.photo_id, download, capability.encoded, untold)
+        await fetcher.fetch(stored.photo_id, download, capability.encoded, incoming, untold)
     except KinlightError as error:
         return error.code
     return None
@@ -114,7 +115,7 @@ async def handed(
         digest, stored.photo_id, to.identity, chain.device, envelope, None, "queued", None, NOW, NOW
     )
     library.add_deliveries([delivery])
-    outbox._event_for(outbox._news, chain.device).set()  # pyright: ignore[reportPrivateUsage]
+    outbox._tell(chain.device)  # pyright: ignore[reportPrivateUsage]
 
     def settled() -> bool:
         found = library.delivery(digest)

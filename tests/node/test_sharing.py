@@ -151,11 +151,11 @@ async def test_an_empty_folder_is_nothing_to_share(joined: Two, tmp_path: Path) 
 async def test_a_file_that_changes_while_it_is_sealed_is_not_shared(
     joined: Two, picture: Picture
 ) -> None:
-    original = picture(length=5000)
+    original = picture(length=2_000_000)
 
     def entropy(length: int) -> bytes:
         # The file was hashed; the next thing that needs chance is the sealing.
-        original.write_bytes(bytes(5000))
+        original.write_bytes(bytes(2_000_000))
         return secrets.token_bytes(length)
 
     await joined.anna.restart(entropy=entropy)
@@ -166,7 +166,7 @@ async def test_a_file_that_changes_while_it_is_sealed_is_not_shared(
 async def test_a_file_that_is_cut_while_it_is_sealed_is_not_shared(
     joined: Two, picture: Picture
 ) -> None:
-    original = picture(length=5000)
+    original = picture(length=2_000_000)
 
     def entropy(length: int) -> bytes:
         os.truncate(original, 100)

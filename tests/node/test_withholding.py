@@ -235,7 +235,9 @@ async def test_nobody_learns_from_us_whether_we_have_a_photo_of_somebody_else(
         grant = Capability.grant(
             device.signing, device.identity, audience, Terms(WHOLE).caveats(photo), bytes(16)
         )
-        answers.append(await asked(conversation(mal, bob), record_of(anna, photo), photo, grant))
+        answers.append(
+            await asked(mal, conversation(mal, bob), record_of(anna, photo), photo, grant)
+        )
     assert answers == ["grant-broken", "grant-broken"]
 
 
@@ -245,12 +247,15 @@ def record_of(node: TestedNode, photo: bytes) -> PhotoRecord:
     return found.record
 
 
-async def asked(way: Sync, record: PhotoRecord, photo: bytes, grant: Capability) -> str:
+async def asked(
+    asking: TestedNode, way: Sync, record: PhotoRecord, photo: bytes, grant: Capability
+) -> str:
     """What the node at the other end says to a fetch."""
     download = Download(record.content_id, record.ciphertext_length)
     fetcher = way._fetcher  # pyright: ignore[reportPrivateUsage]
     try:
-        await fetcher.fetch(photo, download, grant.encoded, untold)
+        incoming = asking.parts.blobs.incoming(photo, record.content_id)
+        await fetcher.fetch(photo, download, grant.encoded, incoming, untold)
     except KinlightError as error:
         return error.code
     return "served"

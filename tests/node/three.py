@@ -66,7 +66,7 @@ async def given_for(three: Three, path: Path, **more: object) -> str:
         bytes(16),
     )
     (delivery,) = anna.outbox._address(stored, contact, capability)  # pyright: ignore[reportPrivateUsage]
-    anna.outbox._event_for(anna.outbox._news, delivery.device).set()  # pyright: ignore[reportPrivateUsage]
+    anna.outbox._tell(delivery.device)  # pyright: ignore[reportPrivateUsage]
     await bob.until(lambda: bob.inbox_state(photo.hex()) == "stored")
     return photo.hex()
 
