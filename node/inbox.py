@@ -251,9 +251,13 @@ class Inbox:
         details = await asyncio.to_thread(self._verify, offer)
         if not self._still_accepted(offer):
             raise TruncatedError  # declined in the meantime; what came is swept
-        for content_id in (record.metadata_id, record.content_id):
-            incoming = self._blobs.incoming(offer.photo_id, content_id)
-            await asyncio.to_thread(incoming.finish)
+        try:
+            for content_id in (record.metadata_id, record.content_id):
+                incoming = self._blobs.incoming(offer.photo_id, content_id)
+                await asyncio.to_thread(incoming.finish)
+        finally:
+            if not self._still_accepted(offer):
+                self._remove_unnamed(offer)
         if not self._still_accepted(offer):
             raise TruncatedError
         fingerprint = hmac.digest(self._fingerprint_key.reveal(), details.sha256, "sha256")
@@ -296,6 +300,12 @@ class Inbox:
     def _discard(self, offer: IncomingOffer) -> None:
         for content_id in (offer.record.content_id, offer.record.metadata_id):
             self._blobs.incoming(offer.photo_id, content_id).discard()
+
+    def _remove_unnamed(self, offer: IncomingOffer) -> None:
+        """Declined after its files got their final names, and before a row named them."""
+        for content_id in (offer.record.content_id, offer.record.metadata_id):
+            if self._library.blob(content_id) is None:
+                self._blobs.remove(content_id)
 
     def _failed(self, link: Link, offer: IncomingOffer, error: KinlightError) -> bool:
         """Note why a fetch failed and tell the sender; True if it is not tried again here."""
