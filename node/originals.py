@@ -112,7 +112,14 @@ class Originals:
                 )
                 if does and photo.record.content_id in self._blobs:
                     return photo, False
-            return await self._seal(source, metadata, fingerprint, progress), True
+            sealing = asyncio.create_task(self._seal(source, metadata, fingerprint, progress))
+            try:
+                return await asyncio.shield(sealing), True
+            finally:
+                # Whoever asked may have gone: its threads would go on, and no row name their files.
+                await asyncio.wait({sealing})
+                if not sealing.cancelled():
+                    sealing.exception()
 
     def is_original(self, photo: Photo) -> bool:
         """Whether a photo is ours, and the file as it was; a copy for sharing is not."""
@@ -137,32 +144,39 @@ class Originals:
         manifest = await asyncio.to_thread(
             self._blobs.seal, checked, metadata.length, content_key, Kind.ORIGINAL, new_id
         )
-        if checked.digest() != metadata.sha256:
-            self._blobs.remove(manifest.content_id)
-            raise SourceChangedError
-        encoded = metadata.encode()
-        metadata_manifest = await asyncio.to_thread(
-            self._blobs.seal, BytesIO(encoded), len(encoded), metadata_key, Kind.METADATA, new_id
-        )
-        record = PhotoRecord.sign(
-            self._device.signing, author, nonce, manifest, metadata_manifest.content_id
-        )
-        now = self._now()
-        self._library.add_photo(
-            record,
-            metadata,
-            [
-                StoredBlob(
-                    record.content_id, Kind.ORIGINAL, new_id, manifest.encode(), content_key
-                ),
-                StoredBlob(
-                    record.metadata_id, Kind.METADATA, new_id,
-                    metadata_manifest.encode(), metadata_key,
-                ),
-            ],
-            fingerprint,
-            now,
-        )  # fmt: skip
+        sealed = [manifest.content_id]
+        try:
+            if checked.digest() != metadata.sha256:
+                raise SourceChangedError
+            encoded = metadata.encode()
+            metadata_manifest = await asyncio.to_thread(
+                self._blobs.seal,
+                BytesIO(encoded), len(encoded), metadata_key, Kind.METADATA, new_id,
+            )  # fmt: skip
+            sealed.append(metadata_manifest.content_id)
+            record = PhotoRecord.sign(
+                self._device.signing, author, nonce, manifest, metadata_manifest.content_id
+            )
+            now = self._now()
+            self._library.add_photo(
+                record,
+                metadata,
+                [
+                    StoredBlob(
+                        record.content_id, Kind.ORIGINAL, new_id, manifest.encode(), content_key
+                    ),
+                    StoredBlob(
+                        record.metadata_id, Kind.METADATA, new_id,
+                        metadata_manifest.encode(), metadata_key,
+                    ),
+                ],
+                fingerprint,
+                now,
+            )  # fmt: skip
+        except BaseException:  # a disk may be full by now
+            for content_id in sealed:
+                self._blobs.remove(content_id)
+            raise
         self._events.publish("photo", id=new_id.hex())
         return Photo(new_id, author, record, metadata, now)
 
