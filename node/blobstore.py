@@ -35,7 +35,7 @@ IN_MEMORY: Final = 2
 UNDER_WAY: Final = 64
 """More blobs than are being made at a time, on however many links."""
 RESERVE_BYTES: Final = 1024 * 1024
-"""Left free for the library when photos come in."""
+"""Left free for the library when photos come in or are sealed."""
 
 
 _log = logging.getLogger(__name__)
@@ -72,6 +72,7 @@ class BlobStore:
         self, source: Readable, length: int, key: Secret, kind: Kind, photo_id: bytes
     ) -> Manifest:
         """Seal `source` into the store, durably, and return the manifest."""
+        self.check_room(length)
         temporary = self._incoming / f"{secrets.token_hex(16)}.sealing"
         self._sealing.add(temporary.name)
         try:
@@ -87,6 +88,18 @@ class BlobStore:
             temporary.unlink(missing_ok=True)
             self._sealing.discard(temporary.name)
         return manifest
+
+    def check_room(self, length: int) -> None:
+        """`DiskFullError` where that many bytes would not fit.
+
+        A disk must not be filled to the last byte, since the library needs room to say so.
+        """
+        try:
+            free = shutil.disk_usage(self._incoming).free
+        except OSError as error:
+            raise storage_error(error) from None
+        if free < length + RESERVE_BYTES:
+            raise DiskFullError
 
     def holds_any(self) -> bool:
         """Whether a whole blob lies here."""
@@ -199,10 +212,13 @@ class IncomingBlob:
     def begin(self, manifest: Manifest) -> BinaryIO:
         """Open the partial file for writing pieces, keeping those already there.
 
-        `DiskFullError` where it would not fit: a disk must not be filled to the last byte, since
-        the library needs room to say so.
+        `DiskFullError` where it would not fit.
         """
-        self._check_room(manifest)
+        try:
+            here = self._part.stat().st_size if self._part.exists() else 0
+        except OSError as error:
+            raise storage_error(error) from None
+        self._store.check_room(manifest.length - here)
         encoded = manifest.encode()
         # Also where one lies here already: it may have been damaged, or cut by a full disk.
         if not self._manifest.exists() or self._manifest.read_bytes() != encoded:
@@ -214,15 +230,6 @@ class IncomingBlob:
         except OSError as error:
             raise storage_error(error) from None
         return file
-
-    def _check_room(self, manifest: Manifest) -> None:
-        try:
-            here = self._part.stat().st_size if self._part.exists() else 0
-            free = shutil.disk_usage(self._part.parent).free
-        except OSError as error:
-            raise storage_error(error) from None
-        if free < manifest.length - here + RESERVE_BYTES:
-            raise DiskFullError
 
     def keep_good(self, manifest: Manifest) -> None:
         """Begin with those pieces of the whole blob's file that are right, if it has any."""
