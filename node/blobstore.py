@@ -85,7 +85,8 @@ class BlobStore:
         except OSError as error:
             raise storage_error(error) from None
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # on a disk that is read-only now
+                temporary.unlink(missing_ok=True)
             self._sealing.discard(temporary.name)
         return manifest
 
@@ -220,10 +221,10 @@ class IncomingBlob:
             raise storage_error(error) from None
         self._store.check_room(manifest.length - here)
         encoded = manifest.encode()
-        # Also where one lies here already: it may have been damaged, or cut by a full disk.
-        if not self._manifest.exists() or self._manifest.read_bytes() != encoded:
-            write_file(self._manifest, encoded)
         try:
+            # Also where one lies here already: it may have been damaged, or cut by a full disk.
+            if not self._manifest.exists() or self._manifest.read_bytes() != encoded:
+                write_file(self._manifest, encoded)
             descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT, 0o600)
             file = os.fdopen(descriptor, "r+b", buffering=0)
             file.write(manifest.header)
