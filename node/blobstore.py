@@ -36,7 +36,7 @@ IN_MEMORY: Final = 2
 UNDER_WAY: Final = 64
 """More blobs than are being made at a time, on however many links."""
 RESERVE_BYTES: Final = 1024 * 1024
-"""Left free for the library when photos come in."""
+"""Left free for the library when photos come in or are sealed."""
 
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 
@@ -74,6 +74,7 @@ class BlobStore:
         self, source: Readable, length: int, key: Secret, kind: Kind, photo_id: bytes
     ) -> Manifest:
         """Seal `source` into the store, durably, and return the manifest."""
+        self.check_room(length)
         temporary = self._incoming / f"{secrets.token_hex(16)}.sealing"
         with self._writing(temporary) as sink:
             manifest = blob.seal(source, length, sink, key, kind, photo_id)
@@ -91,7 +92,8 @@ class BlobStore:
                 file.flush()
                 os.fsync(file.fileno())
         except BaseException as error:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # on a disk that is read-only now
+                temporary.unlink(missing_ok=True)
             self._sealing.discard(temporary.name)
             if isinstance(error, OSError):
                 raise storage_error(error) from None
@@ -101,7 +103,8 @@ class BlobStore:
         try:
             self.settle(temporary, content_id)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise storage_error(error) from None
         finally:
             self._sealing.discard(temporary.name)
@@ -332,10 +335,10 @@ class IncomingBlob:
             raise storage_error(error) from None
         self._store.check_room(manifest.length - here)
         encoded = manifest.encode()
-        # Also where one lies here already: it may have been damaged, or cut by a full disk.
-        if not self._manifest.exists() or self._manifest.read_bytes() != encoded:
-            write_file(self._manifest, encoded)
         try:
+            # Also where one lies here already: it may have been damaged, or cut by a full disk.
+            if not self._manifest.exists() or self._manifest.read_bytes() != encoded:
+                write_file(self._manifest, encoded)
             descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
             self._file = os.fdopen(descriptor, "r+b", buffering=0)
             self._file.write(manifest.header)

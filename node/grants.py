@@ -46,7 +46,9 @@ class Terms:
             before=self.until,
             rendition=self.rendition,
             attributes=self.demands,
-            max_depth=1 if "reshare" in self.operations else 0,
+            # Without `reshare` no link may follow anyway, and version 0.1.0, which knows no
+            # `max_depth`, would take this for a condition that it can't check.
+            max_depth=1 if "reshare" in self.operations else None,
         )
 
 

@@ -151,7 +151,8 @@ def write_file(path: Path, data: bytes) -> None:
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # on a disk that is read-only now
+            temporary.unlink(missing_ok=True)
         raise storage_error(error) from None
 
 

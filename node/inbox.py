@@ -215,10 +215,18 @@ class Inbox:
                 if await self._try(link, fetcher, offer):
                     return
             await asyncio.sleep(RETRY_SECONDS)
+        self._answer_if_stored(link, offer)
+
+    def _answer_if_stored(self, link: Link, offer: IncomingOffer) -> None:
+        """It came meanwhile over another link, which may have ended before it could say so."""
+        current = self._library.offer(offer.envelope_hash)
+        if current is not None and current.state == "stored":
+            self.answer(link, current)
 
     async def _try(self, link: Link, fetcher: Fetcher, offer: IncomingOffer) -> bool:
         """Fetch once; whether it is not to be tried again on this link."""
         if not self._still_accepted(offer):
+            self._answer_if_stored(link, offer)
             return True
         try:
             self._running[offer.photo_id] = asyncio.current_task()
@@ -282,7 +290,17 @@ class Inbox:
         details = await asyncio.to_thread(self._verify, offer, content.place, metadata.place)
         if not self._still_accepted(offer):
             raise TruncatedError  # declined in the meantime; what came is swept
-        await asyncio.to_thread(_finish, metadata.place, content.place)
+        try:
+            await asyncio.to_thread(_finish, metadata.place, content.place)
+            await self._enter(offer, details, content, metadata)
+        finally:
+            if not self._still_accepted(offer):
+                self._remove_unnamed(offer)
+
+    async def _enter(
+        self, offer: IncomingOffer, details: Metadata, content: _Coming, metadata: _Coming
+    ) -> None:
+        """Enter a photo whose files lie here durably; `TruncatedError` if it was declined."""
         record = offer.record
         blobs = [
             StoredBlob(
@@ -304,13 +322,7 @@ class Inbox:
                 record, details, blobs, fingerprint, now, stored_offer=offer.envelope_hash
             )
 
-        try:
-            await self._commits.run(enter)
-        except TruncatedError:
-            for stored in blobs:
-                if self._library.blob(stored.content_id) is None:
-                    self._blobs.remove(stored.content_id)
-            raise
+        await self._commits.run(enter)
 
     def _verify(self, offer: IncomingOffer, content: Incoming, metadata: Incoming) -> Metadata:
         """Open both blobs to the last byte before anything counts as received; in a thread."""
@@ -330,6 +342,12 @@ class Inbox:
     def _discard(self, offer: IncomingOffer) -> None:
         for content_id in (offer.record.content_id, offer.record.metadata_id):
             self._blobs.incoming(offer.photo_id, content_id).discard()
+
+    def _remove_unnamed(self, offer: IncomingOffer) -> None:
+        """Declined after its files got their final names, and before a row named them."""
+        for content_id in (offer.record.content_id, offer.record.metadata_id):
+            if self._library.blob(content_id) is None:
+                self._blobs.remove(content_id)
 
     def _failed(self, link: Link, offer: IncomingOffer, error: KinlightError) -> bool:
         """Note why a fetch failed and tell the sender; True if it is not tried again here."""

@@ -5,6 +5,7 @@ Labels are words out of this program (states, codes), never names, keys, ids or 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Iterator
 from typing import Final, cast
@@ -40,7 +41,7 @@ class Metrics(Collector):
         self._opened: Unlocked | None = None
 
     def text(self, opened: Unlocked | None) -> bytes:
-        """All of them, of a node that is unlocked, or locked."""
+        """All of them, of a node that is unlocked, or locked. To be called on the loop."""
         registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=registry)
         self._opened = opened
@@ -53,6 +54,7 @@ class Metrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """For `prometheus_client`."""
         yield _gauge("uptime_seconds", "Since the daemon began.", time.monotonic() - self._born)
+        yield _gauge("tasks", "Of asyncio, with the one that asks.", len(asyncio.all_tasks()))
         yield _gauge("unlocked", "1 while the keys are open.", self._opened is not None)
         yield from self._sums()
         if self._opened is not None:

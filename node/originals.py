@@ -121,7 +121,14 @@ class Originals:
                 )
                 if does and photo.record.content_id in self._blobs:
                     return photo, False
-            return await self._seal(source, metadata, fingerprint, progress), True
+            sealing = asyncio.create_task(self._seal(source, metadata, fingerprint, progress))
+            try:
+                return await asyncio.shield(sealing), True
+            finally:
+                # Whoever asked may have gone: its threads would go on, and no row name their files.
+                await asyncio.wait({sealing})
+                if not sealing.cancelled():
+                    sealing.exception()
 
     def is_original(self, photo: Photo) -> bool:
         """Whether a photo is ours, and the file as it was; a copy for sharing is not."""
@@ -155,9 +162,14 @@ class Originals:
                 metadata_manifest.encode(), metadata_key,
             ),
         ]  # fmt: skip
-        await self._commits.run(
-            lambda: self._library.add_photo(record, metadata, blobs, fingerprint, now)
-        )
+        try:
+            await self._commits.run(
+                lambda: self._library.add_photo(record, metadata, blobs, fingerprint, now)
+            )
+        except BaseException:  # a disk may be full by now
+            for stored in blobs:
+                self._blobs.remove(stored.content_id)
+            raise
         self._events.publish("photo", id=new_id.hex())
         return Photo(new_id, author, record, metadata, now)
 
@@ -173,13 +185,16 @@ class Originals:
         source.seek(0)
         checked = _CheckedSource(source, progress, metadata.length)
         manifest = self._blobs.seal(checked, metadata.length, keys[0], Kind.ORIGINAL, photo_id)
-        if checked.digest() != metadata.sha256:
+        try:
+            if checked.digest() != metadata.sha256:
+                raise SourceChangedError
+            encoded = metadata.encode()
+            return manifest, self._blobs.seal(
+                BytesIO(encoded), len(encoded), keys[1], Kind.METADATA, photo_id
+            )
+        except BaseException:  # a disk may be full by now
             self._blobs.remove(manifest.content_id)
-            raise SourceChangedError
-        encoded = metadata.encode()
-        return manifest, self._blobs.seal(
-            BytesIO(encoded), len(encoded), keys[1], Kind.METADATA, photo_id
-        )
+            raise
 
 
 def _read(path: Path, progress: Progress) -> _Read:

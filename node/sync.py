@@ -173,9 +173,13 @@ class Sync:
             while (envelope_hash := lane.next()) is not None:
                 try:
                     offer = self._library.offer(envelope_hash)
-                    if offer is not None and offer.state == "accepted":
+                    if offer is None:
+                        continue
+                    if offer.state == "accepted":
                         self._show_asked(offer)
                         await self._inbox.fetch(self._link, self._fetcher, offer)
+                    else:  # another link, or a person, was quicker
+                        self.answer(offer)
                 finally:
                     lane.left(envelope_hash)
         finally:

@@ -15,6 +15,7 @@ from kinlight.node import Node
 from ..scenario.conftest import runtime
 from ..scenario.household import Household, Person, sha256, together
 from ..scenario.pictures import noise
+from ..scenario.test_stalled import start, wait_for_links
 from .conftest import Hosts
 
 __all__ = ["runtime"]
@@ -118,3 +119,23 @@ def test_a_photo_goes_on_by_itself_after_the_cable_was_out(
         lambda node: node.get(item["photo_id"]), lambda own: own.deliveries[0].state == "delivered"
     )
     assert photo.stat().st_size == 60_000_000
+
+
+@pytest.mark.nightly
+def test_a_link_that_is_half_open_is_noticed_and_what_is_shared_meanwhile_comes_later(
+    two_hosts: Hosts, apart: Two, tmp_path: Path
+) -> None:
+    anna, bob = apart
+    together(anna.make, bob.make)
+    anna.household.introduce(anna, bob, at=None)
+    bob.run("contacts", "accept-from", "Anna", "always")
+    together(anna.stop, bob.stop)
+    start(anna, bob)
+    wait_for_links(anna, "Bob")
+    two_hosts.ip("b", "link", "set", two_hosts.link, "down")
+    wait_for_links(anna)  # no end of the connection came: only silence tells
+    photo = noise(tmp_path / "photo.jpg", 3_000_000, 1)
+    item = anna.run("share", photo, "--with", "Bob", "--metadata", "original", "--no-wait").value
+    assert item["state"] == "queued"
+    two_hosts.ip("b", "link", "set", two_hosts.link, "up")
+    assert bob.received(item["photo_id"])["sha256"] == sha256(photo)

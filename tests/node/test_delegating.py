@@ -88,7 +88,7 @@ async def test_it_is_granted_in_a_link_of_ones_own_for_viewing_alone(
     assert second.audience.key == three.carol.identity
     caveats = second.caveats
     assert (caveats.operations, caveats.before, caveats.max_depth) == (
-        frozenset(["view"]), NOW + DAY, 0,
+        frozenset(["view"]), NOW + DAY, None,
     )  # fmt: skip
     grant = grant_of(three.bob, photo)
     assert (grant.hash, grant.author, grant.to) == (item.grant, "Anna", "Carol")

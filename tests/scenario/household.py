@@ -253,6 +253,17 @@ class Person:
         assert path.parent == folder
         return path
 
+    def has_whole(self, originals: Mapping[str, Path], folder: Path) -> None:
+        """Export photos, given by their ids; each must be the very file that was shared."""
+
+        async def export(node: Node) -> list[Path]:
+            done = [await node.export(photo, folder, keep_both=True) for photo in originals]
+            return [Path(each.path) for each in done]
+
+        for path, original in zip(self.ask(export), originals.values(), strict=True):
+            assert sha256(path) == sha256(original)
+            path.unlink()
+
 
 class Household:
     """The people of one test and the folder in which all of theirs lies."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from kinlight.node import Node
+
+from .footprint import resting
 from .household import Household, Person, is_well, sha256, together
 from .pictures import noise
 
@@ -75,6 +79,75 @@ def test_a_sender_whose_disk_is_full_shares_what_fits_and_names_the_rest(
     assert list((anna.home / "blobs" / "incoming").iterdir()) == []
     assert large.stat().st_size == 6_000_000
     assert anna.run("status").value["locked"] is False
+
+
+def grow(disk: Path, megabytes: int) -> None:
+    """Give a `small_disk` more room."""
+    subprocess.run(["mount", "-o", f"remount,size={megabytes}m", str(disk)], check=True)
+
+
+def batch(folder: Path) -> list[Path]:
+    """More than 20 MB of photos, small ones between large ones."""
+    return [
+        noise(folder / f"{number}.jpg", 200_000 if number % 5 == 4 else 1_200_000, number)
+        for number in range(30)
+    ]
+
+
+def test_of_a_batch_what_fits_is_kept_and_the_rest_comes_by_itself_when_there_is_room(
+    tmp_path: Path, small_disk: SmallDisk, household: Household, paired: Household
+) -> None:
+    disk = small_disk(household.folder / "bob", 20)
+    anna, bob = at_home(household, paired)
+    files = batch(tmp_path / "from")
+    items = anna.ask(lambda node: node.share(files, "Bob", metadata="original", wait=False))
+    original = {item.photo_id: Path(item.file) for item in items if item.photo_id}
+    assert len(original) == len(files)
+
+    async def states(node: Node) -> dict[str, tuple[str, str | None]]:
+        found = {photo: (await node.get(photo)).deliveries[0] for photo in original}
+        return {photo: (own.state, own.code) for photo, own in found.items()}
+
+    def is_full(found: dict[str, tuple[str, str | None]]) -> bool:
+        return ("offered", "peer-disk-full") in found.values()
+
+    stuck = anna.until(states, is_full)
+    acknowledged = {
+        photo: original[photo] for photo, state in stuck.items() if state == ("delivered", None)
+    }
+    assert 0 < len(acknowledged) < len(files)
+    assert "refused" not in {state for state, _ in stuck.values()}
+    assert "disk-full" in {item["code"] for item in bob.inbox()}
+    bob.has_whole(acknowledged, tmp_path / "out")
+    grow(disk, 1000)  # the doctor warns of less than half a gigabyte
+    anna.until(states, lambda found: set(found.values()) == {("delivered", None)})
+    bob.has_whole(original, tmp_path / "out")
+    assert len(bob.inbox()) == len(files)
+    resting(bob)
+    is_well(anna)
+    assert bob.run("doctor", "--deep").values == []
+
+
+def test_a_sender_with_room_again_shares_the_rest_of_a_batch_and_nothing_twice(
+    tmp_path: Path, small_disk: SmallDisk, household: Household, paired: Household
+) -> None:
+    disk = small_disk(household.folder / "anna", 20)
+    anna, bob = at_home(household, paired)
+    files = batch(tmp_path / "from")
+    items = anna.share(files, bob, code=1)
+    delivered = {item["photo_id"] for item in items if item["state"] == "delivered"}
+    failed = [item for item in items if item["state"] == "failed"]
+    assert 0 < len(delivered) == len(items) - len(failed)
+    assert {item["code"] for item in failed} == {"disk-full"}
+    grow(disk, 60)
+    again = anna.share(files, bob)
+    assert {item["state"] for item in again} == {"delivered"}
+    assert delivered <= {item["photo_id"] for item in again}
+    assert len(bob.inbox()) == len(files)
+    bob.has_whole({item["photo_id"]: Path(item["file"]) for item in again}, tmp_path / "out")
+    resting(anna)
+    is_well(anna)
+    is_well(bob)
 
 
 def test_an_export_to_a_full_disk_leaves_nothing_there(

@@ -1,0 +1,81 @@
+"""What a daemon holds on to, so that a leak shows as a difference.
+
+before = footprint.resting(anna)
+...
+footprint.resting(anna, no_more_than=before)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from kinlight.node import Node
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families,  # pyright: ignore[reportUnknownVariableType]
+)
+
+from .household import PATIENCE, Person
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Open descriptors, asyncio tasks, and resident bytes of the daemon at one moment."""
+
+    descriptors: int
+    tasks: int
+    resident: int
+
+    def within(self, other: Footprint) -> bool:
+        """Whether it holds no more than `other`; memory is for who looks at many of these."""
+        return self.descriptors <= other.descriptors and self.tasks <= other.tasks
+
+
+def numbers(text: str) -> dict[str, float]:
+    """The metrics by name, without the prefix, and label values."""
+    return {
+        " ".join([sample.name.removeprefix("kinlight_"), *sample.labels.values()]): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def has_work(found: dict[str, float]) -> bool:
+    """Whether photos are on their way, or are to be."""
+    names = ("fetches", "deliveries queued", "deliveries offered", "offers accepted")
+    return any(found[name] for name in names)
+
+
+def sealed_files(person: Person) -> list[Path]:
+    """All files in the blob folder, also those that are only on their way."""
+    return [path for path in (person.home / "blobs").rglob("*") if path.is_file()]
+
+
+def resting(person: Person, *, no_more_than: Footprint | None = None) -> Footprint:
+    """Its footprint once all of its work is done, and it is not more than that.
+
+    By then nothing is on its way in the blob folder, and what lies there is what the library names.
+    """
+    return person.ask(lambda node: _resting(node, person, no_more_than))
+
+
+async def _resting(node: Node, person: Person, bound: Footprint | None) -> Footprint:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found = numbers(await node.metrics())
+        files = sealed_files(person)
+        held = Footprint(
+            len(os.listdir(f"/proc/{person.pid}/fd")),  # noqa: PTH208 - only their number matters
+            int(found["tasks"]),
+            int(found["process_resident_memory_bytes"]),
+        )
+        unnamed = sum(file.stat().st_size for file in files) - found["blob_bytes"]
+        if not has_work(found) and not unnamed and (bound is None or held.within(bound)):
+            return held
+        assert time.monotonic() < deadline, (
+            f"{person.name} holds {held}, not {bound}; {unnamed} bytes that nothing names; {found}"
+        )
+        await asyncio.sleep(0.2)  # no event tells that the last descriptor was closed
