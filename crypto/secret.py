@@ -5,9 +5,6 @@ from __future__ import annotations
 import hmac
 from typing import NoReturn, Self, final
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 
 @final
 class Secret:
@@ -28,6 +25,10 @@ class Secret:
 
     def derive(self, purpose: bytes, length: int = 32) -> Self:
         """A key of `length` bytes for one purpose: HKDF-SHA256(self, info=purpose), RFC 5869."""
+        # Here, as the command line holds a pass phrase and derives nothing from it.
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
         okm = HKDF(SHA256(), length, salt=None, info=purpose).derive(self._value)
         return type(self)(okm)
 

@@ -5,7 +5,6 @@ Everything heavy is imported where it is used: `kinlight --help` starts in a fra
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import sys
 from pathlib import Path
@@ -33,6 +32,7 @@ from .command import (
     OffOption,
     PassphraseFile,
     PolicyArgument,
+    finish,
     need_command,
     pass_on,
     running,
@@ -148,7 +148,7 @@ def _run_here(home: Home, secret: Secret | RecoveryWords | None) -> None:
     except errors.BadConfigError:  # it is told when the node is unlocked
         form = "text"
     logfile.start(home.log, form=form)
-    asyncio.run(daemon.run(home, secret))
+    finish(daemon.run(home, secret))
 
 
 def _start(
@@ -161,7 +161,7 @@ def _start(
     """Start the daemon if it doesn't run, unlock it if that is wanted and possible."""
     from . import launch
 
-    asyncio.run(launch.ensure_daemon(command.home))
+    finish(launch.ensure_daemon(command.home))
     status = command.ask(lambda node: node.status())
     if status.locked and not locked:
         known = secret or command.passphrase(passphrase_file)
@@ -186,7 +186,7 @@ def down(context: typer.Context, home: HomeOption = None, json: JsonOption = Fal
     with running(context, home, json) as command:
         from . import launch
 
-        asyncio.run(launch.stop_daemon(command.home))
+        finish(launch.stop_daemon(command.home))
         command.out.done("Ended.")
 
 
@@ -421,7 +421,7 @@ def demo(
     with running(context, home, json) as command:
         from . import demo as story
 
-        result = asyncio.run(story.run(photos, command.out))
+        result = finish(story.run(photos, command.out))
         if not result.ok:
             raise typer.Exit(errors.EXIT_FAILED)
 

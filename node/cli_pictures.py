@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from . import errors
-from .command import POLICIES_SHOWN, HomeOption, JsonOption, running
+from .command import POLICIES_SHOWN, HomeOption, JsonOption, finish, running
 
 FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures and clips.")]
 PathsArgument = Annotated[
@@ -38,7 +37,7 @@ def inspect(
                 readable = readable and found.readable
             return readable
 
-        if not asyncio.run(look()):
+        if not finish(look()):
             raise typer.Exit(errors.EXIT_FAILED)
 
 
@@ -73,7 +72,7 @@ def strip(
                 done = done and copy.code is None
             return done
 
-        if not asyncio.run(work()):
+        if not finish(work()):
             raise typer.Exit(errors.EXIT_FILES)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import sys
@@ -66,7 +65,7 @@ class Command:
             async with Node.connect(self.home.path) as node:
                 return await question(node)
 
-        return asyncio.run(run())
+        return finish(run())
 
     def passphrase(self, file: Path | None, *, new: bool = False) -> Secret | None:
         """The pass phrase from a file, else typed; None where there is no terminal either."""
@@ -81,6 +80,13 @@ class Command:
     def interactive(self) -> bool:
         """Whether there is somebody to ask."""
         return sys.stdin.isatty() and not self.out.as_json
+
+
+def finish(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run what is asynchronous to its end."""
+    import asyncio  # a tenth of a second, which neither help nor a wrong option needs
+
+    return asyncio.run(work)
 
 
 @contextlib.contextmanager

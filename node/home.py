@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 import platformdirs
-from filelock import FileLock, Timeout
 
 from .errors import AlreadyRunningError, HomeUnusableError, storage_error
 
@@ -100,6 +99,8 @@ class Home:
     @contextlib.contextmanager
     def lock(self) -> Generator[None]:
         """Hold the home for this process; the system lets go of it even after kill -9."""
+        from filelock import FileLock, Timeout  # brings asyncio; most commands lock nothing
+
         self.prepare()
         lock = FileLock(self.path / "daemon.lock", timeout=0, mode=0o600)
         try:

@@ -10,15 +10,16 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..crypto.errors import KinlightError
-from ..crypto.recovery import RecoveryWords
-from ..crypto.secret import Secret
-from . import keys
 from .errors import AlreadyRunningError, NotRunningError, StartFailedError, from_code
 from .home import ApiAddress, Home
 from .node import Node
+
+if TYPE_CHECKING:
+    from ..crypto.recovery import RecoveryWords
+    from ..crypto.secret import Secret
 
 START_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 20.0
@@ -29,6 +30,8 @@ def make_node(
     home: Home, passphrase: Secret, name: str, show: Callable[[RecoveryWords], None]
 ) -> None:
     """Make keys in `home`; see `keys.create`."""
+    from . import keys  # heavy, and needed once in a node's life
+
     keys.create(
         home, passphrase, name, entropy=secrets.token_bytes, now=int(time.time()), show=show
     )

@@ -7,9 +7,12 @@ Leaves: the files as they are, with place, time and camera.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from . import names
-from .views import ShareItem
+
+if TYPE_CHECKING:
+    from .views import ShareItem
 
 
 def line(items: Iterable[ShareItem]) -> str | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
 from .errors import BadPassphraseFileError, BadWordsFileError
+
+if TYPE_CHECKING:
+    from ..crypto.recovery import RecoveryWords
 
 FILE_VARIABLE: Final = "KINLIGHT_PASSPHRASE_FILE"
 _MOST_BYTES: Final = 4096
@@ -36,6 +38,8 @@ def given(option: Path | None) -> Secret | None:
 
 def words_in(path: Path) -> RecoveryWords:
     """The recovery words in a file."""
+    from ..crypto.recovery import RecoveryWords
+
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
