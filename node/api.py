@@ -77,6 +77,7 @@ class ShareBody(BaseModel):
     paths: list[Path]
     to: list[str]
     metadata: str | None = None
+    rehash: bool = False
     max_px: int | None = None
     until: int | None = None
     wait: bool = True
@@ -247,6 +248,7 @@ async def post_share(request: Request, body: ShareBody) -> StreamingResponse:
         body.to,
         metadata=body.metadata,
         max_px=body.max_px,
+        rehash=body.rehash,
         until=body.until,
         wait=body.wait,
     )

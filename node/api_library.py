@@ -23,6 +23,7 @@ class ImportBody(BaseModel):
     paths: list[Path]
     album: str | None = None
     albums: bool = True
+    rehash: bool = False
 
 
 class SearchBody(BaseModel):
@@ -90,7 +91,9 @@ def _keeper(request: Request) -> Keeper:
 @router.post("/library/import")
 async def post_import(request: Request, body: ImportBody) -> StreamingResponse:
     """Take files and folders into the library; a line for each file, and progress."""
-    steps = _collection(request).import_photos(body.paths, album=body.album, albums=body.albums)
+    steps = _collection(request).import_photos(
+        body.paths, album=body.album, albums=body.albums, rehash=body.rehash
+    )
     return lines(steps)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from ..protocol.errors import DeniedError
 from . import errors
+from .cli_photos import RehashOption
 from .command import HomeOption, JsonOption, running
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def import_photos(
     no_albums: Annotated[
         bool, typer.Option("--no-albums", help="Make no albums of the folders.")
     ] = False,
+    rehash: RehashOption = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -43,7 +45,7 @@ def import_photos(
         items: list[ImportItem] = []
 
         async def take(node: Node) -> None:
-            steps = node.import_steps(paths, album=album, albums=not no_albums)
+            steps = node.import_steps(paths, album=album, albums=not no_albums, rehash=rehash)
             with printing_library.import_progress(command.out) as show:
                 async for step in steps:
                     if isinstance(step, ImportItem):

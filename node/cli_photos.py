@@ -39,6 +39,10 @@ MaxPxOption = Annotated[
     int | None,
     typer.Option("--max-px", help="A clean copy goes, no side longer than so many pixels."),
 ]
+RehashOption = Annotated[
+    bool,
+    typer.Option("--rehash", help="Read files again although they look as they did before."),
+]
 WaitOption = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Stay until it is there or can't get there.")
 ]
@@ -60,6 +64,7 @@ def share(
     until: UntilOption = None,
     metadata: MetadataOption = None,
     max_px: MaxPxOption = None,
+    rehash: RehashOption = False,
     wait: WaitOption = True,
     home: HomeOption = None,
     json: JsonOption = False,
@@ -71,8 +76,8 @@ def share(
         async def send(node: Node) -> bool:
             with command.out.progress() as bars:
                 items = await node.share(
-                    paths, to, metadata=metadata, max_px=max_px, until=end, wait=wait,
-                    progress=bars.show,
+                    paths, to, metadata=metadata, max_px=max_px, until=end, rehash=rehash,
+                    wait=wait, progress=bars.show,
                 )  # fmt: skip
             if not items:
                 raise errors.NoPhotosError

@@ -46,12 +46,14 @@ class Collection:
         self._judge = judge
 
     async def import_photos(
-        self, paths: list[Path], *, album: str | None, albums: bool
+        self, paths: list[Path], *, album: str | None, albums: bool, rehash: bool = False
     ) -> AsyncGenerator[views.ImportItem | views.ImportProgress]:
         """Take files and the photos in folders into the library; see `Importer.run`."""
         if not paths:
             raise BadRequestError("say what to import")
-        async for step in self._importer.run(paths, album=album_name(album), albums=albums):
+        async for step in self._importer.run(
+            paths, album=album_name(album), albums=albums, rehash=rehash
+        ):
             yield step
 
     def albums(self) -> list[views.Album]:

@@ -250,6 +250,7 @@ class Engine:
         metadata: str | None,
         max_px: int | None = None,
         until: int | None,
+        rehash: bool = False,
         wait: bool,
     ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
         """Seal, queue and, if `wait`, follow each photo until it is there or is going nowhere.
@@ -264,7 +265,7 @@ class Engine:
         if not paths:
             raise BadRequestError("say what to share and with whom")
         async with contextlib.aclosing(
-            self._follow(opened.sharing.run(paths, wish), wait=wait)
+            self._follow(opened.sharing.run(paths, wish, rehash=rehash), wait=wait)
         ) as steps:
             async for step in steps:
                 yield step

@@ -49,7 +49,8 @@ class _Found:
 class _Run:
     """One import: what was found and waits, what is done, and whether it has to end."""
 
-    def __init__(self) -> None:
+    def __init__(self, rehash: bool) -> None:
+        self.rehash = rehash
         self.files: asyncio.Queue[_Found | None] = asyncio.Queue()
         self.items: asyncio.Queue[ImportItem | None] = asyncio.Queue()
         self.error: KinlightError | None = None
@@ -125,7 +126,7 @@ class Importer:
         self._running: dict[_Run, asyncio.Task[None]] = {}
 
     async def run(
-        self, paths: list[Path], *, album: str | None, albums: bool
+        self, paths: list[Path], *, album: str | None, albums: bool, rehash: bool = False
     ) -> AsyncGenerator[ImportItem | ImportProgress]:
         """Take what `paths` mean; yields an item per file, with progress in between.
 
@@ -133,7 +134,7 @@ class Importer:
         into albums named like the folder that they lie in. A file that can't be taken is a
         `failed` item; a full disk or a locked node ends the run with its error.
         """
-        run = _Run()
+        run = _Run(rehash)
         clock = asyncio.get_running_loop().time
         yield run.progress
         told = clock()
@@ -203,7 +204,9 @@ class Importer:
     async def _work(self, run: _Run) -> None:
         while (found := await run.files.get()) is not None and not run.over:
             try:
-                item = await self.take(found.path, found.album, run.reporter(found.path))
+                item = await self.take(
+                    found.path, found.album, run.reporter(found.path), rehash=run.rehash
+                )
             except _END as error:
                 run.stop(error)
             else:
@@ -218,13 +221,15 @@ class Importer:
         progress: Progress = originals.untold,
         *,
         own: bool = False,
+        rehash: bool = False,
     ) -> ImportItem:
         """Take one file; a `failed` item says why it was not taken.
 
-        With `own` a photo that came from somebody else will not do: only its author may share it.
+        With `rehash` a file is read whether it changed or not. With `own` a photo that came from
+        somebody else will not do: only its author may share it.
         """
         try:
-            unchanged = await self._unchanged(path, album, own)
+            unchanged = None if rehash else await self._unchanged(path, album, own)
             return unchanged or await self._take(path, album, own, progress)
         except _END:
             raise

@@ -228,6 +228,7 @@ class Node(NodeAccess, NodeLibrary):
         metadata: str | None = None,
         max_px: int | None = None,
         until: int | None = None,
+        rehash: bool = False,
         wait: bool = True,
         progress: Callable[[ShareProgress], None] | None = None,
     ) -> list[ShareItem]:
@@ -239,11 +240,12 @@ class Node(NodeAccess, NodeLibrary):
         ends the grant, which demands the form that is given. With `wait` it returns when each photo
         is delivered, refused, waiting for a person, or its contact was not there for ten seconds;
         the node delivers such later. A file that can't be shared is a `failed` item and the others
-        go on.
+        go on. A file that was taken before and has its size, time and inode still is not read
+        again, unless `rehash` says so.
         One path and one name need no list.
         """
         steps = self.share_steps(
-            paths, to, metadata=metadata, max_px=max_px, until=until, wait=wait
+            paths, to, metadata=metadata, max_px=max_px, until=until, rehash=rehash, wait=wait
         )
         return await last(steps, progress)
 
@@ -255,13 +257,14 @@ class Node(NodeAccess, NodeLibrary):
         metadata: str | None = None,
         max_px: int | None = None,
         until: int | None = None,
+        rehash: bool = False,
         wait: bool = True,
     ) -> AsyncGenerator[ShareItem | ShareProgress]:
         """As `share`, but yields every step: progress, and each item whenever its state changes."""
         places = [absolute(path) for path in several(paths)]
         async for line in self._stream(
             "share", paths=places, to=several(to), metadata=metadata, max_px=max_px, until=until,
-            wait=wait,
+            rehash=rehash, wait=wait,
         ):  # fmt: skip
             yield read_step(line, ShareItem, ShareProgress)
 

@@ -29,6 +29,7 @@ class NodeLibrary(Client):
         *,
         album: str | None = None,
         albums: bool = True,
+        rehash: bool = False,
         progress: Callable[[ImportProgress], None] | None = None,
     ) -> list[ImportItem]:
         """Take files, and the photos in folders, into the library without sharing them.
@@ -39,7 +40,7 @@ class NodeLibrary(Client):
         list. Ends early with `DiskFullError`; another run goes on from there.
         """
         items: list[ImportItem] = []
-        async for step in self.import_steps(paths, album=album, albums=albums):
+        async for step in self.import_steps(paths, album=album, albums=albums, rehash=rehash):
             if isinstance(step, ImportItem):
                 items.append(step)
             elif progress is not None:
@@ -47,12 +48,12 @@ class NodeLibrary(Client):
         return items
 
     async def import_steps(
-        self, paths: Paths, *, album: str | None = None, albums: bool = True
+        self, paths: Paths, *, album: str | None = None, albums: bool = True, rehash: bool = False
     ) -> AsyncGenerator[ImportItem | ImportProgress]:
         """As `import_photos`, but yields each item when it is done, and progress in between."""
         places = [absolute(path) for path in several(paths)]
         async for line in self._stream(
-            "library", "import", paths=places, album=album, albums=albums
+            "library", "import", paths=places, album=album, albums=albums, rehash=rehash
         ):
             yield read_step(line, ImportItem, ImportProgress)
 

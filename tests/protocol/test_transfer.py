@@ -12,7 +12,7 @@ from kinlight.crypto.blob import PIECE_BYTES, Kind, Manifest
 from kinlight.crypto.errors import MalformedError, PieceMismatchError
 from kinlight.protocol import limits
 from kinlight.protocol.errors import TooMuchError, UnexpectedMessageError
-from kinlight.protocol.transfer import Bitmap, Download, Upload
+from kinlight.protocol.transfer import Bitmap, Depth, Download, Upload
 
 from .photos import manifest_of, sealed
 
@@ -253,3 +253,54 @@ def test_without_credit_nothing_is_sent() -> None:
     upload = Upload(3, ((0, 3),), 0)
     assert upload.take() is None
     assert not upload.done
+
+
+# Depth.
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 64))))
+def test_what_is_under_way_and_unwritten_stays_within_the_credit_of_a_fetch(
+    steps: list[tuple[bool, int]],
+) -> None:
+    depth = Depth()
+    upload = Upload(blob.MAX_PIECES, ((0, blob.MAX_PIECES),), depth.open())
+    wire = unwritten = 0
+    for arrives, count in steps:
+        while upload.take() is not None:
+            wire += 1
+        assert wire + unwritten <= limits.CREDIT
+        if arrives:
+            for _ in range(min(count, wire)):
+                assert depth.take()
+                wire -= 1
+                unwritten += 1
+        elif unwritten:
+            written = min(count, unwritten)
+            unwritten -= written
+            upload.add_credit(depth.written(written, unwritten))
+    # Whatever has happened, once all is written the sender may send on.
+    while wire:
+        assert depth.take()
+        wire -= 1
+        unwritten += 1
+    if unwritten:
+        upload.add_credit(depth.written(unwritten, 0))
+    assert upload.take() is not None
+
+
+def test_a_piece_without_credit_is_noticed() -> None:
+    depth = Depth()
+    for _ in range(depth.open()):
+        assert depth.take()
+    assert not depth.take()
+
+
+def test_who_waits_for_the_wire_gets_more_and_who_waits_for_the_disk_gets_less() -> None:
+    depth = Depth()
+    first = depth.open()
+    for _ in range(first):
+        depth.take()
+    assert depth.written(first, waiting=0) == 2 * first
+    for _ in range(2 * first):
+        depth.take()
+    assert depth.written(first // 2, waiting=3 * first // 2) == 0
