@@ -107,7 +107,7 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Generator[None]:
         """All or nothing; durable once it has ended, within another one once that has ended."""
-        if self._db.in_transaction:
+        if self.in_transaction:
             with self._part():
                 yield
             return
@@ -147,7 +147,10 @@ class Database:
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is under way."""
-        return self._db.in_transaction
+        try:
+            return self._db.in_transaction
+        except sqlcipher.Error as error:
+            raise _library_error(error) from None
 
     @property
     def changes(self) -> int:

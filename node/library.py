@@ -128,6 +128,7 @@ class Library:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._number = 0
 
     def close(self) -> None:
         """Close the database."""
@@ -343,10 +344,12 @@ class Library:
         """Queue a photo for the devices of a contact."""
         with self._db.transaction():
             for delivery in deliveries:
+                # Who sends reads on from a number: that of a removed one must not come again.
+                last = self._db.value("SELECT max(number) FROM deliveries") or 0
+                self._number = max(self._number, last) + 1
                 self._db.execute(
-                    "INSERT INTO deliveries SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-                    " coalesce(max(number), 0) + 1 FROM deliveries",
-                    *dataclasses.astuple(delivery)[:-1],
+                    "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    *dataclasses.astuple(dataclasses.replace(delivery, number=self._number)),
                 )
 
     def delivery(self, envelope_hash: bytes) -> Delivery | None:

@@ -301,22 +301,28 @@ class Outbox:
         if capability is not None:  # those of before version 0.2.0 are not known
             check(capability, peer, delivery.photo_id)
 
-    def taken(self, device: bytes, message: OfferTaken) -> None:
-        """The device keeps the offer."""
-        self._answer(device, message.envelope_hash, "waiting" if message.waiting else "offered")
+    def taken(self, device: bytes, message: OfferTaken, noted: Callable[[], None]) -> None:
+        """The device keeps the offer; `noted` is called once the library knows."""
+        state = "waiting" if message.waiting else "offered"
+        self._answer(device, message.envelope_hash, state, None, noted)
 
-    def stored(self, device: bytes, message: Stored) -> None:
+    def stored(self, device: bytes, message: Stored, noted: Callable[[], None]) -> None:
         """The device has the photo, whole and verified."""
-        self._answer(device, message.envelope_hash, "delivered")
+        self._answer(device, message.envelope_hash, "delivered", None, noted)
 
     def refused(self, device: bytes, message: OfferRefused) -> None:
         """The device doesn't take the photo, now or ever."""
         error = from_wire(message.code)
         state = "offered" if isinstance(error, _RETRIED) else "refused"
-        self._answer(device, message.envelope_hash, state, error.code)
+        self._answer(device, message.envelope_hash, state, error.code, lambda: None)
 
     def _answer(
-        self, device: bytes, envelope_hash: bytes, state: str, code: str | None = None
+        self,
+        device: bytes,
+        envelope_hash: bytes,
+        state: str,
+        code: str | None,
+        noted: Callable[[], None],
     ) -> None:
         way = self._ways.get(device)
         if way is not None:
@@ -324,7 +330,12 @@ class Outbox:
             if state in FINAL_STATES:
                 way.offered.discard(envelope_hash)
             way.answers.set()
-        self._commits.post(lambda: self._move(device, envelope_hash, state, code))
+
+        def note() -> None:
+            self._move(device, envelope_hash, state, code)
+            noted()
+
+        self._commits.post(note)
 
     def _move(self, device: bytes, envelope_hash: bytes, state: str, code: str | None) -> None:
         delivery = self._library.delivery(envelope_hash)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Final
 
 from ..crypto.errors import TruncatedError
@@ -145,7 +146,7 @@ class Sync:
 
     def _show_lineage(self, envelope_hash: bytes) -> None:
         """Who takes a photo that we passed on is told what its author took back."""
-        if self._outbox.is_passed_on(envelope_hash):
+        if not self._link.ended.is_set() and self._outbox.is_passed_on(envelope_hash):
             self.show_papers()
 
     async def _keep_showing(self) -> None:
@@ -212,13 +213,13 @@ class Sync:
                 if offer is not None:
                     self.fetch(offer)
             case OfferTaken():
-                self._outbox.taken(device, message)
-                self._show_lineage(message.envelope_hash)
+                noted = partial(self._show_lineage, message.envelope_hash)
+                self._outbox.taken(device, message, noted)
             case OfferRefused():
                 self._outbox.refused(device, message)
             case Stored():
-                self._outbox.stored(device, message)
-                self._show_lineage(message.envelope_hash)
+                noted = partial(self._show_lineage, message.envelope_hash)
+                self._outbox.stored(device, message, noted)
             case Papers():
                 if not self._taking.take(asyncio.get_running_loop().time()):
                     raise TooMuchError("papers")

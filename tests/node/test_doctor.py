@@ -373,7 +373,7 @@ async def test_rows_that_point_at_nothing_are_told_and_caches_forgotten(start: S
     database.execute("PRAGMA foreign_keys = OFF")
     database.write("INSERT INTO renditions VALUES (?, 'preview', ?, 1, 1)", b"p" * 16, b"c" * 32)
     database.write(
-        "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, NULL, 'delivered', NULL, 1, 1, NULL)",
+        "INSERT INTO deliveries VALUES (?, ?, ?, ?, ?, NULL, 'delivered', NULL, 1, 1, NULL, 1)",
         b"e" * 32, b"p" * 16, b"i" * 32, b"d" * 32, b"x",
     )  # fmt: skip
     database.execute("PRAGMA foreign_keys = ON")

@@ -501,6 +501,7 @@ def test_deliveries_come_back_as_they_were(path: Path, library: Library) -> None
     two = delivery(photo.id, 2, state="offered", code="busy", created=NOW + 1, updated=NOW + 2)
     library.add_deliveries([one, two])
     library = reopened(path, library)
+    one, two = replace(one, number=1), replace(two, number=2)
     assert library.deliveries(photo.id) == [one, two]
     assert library.delivery(one.envelope_hash) == one
     assert library.delivery(bytes(32)) is None
@@ -520,18 +521,23 @@ def test_a_final_state_of_a_delivery_stays(library: Library, state: str) -> None
     for later in ("queued", "offered", "waiting", "delivered", "refused"):
         library.set_delivery_state(item.envelope_hash, later, None, NOW + 3)
     found = library.delivery(item.envelope_hash)
-    assert found == replace(item, state=state, code="gone", updated=NOW + 2)
+    assert found == replace(item, state=state, code="gone", updated=NOW + 2, number=1)
     assert library.open_deliveries(BOB.signing.public) == []
 
 
-def test_open_deliveries_are_those_of_one_device_oldest_first(library: Library) -> None:
+def test_open_deliveries_are_those_of_one_device_in_the_order_of_the_queue(
+    library: Library,
+) -> None:
     photo = Picture()
     photo.enter(library)
     add(library, "Bob")
     items = [delivery(photo.id, number, created=NOW - number) for number in range(1, 5)]
     other = delivery(photo.id, 9, device=bytes(32))
     library.add_deliveries([*items, other])
-    assert library.open_deliveries(BOB.signing.public) == items[::-1]
+    queued = [replace(item, number=number) for number, item in enumerate(items, 1)]
+    assert library.open_deliveries(BOB.signing.public) == queued
+    assert library.open_deliveries(BOB.signing.public, after=1, most=2) == queued[1:3]
+    assert library.open_deliveries(BOB.signing.public, after=4) == []
 
 
 def test_a_delivery_of_a_photo_that_is_not_there_is_refused_as_a_whole(library: Library) -> None:

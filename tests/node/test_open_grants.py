@@ -393,9 +393,9 @@ async def test_who_does_not_meet_it_gets_nothing_with_somebody_else_s_chain(
     record, chain = open_grant(anna, photo)
     (way,) = carol.parts.peers.conversations(anna.identity)
     assert isinstance(way, Sync)
-    assert await asked(way, record, record.photo_id, chain) == "attribute-missing"
+    assert await asked(carol, way, record, record.photo_id, chain) == "attribute-missing"
     attest(anna, "Carol")
-    assert await asked(way, record, record.photo_id, chain) == "served"
+    assert await asked(carol, way, record, record.photo_id, chain) == "served"
 
 
 async def test_who_lost_the_attribute_while_away_fetches_nothing_new_and_hides_what_came(
@@ -421,7 +421,7 @@ async def test_who_lost_the_attribute_while_away_fetches_nothing_new_and_hides_w
     record, chain = open_grant(anna, waiting)
     (way,) = bob.parts.peers.conversations(anna.identity)
     assert isinstance(way, Sync)
-    assert await asked(way, record, record.photo_id, chain) == "attribute-missing"
+    assert await asked(bob, way, record, record.photo_id, chain) == "attribute-missing"
     assert bob.parts.library.photo(bytes.fromhex(waiting)) is None
 
 
