@@ -19,8 +19,14 @@ setup: .venv/.stamp ## make .venv with all that kinlight needs (PYTHON=python3.1
 demo: setup ## two nodes meet, pair, share three photos and refuse three attacks
 	$(BIN)/kinlight demo
 
+# What lives in the process of its test runs on all cores. Daemons and network namespaces share the
+# machine's multicast and its time, so theirs run one after the other.
+APART := tests/cli tests/network tests/scenario
+QUICK := -m "not nightly and not wheel"
+
 test: setup ## run the tests that take less than a minute each
-	$(BIN)/python -m pytest -m "not nightly and not wheel"
+	$(BIN)/python -m pytest $(QUICK) --numprocesses auto --dist loadfile $(addprefix --ignore ,$(APART))
+	$(BIN)/python -m pytest $(QUICK) $(APART)
 
 check: setup ## format, lint, layers, types
 	$(BIN)/ruff format --check .

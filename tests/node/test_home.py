@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
@@ -66,6 +67,7 @@ def test_a_home_that_can_not_be_made_is_named(tmp_path: Path) -> None:
 
 HOLD = """
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from kinlight.node.home import Home
 with Home(Path(sys.argv[1])).lock():
@@ -101,13 +103,13 @@ def test_a_home_is_free_again_after_the_block(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "run"
-    folder.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
-    (tmp_path / "tmp").mkdir()
-    return folder
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A runtime folder with a path as short as it is in life: a socket's may have 100 bytes."""
+    with tempfile.TemporaryDirectory(prefix="run-", dir="/tmp") as name:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", name)
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+        (tmp_path / "tmp").mkdir()
+        yield Path(name)
 
 
 def test_the_socket_lies_in_the_runtime_folder_under_a_short_name(
