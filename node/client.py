@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 from urllib.parse import quote
 
+import httpx
+
 from ..crypto.errors import KinlightError
-from . import errors, local_http
+from . import errors
 from .errors import NotRunningError
-from .home import ApiAddress
 from .views import ShareItem, ShareProgress
 
-_IS_ERROR: Final = 400
+_JSON: Final = {"Content-Type": "application/json"}
 _View = TypeVar("_View")
 _Item = TypeVar("_Item")
 
@@ -26,8 +26,8 @@ Paths = Path | str | Sequence[Path | str]
 class Client:
     """Sends requests to a node and reads its answers; errors come as the node raised them."""
 
-    def __init__(self, address: ApiAddress) -> None:
-        self._address = address
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
 
     async def _get(self, *path: str) -> Any:
         return await self._send("GET", path, None)
@@ -39,38 +39,40 @@ class Client:
         return await self._body(_url(path))
 
     async def _body(self, url: str) -> bytes:
-        status, content = await self._asked("GET", url, None)
-        if status >= _IS_ERROR:
-            _checked(_json(content))
+        try:
+            response = await self._client.get(url)
+        except httpx.TransportError:
+            raise NotRunningError from None
+        if response.is_error:
+            _checked(_json(response.content))
             raise errors.InternalError
-        return content
+        return response.content
 
     async def _send(self, method: str, path: Sequence[str], body: object) -> Any:
-        status, content = await self._asked(method, _url(path), body)
-        answer = _checked(_json(content))
-        if status >= _IS_ERROR:
+        try:
+            response = await self._client.request(
+                method, _url(path), content=_content(body), headers=_JSON
+            )
+        except httpx.TransportError:
+            raise NotRunningError from None
+        answer = _checked(_json(response.content))
+        if response.is_error:
             raise errors.InternalError
         return answer
-
-    async def _asked(self, method: str, url: str, body: object) -> tuple[int, bytes]:
-        try:
-            async with local_http.request(self._address, method, url, _content(body)) as answer:
-                return answer.status, await answer.body()
-        except local_http.FAULTS:
-            raise NotRunningError from None
 
     async def _stream(
         self, *path: str, method: str = "POST", **body: object
     ) -> AsyncGenerator[dict[str, Any]]:
-        content = _content(body if method == "POST" else None)
         try:
-            async with (
-                local_http.request(self._address, method, _url(path), content) as answer,
-                contextlib.aclosing(answer.lines()) as lines,
-            ):
-                async for line in lines:
+            async with self._client.stream(
+                method,
+                _url(path),
+                content=_content(body if method == "POST" else None),
+                headers=_JSON,
+            ) as response:
+                async for line in response.aiter_lines():
                     yield _checked(_json(line))
-        except local_http.FAULTS:
+        except httpx.TransportError:
             raise NotRunningError from None
 
 

@@ -15,10 +15,13 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import httpx
+
+from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
-from . import errors, passphrases, views
+from . import errors, keys, passphrases, views
 from .client import Paths, absolute, contact_segment, last, read_step, several
 from .errors import NotRunningError, PassphraseNeededError
 from .home import ApiAddress, Home
@@ -37,9 +40,7 @@ from .views import (
     Status,
 )
 
-if TYPE_CHECKING:
-    from ..crypto.recovery import RecoveryWords
-
+_CONNECT_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = 1.0
 """How often `watch_status` looks where nothing is told: nodes in sight come and go without."""
 
@@ -89,9 +90,10 @@ class Node(NodeAccess, NodeLibrary):
         address = ApiAddress.load(_home(home))
         if address is None:
             raise NotRunningError
-        node = cls(address)
-        await node.status()
-        yield node
+        async with _client(address) as client:
+            node = cls(client)
+            await node.status()
+            yield node
 
     @staticmethod
     def create(home: Path | str | None = None, *, passphrase: str, name: str) -> str:
@@ -99,8 +101,6 @@ class Node(NodeAccess, NodeLibrary):
 
         Takes about a second. `name` is what others see when pairing. Raises `HomeExistsError`.
         """
-        from . import keys  # heavy: all of the cryptography, which a client needs none of
-
         shown: list[RecoveryWords] = []
         keys.create(
             _home(home),
@@ -304,3 +304,16 @@ class Node(NodeAccess, NodeLibrary):
 
 def _home(home: Path | str | None) -> Home:
     return Home.locate(Path(home) if home is not None else None)
+
+
+def _client(address: ApiAddress) -> httpx.AsyncClient:
+    timeout = httpx.Timeout(None, connect=_CONNECT_SECONDS)
+    if address.socket is not None:
+        transport = httpx.AsyncHTTPTransport(uds=address.socket)
+        return httpx.AsyncClient(transport=transport, base_url="http://kinlight", timeout=timeout)
+    return httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{address.port}",
+        headers={"Authorization": f"Bearer {address.token}"},
+        timeout=timeout,
+        trust_env=False,
+    )
