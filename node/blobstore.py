@@ -18,6 +18,7 @@ import logging
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Generator, Iterable
 from io import BytesIO
 from pathlib import Path
@@ -55,6 +56,8 @@ class BlobStore:
         # moment before it gets one. A name is noted before there is a file of it.
         self._sealing: set[str] = set()
         self._settled: set[bytes] = set()
+        self._rooms = threading.Lock()
+        self._held = 0
         try:
             self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -74,9 +77,8 @@ class BlobStore:
         self, source: Readable, length: int, key: Secret, kind: Kind, photo_id: bytes
     ) -> Manifest:
         """Seal `source` into the store, durably, and return the manifest."""
-        self.check_room(length)
         temporary = self._incoming / f"{secrets.token_hex(16)}.sealing"
-        with self._writing(temporary) as sink:
+        with self._room(length), self._writing(temporary) as sink:
             manifest = blob.seal(source, length, sink, key, kind, photo_id)
         self._settle_written(temporary, manifest.content_id)
         return manifest
@@ -158,10 +160,22 @@ class BlobStore:
         if free < length + RESERVE_BYTES:
             raise DiskFullError
 
+    @contextlib.contextmanager
+    def _room(self, length: int) -> Generator[None]:
+        """Hold room for a file while it is written: many are, and each would find room alone."""
+        with self._rooms:
+            self.check_room(self._held + length)
+            self._held += length
+        try:
+            yield
+        finally:
+            with self._rooms:
+                self._held -= length
+
     def keep(self, content_id: bytes, ciphertext: bytes) -> None:
         """Write a whole blob, durably."""
         temporary = self._incoming / f"{secrets.token_hex(16)}.sealing"
-        with self._writing(temporary) as file:
+        with self._room(len(ciphertext)), self._writing(temporary) as file:
             file.write(ciphertext)
         self._settle_written(temporary, content_id)
 

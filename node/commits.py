@@ -12,9 +12,13 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from .database import Database
+from .errors import DiskFullError
 
 TOGETHER: Final = 64
 """Writes that share a commit at most: the loop waits for all of them."""
+
+AGAIN_SECONDS: Final = 1.0
+"""After a full disk, until what nobody waits for is tried again."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,9 +65,11 @@ class Commits:
                     outcomes.append(None if skipped else self._part(write))
         except Exception as error:
             outcomes = [error] * len(group)
-        for (_, done), outcome in zip(group, outcomes, strict=True):
+        for (write, done), outcome in zip(group, outcomes, strict=True):
             if done is None:
-                if isinstance(outcome, Exception):
+                if isinstance(outcome, DiskFullError):  # it is noted once there is room
+                    asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._add, write, None)
+                elif isinstance(outcome, Exception):
                     code = getattr(outcome, "code", type(outcome).__name__)
                     _log.warning("something was not noted: %s", code)
             elif not done.done():
