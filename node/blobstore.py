@@ -19,7 +19,7 @@ import os
 import secrets
 import shutil
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
@@ -78,8 +78,8 @@ class BlobStore:
     ) -> Manifest:
         """Seal `source` into the store, durably, and return the manifest."""
         temporary = self._incoming / f"{secrets.token_hex(16)}.sealing"
-        with self._room(length), self._writing(temporary) as sink:
-            manifest = blob.seal(source, length, sink, key, kind, photo_id)
+        with self.hold(length) as room, self._writing(temporary) as sink:
+            manifest = blob.seal(source, length, _Accounted(sink, room), key, kind, photo_id)
         self._settle_written(temporary, manifest.content_id)
         return manifest
 
@@ -116,8 +116,9 @@ class BlobStore:
         return any(self._folder.glob("[0-9a-f][0-9a-f]/*"))
 
     def remove(self, content_id: bytes) -> None:
-        """Remove a whole blob."""
-        self.path(content_id).unlink(missing_ok=True)
+        """Remove a whole blob. What can't be removed now is a leftover for the next start."""
+        with contextlib.suppress(OSError):
+            self.path(content_id).unlink(missing_ok=True)
 
     # Reading.
 
@@ -149,7 +150,7 @@ class BlobStore:
         return SmallBlob(self, content_id)
 
     def check_room(self, length: int) -> None:
-        """`DiskFullError` where so many bytes would not fit.
+        """`DiskFullError` where so many bytes would not fit beside all that is being written.
 
         A disk must not be filled to the last byte, since the library needs room to say so.
         """
@@ -157,25 +158,27 @@ class BlobStore:
             free = shutil.disk_usage(self._incoming).free
         except OSError as error:
             raise storage_error(error) from None
-        if free < length + RESERVE_BYTES:
+        if free < self._held + length + RESERVE_BYTES:
             raise DiskFullError
 
-    @contextlib.contextmanager
-    def _room(self, length: int) -> Generator[None]:
-        """Hold room for a file while it is written: many are, and each would find room alone."""
+    def hold(self, length: int) -> Room:
+        """Room for a file that is about to be written; `DiskFullError` as `check_room`.
+
+        Many files are written at a time, and each alone would find room.
+        """
         with self._rooms:
-            self.check_room(self._held + length)
+            self.check_room(length)
             self._held += length
-        try:
-            yield
-        finally:
-            with self._rooms:
-                self._held -= length
+        return Room(self._let_go, length)
+
+    def _let_go(self, length: int) -> None:
+        with self._rooms:
+            self._held -= length
 
     def keep(self, content_id: bytes, ciphertext: bytes) -> None:
         """Write a whole blob, durably."""
         temporary = self._incoming / f"{secrets.token_hex(16)}.sealing"
-        with self._room(len(ciphertext)), self._writing(temporary) as file:
+        with self.hold(len(ciphertext)), self._writing(temporary) as file:
             file.write(ciphertext)
         self._settle_written(temporary, content_id)
 
@@ -224,6 +227,46 @@ class BlobStore:
         What it made and no row names in the end is swept at the next start.
         """
         return file.name in self._sealing or _content_id(file.name) in self._settled
+
+
+class Room:
+    """Room on the disk for what is not written yet of a file; belongs to one thread at a time."""
+
+    def __init__(self, let_go: Callable[[int], None], length: int) -> None:
+        self._let_go = let_go
+        self._left = length
+
+    def used(self, length: int) -> None:
+        """So much was written: the disk itself counts it now."""
+        length = min(length, self._left)
+        self._left -= length
+        self._let_go(length)
+
+    def __enter__(self) -> Room:
+        """The room, held."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """See `end`."""
+        self.end()
+
+    def end(self) -> None:
+        """Nothing more is written."""
+        self.used(self._left)
+
+
+class _Accounted:
+    """A file that is written into room that was held for it."""
+
+    def __init__(self, sink: BinaryIO, room: Room) -> None:
+        self._sink = sink
+        self._room = room
+
+    def write(self, data: bytes | memoryview, /) -> int:
+        """Write all of `data`."""
+        self._sink.write(data)
+        self._room.used(len(data))
+        return len(data)
 
 
 class Incoming(Protocol):
@@ -321,6 +364,7 @@ class IncomingBlob:
         self._manifest = stem.with_name(f"{stem.name}.manifest")
         self._content_id = content_id
         self._file: BinaryIO | None = None
+        self._room: Room | None = None
 
     def resume(self, download: Download) -> None:
         """Set `download` to what lies here from an earlier run: each piece is hashed again."""
@@ -347,7 +391,7 @@ class IncomingBlob:
             here = self._part.stat().st_size if self._part.exists() else 0
         except OSError as error:
             raise storage_error(error) from None
-        self._store.check_room(manifest.length - here)
+        self._room = self._store.hold(max(manifest.length - here, 0))
         encoded = manifest.encode()
         try:
             # Also where one lies here already: it may have been damaged, or cut by a full disk.
@@ -356,8 +400,11 @@ class IncomingBlob:
             descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
             self._file = os.fdopen(descriptor, "r+b", buffering=0)
             self._file.write(manifest.header)
-        except OSError as error:
-            raise storage_error(error) from None
+        except BaseException as error:
+            self.end()
+            if isinstance(error, OSError):
+                raise storage_error(error) from None
+            raise
 
     @contextlib.contextmanager
     def writing(self, manifest: Manifest) -> Generator[None]:
@@ -370,6 +417,9 @@ class IncomingBlob:
 
     def end(self) -> None:
         """Close the partial file; it stays."""
+        if self._room is not None:
+            self._room.end()
+            self._room = None
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -391,7 +441,7 @@ class IncomingBlob:
 
     def write_piece(self, index: int, data: bytes) -> None:
         """See `Incoming`; between `begin` and `end`."""
-        if self._file is None:
+        if self._file is None or self._room is None:
             raise ValueError("it was not begun")
         try:
             self._file.seek(blob.piece_offset(index))
@@ -399,6 +449,7 @@ class IncomingBlob:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise storage_error(error) from None
+        self._room.used(len(data))
 
     def unseal(self, sink: Writable, key: Secret, kind: Kind, photo_id: bytes, limit: int) -> int:
         """Open it to the last byte, before it becomes a whole blob; see `blob.unseal`."""
@@ -419,9 +470,10 @@ class IncomingBlob:
             raise storage_error(error) from None
 
     def discard(self) -> None:
-        """Forget it."""
-        self._part.unlink(missing_ok=True)
-        self._manifest.unlink(missing_ok=True)
+        """Forget it. What can't be removed now is a leftover for the next start."""
+        for file in (self._part, self._manifest):
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
 
 
 def read_piece(file: BinaryIO, manifest: Manifest, index: int) -> bytes | None:

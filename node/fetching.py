@@ -75,19 +75,13 @@ class Fetcher:
         if incoming.resumes:
             await asyncio.to_thread(incoming.resume, download)
         while not download.complete:
-            await self._fetch_once(photo_id, download, capability, incoming, progress)
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            limit = asyncio.timeout(STALL_SECONDS)
+            running = _Running(download, incoming, progress, done, limit)
+            await self._fetch_once(photo_id, capability, running)
 
-    async def _fetch_once(
-        self,
-        photo_id: bytes,
-        download: Download,
-        capability: bytes,
-        incoming: Incoming,
-        progress: Progress,
-    ) -> None:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        limit = asyncio.timeout(STALL_SECONDS)
-        running = _Running(download, incoming, progress, done, limit)
+    async def _fetch_once(self, photo_id: bytes, capability: bytes, running: _Running) -> None:
+        download, incoming = running.download, running.incoming
         request = next(self._numbers) % 2**32
         missing = tuple(download.have.missing(limits.RANGES)) or ((0, MAX_PIECES),)
         running.left = sum(count for _, count in missing)
@@ -99,9 +93,9 @@ class Fetcher:
                 request, photo_id, download.content_id, capability,
                 download.manifest is None, missing, running.depth.open(),
             )  # fmt: skip
-            async with limit:
+            async with running.limit:
                 await self._link.send(message)
-                await done
+                await running.done
         except BaseException as error:
             with contextlib.suppress(PeerError):
                 self._link.post(FetchStop(request))
@@ -111,9 +105,11 @@ class Fetcher:
         finally:
             self._forget(request)
             running.pieces.clear()
-            if running.writer is not None:  # its thread has the file
-                await asyncio.wait({running.writer})
-            incoming.end()
+            try:
+                if running.writer is not None:  # its thread has the file
+                    await asyncio.wait({running.writer})
+            finally:
+                incoming.end()
 
     def _forget(self, request: int) -> None:
         self._running.pop(request, None)
@@ -160,9 +156,9 @@ class Fetcher:
     def _heard(self, request: int) -> _Running | None:
         """The fetch that a message is about, if it is still under way."""
         running = self._running.get(request)
-        if running is not None:
+        if running is not None and not running.limit.expired():
             running.limit.reschedule(self._clock() + STALL_SECONDS)
-        elif request not in self._ended:
+        elif running is None and request not in self._ended:
             raise UnexpectedMessageError
         return running
 

@@ -54,7 +54,7 @@ from .library import Contact, IncomingOffer, Library, Photo, StoredBlob
 from .link import Link
 
 RETRY_SECONDS: Final = 30.0
-"""Pause before a photo is fetched again on the same link after a passing trouble."""
+"""Pause before photos are fetched again on the same link after a passing trouble."""
 
 _FINAL: Final = (
     DeniedError, GoneError, PieceMismatchError, SealBrokenError, MalformedError, TooMuchError,
@@ -201,21 +201,17 @@ class Inbox:
 
     # Fetching.
 
-    async def fetch(self, link: Link, fetcher: Fetcher, offer: IncomingOffer) -> None:
+    async def fetch(self, link: Link, fetcher: Fetcher, offer: IncomingOffer) -> bool:
         """Bring an accepted photo over, verify it and store it; then tell the sender.
 
         Trouble that passes (a cut link, a full disk) leaves the offer accepted; what does not
-        pass refuses it with the reason.
+        pass refuses it with the reason. Whether it is not to be tried again on this link.
         """
         # A link may be replaced by another while a photo is on its way, or somebody else offers it
         # too: each fetch waits until the one before has let go of the partial file.
         turn = self._turns.setdefault(offer.photo_id, asyncio.Lock())
-        while self._still_accepted(offer):
-            async with turn:
-                if await self._try(link, fetcher, offer):
-                    return
-            await asyncio.sleep(RETRY_SECONDS)
-        self._answer_if_stored(link, offer)
+        async with turn:
+            return await self._try(link, fetcher, offer)
 
     def _answer_if_stored(self, link: Link, offer: IncomingOffer) -> None:
         """It came meanwhile over another link, which may have ended before it could say so."""

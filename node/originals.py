@@ -26,7 +26,7 @@ from . import names, sources
 from .blobstore import BlobStore
 from .catalogue import ImportedFile
 from .commits import Commits
-from .errors import FileTooLargeError, UnreadableFileError
+from .errors import DiskFullError, FileTooLargeError, UnreadableFileError
 from .events import Events
 from .library import Library, Photo, StoredBlob
 from .sources import Marks
@@ -166,8 +166,8 @@ class Originals:
             await self._commits.run(
                 lambda: self._library.add_photo(record, metadata, blobs, fingerprint, now)
             )
-        except BaseException:  # a disk may be full by now
-            for stored in blobs:
+        except DiskFullError:
+            for stored in blobs:  # no row names them
                 self._blobs.remove(stored.content_id)
             raise
         self._events.publish("photo", id=new_id.hex())

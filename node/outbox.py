@@ -267,6 +267,7 @@ class Outbox:
                     way.after = page[-1].number
                     for delivery in page:
                         await self._offer(link, way, delivery, check)
+                    await asyncio.sleep(0)  # all of a page may have been offered before
                 await way.news.wait()
         finally:
             if self._ways.get(device) is way:

@@ -31,7 +31,7 @@ from .forms import ORIGINAL, Form
 from .grants import VIEW, Terms
 from .library import Contact, Delivery, Library, Photo
 from .open_grants import OPEN, OpenGrants
-from .originals import Originals
+from .originals import Originals, Taken
 from .outbox import Outbox
 from .removing import Remover
 from .rules import Rules
@@ -213,10 +213,26 @@ class Sharing:
     async def _take(self, path: Path, new: list[bytes], taking: _Taking, work: Work) -> Photo:
         """The photo of a file, looked at and joined with its other half; `new` if it was made."""
         known = self._catalogue.file(path)
+        photo = None
         if known is not None and not taking.rehash:
             photo = await self._unchanged(path, known)
-            if photo is not None:
-                return photo
+        if photo is not None:
+            file = known
+        else:
+            taken = await self._read(path, known, work)
+            photo, file = taken.photo, taken.file
+            if taken.new:
+                new.append(photo.photo_id)
+        if taking.looked:
+            with contextlib.suppress(KinlightError):  # it is shared whether it opens or not
+                await self._cataloguer.look(photo, path)
+        if file is not None and file != known:
+            now = self._now()
+            await self._commits.run(lambda: self._catalogue.put_file(path, file, None, now))
+        return photo
+
+    async def _read(self, path: Path, known: ImportedFile | None, work: Work) -> Taken:
+        """Read a file that is new or has changed, or that is to be read in any case."""
 
         def same(photo: Photo, metadata: Metadata) -> bool:
             """Ours, under the name of the file, or what it was imported as under another."""
@@ -225,18 +241,7 @@ class Sharing:
                 or (known is not None and photo.photo_id == known.photo_id)
             )
 
-        taken = await self._originals.take(path, work.reporter(str(path)), same)
-        photo = taken.photo
-        if taken.new:
-            new.append(photo.photo_id)
-        if taking.looked:
-            with contextlib.suppress(KinlightError):  # it is shared whether it opens or not
-                await self._cataloguer.look(photo, path)
-        file = taken.file
-        if file != known:
-            now = self._now()
-            await self._commits.run(lambda: self._catalogue.put_file(path, file, None, now))
-        return photo
+        return await self._originals.take(path, work.reporter(str(path)), same)
 
     async def _unchanged(self, path: Path, known: ImportedFile) -> Photo | None:
         """The photo of a file that is as it was when it was taken before, without reading it."""

@@ -27,6 +27,7 @@ from ..protocol.messages import (
     Piece,
     Stored,
 )
+from . import inbox
 from .blobstore import BlobStore
 from .correspondence import Correspondence, messages
 from .events import Events
@@ -118,6 +119,7 @@ class Sync:
         self._fetcher = Fetcher(link, events.counters)
         self._small = _Lane(SMALL_AT_ONCE)
         self._large = _Lane(LARGE_AT_ONCE)
+        self._later: list[bytes] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._showing = Showing(link, self._spawn)
         self._asked: set[bytes] = set()
@@ -178,13 +180,28 @@ class Sync:
                         continue
                     if offer.state == "accepted":
                         self._show_asked(offer)
-                        await self._inbox.fetch(self._link, self._fetcher, offer)
+                        if not await self._inbox.fetch(self._link, self._fetcher, offer):
+                            self._put_off(envelope_hash)
                     else:  # another link, or a person, was quicker
                         self.answer(offer)
                 finally:
                     lane.left(envelope_hash)
         finally:
             lane.end()
+
+    def _put_off(self, envelope_hash: bytes) -> None:
+        """Try again after a while. Others have their turn meanwhile, and their sender an answer."""
+        self._later.append(envelope_hash)
+        if len(self._later) == 1:
+            self._spawn(self._fetch_later())
+
+    async def _fetch_later(self) -> None:
+        await asyncio.sleep(inbox.RETRY_SECONDS)
+        again, self._later = self._later, []
+        for envelope_hash in again:
+            offer = self._library.offer(envelope_hash)
+            if offer is not None:
+                self.fetch(offer)
 
     def _show_asked(self, offer: IncomingOffer) -> None:
         """Just before a fetch, and once: the papers that its grant asks for."""

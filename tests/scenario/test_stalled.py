@@ -197,9 +197,12 @@ def test_more_offers_than_one_contact_may_have_waiting_are_refused_and_come_late
     wait_for_links(anna, "Bob")
     files = [picture(tmp_path / f"{number}.jpg", number) for number in range(OFFERS + 2)]
     items = anna.share(files, bob, code=1)
-    assert [item["state"] for item in items] == ["waiting"] * OFFERS + ["offered"] * 2
-    assert [item["code"] for item in items[OFFERS:]] == ["busy", "busy"]
-    assert "it will be tried again" in items[-1]["message"]
+    put_off = [item for item in items if item["code"] == "busy"]
+    assert len(put_off) == 2  # which ones is nobody's business: many are offered at a time
+    for item in put_off:
+        assert item["state"] == "offered"
+        assert "it will be tried again" in item["message"]
+    assert {item["state"] for item in items if item not in put_off} == {"waiting"}
     found = bob.ask(lambda node: node.metrics())
     assert numbers(found)["refusals_total busy offer"] == 2
     for item in bob.inbox():
