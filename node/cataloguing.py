@@ -26,6 +26,9 @@ LOOKED_AT_BYTES: Final = 256 * 1024 * 1024
 PAUSE_SECONDS: Final = 1.0
 """Between news and a look: what is on its way comes first."""
 
+PATIENCE: Final = 10
+"""Pauses after which one photo is looked at although others are still on their way."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -48,6 +51,7 @@ class Cataloguer:
         self._events = events
         self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self._failed: set[bytes] = set()
+        self._moved = 0
 
     async def look(self, photo: Photo, source: Path | None = None) -> Facts:
         """What is in a photo: as it was noted, or found out now.
@@ -85,6 +89,7 @@ class Cataloguer:
                     while not news.empty():  # they all say the same
                         news.get_nowait()
                     continue
+                await self._let_pass()
                 photo = self._library.photo(photo_id)
                 try:
                     if photo is not None:
@@ -93,3 +98,12 @@ class Cataloguer:
                     # Its sealed file is gone or damaged, say. The next start tries again.
                     _log.info("a photo was not looked at: %s", error.code)
                     self._failed.add(photo_id)
+
+    async def _let_pass(self) -> None:
+        """Wait while photos go to and fro: to open a picture costs more than to send it."""
+        for _ in range(PATIENCE):
+            moved = self._events.counters.pieces
+            if moved == self._moved:
+                return
+            self._moved = moved
+            await asyncio.sleep(PAUSE_SECONDS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from .database import Database
@@ -17,13 +18,25 @@ from .errors import DiskFullError
 TOGETHER: Final = 64
 """Writes that share a commit at most: the loop waits for all of them."""
 
+GATHER_SECONDS: Final = 0.002
+"""From the first write of a group to its commit: about what a good disk takes for one."""
+
 AGAIN_SECONDS: Final = 1.0
 """After a full disk, until what nobody waits for is tried again."""
 
 _log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
-_Waiting = tuple[Callable[[], object], "asyncio.Future[object] | None"]
+_Then = Callable[[object], None]
+"""Called with what a write returned, once that is durable, or with its exception."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    write: Callable[[], object]
+    then: _Then | None
+    given_up: Callable[[], bool] = lambda: False
+    """Whether nobody wants it any more. Who was cancelled may have removed what it would enter."""
 
 
 class Commits:
@@ -31,7 +44,7 @@ class Commits:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[_Write] = []
 
     async def run(self, write: Callable[[], _Result]) -> _Result:
         """What `write` returns, once all that it wrote is durable.
@@ -40,43 +53,45 @@ class Commits:
         commit that fails is everybody's error.
         """
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._add(write, done)
+
+        def settle(outcome: object) -> None:
+            if done.done():
+                return
+            if isinstance(outcome, Exception):
+                done.set_exception(outcome)
+            else:
+                done.set_result(outcome)
+
+        self._add(_Write(write, settle, done.done))
         return await done  # type: ignore[return-value] - it is the result of this very call
 
-    def post(self, write: Callable[[], object]) -> None:
-        """Write soon, for what nobody waits for; an error is logged."""
-        self._add(write, None)
+    def post(self, write: Callable[[], object], then: _Then | None = None) -> None:
+        """Write soon. `then` hears how it went; without it an error is logged."""
+        self._add(_Write(write, then))
 
-    def _add(self, write: Callable[[], object], done: asyncio.Future[object] | None) -> None:
+    def _add(self, write: _Write) -> None:
         if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._commit)
-        self._waiting.append((write, done))
+            asyncio.get_running_loop().call_later(GATHER_SECONDS, self._commit)
+        self._waiting.append(write)
 
     def _commit(self) -> None:
         group, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._commit)
-        outcomes: list[object] = []
+        outcomes: list[object]
         try:
             with self._db.transaction():
-                for write, done in group:
-                    # Who was cancelled in the meantime may have removed what it would enter.
-                    skipped = done is not None and done.done()
-                    outcomes.append(None if skipped else self._part(write))
+                outcomes = [None if item.given_up() else self._part(item.write) for item in group]
         except Exception as error:
             outcomes = [error] * len(group)
-        for (write, done), outcome in zip(group, outcomes, strict=True):
-            if done is None:
-                if isinstance(outcome, DiskFullError):  # it is noted once there is room
-                    asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._add, write, None)
-                elif isinstance(outcome, Exception):
-                    code = getattr(outcome, "code", type(outcome).__name__)
-                    _log.warning("something was not noted: %s", code)
-            elif not done.done():
-                if isinstance(outcome, Exception):
-                    done.set_exception(outcome)
-                else:
-                    done.set_result(outcome)
+        for item, outcome in zip(group, outcomes, strict=True):
+            if item.then is not None:
+                item.then(outcome)
+            elif isinstance(outcome, DiskFullError):  # it is noted once there is room
+                asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._add, item)
+            elif isinstance(outcome, Exception):
+                code = getattr(outcome, "code", type(outcome).__name__)
+                _log.warning("something was not noted: %s", code)
 
     def _part(self, write: Callable[[], object]) -> object:
         try:

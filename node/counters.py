@@ -23,6 +23,11 @@ class Counters:
         self.refusals: Counter[tuple[str, str]] = Counter()
         """By what was refused (`caller`, `offer`, `fetch`, `delivery`) and why, an error's code."""
 
+    @property
+    def pieces(self) -> int:
+        """Both ways."""
+        return self.pieces_sent + self.pieces_received
+
     def refused(self, what: str, code: str) -> None:
         """Somebody was refused something, or we were."""
         self.refusals[what, code] += 1

@@ -110,49 +110,88 @@ class Inbox:
 
     # Offers.
 
-    def offered(self, link: Link, contact: Contact, message: Offer) -> IncomingOffer | None:
-        """Judge an offer and answer it; returns it if it is to be fetched now."""
+    def offered(
+        self,
+        link: Link,
+        contact: Contact,
+        message: Offer,
+        accepted: Callable[[IncomingOffer], None],
+    ) -> None:
+        """Judge an offer, and answer it once it is noted; `accepted` gets one to be fetched now."""
         envelope_hash = hashlib.sha256(message.envelope).digest()
         known = self._library.offer(envelope_hash)
-        if known is None:
-            try:
-                known = self._take(link, contact, message.envelope, envelope_hash)
-            except KinlightError as error:
-                _log.info("refused an offer: %s", error.code)
-                self._events.counters.refused("offer", error.code)
-                link.post(OfferRefused(envelope_hash, _refusal(error)))
-                return None
-        elif known.device != link.peer.device:
-            link.post(OfferRefused(envelope_hash, wire_code(DeniedError())))
-            return None
-        if known.state != "accepted":
-            self.answer(link, known)
-            return None
-        if not is_small(known):  # what is small is here as soon as that could be said
-            self.answer(link, known)
-        return known
+        try:
+            if known is None:
+                envelope = self._judged(link, message.envelope)
+            elif known.device != link.peer.device:
+                raise DeniedError
+            else:
+                self._heard(link, known, accepted)
+                return
+        except KinlightError as error:
+            self._refuse(link, envelope_hash, error)
+            return
 
-    def _take(
-        self, link: Link, contact: Contact, sealed: bytes, envelope_hash: bytes
-    ) -> IncomingOffer:
+        told_as: list[str] = []
+
+        def note() -> IncomingOffer:
+            return self._note(contact, envelope, envelope_hash, told_as.append)
+
+        def noted(outcome: object) -> None:
+            if isinstance(outcome, IncomingOffer):
+                for name in told_as:
+                    self._publish(outcome, name)
+                self._heard(link, outcome, accepted)
+            elif isinstance(outcome, KinlightError):
+                self._refuse(link, envelope_hash, outcome)
+            elif isinstance(outcome, Exception):
+                _log.error("an offer was not noted", exc_info=outcome)
+
+        self._commits.post(note, noted)
+
+    def _refuse(self, link: Link, envelope_hash: bytes, error: KinlightError) -> None:
+        _log.info("refused an offer: %s", error.code)
+        self._events.counters.refused("offer", error.code)
+        with contextlib.suppress(PeerError):  # the link is about to end
+            link.post(OfferRefused(envelope_hash, _refusal(error)))
+
+    def _heard(
+        self, link: Link, offer: IncomingOffer, accepted: Callable[[IncomingOffer], None]
+    ) -> None:
+        if offer.state != "accepted" or not is_small(offer):
+            with contextlib.suppress(PeerError):
+                self.answer(link, offer)  # what is small is here as soon as that could be said
+        if offer.state == "accepted" and not link.ended.is_set():
+            accepted(offer)
+
+    def _judged(self, link: Link, sealed: bytes) -> Envelope:
         envelope = Envelope.open(sealed, self._device, link.peer.device)
         if envelope.record.author == self._device.identity:
             raise DeclinedError  # nobody gives us what is ours, nor brings back what we removed
         self._check(envelope.capability, envelope.record.photo_id)
+        return envelope
+
+    def _note(
+        self,
+        contact: Contact,
+        envelope: Envelope,
+        envelope_hash: bytes,
+        tell_as: Callable[[str], None],
+    ) -> IncomingOffer:
+        """Keep an offer, within a group commit; a new one is told of unless its sender is muted."""
+        known = self._library.offer(envelope_hash)  # the same may have come twice in one breath
+        if known is not None:
+            return known
         if self._library.pending_offers(contact.identity) >= limits.OFFERS_PER_CONTACT:
             raise BusyError
         # Settings may have changed since the link came up.
         current = self._library.contact_of(contact.identity) or contact
-        accepted = current.accept == "always" and not current.muted
-        now = self._now()
-        self._library.add_offer(
-            envelope_hash, contact.identity, envelope, "accepted" if accepted else "waiting", now
+        state = "accepted" if current.accept == "always" and not current.muted else "waiting"
+        offer = self._library.add_offer(
+            envelope_hash, contact.identity, envelope, state, self._now()
         )
-        offer = self._library.offer(envelope_hash)
-        if offer is None:
-            raise BusyError
         if not current.muted:
-            self._publish(offer, current.name)
+            tell_as(current.name)
         return offer
 
     def _check(self, capability: Capability, photo_id: bytes) -> None:

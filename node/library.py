@@ -392,8 +392,8 @@ class Library:
 
     def add_offer(
         self, envelope_hash: bytes, identity: bytes, envelope: Envelope, state: str, now: int
-    ) -> None:
-        """Keep an offer that a contact made."""
+    ) -> IncomingOffer:
+        """Keep an offer that a contact made, and give it as `offer` would."""
         keys = envelope.keys
         with self._db.transaction():
             self._db.execute(
@@ -409,6 +409,12 @@ class Library:
                         "INSERT OR IGNORE INTO offer_signers VALUES (?, ?, ?, ?)",
                         identity, signer, device, envelope_hash,
                     )  # fmt: skip
+        return IncomingOffer(
+            envelope_hash, envelope.record.photo_id, identity, envelope.sender_device,
+            envelope.record, envelope.capability.encoded,
+            keys[Kind.ORIGINAL], keys[Kind.METADATA], state, None, now, now,
+            envelope.certificates.encode(),
+        )  # fmt: skip
 
     def offer(self, envelope_hash: bytes) -> IncomingOffer | None:
         """One offer."""

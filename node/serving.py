@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from ..crypto import blob
@@ -36,9 +36,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Open:
+    """A fetch that was allowed, last at the moment `judged`."""
+
+    message: Fetch
+    capability: Capability
+    judged: tuple[int, int]
+    manifest: Manifest
+    file: BinaryIO
     upload: Upload
-    task: asyncio.Task[None]
-    credit: asyncio.Event
+    credit: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
 
 
 class Server:
@@ -66,7 +73,9 @@ class Server:
         try:
             if message.request in self._open or len(self._open) >= limits.FETCHES:
                 raise BusyError
-            manifest = self._authorise(message)
+            judged = self._judge.moment()
+            capability = Capability.decode(message.capability)
+            manifest = self._authorise(message, capability)
             file = self._blobs.open(message.content_id)
         except BlobMissingError:
             self._events.counters.refused("fetch", GoneError.code)
@@ -78,18 +87,17 @@ class Server:
             self._link.post(FetchRefused(message.request, wire_code(error)))
             return
         upload = Upload(manifest.pieces, message.ranges, message.credit)
-        credit = asyncio.Event()
-        task = asyncio.create_task(self._serve(message, manifest, file, upload, credit))
-        self._open[message.request] = _Open(upload, task, credit)
+        opened = _Open(message, capability, judged, manifest, file, upload)
+        self._open[message.request] = opened
+        opened.task = asyncio.create_task(self._serve(opened))
 
-    def _authorise(self, message: Fetch) -> Manifest:
+    def _authorise(self, message: Fetch, capability: Capability) -> Manifest:
         """The manifest, if the capability allows this peer this photo now; else the reason.
 
         What is not here and what is not this photo's look the same to the asker, and both only
         show after the capability has been checked. A photo of somebody else is served if we passed
         it on, see `Judge.served`.
         """
-        capability = Capability.decode(message.capability)
         photo = self._judge.served(capability, message.photo_id)
         self._judge.verify(capability, message.photo_id, photo)
         self._allow(capability, message.photo_id, photo)
@@ -106,37 +114,22 @@ class Server:
         network = network_of(self._link.pipe.path)
         self._judge.allow(capability, self._link.peer, photo_id, photo, network)
 
-    async def _serve(
-        self,
-        message: Fetch,
-        manifest: Manifest,
-        file: BinaryIO,
-        upload: Upload,
-        credit: asyncio.Event,
-    ) -> None:
-        request = message.request
-        capability = Capability.decode(message.capability)
-        judged: tuple[int, int] | None = None
+    async def _serve(self, opened: _Open) -> None:
+        message, upload, request = opened.message, opened.upload, opened.message.request
         try:
-            with file:
+            with opened.file as file:
                 if message.manifest:
-                    await self._send_manifest(request, manifest)
+                    await self._send_manifest(request, opened.manifest)
                 while not upload.done:
                     index = upload.take()
                     if index is None:
                         if not upload.done:
-                            await credit.wait()
-                            credit.clear()
+                            await opened.credit.wait()
+                            opened.credit.clear()
                         continue
-                    moment = self._judge.moment()
-                    if moment != judged:  # it may have ended meanwhile, or was removed
-                        photo = self._judge.served(capability, message.photo_id)
-                        self._allow(capability, message.photo_id, photo)
-                        if photo is None:
-                            raise GoneError
-                        judged = moment
+                    self._judge_again(opened)
                     file.seek(blob.piece_offset(index))
-                    data = file.read(manifest.piece_length(index))
+                    data = file.read(opened.manifest.piece_length(index))
                     await self._link.send(Piece(request, index, data))
                     self._events.counters.pieces_sent += 1
                     self._events.publish(
@@ -144,7 +137,7 @@ class Server:
                         photo=message.photo_id.hex(),
                         to=self._contact,
                         pieces=index + 1,
-                        of=manifest.pieces,
+                        of=opened.manifest.pieces,
                     )
         except TruncatedError:
             pass
@@ -154,6 +147,17 @@ class Server:
                 await self._link.send(FetchRefused(request, wire_code(reason)))
         finally:
             self._open.pop(request, None)
+
+    def _judge_again(self, opened: _Open) -> None:
+        """What was allowed may have ended meanwhile, or the photo was removed."""
+        moment = self._judge.moment()
+        if moment == opened.judged:
+            return
+        photo = self._judge.served(opened.capability, opened.message.photo_id)
+        self._allow(opened.capability, opened.message.photo_id, photo)
+        if photo is None:
+            raise GoneError
+        opened.judged = moment
 
     async def _send_manifest(self, request: int, manifest: Manifest) -> None:
         encoded = manifest.encode()
@@ -171,12 +175,12 @@ class Server:
     def stop(self, message: FetchStop) -> None:
         """The other side wants no more of this fetch."""
         found = self._open.pop(message.request, None)
-        if found is not None:
+        if found is not None and found.task is not None:
             found.task.cancel()
 
     async def close(self) -> None:
         """End all fetches."""
-        tasks = [found.task for found in self._open.values()]
+        tasks = [found.task for found in self._open.values() if found.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

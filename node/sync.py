@@ -226,9 +226,7 @@ class Sync:
         device = self._link.peer.device
         match message:
             case Offer():
-                offer = self._inbox.offered(self._link, self._contact, message)
-                if offer is not None:
-                    self.fetch(offer)
+                self._inbox.offered(self._link, self._contact, message, self.fetch)
             case OfferTaken():
                 noted = partial(self._show_lineage, message.envelope_hash)
                 self._outbox.taken(device, message, noted)

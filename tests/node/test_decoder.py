@@ -468,6 +468,8 @@ async def test_what_waits_as_a_service_is_closed_starts_no_other() -> None:
     await decoder.probe()
     waiting = [asyncio.create_task(decoder.pixels(slow_picture(), max_px=64)) for _ in range(4)]
     await eventually(lambda: bool(children_of(decoder)))
+    for child in children_of(decoder):
+        child.suspend()  # it must not be done before the end
     await decoder.close()
     ends = await asyncio.gather(*waiting, return_exceptions=True)
     assert {type(end) for end in ends} == {DecoderUnavailableError}

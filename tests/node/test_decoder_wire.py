@@ -205,6 +205,7 @@ while True:
             pass
         job = socket.socket(fileno=descriptors[0])
         try:
+            job.recv(65536)  # a socket closed with something unread loses what it sent
             job.sendall(lie)
         except OSError:
             pass
