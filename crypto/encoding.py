@@ -8,6 +8,7 @@ shortest form of an allowed type is refused, and nobody can sign one thing and s
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import TypeAlias, cast
 
@@ -22,6 +23,16 @@ MAX_ITEMS = 4096
 MAX_INTEGER = 2**64 - 1
 
 
+class _Packers(threading.local):
+    """A packer is one thread's. It keeps its buffer: making one costs more than most values do."""
+
+    def __init__(self) -> None:
+        self.pack = msgpack.Packer(use_bin_type=True).pack
+
+
+_PACKERS = _Packers()
+
+
 def encode(value: Value) -> bytes:
     """The canonical bytes of `value`.
 
@@ -30,7 +41,7 @@ def encode(value: Value) -> bytes:
     """
     _check(value, MAX_DEPTH)
     try:
-        return msgpack.packb(value, use_bin_type=True)
+        return _PACKERS.pack(value)
     except (ValueError, UnicodeEncodeError) as error:
         raise NotEncodableError(str(error)) from None
 

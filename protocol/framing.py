@@ -51,9 +51,11 @@ class FrameReader:
             end = begin + length + _padding(length)
             if len(self._buffer) < end:
                 break
-            if any(self._buffer[begin + length : end]):
+            padding = end - begin - length
+            if padding and self._buffer.count(0, begin + length, end) != padding:
                 raise MalformedError("padding")
-            messages.append(bytes(self._buffer[begin : begin + length]))
+            with memoryview(self._buffer) as buffer:
+                messages.append(bytes(buffer[begin : begin + length]))
             start = end
         del self._buffer[:start]
         return messages

@@ -7,6 +7,7 @@ On the wire a message is a canonical array: the message's number, then its field
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, TypeVar, dataclass_transform
 
@@ -108,9 +109,15 @@ class Message:
 
     def encode(self) -> bytes:
         """Canonical bytes."""
-        fields = dataclasses.fields(self)  # type: ignore[arg-type] - subclasses are dataclasses
-        items = (field.metadata["write"](getattr(self, field.name)) for field in fields)
+        items = (
+            field.metadata["write"](getattr(self, field.name)) for field in _fields(type(self))
+        )
         return encoding.encode([self.number, *items])
+
+
+@functools.cache
+def _fields(kind: type[Message]) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(kind)  # type: ignore[arg-type] - subclasses are dataclasses
 
 
 _BY_NUMBER: Final[dict[int, type[Message]]] = {}
@@ -142,8 +149,7 @@ def decode(data: bytes) -> Message:
     kind = _BY_NUMBER.get(reader.integer("number"))
     if kind is None:
         raise MalformedError("message: unknown number")
-    fields = dataclasses.fields(kind)  # type: ignore[arg-type] - as above
-    message = kind(*(field.metadata["read"](reader, field.name) for field in fields))
+    message = kind(*(field.metadata["read"](reader, field.name) for field in _fields(kind)))
     if not (isinstance(message, Hello) and set(message.versions) - set(VERSIONS)):
         reader.end()  # in a hello to other versions too, what follows is for them
     return message

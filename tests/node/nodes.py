@@ -136,10 +136,13 @@ class TestedNode:
         until: int | None = None,
         wait: bool = True,
         metadata: str | None = "original",
+        rehash: bool = False,
     ) -> list[ShareItem]:
         """The last state of each file."""
         last: dict[str, ShareItem] = {}
-        sharing = self.engine.share(list(paths), [to], metadata=metadata, until=until, wait=wait)
+        sharing = self.engine.share(
+            list(paths), [to], metadata=metadata, until=until, wait=wait, rehash=rehash
+        )
         async with contextlib.aclosing(sharing):
             async for step in sharing:
                 if isinstance(step, ShareItem):

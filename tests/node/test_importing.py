@@ -31,16 +31,27 @@ async def anna(start: Start) -> TestedNode:
 
 
 def importing_of(
-    node: TestedNode, *paths: Path, album: str | None = None, albums: bool = True
+    node: TestedNode,
+    *paths: Path,
+    album: str | None = None,
+    albums: bool = True,
+    rehash: bool = False,
 ) -> Steps:
-    return node.engine.collection.import_photos(list(paths), album=album, albums=albums)
+    return node.engine.collection.import_photos(
+        list(paths), album=album, albums=albums, rehash=rehash
+    )
 
 
 async def imported(
-    node: TestedNode, *paths: Path, album: str | None = None, albums: bool = True
+    node: TestedNode,
+    *paths: Path,
+    album: str | None = None,
+    albums: bool = True,
+    rehash: bool = False,
 ) -> list[ImportItem]:
     """The items of an import, by file."""
-    steps = [step async for step in importing_of(node, *paths, album=album, albums=albums)]
+    importing = importing_of(node, *paths, album=album, albums=albums, rehash=rehash)
+    steps = [step async for step in importing]
     items = [step for step in steps if isinstance(step, ImportItem)]
     return sorted(items, key=lambda item: item.file)
 
@@ -168,7 +179,7 @@ async def test_nothing_to_import_is_a_bad_request(anna: TestedNode) -> None:
 # Once each
 
 
-async def test_a_file_that_has_not_changed_is_not_read_again(
+async def test_a_file_that_has_not_changed_is_not_read_again_unless_rehash_says_so(
     anna: TestedNode, tmp_path: Path
 ) -> None:
     original = photograph(tmp_path / "beach.jpg")
@@ -179,6 +190,9 @@ async def test_a_file_that_has_not_changed_is_not_read_again(
     os.utime(original, ns=(status.st_atime_ns, status.st_mtime_ns))
     (again,) = await imported(anna, original)
     assert (again.state, again.id) == ("unchanged", first[0].id)
+    (read,) = await imported(anna, original, rehash=True)
+    assert read.state == "imported"
+    assert read.id != first[0].id
 
 
 async def test_a_file_that_changed_is_another_photo(anna: TestedNode, tmp_path: Path) -> None:

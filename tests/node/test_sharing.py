@@ -16,6 +16,7 @@ from kinlight.node.errors import (
     NoDeviceError,
     NoSuchContactError,
 )
+from kinlight.node.sharing import LOOKED_FIRST
 from kinlight.node.views import ShareItem, ShareProgress
 
 from .conftest import Picture, Two
@@ -235,6 +236,59 @@ async def test_the_same_file_again_is_the_same_photo_and_no_second_delivery(
     assert (second.photo_id, second.state) == (first.photo_id, "delivered")
     assert joined.anna.blob_files() == files
     assert len(joined.anna.engine.photo(first.photo_id or "").deliveries) == 1
+
+
+def changed_unseen(path: Path) -> Path:
+    """The same file with another content, and nothing to show it but its bytes."""
+    status = path.stat()
+    path.write_bytes(secrets.token_bytes(status.st_size))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return path
+
+
+async def test_a_file_that_looks_as_it_did_is_not_read_again_unless_rehash_says_so(
+    joined: Two, picture: Picture
+) -> None:
+    original = picture()
+    (first,) = await joined.anna.share(original, to="Bob", wait=False)
+    changed_unseen(original)
+    (unread,) = await joined.anna.share(original, to="Bob", wait=False)
+    assert (unread.photo_id, unread.sha256) == (first.photo_id, first.sha256)
+    (read,) = await joined.anna.share(original, to="Bob", wait=False, rehash=True)
+    assert read.sha256 == digest(original)
+    assert read.photo_id != first.photo_id
+
+
+async def test_another_file_of_the_same_name_size_and_time_is_read(
+    joined: Two, picture: Picture
+) -> None:
+    original = picture()
+    (first,) = await joined.anna.share(original, to="Bob", wait=False)
+    aside = original.rename(original.with_name("aside.jpg"))
+    original.write_bytes(aside.read_bytes())
+    os.utime(changed_unseen(original), ns=(modified(aside), modified(aside)))
+    (other,) = await joined.anna.share(original, to="Bob", wait=False)
+    assert other.sha256 == digest(original)
+    assert other.photo_id != first.photo_id
+
+
+RULE = """
+[[rule]]
+name = "everything"
+effect = "allow"
+"""
+
+
+async def test_of_many_originals_none_is_looked_at_before_it_goes_unless_rules_may_ask(
+    joined: Two, tmp_path: Path
+) -> None:
+    for number in range(LOOKED_FIRST + 1):
+        photograph(tmp_path / "many" / f"{number}.jpg", position=(48.2, 16.4))
+    items = await joined.anna.share(tmp_path / "many", to="Bob", wait=False)
+    assert {tuple(item.leaves) for item in items} == {("whatever is in it",)}
+    joined.anna.engine.rules.put(RULE)
+    items = await joined.anna.share(tmp_path / "many", to="Bob", wait=False)
+    assert {item.leaves[0] for item in items} == {"place"}
 
 
 async def test_the_same_content_under_another_name_is_another_photo(
