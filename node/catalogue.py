@@ -185,6 +185,10 @@ class Catalogue:
             return None
         return ImportedFile(row["photo_id"], Marks(row["size"], row["modified"], row["inode"]))
 
+    def has_file_of(self, size: int) -> bool:
+        """Whether any file of so many bytes was imported or shared."""
+        return self._db.value("SELECT 1 FROM files WHERE size = ? LIMIT 1", size) is not None
+
     def put_file(self, path: Path, file: ImportedFile, album: str | None, now: int) -> None:
         """Note where a photo came from, put it into its album, and join it with its clip."""
         stem, marks = livephotos.stem(path), file.marks

@@ -1,6 +1,9 @@
 """The one place that makes a sealed photo of our own: from a file, or from a copy of one.
 
 file -> hash -> keyed fingerprint -> here already? -> sealed blobs -> signed record -> library
+
+Most large files are new. One of a size that no file had is hashed while it is sealed, in one pass,
+and only then asked for: should it be here after all, what was sealed is let go.
 """
 
 from __future__ import annotations
@@ -9,11 +12,12 @@ import asyncio
 import hashlib
 import hmac
 import mimetypes
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 from weakref import WeakValueDictionary
 
 from ..crypto.blob import Kind, Manifest
@@ -33,8 +37,9 @@ from .sources import Marks
 
 _HASH_STEP: Final = 1024 * 1024
 _IN_MEMORY: Final = 1024 * 1024
-"""Files up to this are read once; larger ones are read to be hashed, and again to be sealed."""
+"""Files up to this are held in memory between hashing and sealing; larger ones are read again."""
 
+_Result = TypeVar("_Result")
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all, from any thread."""
 Same = Callable[[Photo, Metadata], bool]
@@ -56,12 +61,41 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """A file that was read and hashed; `source` has its bytes, in memory where they are few."""
+class _Opened:
+    """An open file; `source` has its bytes, in memory where they are few, and `sha256` is of them
+    if they were read.
+    """
 
+    path: Path
     source: BinaryIO
-    metadata: Metadata
-    marks: Marks
+    status: os.stat_result
+    sha256: bytes | None
+
+    @property
+    def length(self) -> int:
+        """In bytes."""
+        return self.status.st_size
+
+    def metadata(self, sha256: bytes) -> Metadata:
+        """What goes along with the content."""
+        return Metadata(
+            name=sendable_name(self.path),
+            media_type=mimetypes.guess_type(self.path.name)[0] or "application/octet-stream",
+            modified=max(self.status.st_mtime_ns, 0),
+            length=self.length,
+            sha256=sha256,
+            policy="original",
+        )
+
+
+class _Sealing:
+    """The keys and names of a photo that is being made."""
+
+    def __init__(self, author: bytes, entropy: Entropy) -> None:
+        self.nonce: Final = entropy(16)
+        self.photo_id: Final = photo_id(author, self.nonce)
+        self.content_key: Final = Secret(entropy(32))
+        self.metadata_key: Final = Secret(entropy(32))
 
 
 def untold(_done: int, _total: int) -> None:
@@ -82,6 +116,7 @@ class Originals:
         fingerprint_key: Secret,
         entropy: Entropy,
         now: Callable[[], int],
+        size_is_known: Callable[[int], bool],
     ) -> None:
         self._device = device
         self._library = library
@@ -91,6 +126,7 @@ class Originals:
         self._entropy = entropy
         self._events = events
         self._now = now
+        self._size_is_known = size_is_known
         # Two files of one content must not both find that it is not here yet.
         self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
@@ -99,10 +135,16 @@ class Originals:
 
         Raises `UnreadableFileError`, `FileTooLargeError`, `SourceChangedError`, `DiskFullError`.
         """
-        read = await asyncio.to_thread(_read, path, progress)
-        with read.source:
-            photo, new = await self.seal(read.source, read.metadata, progress, same)
-        return Taken(photo, new, read.marks)
+        opened = await asyncio.to_thread(_open, path, progress)
+        with opened.source as source:
+            sha256 = opened.sha256
+            if sha256 is None and self._size_is_known(opened.length):
+                sha256 = await asyncio.to_thread(_hash, source, progress, 2 * opened.length)
+            if sha256 is None:
+                photo, new = await _to_the_end(self._seal_unread(opened, progress, same))
+            else:
+                photo, new = await self.seal(source, opened.metadata(sha256), progress, same)
+        return Taken(photo, new, Marks.of(opened.status))
 
     async def seal(
         self, source: BinaryIO, metadata: Metadata, progress: Progress, same: Same | None = None
@@ -114,21 +156,49 @@ class Originals:
         `SourceChangedError`; `progress` counts from `length` to twice that.
         """
         fingerprint = self.fingerprint(metadata.sha256)
-        async with self._turns.setdefault(fingerprint, asyncio.Lock()):
-            for photo in self._library.photos_like(fingerprint, self._device.identity):
-                does = (
-                    self._own_and_equal(photo, metadata) if same is None else same(photo, metadata)
-                )
-                if does and photo.record.content_id in self._blobs:
-                    return photo, False
-            sealing = asyncio.create_task(self._seal(source, metadata, fingerprint, progress))
-            try:
-                return await asyncio.shield(sealing), True
-            finally:
-                # Whoever asked may have gone: its threads would go on, and no row name their files.
-                await asyncio.wait({sealing})
-                if not sealing.cancelled():
-                    sealing.exception()
+        async with self._turn(fingerprint):
+            here = self._here(fingerprint, metadata, same)
+            if here is not None:
+                return here, False
+            made = await _to_the_end(self._seal(source, metadata, fingerprint, progress))
+            return made, True
+
+    async def _seal_unread(
+        self, opened: _Opened, progress: Progress, same: Same
+    ) -> tuple[Photo, bool]:
+        """Seal a file that nobody has hashed yet, and find out by that whether it is a new one."""
+        sealing = _Sealing(self._device.identity, self._entropy)
+
+        def told(done: int) -> None:
+            progress(2 * done, 2 * opened.length)
+
+        def check(_: bytes) -> None:
+            if Marks.of(os.fstat(opened.source.fileno())) != Marks.of(opened.status):
+                raise SourceChangedError
+
+        manifest, sha256 = await asyncio.to_thread(
+            self._seal_content, opened.source, opened.length, told, sealing, check
+        )
+        metadata = opened.metadata(sha256)
+        fingerprint = self.fingerprint(sha256)
+        async with self._turn(fingerprint):
+            here = self._here(fingerprint, metadata, same)
+            if here is not None:
+                self._blobs.remove(manifest.content_id)
+                return here, False
+            described = await asyncio.to_thread(self._seal_metadata, metadata, sealing, manifest)
+            made = await self._enter(sealing, manifest, described, metadata, fingerprint)
+            return made, True
+
+    def _turn(self, fingerprint: bytes) -> asyncio.Lock:
+        return self._turns.setdefault(fingerprint, asyncio.Lock())
+
+    def _here(self, fingerprint: bytes, metadata: Metadata, same: Same | None) -> Photo | None:
+        for photo in self._library.photos_like(fingerprint, self._device.identity):
+            does = self._own_and_equal(photo, metadata) if same is None else same(photo, metadata)
+            if does and photo.record.content_id in self._blobs:
+                return photo
+        return None
 
     def is_original(self, photo: Photo) -> bool:
         """Whether a photo is ours, and the file as it was; a copy for sharing is not."""
@@ -144,24 +214,34 @@ class Originals:
     async def _seal(
         self, source: BinaryIO, metadata: Metadata, fingerprint: bytes, progress: Progress
     ) -> Photo:
-        author = self._device.identity
-        nonce = self._entropy(16)
-        new_id = photo_id(author, nonce)
-        content_key, metadata_key = Secret(self._entropy(32)), Secret(self._entropy(32))
-        manifest, metadata_manifest = await asyncio.to_thread(
-            self._seal_both, source, metadata, progress, (content_key, metadata_key), new_id
+        sealing = _Sealing(self._device.identity, self._entropy)
+        manifest, described = await asyncio.to_thread(
+            self._seal_both, source, metadata, progress, sealing
         )
+        return await self._enter(sealing, manifest, described, metadata, fingerprint)
+
+    async def _enter(
+        self,
+        sealing: _Sealing,
+        manifest: Manifest,
+        described: Manifest,
+        metadata: Metadata,
+        fingerprint: bytes,
+    ) -> Photo:
+        """Sign the record of a photo whose blobs lie here durably, and enter it."""
+        author, new_id = self._device.identity, sealing.photo_id
         record = PhotoRecord.sign(
-            self._device.signing, author, nonce, manifest, metadata_manifest.content_id
+            self._device.signing, author, sealing.nonce, manifest, described.content_id
         )
         now = self._now()
         blobs = [
-            StoredBlob(record.content_id, Kind.ORIGINAL, new_id, manifest.encode(), content_key),
             StoredBlob(
-                record.metadata_id, Kind.METADATA, new_id,
-                metadata_manifest.encode(), metadata_key,
+                record.content_id, Kind.ORIGINAL, new_id, manifest.encode(), sealing.content_key
             ),
-        ]  # fmt: skip
+            StoredBlob(
+                record.metadata_id, Kind.METADATA, new_id, described.encode(), sealing.metadata_key
+            ),
+        ]
         try:
             await self._commits.run(
                 lambda: self._library.add_photo(record, metadata, blobs, fingerprint, now)
@@ -173,52 +253,86 @@ class Originals:
         self._events.publish("photo", id=new_id.hex())
         return Photo(new_id, author, record, metadata, now)
 
+    # In a thread.
+
     def _seal_both(
+        self, source: BinaryIO, metadata: Metadata, progress: Progress, sealing: _Sealing
+    ) -> tuple[Manifest, Manifest]:
+        """Seal a content that was hashed, and its metadata."""
+        length = metadata.length
+
+        def told(done: int) -> None:
+            progress(length + done, 2 * length)  # the first half of the work was the hash
+
+        def check(sha256: bytes) -> None:
+            if sha256 != metadata.sha256:
+                raise SourceChangedError
+
+        source.seek(0)
+        manifest, _ = self._seal_content(source, length, told, sealing, check)
+        return manifest, self._seal_metadata(metadata, sealing, manifest)
+
+    def _seal_content(
         self,
         source: BinaryIO,
-        metadata: Metadata,
-        progress: Progress,
-        keys: tuple[Secret, Secret],
-        photo_id: bytes,
-    ) -> tuple[Manifest, Manifest]:
-        """Seal the content and the metadata; in a thread."""
-        source.seek(0)
-        checked = _CheckedSource(source, progress, metadata.length)
-        manifest = self._blobs.seal(checked, metadata.length, keys[0], Kind.ORIGINAL, photo_id)
+        length: int,
+        told: Callable[[int], None],
+        sealing: _Sealing,
+        check: Callable[[bytes], None],
+    ) -> tuple[Manifest, bytes]:
+        """Seal so many bytes, and give their SHA-256; `check` gets that and may raise."""
+        hashed = _HashedSource(source, told)
+        manifest = self._blobs.seal(
+            hashed, length, sealing.content_key, Kind.ORIGINAL, sealing.photo_id
+        )
         try:
-            if checked.digest() != metadata.sha256:
-                raise SourceChangedError
-            encoded = metadata.encode()
-            return manifest, self._blobs.seal(
-                BytesIO(encoded), len(encoded), keys[1], Kind.METADATA, photo_id
-            )
-        except BaseException:  # a disk may be full by now
+            check(hashed.digest())
+        except BaseException:
             self._blobs.remove(manifest.content_id)
+            raise
+        return manifest, hashed.digest()
+
+    def _seal_metadata(self, metadata: Metadata, sealing: _Sealing, content: Manifest) -> Manifest:
+        """Seal the metadata; what was sealed of the `content` goes if that fails."""
+        encoded = metadata.encode()
+        try:
+            return self._blobs.seal(
+                BytesIO(encoded), len(encoded), sealing.metadata_key, Kind.METADATA,
+                sealing.photo_id,
+            )  # fmt: skip
+        except BaseException:  # a disk may be full by now
+            self._blobs.remove(content.content_id)
             raise
 
 
-def _read(path: Path, progress: Progress) -> _Read:
-    """Open and hash a file; in a thread. Raises as `Originals.take`."""
+async def _to_the_end(work: Coroutine[None, None, _Result]) -> _Result:
+    """Run `work` whole even if who asked has gone: its threads would go on, and no row name
+    their files.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    finally:
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()
+
+
+def _open(path: Path, progress: Progress) -> _Opened:
+    """Open a file, and read and hash it if it is small; in a thread."""
     source, status = sources.open_file(path)
     try:
         length = status.st_size
         if length > limits.PHOTO_BYTES:
             raise FileTooLargeError(names.shown(path.name))
-        if length <= _IN_MEMORY:
-            with source:
-                source = BytesIO(_content(source, length))
-        metadata = Metadata(
-            name=sendable_name(path),
-            media_type=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
-            modified=max(status.st_mtime_ns, 0),
-            length=length,
-            sha256=_hash(source, progress, 2 * length),
-            policy="original",
-        )
+        if length > _IN_MEMORY:
+            return _Opened(path, source, status, None)
+        with source:
+            source = BytesIO(_content(source, length))
+        return _Opened(path, source, status, _hash(source, progress, 2 * length))
     except BaseException:
         source.close()
         raise
-    return _Read(source, metadata, Marks.of(status))
 
 
 def _content(source: BinaryIO, length: int) -> bytes:
@@ -253,14 +367,13 @@ def sendable_name(path: Path) -> str:
     return names.file_name(name)
 
 
-class _CheckedSource:
-    """Reads through to a file and hashes what goes by, so that a change is noticed."""
+class _HashedSource:
+    """Reads through to a file, tells how many bytes went by, and hashes them."""
 
-    def __init__(self, source: BinaryIO, progress: Progress, length: int) -> None:
+    def __init__(self, source: BinaryIO, told: Callable[[int], None]) -> None:
         self._source = source
-        self._progress = progress
-        self._length = length
-        self._done = length  # the first half of the work was the hash
+        self._told = told
+        self._done = 0
         self._digest = hashlib.sha256()
 
     def read(self, size: int, /) -> bytes:
@@ -271,7 +384,7 @@ class _CheckedSource:
             raise UnreadableFileError(error.strerror or "") from None
         self._digest.update(block)
         self._done += len(block)
-        self._progress(self._done, 2 * self._length)
+        self._told(self._done)
         return block
 
     def digest(self) -> bytes:

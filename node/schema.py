@@ -297,6 +297,9 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     -- A file that was replaced by another of its size and time is another file. -1: not known.
     ALTER TABLE files ADD COLUMN inode INTEGER NOT NULL DEFAULT -1;
 
+    -- A file of a size that none had is a new one, so it need not be hashed before it is sealed.
+    CREATE INDEX files_by_size ON files (size);
+
     -- In which order they go: each is one more than the last. Who sends reads on from a number.
     ALTER TABLE deliveries ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
     UPDATE deliveries SET number = ordered.number FROM (

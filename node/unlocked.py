@@ -121,6 +121,7 @@ class Unlocked:
             fingerprint_key=keys.fingerprint_key,
             entropy=environment.entropy,
             now=self.clock,
+            size_is_known=self.catalogue.has_file_of,
         )
         self.cataloguer: Final = Cataloguer(
             library=library,

@@ -149,19 +149,38 @@ async def test_an_empty_folder_is_nothing_to_share(joined: Two, tmp_path: Path) 
     assert await joined.anna.share(folder, to="Bob") == []
 
 
+@pytest.mark.parametrize("size_is_known", [False, True])
 async def test_a_file_that_changes_while_it_is_sealed_is_not_shared(
-    joined: Two, picture: Picture
+    joined: Two, picture: Picture, size_is_known: bool
 ) -> None:
     original = picture(length=2_000_000)
+    if size_is_known:  # then it is hashed before it is sealed
+        await joined.anna.share(picture("other.jpg", 2_000_000), to="Bob", wait=False)
+    before = joined.anna.blob_files()
 
     def entropy(length: int) -> bytes:
-        # The file was hashed; the next thing that needs chance is the sealing.
+        # It was opened, and hashed or not; the next thing that needs chance is the sealing.
         original.write_bytes(bytes(2_000_000))
+        os.utime(original, (1, 1))
         return secrets.token_bytes(length)
 
     await joined.anna.restart(entropy=entropy)
     assert await shared_state(joined, original) == ("failed", "file-changed")
-    assert not joined.anna.blob_files()
+    assert joined.anna.blob_files() == before
+
+
+async def test_a_large_file_that_is_here_under_a_size_that_no_file_had_is_no_second_photo(
+    joined: Two, picture: Picture
+) -> None:
+    await joined.bob.engine.update_contact("Anna", accept="always")
+    item = await joined.anna.share_one(picture(length=1_500_000), "Bob")
+    done = await joined.bob.engine.export(
+        item.photo_id or "", joined.bob.home.path / "out", keep_both=False
+    )
+    before = joined.bob.blob_files()
+    taken = await joined.bob.parts.importer.take(Path(done.path), "Summer")
+    assert (taken.state, taken.id) == ("present", item.photo_id)
+    assert joined.bob.blob_files() == before
 
 
 async def test_a_file_that_is_cut_while_it_is_sealed_is_not_shared(
