@@ -7,12 +7,15 @@ loses nothing of it. The connection belongs to one thread.
 from __future__ import annotations
 
 import contextlib
+import os
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Final
 
 from sqlcipher3 import dbapi2 as sqlcipher
 
+from ..crypto.errors import LocalError
 from ..crypto.secret import Secret
 from . import schema
 from .errors import (
@@ -21,10 +24,12 @@ from .errors import (
     LibraryDamagedError,
     LockedError,
     NewerLibraryError,
+    storage_error,
 )
 
 SMALLEST_BYTES: Final = 512
 """SQLite's smallest page."""
+_PROBE_BYTES: Final = 64 * 1024
 
 Row = sqlcipher.Row
 
@@ -53,7 +58,7 @@ class Database:
         except (sqlcipher.Error, LibraryDamagedError, NewerLibraryError) as error:
             self._db.close()
             if isinstance(error, sqlcipher.Error):
-                raise _library_error(error) from None
+                raise _library_error(error, self._path) from None
             raise
 
     @staticmethod
@@ -120,7 +125,7 @@ class Database:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
             if isinstance(error, sqlcipher.Error):
-                raise _library_error(error) from None
+                raise _library_error(error, self._path) from None
             raise
 
     @contextlib.contextmanager
@@ -136,7 +141,7 @@ class Database:
                     self._db.execute("ROLLBACK TO part")
                     self._db.execute("RELEASE part")
             if isinstance(error, sqlcipher.Error):
-                raise _library_error(error) from None
+                raise _library_error(error, self._path) from None
             raise
 
     def write(self, sql: str, *values: object) -> int:
@@ -150,7 +155,7 @@ class Database:
         try:
             return self._db.in_transaction
         except sqlcipher.Error as error:
-            raise _library_error(error) from None
+            raise _library_error(error, self._path) from None
 
     @property
     def changes(self) -> int:
@@ -166,7 +171,7 @@ class Database:
         try:
             return self._db.execute(sql, values).fetchall()
         except sqlcipher.Error as error:
-            raise _library_error(error) from None
+            raise _library_error(error, self._path) from None
 
     def row(self, sql: str, *values: object) -> Row | None:
         """The first row, if there is one."""
@@ -192,7 +197,7 @@ def _faults(connection: sqlcipher.Connection) -> list[str]:
     return [fault for fault in found if fault != "ok"]
 
 
-def _library_error(error: sqlcipher.Error) -> Exception:
+def _library_error(error: sqlcipher.Error, path: Path) -> Exception:
     """Full disks are named; a wrong key and a damaged file look the same to SQLCipher."""
     text = str(error)
     if "closed database" in text:
@@ -202,5 +207,18 @@ def _library_error(error: sqlcipher.Error) -> Exception:
     if "full" in text:
         return DiskFullError()
     if "readonly" in text or "unable to open" in text or "disk I/O" in text:
-        return HomeUnusableError("library.db can't be written")
+        return _why_unwritable(path)
     return LibraryDamagedError(text if "UNIQUE" in text else "")
+
+
+def _why_unwritable(path: Path) -> LocalError:
+    """SQLite tells a full disk by its errno alone, and a used-up quota has another one."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as file:
+            file.write(bytes(_PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as failed:
+        if isinstance(storage_error(failed), DiskFullError):
+            return DiskFullError()
+    return HomeUnusableError("library.db can't be written")

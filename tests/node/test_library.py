@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import resource
+import signal
 import stat
 from collections.abc import Generator
 from dataclasses import replace
@@ -14,7 +18,7 @@ from kinlight.crypto import blob
 from kinlight.crypto.blob import Kind, Manifest
 from kinlight.crypto.errors import LocalError
 from kinlight.crypto.secret import Secret
-from kinlight.node import schema
+from kinlight.node import database, schema
 from kinlight.node.database import Database
 from kinlight.node.errors import (
     AmbiguousIdError,
@@ -633,3 +637,33 @@ def test_secrets_do_not_show_in_what_is_printed(library: Library) -> None:
     for key in photo.keys.values():
         assert repr(key.reveal())[2:-1] not in shown
     assert "b'Anna " not in shown
+
+
+@contextlib.contextmanager
+def files_at_most(length: int) -> Generator[None]:
+    """This process can write no file beyond so many bytes."""
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (length, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+
+
+def test_a_database_that_can_not_be_written_is_named(library: Library) -> None:
+    with files_at_most(1000), pytest.raises(HomeUnusableError, match="can't be written"):
+        library.set_setting("large", bytes(200_000))
+    assert library.setting("large") is None
+
+
+def test_a_quota_that_is_used_up_is_a_full_disk_to_the_library_too(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def over_quota(**_: object) -> None:  # SQLite itself says "disk I/O error" and no more
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(database.tempfile, "TemporaryFile", over_quota)
+    with files_at_most(1000), pytest.raises(DiskFullError):
+        library.set_setting("large", bytes(200_000))
