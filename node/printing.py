@@ -365,23 +365,29 @@ class Output:
 
 
 class Progress:
-    """Bars by file: sealing, then sending to each contact."""
+    """One bar for all, and bars by file: sealing, then sending to each contact."""
 
     def __init__(self, bars: Any) -> None:
         self._bars = bars
+        self._all = bars.add_task("looking for photos", total=None)
+        self._sent: set[tuple[str, str | None]] = set()
         self._tasks: dict[tuple[str, str | None], Any] = {}
 
     def show(self, step: ShareProgress) -> None:
-        """Move a bar; one that is full goes away."""
+        """Move a bar; one that is full goes away, as there may be ten thousand."""
         key = step.file, step.to
-        name = names.shown(step.file.rsplit("/", 1)[-1])
+        if step.done >= step.total:
+            if step.to is not None:
+                self._sent.add(key)
+            if key in self._tasks:
+                self._bars.remove_task(self._tasks.pop(key))
+            self._bars.update(self._all, description=f"{len(self._sent)} sent")
+            return
         if key not in self._tasks:
+            name = names.shown(step.file.rsplit("/", 1)[-1])
             what = f"sealing {name}" if step.to is None else f"{name} to {names.shown(step.to)}"
             self._tasks[key] = self._bars.add_task(what, total=step.total)
-        task = self._tasks[key]
-        self._bars.update(task, completed=step.done, total=step.total)
-        if step.done >= step.total:
-            self._bars.update(task, visible=False)
+        self._bars.update(self._tasks[key], completed=step.done, total=step.total)
 
 
 def _plain(value: Any) -> Any:

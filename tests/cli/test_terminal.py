@@ -45,6 +45,7 @@ def test_who_ends_a_share_is_told_that_the_node_goes_on(
     bob.stop()
     try:
         screen = terminal(anna, "share", str(photo), "--with", "Bob", "--metadata", "original")
+        screen.until("looking for photos")
         # Nothing tells that it is queued; the command waits ten seconds for Bob.
         assert any(anna.run("grants", "--who", "Bob").values for _ in range(30))
         screen.type("\x03")
