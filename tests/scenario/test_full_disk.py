@@ -108,10 +108,11 @@ def test_of_a_batch_what_fits_is_kept_and_the_rest_comes_by_itself_when_there_is
         found = {photo: (await node.get(photo)).deliveries[0] for photo in original}
         return {photo: (own.state, own.code) for photo, own in found.items()}
 
-    def is_full(found: dict[str, tuple[str, str | None]]) -> bool:
-        return ("offered", "peer-disk-full") in found.values()
+    def is_answered(found: dict[str, tuple[str, str | None]]) -> bool:
+        """Each: none waits behind another that is tried again and again."""
+        return set(found.values()) == {("delivered", None), ("offered", "peer-disk-full")}
 
-    stuck = anna.until(states, is_full)
+    stuck = anna.until(states, is_answered)
     acknowledged = {
         photo: original[photo] for photo, state in stuck.items() if state == ("delivered", None)
     }
