@@ -101,6 +101,11 @@ class Gathering:
         return self._claims
 
     @property
+    def alone(self) -> bool:
+        """Whether there is a single source."""
+        return len(self._sources) == 1
+
+    @property
     def news(self) -> asyncio.Event:
         """Set at the next moment at which there may be something to claim, or nothing any more."""
         return self._news
@@ -243,7 +248,7 @@ class Source:
     def open(self, give: Callable[[int], None]) -> int:
         """The credit that its fetch begins with; what is added goes to `give`."""
         self._give = give
-        credit = self._depth.open(self.share.held_back)
+        credit = self._depth.open(self.share.room(alone=self._gathering.alone))
         self.share.allow(credit)
         return credit
 
@@ -316,7 +321,8 @@ class Source:
             self._done.set_result(None)
         elif self._uncredited:
             written, self._uncredited = self._uncredited, 0
-            credit = self._depth.written(written, self._share.held_back)
+            room = self._share.room(alone=self._gathering.alone)
+            credit = self._depth.written(written, room)
             if credit:
                 self._share.allow(credit)
                 with self.failing():

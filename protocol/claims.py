@@ -12,10 +12,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Final
 
 from ..crypto.errors import PieceMismatchError
 from . import limits
 from .transfer import Bitmap, runs
+
+BESIDE: Final = 16
+"""Pieces that one of several sources may have under way: 4 MiB, or 80 MB/s over 50 ms."""
 
 
 class Share:
@@ -59,6 +63,17 @@ class Share:
         """The source was given credit for so many more, at most for those held back."""
         self._awaited.update(self._pieces[self._allowed : self._allowed + pieces])
         self._allowed += pieces
+
+    def room(self, *, alone: bool) -> int:
+        """How many more of it may be under way at most.
+
+        Beside other sources never more than `BESIDE`, nor than what is held back: so the end is in
+        many hands, and a slow source has little of it.
+        """
+        if alone:
+            return self.held_back
+        half = (self.held_back - len(self._awaited) + 1) // 2
+        return max(min(half, BESIDE - len(self._awaited)), 0)
 
     def take(self, index: int) -> None:
         """A piece came from the source, to be checked; return only if it was to come."""
