@@ -8,12 +8,10 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Final
-from weakref import WeakValueDictionary
 
-from ..crypto.blob import Kind, Manifest, piece_count
+from ..crypto.blob import Kind
 from ..crypto.errors import (
     KinlightError,
     LocalError,
@@ -42,7 +40,7 @@ from ..protocol.errors import (
 from ..protocol.messages import Offer, OfferRefused, OfferTaken, Stored
 from ..protocol.opening import LocalDevice
 from ..protocol.photo import Envelope, Metadata
-from ..protocol.transfer import Download
+from .arrivals import Arrival, Arrivals, is_small
 from .blobstore import BlobStore, Incoming
 from .commits import Commits
 from .errors import DiskFullError, NotHereYetError
@@ -64,21 +62,6 @@ that only lacks papers (`_WAITS`) waits for them: they bring the fetch back."""
 _WAITS: Final = (StaleRevocationsError, MissingAttributeError)
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Coming:
-    """A blob that is fetched, and where to."""
-
-    download: Download
-    place: Incoming
-
-    @property
-    def manifest(self) -> Manifest:
-        """Known once it is there."""
-        if self.download.manifest is None:
-            raise TruncatedError
-        return self.download.manifest
 
 
 class Inbox:
@@ -104,9 +87,8 @@ class Inbox:
         self._events = events
         self._fingerprint_key = fingerprint_key
         self._now = now
-        self._progress: dict[bytes, tuple[int, int]] = {}
-        self._running: dict[bytes, asyncio.Task[None] | None] = {}
-        self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
+        self._arrivals = Arrivals(blobs, events)
+        self._running: dict[asyncio.Task[None] | None, bytes] = {}
 
     # Offers.
 
@@ -223,34 +205,74 @@ class Inbox:
         state = "accepted" if accept else "declined"
         self._library.set_offer_state(offer.envelope_hash, state, None, self._now())
         if not accept:
-            running = self._running.get(offer.photo_id)
-            if running is not None:
-                running.cancel()
+            for task, envelope_hash in list(self._running.items()):
+                if task is not None and envelope_hash == offer.envelope_hash:
+                    task.cancel()
             self._discard(offer)
         return self._library.offer(offer.envelope_hash) or offer
 
     def progress(self, photo_id: bytes) -> tuple[int, int] | None:
         """Pieces here and pieces in all of a photo that is being fetched."""
-        return self._progress.get(photo_id)
+        return self._arrivals.progress(photo_id)
 
     @property
     def fetching(self) -> int:
         """How many photos are being fetched."""
-        return len(self._running)
+        return len(self._arrivals)
 
     # Fetching.
 
     async def fetch(self, link: Link, fetcher: Fetcher, offer: IncomingOffer) -> bool:
         """Bring an accepted photo over, verify it and store it; then tell the sender.
 
-        Trouble that passes (a cut link, a full disk) leaves the offer accepted; what does not
-        pass refuses it with the reason. Whether it is not to be tried again on this link.
+        Others who offer it bring it together with this link: another device, somebody who passes it
+        on, or a link that replaces this one. Trouble that passes (a cut link, a full disk) leaves
+        the offer accepted; what does not pass refuses it with the reason. Whether it is not to be
+        tried again on this link.
         """
-        # A link may be replaced by another while a photo is on its way, or somebody else offers it
-        # too: each fetch waits until the one before has let go of the partial file.
-        turn = self._turns.setdefault(offer.photo_id, asyncio.Lock())
-        async with turn:
-            return await self._try(link, fetcher, offer)
+        task = asyncio.current_task()
+        self._running[task] = offer.envelope_hash
+        try:
+            async with self._arrivals.joined(offer) as arrival:
+                await self._fetch(link, fetcher, offer, arrival)
+        except TruncatedError:
+            # If others bring it, it is here soon, and this link is to be told.
+            return link.ended.is_set() or offer.photo_id not in self._arrivals
+        except (PeerError, LocalError) as error:
+            return self._failed(link, offer, error)
+        finally:
+            self._running.pop(task, None)
+        return True
+
+    def _still_accepted(self, offer: IncomingOffer) -> bool:
+        current = self._library.offer(offer.envelope_hash)
+        return current is not None and current.state == "accepted"
+
+    async def _fetch(
+        self, link: Link, fetcher: Fetcher, offer: IncomingOffer, arrival: Arrival
+    ) -> None:
+        if self._still_accepted(offer) and self._library.photo(offer.photo_id) is None:
+            self._judge.allow_us(Capability.decode(offer.capability), offer.photo_id)
+            await _together(
+                fetcher.fetch(offer.photo_id, offer.capability, arrival.metadata),
+                fetcher.fetch(offer.photo_id, offer.capability, arrival.content),
+            )
+        async with arrival.turn:
+            if not self._still_accepted(offer):
+                self._answer_if_stored(link, offer)
+                return
+            here = self._library.photo(offer.photo_id)
+            if here is None:
+                await _to_the_end(self._store(offer, arrival))
+            elif here.record.signed != offer.record.signed:
+                raise MalformedError("another photo has this id")
+            else:
+                now = self._now()
+                self._library.set_offer_state(offer.envelope_hash, "stored", None, now)
+        link.post(Stored(offer.envelope_hash))
+        contact = self._library.contact_of(offer.identity)
+        stored = self._library.offer(offer.envelope_hash) or offer
+        self._publish(stored, contact.name if contact else "")
 
     def _answer_if_stored(self, link: Link, offer: IncomingOffer) -> None:
         """It came meanwhile over another link, which may have ended before it could say so."""
@@ -258,93 +280,30 @@ class Inbox:
         if current is not None and current.state == "stored":
             self.answer(link, current)
 
-    async def _try(self, link: Link, fetcher: Fetcher, offer: IncomingOffer) -> bool:
-        """Fetch once; whether it is not to be tried again on this link."""
-        if not self._still_accepted(offer):
-            self._answer_if_stored(link, offer)
-            return True
-        try:
-            self._running[offer.photo_id] = asyncio.current_task()
-            await self._fetch(link, fetcher, offer)
-        except TruncatedError:
-            return True
-        except (PeerError, LocalError) as error:
-            return self._failed(link, offer, error)
-        finally:
-            self._running.pop(offer.photo_id, None)
-            self._progress.pop(offer.photo_id, None)
-        return True
-
-    def _still_accepted(self, offer: IncomingOffer) -> bool:
-        current = self._library.offer(offer.envelope_hash)
-        return current is not None and current.state == "accepted"
-
-    async def _fetch(self, link: Link, fetcher: Fetcher, offer: IncomingOffer) -> None:
-        record = offer.record
-        here = self._library.photo(offer.photo_id)
-        if here is None:
-            self._judge.allow_us(Capability.decode(offer.capability), offer.photo_id)
-            content = _Coming(
-                Download(record.content_id, record.ciphertext_length),
-                self._blobs.small(record.content_id)
-                if is_small(offer)
-                else self._blobs.incoming(offer.photo_id, record.content_id),
-            )
-            metadata = _Coming(
-                Download(record.metadata_id, None), self._blobs.small(record.metadata_id)
-            )
-            report = self._reporter(offer)
-            await _together(
-                fetcher.fetch(
-                    offer.photo_id, metadata.download, offer.capability, metadata.place, _ignore
-                ),
-                fetcher.fetch(
-                    offer.photo_id, content.download, offer.capability, content.place, report
-                ),
-            )
-            await _to_the_end(self._store(offer, content, metadata))
-        else:
-            if here.record.signed != record.signed:
-                raise MalformedError("another photo has this id")
-            now = self._now()
-            self._library.set_offer_state(offer.envelope_hash, "stored", None, now)
-        link.post(Stored(offer.envelope_hash))
-        contact = self._library.contact_of(offer.identity)
-        stored = self._library.offer(offer.envelope_hash) or offer
-        self._publish(stored, contact.name if contact else "")
-
-    def _reporter(self, offer: IncomingOffer) -> Callable[[int, int], None]:
-        def report(done: int, total: int) -> None:
-            self._progress[offer.photo_id] = (done, total)
-            self._events.publish("progress", id=offer.photo_id.hex(), pieces=done, of=total)
-
-        return report
-
-    async def _store(self, offer: IncomingOffer, content: _Coming, metadata: _Coming) -> None:
+    async def _store(self, offer: IncomingOffer, arrival: Arrival) -> None:
         """Verify a photo, then write what is in memory of it, then enter it: all of it durably."""
-        details = await asyncio.to_thread(self._verify, offer, content.place, metadata.place)
+        content, metadata = arrival.content.place, arrival.metadata.place
+        details = await asyncio.to_thread(self._verify, offer, content, metadata)
         if not self._still_accepted(offer):
             raise TruncatedError  # declined in the meantime; what came is swept
         try:
-            await asyncio.to_thread(_finish, metadata.place, content.place)
-            await self._enter(offer, details, content, metadata)
+            await asyncio.to_thread(_finish, metadata, content)
+            await self._enter(offer, details, arrival)
         finally:
             if not self._still_accepted(offer):
                 self._remove_unnamed(offer)
 
-    async def _enter(
-        self, offer: IncomingOffer, details: Metadata, content: _Coming, metadata: _Coming
-    ) -> None:
+    async def _enter(self, offer: IncomingOffer, details: Metadata, arrival: Arrival) -> None:
         """Enter a photo whose files lie here durably; `TruncatedError` if it was declined."""
         record = offer.record
         blobs = [
             StoredBlob(
                 record.content_id, Kind.ORIGINAL, offer.photo_id,
-                content.manifest.encode(), offer.content_key,
+                arrival.content.manifest.encode(), offer.content_key,
             ),
             StoredBlob(
                 record.metadata_id, Kind.METADATA, offer.photo_id,
-                metadata.manifest.encode(), offer.metadata_key,
+                arrival.metadata.manifest.encode(), offer.metadata_key,
             ),
         ]  # fmt: skip
         fingerprint = hmac.digest(self._fingerprint_key.reveal(), details.sha256, "sha256")
@@ -375,6 +334,10 @@ class Inbox:
         return details
 
     def _discard(self, offer: IncomingOffer) -> None:
+        """Forget what came of a photo, unless somebody else offers it too."""
+        for other in self._library.offers_of(offer.photo_id):
+            if other.state == "accepted" and other.envelope_hash != offer.envelope_hash:
+                return
         for content_id in (offer.record.content_id, offer.record.metadata_id):
             self._blobs.incoming(offer.photo_id, content_id).discard()
 
@@ -423,11 +386,6 @@ class Inbox:
         return photo
 
 
-def is_small(offer: IncomingOffer) -> bool:
-    """Whether a photo is so small that it comes in one piece."""
-    return piece_count(offer.record.ciphertext_length) == 1
-
-
 def _finish(*places: Incoming) -> None:
     for place in places:
         place.finish()
@@ -451,10 +409,6 @@ async def _to_the_end(work: Coroutine[None, None, None]) -> None:
         await asyncio.shield(task)
     finally:
         await asyncio.wait({task})
-
-
-def _ignore(_done: int, _total: int) -> None:
-    """Progress of what is too small to show."""
 
 
 def _refusal(error: KinlightError) -> int:

@@ -37,6 +37,7 @@ from .database import Database
 from .errors import UnreadableFileError
 from .events import Events
 from .fetching import Fetcher
+from .gathering import Gathering
 from .library import IncomingOffer, Library, Photo, StoredBlob
 from .link import Link
 from .sources import open_file
@@ -169,10 +170,8 @@ class Mender:
 
     def _missing(self, stored: StoredBlob) -> set[int]:
         """The pieces that the partial file lacks."""
-        download = Download(stored.content_id, None)
+        download = Download(stored.content_id, stored.decoded_manifest().length)
         self._blobs.incoming(stored.photo_id, stored.content_id).resume(download)
-        if download.manifest is None:
-            return set(range(stored.decoded_manifest().pieces))
         return {index for index in range(download.have.size) if index not in download.have}
 
     def _seal_again(
@@ -227,8 +226,8 @@ class Mender:
         def report(done: int, total: int) -> None:
             self._events.publish("progress", id=stored.photo_id.hex(), pieces=done, of=total)
 
-        download = Download(stored.content_id, manifest.length)
-        await fetcher.fetch(stored.photo_id, download, offer.capability, incoming, report)
+        gathering = Gathering(Download(stored.content_id, manifest.length), incoming, report)
+        await fetcher.fetch(stored.photo_id, offer.capability, gathering)
         await self._finish(stored)
 
     def _refuse(self, stored: StoredBlob, device: bytes, error: KinlightError) -> None:

@@ -28,11 +28,12 @@ from ..protocol.messages import (
     Stored,
 )
 from . import inbox
+from .arrivals import is_small
 from .blobstore import BlobStore
 from .correspondence import Correspondence, messages
 from .events import Events
 from .fetching import Fetcher
-from .inbox import Inbox, is_small
+from .inbox import Inbox
 from .judge import Judge
 from .library import Contact, IncomingOffer, Library
 from .link import Link

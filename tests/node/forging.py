@@ -15,9 +15,10 @@ from kinlight.crypto.secret import Secret
 from kinlight.node.mallory import Mallory
 from kinlight.protocol import limits
 from kinlight.protocol.capability import Audience, Capability, Caveats
-from kinlight.protocol.messages import Fetch, ManifestPart, Message, Offer, Piece
+from kinlight.protocol.messages import Credit, Fetch, ManifestPart, Message, Offer, Piece
 from kinlight.protocol.opening import LocalDevice
 from kinlight.protocol.photo import KINDS, Envelope, Metadata, PhotoRecord, photo_id
+from kinlight.protocol.transfer import Upload
 
 Answer = Callable[[Message], list[Message]]
 
@@ -134,6 +135,34 @@ class Forgery:
             if original is not None and self.of_original(message):
                 return original(message)
             return self.truly(message)
+
+        return react
+
+    def properly(self) -> Answer:
+        """Answers fetches as a proper node does: what was asked for, within the credit."""
+        uploads: dict[int, tuple[Fetch, Upload]] = {}
+
+        def more(fetch: Fetch, upload: Upload) -> list[Message]:
+            pieces = list(self.pieces(fetch))
+            found: list[Message] = []
+            while (index := upload.take()) is not None:
+                found.append(pieces[index])
+            return found
+
+        def react(message: Message) -> list[Message]:
+            match message:
+                case Fetch():
+                    pieces = self.blobs[message.content_id][0].pieces
+                    upload = Upload(pieces, message.ranges, message.credit)
+                    uploads[message.request] = message, upload
+                    manifest = [self.manifest(message)] if message.manifest else []
+                    return [*manifest, *more(message, upload)]
+                case Credit():
+                    fetch, upload = uploads[message.request]
+                    upload.add_credit(message.pieces)
+                    return more(fetch, upload)
+                case _:
+                    return []
 
         return react
 

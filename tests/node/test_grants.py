@@ -10,6 +10,7 @@ from kinlight.node.decoder import Decoder
 from kinlight.node.errors import BadRequestError
 from kinlight.node.facts import Facts
 from kinlight.node.forms import Form
+from kinlight.node.gathering import Gathering
 from kinlight.node.grants import Terms
 from kinlight.node.originals import untold
 from kinlight.node.sync import Sync
@@ -205,7 +206,7 @@ async def fetched(joined: Two, photo: bytes, capability: Capability) -> None:
     assert isinstance(conversation, Sync)
     fetcher = conversation._fetcher  # pyright: ignore[reportPrivateUsage]
     incoming = joined.bob.parts.blobs.incoming(photo, record.record.content_id)
-    await fetcher.fetch(photo, download, capability.encoded, incoming, untold)
+    await fetcher.fetch(photo, capability.encoded, Gathering(download, incoming, untold))
 
 
 def grant_of(

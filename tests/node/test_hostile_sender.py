@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from kinlight.crypto.blob import Kind
 from kinlight.crypto.errors import KinlightError
 from kinlight.crypto.secret import Secret
 from kinlight.node import inbox
+from kinlight.node.blobstore import IncomingBlob
 from kinlight.node.errors import NoSuchPhotoError, NotHereYetError
 from kinlight.node.mallory import Conversation, Mallory, flip_byte
 from kinlight.protocol import limits
@@ -37,10 +39,11 @@ from kinlight.protocol.messages import (
     Stored,
 )
 from kinlight.protocol.photo import KINDS, Envelope, PhotoRecord
+from kinlight.protocol.transfer import Depth
 
 from .conftest import Attacked, Picture, Start
 from .forging import Forgery
-from .nodes import NOW, Clock, TestedNode, eventually, random_bytes
+from .nodes import NOW, PATIENCE, Clock, TestedNode, eventually, random_bytes
 
 LARGE = random_bytes("large", 900_000)
 
@@ -189,6 +192,38 @@ async def test_a_piece_before_its_manifest_is_refused(attacked: Attacked) -> Non
         await conversation.say(forgery.offer())
         assert await refusal(conversation) == "unexpected-message"
     assert not visible(attacked.bob, forgery)
+
+
+async def test_pieces_that_there_was_no_credit_for_end_that_fetch_and_not_the_link(
+    attacked: Attacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is slow, so that no further credit is given; Mallory sends all the same."""
+    disk, write = threading.Event(), IncomingBlob.write_piece
+
+    def slowly(place: IncomingBlob, index: int, data: bytes) -> None:
+        disk.wait(PATIENCE)
+        write(place, index, data)
+
+    monkeypatch.setattr(IncomingBlob, "write_piece", slowly)
+    forgery = Forgery.by(attacked.mallory)
+    forgery.content = random_bytes("larger", 2_500_000)
+    async with attacked.mallory.connected() as conversation:
+        conversation.react = forgery.serve()
+        await conversation.say(forgery.offer())
+        fetch = await conversation.wait_for(Fetch)
+        while not forgery.of_original(fetch):
+            fetch = await conversation.wait_for(Fetch)
+        assert fetch.credit == Depth.FIRST < len(list(forgery.pieces(fetch)))
+        await conversation.say(Offer(b""))  # its answer says that all pieces were looked at
+        assert await refusal(conversation) in ("seal-broken", "malformed")
+        disk.set()
+        assert await refusal(conversation) == "too-much"
+        assert not visible(attacked.bob, forgery)
+        proper = Forgery.by(attacked.mallory)
+        conversation.react = proper.serve()
+        await conversation.say(proper.offer())
+        await conversation.wait_for(Stored)
+    assert visible(attacked.bob, proper)
 
 
 async def test_who_stops_midway_leaves_a_photo_that_is_not_there_yet(attacked: Attacked) -> None:

@@ -9,6 +9,7 @@ from kinlight.crypto.errors import KinlightError
 from kinlight.node import sync
 from kinlight.node.errors import NoDeviceError
 from kinlight.node.forms import ORIGINAL, Form
+from kinlight.node.gathering import Gathering
 from kinlight.node.grants import Terms
 from kinlight.node.link import POST_BYTES
 from kinlight.node.originals import untold
@@ -255,7 +256,7 @@ async def asked(
     fetcher = way._fetcher  # pyright: ignore[reportPrivateUsage]
     try:
         incoming = asking.parts.blobs.incoming(photo, record.content_id)
-        await fetcher.fetch(photo, download, grant.encoded, incoming, untold)
+        await fetcher.fetch(photo, grant.encoded, Gathering(download, incoming, untold))
     except KinlightError as error:
         return error.code
     return "served"

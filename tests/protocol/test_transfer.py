@@ -12,7 +12,7 @@ from kinlight.crypto.blob import PIECE_BYTES, Kind, Manifest
 from kinlight.crypto.errors import MalformedError, PieceMismatchError
 from kinlight.protocol import limits
 from kinlight.protocol.errors import TooMuchError, UnexpectedMessageError
-from kinlight.protocol.transfer import Bitmap, Depth, Download, Upload
+from kinlight.protocol.transfer import Bitmap, Depth, Download, ManifestParts, Upload
 
 from .photos import manifest_of, sealed
 
@@ -55,7 +55,7 @@ def pieces(ciphertext: bytes) -> list[bytes]:
 
 def started(manifest: Manifest) -> Download:
     download = Download(manifest.content_id, manifest.length)
-    assert download.receive_manifest(manifest.encode())
+    assert ManifestParts(download).receive(manifest.encode())
     return download
 
 
@@ -64,7 +64,7 @@ def test_a_blob_is_complete_when_every_piece_was_noted(three: tuple[bytes, Manif
     download = started(manifest)
     for index in (2, 0, 1):
         assert not download.complete
-        download.receive_piece(index, pieces(ciphertext)[index])
+        download.check_piece(index, pieces(ciphertext)[index])
         download.have.add(index)
     assert download.complete
     assert download.have.missing(9) == []
@@ -80,7 +80,8 @@ def test_a_manifest_comes_in_parts(step: int, three: tuple[bytes, Manifest]) -> 
             encoded = manifest.encode()
         download = Download(manifest.content_id, expected)
         parts = [encoded[start : start + step] for start in range(0, len(encoded), step)]
-        assert [download.receive_manifest(part) for part in parts] == [
+        coming = ManifestParts(download)
+        assert [coming.receive(part) for part in parts] == [
             *([False] * (len(parts) - 1)),
             True,
         ]
@@ -91,25 +92,38 @@ def test_a_manifest_too_long_is_refused(three: tuple[bytes, Manifest]) -> None:
     manifest = three[1]
     download = Download(manifest.content_id, manifest.length)
     with pytest.raises(TooMuchError):
-        download.receive_manifest(manifest.encode() + b"x")
+        ManifestParts(download).receive(manifest.encode() + b"x")
 
 
 def test_a_part_behind_the_whole_manifest_is_refused(three: tuple[bytes, Manifest]) -> None:
+    coming = ManifestParts(Download(three[1].content_id, three[1].length))
+    assert coming.receive(three[1].encode())
     with pytest.raises(UnexpectedMessageError):
-        started(three[1]).receive_manifest(b"x")
+        coming.receive(b"x")
+
+
+def test_a_second_source_sends_the_same_manifest_and_changes_nothing(
+    three: tuple[bytes, Manifest],
+) -> None:
+    download = started(three[1])
+    download.have.add(1)
+    assert ManifestParts(download).receive(three[1].encode())
+    with pytest.raises(MalformedError):
+        ManifestParts(download).receive(bytes(len(three[1].encode())))
+    assert (download.manifest, download.have.count) == (three[1], 1)
 
 
 def test_an_empty_part_is_refused(three: tuple[bytes, Manifest]) -> None:
     download = Download(three[1].content_id, three[1].length)
     with pytest.raises(MalformedError):
-        download.receive_manifest(b"")
+        ManifestParts(download).receive(b"")
 
 
 def test_the_manifest_of_another_blob_is_refused(three: tuple[bytes, Manifest]) -> None:
     other = sealed(bytes(600_000))[1]
     download = Download(three[1].content_id, three[1].length)
     with pytest.raises(MalformedError):
-        download.receive_manifest(other.encode())
+        ManifestParts(download).receive(other.encode())
     assert download.manifest is None
 
 
@@ -118,30 +132,30 @@ def test_a_manifest_whose_length_is_not_the_records_is_refused() -> None:
     for expected in (4999, 5001, blob.HEADER_BYTES + PIECE_BYTES):
         download = Download(manifest.content_id, expected)
         with pytest.raises(MalformedError):
-            download.receive_manifest(manifest.encode())
+            ManifestParts(download).receive(manifest.encode())
 
 
 def test_a_blob_without_a_recorded_length_is_small() -> None:
     limit = 2 * limits.METADATA_BYTES
     manifest = manifest_of(limit)
-    assert Download(manifest.content_id, None).receive_manifest(manifest.encode())
+    assert ManifestParts(Download(manifest.content_id, None)).receive(manifest.encode())
     past = manifest_of(limit + 1)
     download = Download(past.content_id, None)
     with pytest.raises(TooMuchError):
-        download.receive_manifest(past.encode()[:8])
+        ManifestParts(download).receive(past.encode()[:8])
 
 
 @pytest.mark.parametrize("length", [0, 71, blob.MAX_CIPHERTEXT_BYTES + 1, 2**64 - 1])
 def test_a_length_that_no_blob_has_is_refused_from_its_first_bytes(length: int) -> None:
-    download = Download(bytes(32), None)
-    assert not download.receive_manifest(length.to_bytes(8)[:7])
+    coming = ManifestParts(Download(bytes(32), None))
+    assert not coming.receive(length.to_bytes(8)[:7])
     with pytest.raises(MalformedError):
-        download.receive_manifest(length.to_bytes(8)[7:])
+        coming.receive(length.to_bytes(8)[7:])
 
 
 def test_a_metadata_blob_of_the_largest_size_fits() -> None:
     _, manifest = sealed(bytes(limits.METADATA_BYTES), Kind.METADATA)
-    assert Download(manifest.content_id, None).receive_manifest(manifest.encode())
+    assert ManifestParts(Download(manifest.content_id, None)).receive(manifest.encode())
 
 
 def test_a_wrong_piece_is_refused_and_not_noted(three: tuple[bytes, Manifest]) -> None:
@@ -160,23 +174,14 @@ def test_a_wrong_piece_is_refused_and_not_noted(three: tuple[bytes, Manifest]) -
         (0, bytes([parts[0][0] ^ 1]) + parts[0][1:]),
     ):
         with pytest.raises(PieceMismatchError):
-            download.receive_piece(index, data)
+            download.check_piece(index, data)
     assert download.have.count == 0
-
-
-def test_a_piece_twice_is_refused(three: tuple[bytes, Manifest]) -> None:
-    ciphertext, manifest = three
-    download = started(manifest)
-    download.receive_piece(1, pieces(ciphertext)[1])
-    download.have.add(1)
-    with pytest.raises(PieceMismatchError):
-        download.receive_piece(1, pieces(ciphertext)[1])
 
 
 def test_a_piece_before_the_manifest_is_refused(three: tuple[bytes, Manifest]) -> None:
     download = Download(three[1].content_id, three[1].length)
     with pytest.raises(UnexpectedMessageError):
-        download.receive_piece(0, pieces(three[0])[0])
+        download.check_piece(0, pieces(three[0])[0])
     assert not download.complete
 
 
@@ -188,7 +193,7 @@ def test_a_download_goes_on_where_it_stopped(three: tuple[bytes, Manifest]) -> N
         manifest.check_piece(index, part)
         again.have.add(index)
     assert again.have.missing(9) == [(2, 1)]
-    again.receive_piece(2, pieces(ciphertext)[2])
+    again.check_piece(2, pieces(ciphertext)[2])
     with pytest.raises(MalformedError):
         Download(bytes(32), manifest.length).resume(manifest.encode())
 
@@ -257,50 +262,71 @@ def test_without_credit_nothing_is_sent() -> None:
 
 # Depth.
 
+ANY = blob.MAX_PIECES
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(1, 64))))
+
+@given(st.integers(1, 200), st.lists(st.tuples(st.booleans(), st.integers(1, 64))))
 def test_what_is_under_way_and_unwritten_stays_within_the_credit_of_a_fetch(
-    steps: list[tuple[bool, int]],
+    pieces: int, steps: list[tuple[bool, int]]
 ) -> None:
     depth = Depth()
-    upload = Upload(blob.MAX_PIECES, ((0, blob.MAX_PIECES),), depth.open())
-    wire = unwritten = 0
-    for arrives, count in steps:
+    credit = depth.open(pieces)
+    upload = Upload(pieces, ((0, pieces),), credit)
+    allowed, wire, unwritten = credit, 0, 0
+
+    def write(count: int) -> None:
+        nonlocal allowed, unwritten
+        unwritten -= count
+        credit = depth.written(count, pieces - allowed)
+        allowed += credit
+        upload.add_credit(credit)
+
+    for arrives, count in [*steps, *([(True, 64), (False, 64)] * pieces)]:
         while upload.take() is not None:
             wire += 1
         assert wire + unwritten <= limits.CREDIT
+        assert allowed <= pieces
         if arrives:
             for _ in range(min(count, wire)):
                 assert depth.take()
                 wire -= 1
                 unwritten += 1
         elif unwritten:
-            written = min(count, unwritten)
-            unwritten -= written
-            upload.add_credit(depth.written(written, unwritten))
-    # Whatever has happened, once all is written the sender may send on.
-    while wire:
-        assert depth.take()
-        wire -= 1
-        unwritten += 1
-    if unwritten:
-        upload.add_credit(depth.written(unwritten, 0))
-    assert upload.take() is not None
+            write(min(count, unwritten))
+    # Whatever has happened, once all that came is written the sender may send on, to the end.
+    assert upload.done
 
 
 def test_a_piece_without_credit_is_noticed() -> None:
     depth = Depth()
-    for _ in range(depth.open()):
+    for _ in range(depth.open(ANY)):
         assert depth.take()
     assert not depth.take()
 
 
+def test_no_more_credit_is_given_than_there_are_pieces_to_come() -> None:
+    depth = Depth()
+    assert depth.open(3) == 3
+    for _ in range(3):
+        depth.take()
+    assert depth.written(1, most=0) == 0
+    assert depth.written(2, most=1) == 1
+
+
 def test_who_waits_for_the_wire_gets_more_and_who_waits_for_the_disk_gets_less() -> None:
     depth = Depth()
-    first = depth.open()
+    first = depth.open(ANY)
     for _ in range(first):
         depth.take()
-    assert depth.written(first, waiting=0) == 2 * first
+    assert depth.written(first, ANY) == 2 * first
     for _ in range(2 * first):
         depth.take()
-    assert depth.written(first // 2, waiting=3 * first // 2) == 0
+    assert depth.written(first // 2, ANY) == 0
+
+
+def test_a_further_fetch_begins_as_deep_as_the_last_one_ended() -> None:
+    depth = Depth()
+    for _ in range(depth.open(ANY)):
+        depth.take()
+    depth.written(depth.FIRST, ANY)
+    assert depth.open(ANY) == 2 * depth.FIRST

@@ -1,0 +1,100 @@
+"""Photos on their way in: who offers one that is being fetched helps to bring it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from functools import partial
+from typing import Final
+
+from ..crypto.blob import piece_count
+from ..protocol.photo import PhotoRecord
+from ..protocol.transfer import Download
+from .blobstore import BlobStore
+from .events import Events
+from .gathering import Gathering
+from .library import IncomingOffer
+
+
+def is_small(offer: IncomingOffer) -> bool:
+    """Whether a photo is so small that it comes in one piece."""
+    return piece_count(offer.record.ciphertext_length) == 1
+
+
+class Arrival:
+    """One photo, under one record, whoever offers it.
+
+    Pieces are checked against the record alone, so that it does not matter whose keys are right:
+    each offer's are tried, in `turn`, when the blobs are whole.
+    """
+
+    def __init__(self, record: PhotoRecord, content: Gathering, metadata: Gathering) -> None:
+        self.record: Final = record
+        self.content: Final = content
+        self.metadata: Final = metadata
+        self.turn: Final = asyncio.Lock()
+        self.offers = 0
+        self.over: Final = asyncio.Event()
+
+
+class Arrivals:
+    """All that are on their way, by photo."""
+
+    def __init__(self, blobs: BlobStore, events: Events) -> None:
+        self._blobs = blobs
+        self._events = events
+        self._arrivals: dict[bytes, Arrival] = {}
+        self._progress: dict[bytes, tuple[int, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._arrivals)
+
+    def __contains__(self, photo_id: bytes) -> bool:
+        return photo_id in self._arrivals
+
+    def progress(self, photo_id: bytes) -> tuple[int, int] | None:
+        """Pieces here and pieces in all of a photo that is being fetched."""
+        return self._progress.get(photo_id)
+
+    @contextlib.asynccontextmanager
+    async def joined(self, offer: IncomingOffer) -> AsyncGenerator[Arrival]:
+        """The arrival of the photo that is offered; one of another record under its id first ends.
+
+        It is over when the last has left.
+        """
+        photo_id = offer.photo_id
+        while (arrival := self._arrivals.get(photo_id)) is not None:
+            if arrival.record.signed == offer.record.signed:
+                break
+            await arrival.over.wait()
+        else:
+            arrival = self._arrivals[photo_id] = self._arrival(offer)
+        arrival.offers += 1
+        try:
+            yield arrival
+        finally:
+            arrival.offers -= 1
+            if not arrival.offers:
+                del self._arrivals[photo_id]
+                self._progress.pop(photo_id, None)
+                arrival.over.set()
+
+    def _arrival(self, offer: IncomingOffer) -> Arrival:
+        record = offer.record
+        small, large = self._blobs.small, partial(self._blobs.incoming, offer.photo_id)
+        content = Gathering(
+            Download(record.content_id, record.ciphertext_length),
+            (small if is_small(offer) else large)(record.content_id),
+            partial(self._report, offer.photo_id),
+        )
+        metadata = Gathering(Download(record.metadata_id, None), small(record.metadata_id), _untold)
+        return Arrival(record, content, metadata)
+
+    def _report(self, photo_id: bytes, done: int, total: int) -> None:
+        self._progress[photo_id] = (done, total)
+        self._events.publish("progress", id=photo_id.hex(), pieces=done, of=total)
+
+
+def _untold(_done: int, _total: int) -> None:
+    """Progress of what is too small to show."""

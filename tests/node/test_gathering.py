@@ -1,0 +1,256 @@
+"""One photo from its author and from somebody who passes it on, at a time."""
+
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from kinlight.crypto.blob import piece_count
+from kinlight.crypto.secret import Secret
+from kinlight.node import gathering
+from kinlight.node.mallory import flip_byte
+from kinlight.node.views import ShareItem
+from kinlight.protocol.messages import ManifestPart, Message, OfferRefused, Piece, Stored
+from kinlight.protocol.photo import KINDS
+
+from .conftest import Attacked, Picture
+from .forging import Forgery
+from .nodes import TestedNode, eventually
+from .test_hostile_delegating import conversation
+from .three import Three, delegated, given, granted
+
+LARGE = 12_000_000
+SMALL = 3000
+
+
+class Sender:
+    """What a node sends to Carol passes here: it is counted, held or changed."""
+
+    def __init__(self, node: TestedNode, carol: TestedNode) -> None:
+        self.pieces = 0
+        self.most: int | None = None
+        """After so many pieces it falls silent, until `go`."""
+        self.go = asyncio.Event()
+        self.change: Callable[[Message], Message] = lambda message: message
+        link = conversation(node, carol)._link
+        self._send = link.send
+        link.send = self.send  # type: ignore[method-assign]
+
+    async def send(self, message: Message) -> None:
+        if isinstance(message, Piece):
+            if self.most is not None and self.pieces >= self.most:
+                await self.go.wait()
+            self.pieces += 1
+        await self._send(self.change(message))
+
+
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """A photo of Anna's that Bob has and may pass on, and both may send to Carol."""
+
+    three: Three
+    path: Path
+    photo: str
+    anna: Sender
+    bob: Sender
+
+    def from_anna(self) -> asyncio.Task[ShareItem]:
+        offering = granted(self.three.anna, self.photo, "Carol", operations=["view"])
+        return asyncio.create_task(offering)
+
+    def from_bob(self) -> asyncio.Task[ShareItem]:
+        return asyncio.create_task(delegated(self.three.bob, self.photo, "Carol"))
+
+    @property
+    def carol(self) -> TestedNode:
+        return self.three.carol
+
+    @property
+    def pieces(self) -> int:
+        """How many there are of it in all, with its metadata's."""
+        stored = self.three.anna.parts.library.photo(bytes.fromhex(self.photo))
+        assert stored is not None
+        return piece_count(stored.record.ciphertext_length) + 1
+
+    def arrived(self) -> bool:
+        sha256 = self.carol.engine.photo(self.photo).sha256
+        return sha256 == hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    def refusals(self) -> dict[tuple[str, str], int]:
+        return dict(self.carol.engine.events.counters.refusals)
+
+
+async def rivals(three: Three, path: Path) -> Rivals:
+    await three.anna.pair_with(three.carol)
+    await three.carol.engine.update_contact("Anna", accept="always")
+    photo = await given(three, path)
+    return Rivals(
+        three, path, photo, Sender(three.anna, three.carol), Sender(three.bob, three.carol)
+    )
+
+
+@pytest.fixture
+async def large(three: Three, picture: Picture) -> Rivals:
+    return await rivals(three, picture(length=LARGE))
+
+
+@pytest.fixture
+async def held(large: Rivals) -> AsyncGenerator[Rivals]:
+    """Anna has sent a few pieces and falls silent."""
+    large.anna.most = 5
+    yield large
+    large.anna.go.set()
+
+
+async def test_two_who_offer_a_photo_send_different_parts_of_it(held: Rivals) -> None:
+    first = held.from_anna()
+    await eventually(lambda: held.anna.pieces == 5)
+    second = held.from_bob()
+    await eventually(lambda: held.bob.pieces >= 5)
+    held.anna.go.set()
+    assert (await first).state == (await second).state == "delivered"
+    assert held.arrived()
+    assert held.anna.pieces > 5
+    assert held.anna.pieces + held.bob.pieces == held.pieces
+
+
+async def test_who_falls_silent_does_not_hold_up_the_end_and_is_told_of_it(held: Rivals) -> None:
+    first = held.from_anna()
+    await eventually(lambda: held.anna.pieces == 5)
+    second = held.from_bob()
+    assert (await second).state == "delivered"
+    assert (await first).state == "delivered"
+    assert held.arrived()
+    assert held.bob.pieces == held.pieces - 5
+
+
+async def test_who_helps_and_falls_silent_does_not_hold_up_the_first(
+    held: Rivals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "HURRY_SECONDS", 0.01)
+    first = held.from_anna()
+    await eventually(lambda: held.anna.pieces == 5)
+    held.bob.most = 2
+    second = held.from_bob()
+    await eventually(lambda: held.bob.pieces == 2)
+    held.anna.go.set()
+    assert (await first).state == (await second).state == "delivered"
+    assert held.bob.pieces == 2
+    held.bob.go.set()
+
+
+async def test_a_small_photo_does_not_wait_for_who_is_silent(
+    three: Three, picture: Picture
+) -> None:
+    small = await rivals(three, picture(length=SMALL))
+    small.anna.most = 0
+    first = small.from_anna()
+    await small.carol.until(lambda: bool(small.carol.engine.inbox()))
+    assert (await small.from_bob()).state == "delivered"
+    assert (await first).state == "delivered"
+    assert small.arrived()
+    small.anna.go.set()
+
+
+def spoiled(message: Message) -> Message:
+    if isinstance(message, Piece):
+        return Piece(message.request, message.index, flip_byte(message.data))
+    return message
+
+
+def other_manifest(message: Message) -> Message:
+    if isinstance(message, ManifestPart):
+        return ManifestPart(message.request, secrets.token_bytes(len(message.data)))
+    return message
+
+
+async def test_who_helps_and_lies_is_named_and_costs_a_piece(held: Rivals) -> None:
+    held.bob.change = spoiled
+    first = held.from_anna()
+    await eventually(lambda: held.anna.pieces == 5)
+    lie = await held.from_bob()
+    assert (lie.state, lie.code) == ("refused", "piece-mismatch")
+    assert held.refusals() == {("fetch", "piece-mismatch"): 1}
+    held.anna.go.set()
+    assert (await first).state == "delivered"
+    assert held.arrived()
+    assert held.anna.pieces == held.pieces
+    assert [(item.sender, item.state) for item in held.carol.engine.inbox()] == [
+        ("Anna", "stored"),
+        ("Bob", "refused"),
+    ]
+
+
+@pytest.mark.parametrize("length", [LARGE, SMALL])
+@pytest.mark.parametrize(
+    ("lie", "code"), [(spoiled, "piece-mismatch"), (other_manifest, "malformed")]
+)
+async def test_who_lies_first_is_named_and_the_next_brings_the_photo(
+    three: Three, picture: Picture, length: int, lie: Callable[[Message], Message], code: str
+) -> None:
+    found = await rivals(three, picture(length=length))
+    found.bob.change, found.bob.most = lie, 0
+    second = found.from_bob()
+    await found.carol.until(lambda: bool(found.carol.engine.inbox()))
+    found.anna.most = 0
+    first = found.from_anna()
+    await found.carol.until(lambda: len(found.carol.engine.inbox()) == 2)
+    found.bob.go.set()
+    item = await second
+    assert (item.state, item.code) == ("refused", code)
+    found.anna.go.set()
+    assert (await first).state == "delivered"
+    assert found.arrived()
+
+
+async def test_what_came_stays_when_who_sent_it_begins_to_lie(held: Rivals) -> None:
+    def later(message: Message) -> Message:
+        return spoiled(message) if held.bob.pieces > 10 else message
+
+    held.bob.change = later
+    first = held.from_anna()
+    await eventually(lambda: held.anna.pieces == 5)
+    assert (await held.from_bob()).code == "piece-mismatch"
+    held.anna.go.set()
+    assert (await first).state == "delivered"
+    assert held.arrived()
+    assert held.anna.pieces < held.pieces
+
+
+async def test_whose_link_is_lost_leaves_the_rest_to_the_other(held: Rivals) -> None:
+    first = held.from_anna()
+    await eventually(lambda: held.anna.pieces == 5)
+    second = held.from_bob()
+    await eventually(lambda: held.bob.pieces >= 5)
+    await conversation(held.three.anna, held.carol)._link.close()
+    assert (await second).state == "delivered"
+    held.three.anna.parts.peers.nudge()
+    assert (await first).state == "delivered"
+    assert held.arrived()
+
+
+async def test_who_offers_it_with_wrong_keys_is_named_and_the_other_offer_opens_it(
+    attacked: Attacked,
+) -> None:
+    forgery = Forgery.by(attacked.mallory)
+    forgery.content = secrets.token_bytes(900_000)
+    true = forgery.offer()
+    forgery.keys = {kind: Secret(secrets.token_bytes(32)) for kind in KINDS}
+    false = forgery.offer()
+    async with attacked.mallory.connected() as talk:
+        talk.react = forgery.properly()
+        await talk.say(false)
+        await talk.say(true)
+        refused = await talk.wait_for(OfferRefused)
+        assert refused.envelope_hash == hashlib.sha256(false.envelope).digest()
+        assert (await talk.wait_for(Stored)).envelope_hash == (
+            hashlib.sha256(true.envelope).digest()
+        )
+    assert attacked.bob.engine.photo(forgery.photo_id.hex()).bytes == 900_000
