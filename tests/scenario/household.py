@@ -30,6 +30,8 @@ import psutil
 from filelock import FileLock
 from kinlight.node import Node
 
+from ..forks import client
+
 KINLIGHT = (sys.executable, "-m", "kinlight.node")
 PATIENCE = 60.0
 """Seconds after which something that should have happened has not. No test depends on speed."""
@@ -92,42 +94,21 @@ class Person:
         program: Sequence[str] = KINLIGHT,
     ) -> Answer:
         """Run a command with --json to its end; its exit code must be `code`."""
-        done = subprocess.run(
-            self.argv(*words, "--json", program=program),
-            env={**self.household.env, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=2 * PATIENCE,
-            check=False,
+        done = self.household.run(
+            self.argv(*words, "--json", program=program), env={**self.household.env, **(env or {})}
         )
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
         return Answer(code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr)
 
     def screen(self, *words: str | Path) -> str:
         """What a person reads on stdout, who did not ask for JSON."""
-        done = subprocess.run(
-            self.argv(*words),
-            env=self.household.env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        done = self.household.run(self.argv(*words))
+        done.check_returncode()
         return done.stdout
 
     def popen(self, *words: str | Path, program: Sequence[str] = KINLIGHT) -> subprocess.Popen[str]:
         """Start a command with --json and leave it running; `close` ends it at the latest."""
-        process = subprocess.Popen(
-            self.argv(*words, "--json", program=program),
-            env=self.household.env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.household.running.append(process)
-        return process
+        return self.household.popen(self.argv(*words, "--json", program=program))
 
     def ask(self, question: Callable[[Node], Awaitable[T]]) -> T:
         """Ask the daemon through the Python API: the command line's own way, minus its start."""
@@ -166,14 +147,8 @@ class Person:
 
     def start_code(self, error: str) -> int:
         """The exit code of a start that must fail to unlock with that error."""
-        done = subprocess.run(
-            self.argv("up", "--passphrase-file", self.passphrase_file, "--json"),
-            env=self.household.env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=2 * PATIENCE,
-            check=False,
+        done = self.household.run(
+            self.argv("up", "--passphrase-file", self.passphrase_file, "--json")
         )
         assert json.loads(done.stdout)["error"]["code"] == error, done.stdout
         return done.returncode
@@ -272,6 +247,8 @@ class Household:
         self.folder = folder
         self.env = _environment(runtime)
         self.running: list[subprocess.Popen[str]] = []
+        self.forked = True
+        """Whether commands are forks, which is fast, or start as they do for people."""
         self._inside = inside
 
     def person(
@@ -297,6 +274,24 @@ class Household:
         assert showing.wait(PATIENCE) == 0
         return contact
 
+    def run(
+        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command line to its end, without a terminal."""
+        return client.run(
+            argv, env=env or self.env, stdin=subprocess.DEVNULL, timeout=2 * PATIENCE,
+            forked=self.forked, **options,
+        )  # fmt: skip
+
+    def popen(self, argv: Sequence[str]) -> subprocess.Popen[str]:
+        """Start a command line and leave it running."""
+        process = client.popen(
+            argv, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, forked=self.forked,
+        )  # fmt: skip
+        self.running.append(process)
+        return process
+
     def copy(self, folder: Path) -> None:
         """Copy all homes, whose daemons must have ended, to another household's folder."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
@@ -307,6 +302,7 @@ class Household:
             process.kill()
         for process in self.running:
             process.communicate()
+        client.end_all(str(self.folder))
         for process in psutil.process_iter(["cmdline"]):
             words: list[str] = process.info["cmdline"] or []
             if "kinlight.node" in words and any(str(self.folder) in word for word in words):
