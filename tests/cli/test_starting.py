@@ -18,7 +18,8 @@ from ..scenario.household import Household, Person
 
 @pytest.fixture
 def anna(household: Household) -> Person:
-    """Somebody without a node."""
+    """Somebody without a node, whose commands start as they do for people."""
+    household.forked = False
     return household.person("Anna")
 
 

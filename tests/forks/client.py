@@ -15,7 +15,6 @@ import contextlib
 import json
 import locale
 import os
-import shutil
 import socket
 import struct
 import subprocess
@@ -197,14 +196,10 @@ def _start() -> Server:
     server = Server(f"{folder}/forks", env)
     argv = [sys.executable, "-m", "tests.forks.server", server.address]
     process = subprocess.Popen(
-        argv, cwd=ROOT, env=server.env, stdin=PIPE, stdout=PIPE, start_new_session=True
-    )  # a session of its own: Ctrl-C is for the tests
-
-    def end() -> None:
-        process.communicate()
-        shutil.rmtree(folder)
-
-    atexit.register(end)
+        argv, cwd=ROOT, env=server.env, stdin=PIPE, stdout=PIPE,
+        start_new_session=True,  # Ctrl-C is for the tests
+    )  # fmt: skip
+    atexit.register(process.communicate)  # closes its stdin, and so it ends
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     return server

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
 import json
 import os
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -128,14 +131,7 @@ def become(request: Request) -> None:
         os.dup2(stream, number)
         os.close(stream)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        old = getattr(sys, name)
-        new = open(  # noqa: SIM115 - for the rest of its life
-            number, "w" if number else "r",
-            encoding=old.encoding, errors=old.errors, closefd=False,
-            buffering=1 if number == 2 or os.isatty(number) else -1,
-        )  # fmt: skip
-        setattr(sys, name, new)
-        setattr(sys, f"__{name}__", new)
+        _open(number, name)
     os.environ.clear()
     os.environ.update(request.env)
     os.chdir(request.cwd)
@@ -145,6 +141,21 @@ def become(request: Request) -> None:
     sys.path[0] = request.cwd
     if "-P" in request.argv[:module]:
         del sys.path[0]
+
+
+def _open(number: int, name: str) -> None:
+    """Open one of the three streams as Python did at its start, for what now lies behind it."""
+    old: io.TextIOWrapper = getattr(sys, name)
+    new = io.TextIOWrapper(
+        # PYTHONUNBUFFERED asks for write_through.
+        os.fdopen(number, "wb" if number else "rb", 0 if old.write_through else -1, closefd=False),
+        old.encoding,
+        old.errors,
+        line_buffering=number == 2 or os.isatty(number),
+        write_through=old.write_through,
+    )
+    setattr(sys, name, new)
+    setattr(sys, f"__{name}__", new)
 
 
 def main() -> None:
@@ -160,6 +171,7 @@ def main() -> None:
     print("ready", flush=True)
     request = forks.serve()
     if request is None:
+        shutil.rmtree(Path(address).parent)
         return
     client.adopt(client.Server(address, dict(os.environ)))
     become(request)

@@ -19,7 +19,7 @@ from kinlight.node.home import Home
 from kinlight.node.library import Library
 
 from .conftest import Couple
-from .household import Person, together
+from .household import Household, Person, together
 from .pictures import noise
 
 FILE_NAME = "grandmother-at-the-lighthouse.jpg"
@@ -55,6 +55,13 @@ def _windows(photo: Path) -> Iterator[bytes]:
     content = photo.read_bytes()
     for start in range(0, len(content) - 32, len(content) // 64):
         yield content[start : start + 32]
+
+
+@pytest.fixture
+def household(household: Household) -> Household:
+    """Its daemons start as for people: the process list has their own words and environment."""
+    household.forked = False
+    return household
 
 
 def test_no_secret_lies_open_on_either_disk_or_in_the_process_list(
