@@ -46,7 +46,7 @@ def resting(made: Person, household: Household) -> Person:
 
 
 def test_the_first_start_makes_a_node_for_this_user_only(anna: Person) -> None:
-    answer = anna.make()
+    answer = anna.first_start()
     assert answer.value["locked"] is False
     assert answer.value["name"] == "Anna"
     assert str(anna.words_file) in answer.said

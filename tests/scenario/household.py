@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -28,9 +29,12 @@ from typing import Any, TypeVar
 
 import psutil
 from filelock import FileLock
-from kinlight.node import Node
+from kinlight.crypto.secret import Secret
+from kinlight.node import Node, keys, passphrases
+from kinlight.node.home import Home
 
 from ..forks import client
+from ..node.nodes import CHEAP
 
 KINLIGHT = (sys.executable, "-m", "kinlight.node")
 PATIENCE = 60.0
@@ -135,7 +139,16 @@ class Person:
     # The daemon.
 
     def make(self, *options: str | Path) -> Answer:
-        """First start: make the node and leave its daemon running."""
+        """Make the node as a first start does, but for a cheap pass phrase; its daemon runs on."""
+        keys.create(
+            Home(self.home), Secret(self.passphrase.encode()), self.name,
+            entropy=secrets.token_bytes, now=int(time.time()), cost=CHEAP,
+            show=lambda words: passphrases.save_words(self.words_file, words),
+        )  # fmt: skip
+        return self.start(*options)
+
+    def first_start(self, *options: str | Path) -> Answer:
+        """Let the first start make the node, and leave its daemon running."""
         return self.run(
             "up", "--name", self.name, "--passphrase-file", self.passphrase_file,
             "--recovery-words-file", self.words_file, *options,
