@@ -24,7 +24,7 @@ demo: setup ## two nodes meet, pair, share three photos and refuse three attacks
 
 # Daemons find each other by multicast: their tests run on all cores where each worker can have a
 # network of its own (root on Linux), and one after the other elsewhere.
-APART := tests/cli tests/network tests/scenario
+APART := tests/cli tests/forks tests/network tests/scenario
 QUICK := -m "not nightly and not wheel"
 
 test: setup ## run the tests that take less than a minute each
