@@ -142,11 +142,7 @@ def popen(
 ) -> subprocess.Popen[str]:
     """`subprocess.Popen` with `text`, forked where that can be."""
     env = os.environ if env is None else env
-    if (
-        forked
-        and sys.platform == "linux"
-        and any(tuple(argv[: len(start)]) == start for start in _STARTS)
-    ):
+    if forked and sys.platform == "linux" and _starts_kinlight(argv):
         server = the_server()
         if server.fits(env):
             return Forked(server, argv, env=env, **options)
@@ -203,6 +199,10 @@ def _start() -> Server:
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     return server
+
+
+def _starts_kinlight(argv: Sequence[str]) -> bool:
+    return any(tuple(argv[: len(start)]) == start for start in _STARTS)
 
 
 def _read_at_import(env: Mapping[str, str]) -> dict[str, str]:
