@@ -138,12 +138,18 @@ def test_no_secret_goes_over_the_wire_in_the_clear(running: Couple, tmp_path: Pa
     assert [name for name, needle in needles.items() if needle in capture.seen] == []
 
 
+CAPTURE_BYTES = 64 * 2**20
+_SO_RCVBUFFORCE = 33  # more than net.core.rmem_max, for root
+
+
 class _Capture:
     """Every TCP payload between the two daemons that passes over loopback or this host's links."""
 
     def __init__(self) -> None:
         self.seen = bytearray()
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        # Packets that find no room are dropped: there is room for all, however late they are read.
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, CAPTURE_BYTES)
         self._socket.settimeout(0.2)
         self._ended = threading.Event()
         self._grown = threading.Condition()
