@@ -8,6 +8,9 @@ endif
 # pyright would ask the network whether a newer one exists.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
+# The tests start Python some hundred times, which must not compile the same modules each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check nightly clean
 
@@ -19,14 +22,14 @@ setup: .venv/.stamp ## make .venv with all that kinlight needs (PYTHON=python3.1
 demo: setup ## two nodes meet, pair, share three photos and refuse three attacks
 	$(BIN)/kinlight demo
 
-# What lives in the process of its test runs on all cores. Daemons and network namespaces share the
-# machine's multicast and its time, so theirs run one after the other.
-APART := tests/cli tests/network tests/scenario
+# Daemons find each other by multicast: their tests run on all cores where each worker can have a
+# network of its own (root on Linux), and one after the other elsewhere.
+APART := tests/cli tests/forks tests/network tests/scenario
 QUICK := -m "not nightly and not wheel"
 
 test: setup ## run the tests that take less than a minute each
 	$(BIN)/python -m pytest $(QUICK) --numprocesses auto --dist loadfile $(addprefix --ignore ,$(APART))
-	$(BIN)/python -m pytest $(QUICK) $(APART)
+	$(BIN)/python -m pytest $(QUICK) --numprocesses auto --dist loadfile --own-network $(APART)
 
 check: setup ## format, lint, layers, types
 	$(BIN)/ruff format --check .

@@ -2,12 +2,37 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from . import own_network
+
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--own-network",
+        action="store_true",
+        help="with -n auto: each worker has a network of its own; one after the other without that",
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """None leaves it to xdist, which takes all cores."""
+    if config.getoption("own_network") and (reason := own_network.why_not()):
+        print(f"The tests run one after the other: {reason}", file=sys.stderr)
+        return 0
+    return None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("own_network") and hasattr(config, "workerinput"):
+        own_network.move_in()
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,8 @@ from ..scenario.household import Household, Person
 
 @pytest.fixture
 def anna(household: Household) -> Person:
-    """Somebody without a node."""
+    """Somebody without a node, whose commands start as they do for people."""
+    household.forked = False
     return household.person("Anna")
 
 
@@ -45,7 +46,7 @@ def resting(made: Person, household: Household) -> Person:
 
 
 def test_the_first_start_makes_a_node_for_this_user_only(anna: Person) -> None:
-    answer = anna.make()
+    answer = anna.first_start()
     assert answer.value["locked"] is False
     assert answer.value["name"] == "Anna"
     assert str(anna.words_file) in answer.said

@@ -64,10 +64,16 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[Path, int], Path]]:
 
 
 @pytest.fixture
-def household(tmp_path: Path, runtime: Path) -> Generator[Household]:
-    """An empty household; whatever is started in it ends with the test."""
+def household(
+    tmp_path: Path, runtime: Path, request: pytest.FixtureRequest
+) -> Generator[Household]:
+    """An empty household; whatever is started in it ends with the test.
+
+    At night everything starts as it does for people.
+    """
     household = Household(tmp_path / "household", runtime)
     household.folder.mkdir(exist_ok=True)
+    household.forked = request.node.get_closest_marker("nightly") is None
     try:
         yield household
     finally:

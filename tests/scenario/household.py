@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -28,7 +29,12 @@ from typing import Any, TypeVar
 
 import psutil
 from filelock import FileLock
-from kinlight.node import Node
+from kinlight.crypto.secret import Secret
+from kinlight.node import Node, keys, passphrases
+from kinlight.node.home import Home
+
+from ..forks import client
+from ..node.nodes import CHEAP
 
 KINLIGHT = (sys.executable, "-m", "kinlight.node")
 PATIENCE = 60.0
@@ -92,42 +98,21 @@ class Person:
         program: Sequence[str] = KINLIGHT,
     ) -> Answer:
         """Run a command with --json to its end; its exit code must be `code`."""
-        done = subprocess.run(
-            self.argv(*words, "--json", program=program),
-            env={**self.household.env, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=2 * PATIENCE,
-            check=False,
+        done = self.household.run(
+            self.argv(*words, "--json", program=program), env={**self.household.env, **(env or {})}
         )
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
         return Answer(code, [json.loads(line) for line in done.stdout.splitlines()], done.stderr)
 
     def screen(self, *words: str | Path) -> str:
         """What a person reads on stdout, who did not ask for JSON."""
-        done = subprocess.run(
-            self.argv(*words),
-            env=self.household.env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        done = self.household.run(self.argv(*words))
+        done.check_returncode()
         return done.stdout
 
     def popen(self, *words: str | Path, program: Sequence[str] = KINLIGHT) -> subprocess.Popen[str]:
         """Start a command with --json and leave it running; `close` ends it at the latest."""
-        process = subprocess.Popen(
-            self.argv(*words, "--json", program=program),
-            env=self.household.env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.household.running.append(process)
-        return process
+        return self.household.popen(self.argv(*words, "--json", program=program))
 
     def ask(self, question: Callable[[Node], Awaitable[T]]) -> T:
         """Ask the daemon through the Python API: the command line's own way, minus its start."""
@@ -154,7 +139,16 @@ class Person:
     # The daemon.
 
     def make(self, *options: str | Path) -> Answer:
-        """First start: make the node and leave its daemon running."""
+        """Make the node as a first start does, but for a cheap pass phrase; its daemon runs on."""
+        keys.create(
+            Home(self.home), Secret(self.passphrase.encode()), self.name,
+            entropy=secrets.token_bytes, now=int(time.time()), cost=CHEAP,
+            show=lambda words: passphrases.save_words(self.words_file, words),
+        )  # fmt: skip
+        return self.start(*options)
+
+    def first_start(self, *options: str | Path) -> Answer:
+        """Let the first start make the node, and leave its daemon running."""
         return self.run(
             "up", "--name", self.name, "--passphrase-file", self.passphrase_file,
             "--recovery-words-file", self.words_file, *options,
@@ -166,14 +160,8 @@ class Person:
 
     def start_code(self, error: str) -> int:
         """The exit code of a start that must fail to unlock with that error."""
-        done = subprocess.run(
-            self.argv("up", "--passphrase-file", self.passphrase_file, "--json"),
-            env=self.household.env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=2 * PATIENCE,
-            check=False,
+        done = self.household.run(
+            self.argv("up", "--passphrase-file", self.passphrase_file, "--json")
         )
         assert json.loads(done.stdout)["error"]["code"] == error, done.stdout
         return done.returncode
@@ -272,6 +260,8 @@ class Household:
         self.folder = folder
         self.env = _environment(runtime)
         self.running: list[subprocess.Popen[str]] = []
+        self.forked = True
+        """Whether commands are forks, which is fast, or start as they do for people."""
         self._inside = inside
 
     def person(
@@ -297,6 +287,24 @@ class Household:
         assert showing.wait(PATIENCE) == 0
         return contact
 
+    def run(
+        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command line to its end, without a terminal."""
+        return client.run(
+            argv, env=env or self.env, stdin=subprocess.DEVNULL, timeout=2 * PATIENCE,
+            forked=self.forked, **options,
+        )  # fmt: skip
+
+    def popen(self, argv: Sequence[str]) -> subprocess.Popen[str]:
+        """Start a command line and leave it running."""
+        process = client.popen(
+            argv, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, forked=self.forked,
+        )  # fmt: skip
+        self.running.append(process)
+        return process
+
     def copy(self, folder: Path) -> None:
         """Copy all homes, whose daemons must have ended, to another household's folder."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
@@ -307,6 +315,7 @@ class Household:
             process.kill()
         for process in self.running:
             process.communicate()
+        client.end_all(str(self.folder))
         for process in psutil.process_iter(["cmdline"]):
             words: list[str] = process.info["cmdline"] or []
             if "kinlight.node" in words and any(str(self.folder) in word for word in words):

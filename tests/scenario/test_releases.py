@@ -65,7 +65,7 @@ def test_a_released_version_and_this_one_pair_and_share_both_ways(
     earlier: Household, household: Household, tmp_path: Path, host: str
 ) -> None:
     anna, bob = household.person("Anna"), earlier.person("Bob")
-    together(anna.make, bob.make)
+    together(anna.make, bob.first_start)
     household.introduce(*((bob, anna) if host == "earlier" else (anna, bob)))
     anna.run("contacts", "accept-from", "Bob", "always")
     bob.run("contacts", "accept-from", "Anna", "always")

@@ -19,7 +19,7 @@ from kinlight.node.home import Home
 from kinlight.node.library import Library
 
 from .conftest import Couple
-from .household import Person, together
+from .household import Household, Person, together
 from .pictures import noise
 
 FILE_NAME = "grandmother-at-the-lighthouse.jpg"
@@ -55,6 +55,13 @@ def _windows(photo: Path) -> Iterator[bytes]:
     content = photo.read_bytes()
     for start in range(0, len(content) - 32, len(content) // 64):
         yield content[start : start + 32]
+
+
+@pytest.fixture
+def household(household: Household) -> Household:
+    """Its daemons start as for people: the process list has their own words and environment."""
+    household.forked = False
+    return household
 
 
 def test_no_secret_lies_open_on_either_disk_or_in_the_process_list(
@@ -131,12 +138,18 @@ def test_no_secret_goes_over_the_wire_in_the_clear(running: Couple, tmp_path: Pa
     assert [name for name, needle in needles.items() if needle in capture.seen] == []
 
 
+CAPTURE_BYTES = 64 * 2**20
+_SO_RCVBUFFORCE = 33  # more than net.core.rmem_max, for root
+
+
 class _Capture:
     """Every TCP payload between the two daemons that passes over loopback or this host's links."""
 
     def __init__(self) -> None:
         self.seen = bytearray()
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        # Packets that find no room are dropped: there is room for all, however late they are read.
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, CAPTURE_BYTES)
         self._socket.settimeout(0.2)
         self._ended = threading.Event()
         self._grown = threading.Condition()
