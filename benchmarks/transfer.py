@@ -28,7 +28,7 @@ from typing import Final
 
 from benchmarks.figures import Figure
 from benchmarks.networks import LOOPBACK, SLOW, Network
-from benchmarks.peers import nodes, one_end, plain_tcp, rsync
+from benchmarks.peers import nodes, one_end, plain_tcp, rsync, wormhole
 from benchmarks.peers.absent import NotHereError
 from benchmarks.running import ROOT
 from benchmarks.workloads import WORKLOADS, Cargo, Workload
@@ -60,6 +60,7 @@ class Peer:
 PEERS: Final = (
     Peer("tcp", "plain asyncio TCP", plain_tcp.carry),
     Peer("rsync", "rsync --fsync", rsync.carry),
+    Peer("wormhole", "magic-wormhole", wormhole.carry),
     Peer("alone", "one end's work alone", one_end.carry, one=True, near=True),
 )
 
@@ -237,6 +238,7 @@ def main() -> None:
     parser.add_argument(HERE, action="store_true", help="stay in the network of the caller")
     options = parser.parse_args()
     if not options.here:
+        wormhole.prepare()  # while there is a network to get it by
         apart()
     with contextlib.suppress(asyncio.CancelledError):
         asyncio.run(run(options))
