@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import dataclasses
 import datetime
 import json
@@ -28,7 +27,15 @@ from typing import Final
 
 from benchmarks.figures import Figure
 from benchmarks.networks import LOOPBACK, SLOW, Network
-from benchmarks.peers import nodes, one_end, plain_tcp, rsync, wormhole
+from benchmarks.peers import (
+    nodes,
+    noise_stream,
+    one_end,
+    plain_tcp,
+    rsync,
+    syncthing,
+    wormhole,
+)
 from benchmarks.peers.absent import NotHereError
 from benchmarks.running import ROOT
 from benchmarks.workloads import WORKLOADS, Cargo, Workload
@@ -61,6 +68,8 @@ PEERS: Final = (
     Peer("tcp", "plain asyncio TCP", plain_tcp.carry),
     Peer("rsync", "rsync --fsync", rsync.carry),
     Peer("wormhole", "magic-wormhole", wormhole.carry),
+    Peer("libp2p", "libp2p Noise stream", noise_stream.carry, one=True),
+    Peer("syncthing", "syncthing", syncthing.carry),
     Peer("alone", "one end's work alone", one_end.carry, one=True, near=True),
 )
 
@@ -240,8 +249,10 @@ def main() -> None:
     if not options.here:
         wormhole.prepare()  # while there is a network to get it by
         apart()
-    with contextlib.suppress(asyncio.CancelledError):
+    try:
         asyncio.run(run(options))
+    except asyncio.CancelledError:
+        sys.exit("it was ended")
 
 
 if __name__ == "__main__":

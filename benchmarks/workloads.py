@@ -28,6 +28,13 @@ class Cargo:
     files: list[Path]
     size: int
 
+    def must_be_in(self, folder: Path) -> None:
+        """RuntimeError unless all files are there, under their names and of their sizes."""
+        for path in self.files:
+            there = folder / path.name
+            if not there.exists() or there.stat().st_size != path.stat().st_size:
+                raise RuntimeError(f"{path.name} did not arrive")
+
 
 @dataclass(frozen=True, slots=True)
 class Workload:

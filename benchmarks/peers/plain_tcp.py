@@ -38,6 +38,8 @@ async def carry(cargo: Cargo, network: Network, folder: Path) -> float:
                 raise RuntimeError("the receiver failed")
             seconds = time.perf_counter() - begun
             writer.close()
+            if len(cargo.files) > 1:
+                cargo.must_be_in(folder)
             return seconds
 
 

@@ -36,4 +36,6 @@ async def carry(cargo: Cargo, network: Network, folder: Path) -> float:
             rsync, "--recursive", "--times", "--fsync", f"{cargo.folder}/",
             f"rsync://127.0.0.1:{way}/{MODULE}/",
         )  # fmt: skip
-        return time.perf_counter() - begun
+        seconds = time.perf_counter() - begun
+        cargo.must_be_in(target)
+        return seconds

@@ -76,7 +76,9 @@ async def carry(cargo: Cargo, network: Network, folder: Path) -> float:
                 await line_of(sender.stderr)
                 begun = time.perf_counter()
                 await _says(receiver.stderr, "Received file")  # or files
-                return time.perf_counter() - begun
+                seconds = time.perf_counter() - begun
+        cargo.must_be_in(target if len(cargo.files) == 1 else target / what.name)
+        return seconds
 
 
 @contextlib.asynccontextmanager
