@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import tempfile
 from collections.abc import AsyncGenerator
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kinlight.node import Node, launch
+from kinlight.node.errors import NotRunningError
 from kinlight.node.home import Home
 from kinlight.node.views import PairingCode
 
@@ -31,13 +33,16 @@ async def daemon(path: Path, name: str) -> AsyncGenerator[Node]:
     """A new node and its daemon, a process of its own, unlocked, without discovery."""
     Node.create(path, passphrase=PASSPHRASE, name=name)
     (path / "config.toml").write_text("[network]\ndiscovery = false\n")
-    await launch.ensure_daemon(Home(path))
+    starting = asyncio.create_task(launch.ensure_daemon(Home(path)))
     try:
+        await asyncio.shield(starting)
         async with Node.connect(path) as node:
             await node.unlock(PASSPHRASE)
             yield node
     finally:
-        await launch.stop_daemon(Home(path))
+        await asyncio.wait({starting})  # whoever is stopped meanwhile leaves none behind
+        with contextlib.suppress(NotRunningError):
+            await launch.stop_daemon(Home(path))
 
 
 @contextlib.asynccontextmanager
