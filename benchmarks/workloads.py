@@ -38,11 +38,12 @@ class Cargo:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """So many files of so many bytes each, at full scale."""
+    """So many files of so many bytes each, at full scale; what takes moments has some rounds."""
 
     name: str
     count: int
     size: int
+    rounds: int = 1
 
     def make(self, folder: Path, scale: float) -> Cargo:
         """Make the files in a new folder: fewer at a smaller scale, or a shorter one."""
@@ -59,7 +60,7 @@ class Workload:
 
 
 WORKLOADS: Final = (
-    Workload("large", 1, 1024 * MIB),
+    Workload("large", 1, 1024 * MIB, rounds=3),
     Workload("small", 10_000, 100_000),
     Workload("medium", 1_000, 4_000_000),
 )
