@@ -2,10 +2,10 @@
 
     python benchmarks/run.py [--write]
 
-Every measurement is a process of its own with a time limit. All together take about half an hour,
-transfers nearly all of it; what is done by hand at full scale comes along (benchmarks/transfer.py).
-`--write` also rewrites the table in docs/benchmarks.md. What the nightly tests measured lies in
-benchmarks/results/*.json, in the same form, and comes along.
+Every measurement is a process of its own with a time limit. All together take about a quarter of an
+hour, transfers nearly all of it. `--write` also rewrites the table in docs/benchmarks.md. What the
+nightly tests measured, or benchmarks/transfer.py by hand, lies in benchmarks/results/*.json, in the
+same form, and comes along.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from benchmarks.running import ROOT
 from benchmarks.workloads import WORKLOADS
 
 RESULTS: Final = ROOT / "benchmarks" / "results"
-SCALE: Final = 0.1
+SCALE: Final = 0.25
 """What a night has time for."""
 NETWORKS: Final = (LOOPBACK, SLOW)
 HERE: Final = "--here"
