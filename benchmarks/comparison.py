@@ -102,7 +102,9 @@ class Comparison:
             yield from self._row(peer.word, peer.what)
             if self._seconds[OURS] and self._seconds[peer.word]:
                 times = self._median(OURS) / self._median(peer.word)
-                yield self._figure(f"time over {peer.what}", times, "x", self._goal(peer))
+                yield self._figure(
+                    f"kinlight's time over {peer.what}", times, "x", self._goal(peer)
+                )
 
     def _figure(
         self, what: str, value: float | None, unit: str, goal: float | None = None
