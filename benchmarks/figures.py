@@ -12,10 +12,13 @@ MIB: Final = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`goal` is the most that `value` may be, in the same `unit`; None where none is set yet."""
+    """`goal` is the most that `value` may be, in the same `unit`; None where none is set yet.
+
+    `value` is None where it could not be had; `what` says why.
+    """
 
     what: str
-    value: float
+    value: float | None
     unit: str
     goal: float | None = None
 

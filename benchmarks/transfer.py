@@ -1,123 +1,115 @@
-"""Photos from node to node over loopback: one large file, and many small ones."""
+"""Photos from node to node, beside what else people use: over loopback and over a slow line.
+
+    python -m benchmarks.transfer [--scale 1] [--only small] [--network slow] [--peer tcp] [--keep]
+
+Each workload is made once and carried by everybody in turn, so that the ratios are those of one
+hour of one machine. A peer that is not installed is named as such. Where that can be had (Linux, as
+root), all of it runs in a network of its own, which has nothing but loopback. `--keep` leaves the
+figures in benchmarks/results, from where benchmarks/run.py takes them into its table.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import hashlib
+import dataclasses
+import datetime
+import json
 import os
-import secrets
-import time
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
+from typing import Final
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from kinlight.node.views import ShareItem
+from benchmarks.comparison import Comparison
+from benchmarks.figures import Figure
+from benchmarks.networks import LOOPBACK, SLOW
+from benchmarks.peers import wormhole
+from benchmarks.peers.everybody import PEERS
+from benchmarks.running import ROOT
+from benchmarks.workloads import WORKLOADS
 
-from benchmarks.couple import Couple, couple
-from benchmarks.figures import MIB, Figure
-
-LARGE = 256 * MIB
-STEP = 256 * 1024
-PHOTOS = 200
-PHOTO_BYTES = 100_000
-
-
-async def plain_tcp(size: int) -> float:
-    """Seconds for `size` bytes through plain asyncio streams on loopback, nothing done to them."""
-    arrived = asyncio.get_running_loop().create_future()
-
-    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        count = 0
-        while data := await reader.read(STEP):
-            count += len(data)
-        writer.close()
-        arrived.set_result(count)
-
-    server = await asyncio.start_server(take, "127.0.0.1", 0)
-    async with server:
-        piece = bytes(STEP)
-        begun = time.perf_counter()
-        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        for _ in range(size // STEP):
-            writer.write(piece)
-            await writer.drain()
-        writer.close()
-        await arrived
-        return time.perf_counter() - begun
+RESULTS: Final = ROOT / "benchmarks" / "results"
+SCALE: Final = 0.25
+"""What a night has time for."""
+NETWORKS: Final = (LOOPBACK, SLOW)
+HERE: Final = "--here"
 
 
-def alone(source: Path, target: Path) -> float:
-    """Seconds for one end's work without a node: read, AES-256-GCM, SHA-256, write, fsync."""
-    cipher, digest = AESGCM(secrets.token_bytes(32)), hashlib.sha256()
-    room = bytearray(STEP + 16)
-    begun = time.perf_counter()
-    with source.open("rb", buffering=0) as reading, target.open("wb", buffering=0) as writing:
-        for number in range(LARGE // STEP):
-            data = reading.read(STEP)
-            cipher.encrypt_into(number.to_bytes(12, "big"), data, None, room)
-            digest.update(room)
-            writing.write(room)
-        os.fsync(writing.fileno())
-    seconds = time.perf_counter() - begun
-    target.unlink()
-    return seconds
+async def run(options: argparse.Namespace) -> None:
+    """Measure what is asked for."""
+    task = asyncio.current_task()
+    if task is not None and sys.platform != "win32":
+        # So that all that was started ends, also when whoever waits for this loses patience.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    peers = [peer for peer in PEERS if not options.peer or peer.word in options.peer]
+    for workload in WORKLOADS:
+        if options.only and workload.name not in options.only:
+            continue
+        figures: list[Figure] = []
+        with tempfile.TemporaryDirectory(prefix="kinlight-transfer-") as name:
+            cargo = await asyncio.to_thread(workload.make, Path(name) / "photos", options.scale)
+            for network in NETWORKS:
+                if not options.network or network.word in options.network:
+                    comparison = Comparison(workload, cargo, network, peers)
+                    await comparison.measure()
+                    for figure in comparison.figures():
+                        figure.show()
+                        figures.append(figure)
+        if options.keep:
+            keep(f"transfer-{workload.name}", figures)
 
 
-async def large(pair: Couple) -> None:
-    """One file: until it is stored, verified and on the disk at the other side."""
-    source = pair.folder / "large.jpg"
-    with source.open("wb") as file:
-        for _ in range(LARGE // STEP):
-            file.write(secrets.token_bytes(STEP))
-    work = await asyncio.to_thread(alone, source, pair.folder / "alone")
-    wire = await plain_tcp(LARGE)
-    begun = time.perf_counter()
-    moments: list[float] = []
-    state = ""
-    async for step in pair.anna.share_steps([source], ["Bob"], metadata="original"):
-        if isinstance(step, ShareItem):
-            state = step.state
-        elif step.to is not None:
-            moments.append(time.perf_counter())
-    seconds = time.perf_counter() - begun
-    if state != "delivered":
-        raise RuntimeError(f"the large file is {state}")
-    size = f"{LARGE // MIB} MiB"
-    Figure(f"{size} node to node, from `share` to delivered", seconds, "s").show()
-    Figure("of it while pieces travel", LARGE / MIB / (moments[-1] - moments[0]), "MiB/s").show()
-    Figure(f"{size} by plain asyncio TCP, memory to memory", wire, "s").show()
-    Figure("node to node: time over plain TCP", seconds / wire, "x").show()
-    Figure(f"{size}: read, encrypt, hash, write and fsync at one end", work, "s").show()
-    floor = 2 * work + wire
-    Figure("node to node: time over both ends' work and plain TCP", seconds / floor, "x").show()
-    source.unlink()
+def keep(name: str, figures: list[Figure]) -> None:
+    """Leave figures where the nightly tests leave theirs, with the day."""
+    RESULTS.mkdir(exist_ok=True)
+    day = f" ({datetime.datetime.now(datetime.UTC).date()})"
+    kept = [dataclasses.asdict(figure) | {"what": figure.what + day} for figure in figures]
+    (RESULTS / f"{name}.json").write_text(json.dumps(kept), "utf-8")
 
 
-async def small(pair: Couple) -> None:
-    """Many photos: how many a second, and whether the last ones are as fast as the first."""
-    folder = pair.folder / "small"
-    folder.mkdir()
-    for number in range(PHOTOS):
-        (folder / f"{number:04}.jpg").write_bytes(secrets.token_bytes(PHOTO_BYTES))
-    begun = time.perf_counter()
-    delivered = [
-        time.perf_counter() - begun
-        async for step in pair.anna.share_steps([folder], ["Bob"], metadata="original")
-        if isinstance(step, ShareItem) and step.state == "delivered"
-    ]
-    if len(delivered) != PHOTOS:
-        raise RuntimeError(f"only {len(delivered)} photos arrived")
-    tenth = PHOTOS // 10
-    first, last = delivered[tenth - 1], delivered[-1] - delivered[-tenth - 1]
-    Figure(f"{PHOTOS} photos of 100 kB, node to node", PHOTOS / delivered[-1], "per s").show()
-    Figure("the same: time of the last tenth over the first", last / first, "x").show()
+def apart() -> None:
+    """Go on in a network of its own, if that can be had.
+
+    There no port is taken, nobody else's node is met, and whoever offers all of the machine's
+    addresses offers loopback.
+    """
+    unshare, ip = shutil.which("unshare"), shutil.which("ip")
+    if unshare is None or ip is None:
+        return
+    first = [unshare, "--net", "sh", "-c", f'{ip} link set lo up && exec "$@"', "sh"]
+    if subprocess.run([*first, "true"], check=False, capture_output=True).returncode == 0:
+        again = [sys.executable, "-m", "benchmarks.transfer", HERE, *sys.argv[1:]]
+        os.execv(unshare, [*first, *again])  # noqa: S606 - the words of our own command line
 
 
-async def main() -> None:
-    """Measure and print."""
-    async with couple() as pair:
-        await large(pair)
-        await small(pair)
+def main() -> None:
+    """Read the command line, then measure."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--scale", type=float, default=SCALE, help=f"1 is all; default {SCALE}")
+    for option, words in (
+        ("--only", [workload.name for workload in WORKLOADS]),
+        ("--network", [network.word for network in NETWORKS]),
+        ("--peer", [peer.word for peer in PEERS]),
+    ):
+        parser.add_argument(option, action="append", choices=words, help="may be repeated")
+    parser.add_argument("--keep", action="store_true", help="keep the figures for the table")
+    parser.add_argument(HERE, action="store_true", help="stay in the network of the caller")
+    options = parser.parse_args()
+    if not options.here:
+        if not options.peer or "wormhole" in options.peer:
+            wormhole.prepare()  # while there is a network to get it by
+        apart()
+    try:
+        asyncio.run(run(options))
+    except asyncio.CancelledError:
+        sys.exit("it was ended")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()
