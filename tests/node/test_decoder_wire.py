@@ -205,6 +205,7 @@ while True:
             pass
         job = socket.socket(fileno=descriptors[0])
         try:
+            job.recv(65536)  # a request that was never read would be an error of its own
             job.sendall(lie)
         except OSError:
             pass
