@@ -45,4 +45,4 @@ def why_not() -> str | None:
         return "a network of one's own needs Linux and root"
     argv = [sys.executable, "-c", trial]
     done = subprocess.run(argv, cwd=ROOT, check=False, capture_output=True, text=True)
-    return done.stderr if done.returncode else None
+    return done.stderr.splitlines()[-1] if done.returncode else None
