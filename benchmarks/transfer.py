@@ -53,14 +53,15 @@ async def run(options: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory(prefix="kinlight-transfer-") as name:
             cargo = await asyncio.to_thread(workload.make, Path(name) / "photos", options.scale)
             for network in NETWORKS:
-                if not options.network or network.word in options.network:
-                    comparison = Comparison(workload, cargo, network, peers)
-                    await comparison.measure()
-                    for figure in comparison.figures():
-                        figure.show()
-                        figures.append(figure)
-        if options.keep:
-            keep(f"transfer-{workload.name}", figures)
+                if options.network and network.word not in options.network:
+                    continue
+                comparison = Comparison(workload, cargo, network, peers)
+                await comparison.measure()
+                for figure in comparison.figures():
+                    figure.show()
+                    figures.append(figure)
+                if options.keep:
+                    keep(f"transfer-{workload.name}", figures)
 
 
 def keep(name: str, figures: list[Figure]) -> None:

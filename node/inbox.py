@@ -215,6 +215,10 @@ class Inbox:
         """Pieces here and pieces in all of a photo that is being fetched."""
         return self._arrivals.progress(photo_id)
 
+    def is_coming(self, photo_id: bytes) -> bool:
+        """Whether a photo is being fetched, over whatever link."""
+        return photo_id in self._arrivals
+
     @property
     def fetching(self) -> int:
         """How many photos are being fetched."""
@@ -237,7 +241,7 @@ class Inbox:
                 await self._fetch(link, fetcher, offer, arrival)
         except TruncatedError:
             # If others bring it, it is here soon, and this link is to be told.
-            return link.ended.is_set() or offer.photo_id not in self._arrivals
+            return link.ended.is_set() or not self.is_coming(offer.photo_id)
         except (PeerError, LocalError) as error:
             return self._failed(link, offer, error)
         finally:

@@ -64,6 +64,7 @@ class _Lane:
         self._busy = 0
         self._waiting: deque[bytes] = deque()
         self._in_it: set[bytes] = set()
+        self._put_back: set[bytes] = set()
 
     def join(self, envelope_hash: bytes) -> bool:
         """Let one wait, if it is not in the lane; whether one more is to be fetched at a time."""
@@ -80,9 +81,18 @@ class _Lane:
         """The one that waited longest."""
         return self._waiting.popleft() if self._waiting else None
 
+    def put_back(self, envelope_hash: bytes) -> bool:
+        """Let one wait behind the others, once; whether it does."""
+        if not self._waiting or envelope_hash in self._put_back:
+            return False
+        self._put_back.add(envelope_hash)
+        self._waiting.append(envelope_hash)
+        return True
+
     def left(self, envelope_hash: bytes) -> None:
         """It is not being fetched any more."""
         self._in_it.discard(envelope_hash)
+        self._put_back.discard(envelope_hash)
 
     def end(self) -> None:
         """One less is fetched at a time."""
@@ -175,8 +185,10 @@ class Sync:
         """Fetch one after the other until none waits in the lane."""
         try:
             while (envelope_hash := lane.next()) is not None:
+                offer = self._library.offer(envelope_hash)
+                if offer is not None and self._comes(offer) and lane.put_back(envelope_hash):
+                    continue
                 try:
-                    offer = self._library.offer(envelope_hash)
                     if offer is None:
                         continue
                     if offer.state == "accepted":
@@ -189,6 +201,10 @@ class Sync:
                     lane.left(envelope_hash)
         finally:
             lane.end()
+
+    def _comes(self, offer: IncomingOffer) -> bool:
+        """Whether others bring the one piece of a photo: this link has better to do meanwhile."""
+        return is_small(offer) and self._inbox.is_coming(offer.photo_id)
 
     def _put_off(self, envelope_hash: bytes) -> None:
         """Try again after a while. Others have their turn meanwhile, and their sender an answer."""

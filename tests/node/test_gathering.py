@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from kinlight.crypto.blob import piece_count
 from kinlight.crypto.secret import Secret
-from kinlight.node import gathering
+from kinlight.node import gathering, sync
 from kinlight.node.mallory import flip_byte
 from kinlight.node.views import ShareItem
 from kinlight.protocol.messages import ManifestPart, Message, OfferRefused, Piece, Stored
@@ -182,10 +182,8 @@ async def test_who_helps_and_lies_is_named_and_costs_a_piece(held: Rivals) -> No
     assert (await first).state == "delivered"
     assert held.arrived()
     assert held.anna.pieces == held.pieces
-    assert [(item.sender, item.state) for item in held.carol.engine.inbox()] == [
-        ("Anna", "stored"),
-        ("Bob", "refused"),
-    ]
+    states = {item.sender: item.state for item in held.carol.engine.inbox()}
+    assert states == {"Anna": "stored", "Bob": "refused"}
 
 
 @pytest.mark.parametrize("length", [LARGE, SMALL])
@@ -234,6 +232,27 @@ async def test_whose_link_is_lost_leaves_the_rest_to_the_other(held: Rivals) -> 
     held.three.anna.parts.peers.nudge()
     assert (await first).state == "delivered"
     assert held.arrived()
+
+
+async def test_of_many_small_photos_a_link_first_brings_those_that_nobody_brings(
+    three: Three, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "SMALL_AT_ONCE", 2)
+    few = await rivals(three, picture())
+    photos = [few.photo, *[await given(three, picture()) for _ in range(3)]]
+    few.anna.most = 0
+    offers: list[asyncio.Task[ShareItem]] = []
+    for number, photo in enumerate(photos, 1):
+        offers.append(asyncio.create_task(granted(three.anna, photo, "Carol", operations=["view"])))
+        await few.carol.until(lambda wanted=number: len(few.carol.engine.inbox()) == wanted)
+    with few.carol.engine.events.listen(["offer"]) as news:
+        offers += [asyncio.create_task(delegated(three.bob, photo, "Carol")) for photo in photos]
+        states = [(await offer).state for offer in offers]
+        events = [news.get_nowait().data for _ in range(news.qsize())]
+    assert set(states) == {"delivered"}
+    stored = list(dict.fromkeys(data["id"] for data in events if data["state"] == "stored"))
+    assert set(stored[:2]) == set(photos[2:])
+    few.anna.go.set()
 
 
 async def test_who_offers_it_with_wrong_keys_is_named_and_the_other_offer_opens_it(
