@@ -7,22 +7,27 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import threading
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kinlight.crypto.blob import piece_count
 from kinlight.crypto.secret import Secret
 from kinlight.node import gathering, sync
+from kinlight.node.blobstore import SmallBlob
 from kinlight.node.mallory import flip_byte
 from kinlight.node.views import ShareItem
-from kinlight.protocol.messages import ManifestPart, Message, OfferRefused, Piece, Stored
+from kinlight.protocol.claims import BESIDE
+from kinlight.protocol.errors import from_wire
+from kinlight.protocol.messages import Fetch, ManifestPart, Message, OfferRefused, Piece, Stored
 from kinlight.protocol.photo import KINDS
 
 from .conftest import Attacked, Picture
 from .forging import Forgery
-from .nodes import TestedNode, eventually
+from .nodes import PATIENCE, TestedNode, eventually
 from .test_hostile_delegating import conversation
 from .three import Three, delegated, given, granted
 
@@ -112,13 +117,17 @@ async def held(large: Rivals) -> AsyncGenerator[Rivals]:
 async def test_two_who_offer_a_photo_send_different_parts_of_it(held: Rivals) -> None:
     first = held.from_anna()
     await eventually(lambda: held.anna.pieces == 5)
+    held.bob.most = 5
     second = held.from_bob()
-    await eventually(lambda: held.bob.pieces >= 5)
+    await eventually(lambda: held.bob.pieces == 5)
     held.anna.go.set()
+    held.bob.go.set()
     assert (await first).state == (await second).state == "delivered"
     assert held.arrived()
     assert held.anna.pieces > 5
-    assert held.anna.pieces + held.bob.pieces == held.pieces
+    assert held.bob.pieces > 5
+    # At the end the quicker one may be asked for what the other has under way.
+    assert held.pieces <= held.anna.pieces + held.bob.pieces <= held.pieces + 2 * BESIDE
 
 
 async def test_who_falls_silent_does_not_hold_up_the_end_and_is_told_of_it(held: Rivals) -> None:
@@ -128,7 +137,7 @@ async def test_who_falls_silent_does_not_hold_up_the_end_and_is_told_of_it(held:
     assert (await second).state == "delivered"
     assert (await first).state == "delivered"
     assert held.arrived()
-    assert held.bob.pieces == held.pieces - 5
+    assert held.pieces - 5 <= held.bob.pieces <= held.pieces
 
 
 async def test_who_helps_and_falls_silent_does_not_hold_up_the_first(
@@ -234,42 +243,63 @@ async def test_whose_link_is_lost_leaves_the_rest_to_the_other(held: Rivals) -> 
     assert held.arrived()
 
 
-async def test_of_many_small_photos_a_link_first_brings_those_that_nobody_brings(
+async def test_a_link_first_brings_the_small_photos_that_nobody_else_brings(
     three: Three, picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sync, "SMALL_AT_ONCE", 2)
+    monkeypatch.setattr(sync, "SMALL_AT_ONCE", 1)
     few = await rivals(three, picture())
-    photos = [few.photo, *[await given(three, picture()) for _ in range(3)]]
-    few.anna.most = 0
-    offers: list[asyncio.Task[ShareItem]] = []
-    for number, photo in enumerate(photos, 1):
-        offers.append(asyncio.create_task(granted(three.anna, photo, "Carol", operations=["view"])))
-        await few.carol.until(lambda wanted=number: len(few.carol.engine.inbox()) == wanted)
+    photos = [await given(three, picture()), few.photo, await given(three, picture())]
+    few.anna.most = few.bob.most = 0
+    inbox = few.carol.engine.inbox
+    offers = [few.from_anna()]
+    await few.carol.until(lambda: len(inbox()) == 1)
+    for number, photo in enumerate(photos, 2):
+        offers.append(asyncio.create_task(delegated(three.bob, photo, "Carol")))
+        await few.carol.until(lambda wanted=number: len(inbox()) == wanted)
     with few.carol.engine.events.listen(["offer"]) as news:
-        offers += [asyncio.create_task(delegated(three.bob, photo, "Carol")) for photo in photos]
-        states = [(await offer).state for offer in offers]
+        few.bob.go.set()
+        assert {(await offer).state for offer in offers} == {"delivered"}
         events = [news.get_nowait().data for _ in range(news.qsize())]
-    assert set(states) == {"delivered"}
-    stored = list(dict.fromkeys(data["id"] for data in events if data["state"] == "stored"))
-    assert set(stored[:2]) == set(photos[2:])
+    stored = dict.fromkeys(data["id"] for data in events if data["state"] == "stored")
+    assert list(stored) == [photos[0], photos[2], photos[1]]
     few.anna.go.set()
 
 
-async def test_who_offers_it_with_wrong_keys_is_named_and_the_other_offer_opens_it(
-    attacked: Attacked,
+async def test_wrong_keys_in_one_offer_are_named_and_another_opens_what_came_by_it(
+    attacked: Attacked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    opening, go, unseal = threading.Event(), threading.Event(), SmallBlob.unseal
+
+    def slowly(place: SmallBlob, *more: Any) -> int:
+        opening.set()
+        go.wait(PATIENCE)
+        return unseal(place, *more)
+
+    monkeypatch.setattr(SmallBlob, "unseal", slowly)
     forgery = Forgery.by(attacked.mallory)
     forgery.content = secrets.token_bytes(900_000)
     true = forgery.offer()
     forgery.keys = {kind: Secret(secrets.token_bytes(32)) for kind in KINDS}
     false = forgery.offer()
+    fetched: list[Fetch] = []
+    properly = forgery.properly()
+
+    def react(message: Message) -> list[Message]:
+        if isinstance(message, Fetch) and forgery.of_original(message):
+            fetched.append(message)
+        return properly(message)
+
     async with attacked.mallory.connected() as talk:
-        talk.react = forgery.properly()
+        talk.react = react
         await talk.say(false)
+        await asyncio.to_thread(opening.wait, PATIENCE)
         await talk.say(true)
+        await attacked.bob.until(lambda: len(attacked.bob.engine.inbox()) == 2)
+        go.set()
         refused = await talk.wait_for(OfferRefused)
         assert refused.envelope_hash == hashlib.sha256(false.envelope).digest()
-        assert (await talk.wait_for(Stored)).envelope_hash == (
-            hashlib.sha256(true.envelope).digest()
-        )
+        assert from_wire(refused.code).code == "seal-broken"
+        stored = await talk.wait_for(Stored)
+        assert stored.envelope_hash == hashlib.sha256(true.envelope).digest()
     assert attacked.bob.engine.photo(forgery.photo_id.hex()).bytes == 900_000
+    assert len(fetched) == 1
