@@ -79,7 +79,7 @@ class Comparison:
             self._reasons[word] = str(error) or type(error).__name__
         else:
             self._seconds[word].append(seconds)
-            self._loads[word].append(load)
+            self._loads[word] += [load, os.getloadavg()[0]]
 
     async def _kinlight(self) -> float:
         self._carried.append(await nodes.carry(self._cargo, self._network))
