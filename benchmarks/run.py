@@ -2,10 +2,10 @@
 
     python benchmarks/run.py [--write]
 
-Every measurement is a process of its own with a time limit. All together take about a quarter of an
-hour, transfers nearly all of it. `--write` also rewrites the table in docs/benchmarks.md. What the
-nightly tests measured, or benchmarks/transfer.py by hand, lies in benchmarks/results/*.json, in the
-same form, and comes along.
+Every measurement is a process of its own with a time limit. Transfers have three quarters of an
+hour, the others together take about two minutes. `--write` also rewrites the table in
+docs/benchmarks.md. What the nightly tests measured, or benchmarks/transfer.py by hand, lies in
+benchmarks/results/*.json, in the same form, and comes along.
 """
 
 from __future__ import annotations
