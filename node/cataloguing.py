@@ -26,6 +26,9 @@ LOOKED_AT_BYTES: Final = 256 * 1024 * 1024
 PAUSE_SECONDS: Final = 1.0
 """Between news and a look: what is on its way comes first."""
 
+PAGE: Final = 64
+"""Photos that are found at a time."""
+
 PATIENCE: Final = 10
 """Pauses after which one photo is looked at although others are still on their way."""
 
@@ -52,6 +55,7 @@ class Cataloguer:
         self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self._failed: set[bytes] = set()
         self._moved = 0
+        self._others = 0
 
     async def look(self, photo: Photo, source: Path | None = None) -> Facts:
         """What is in a photo: as it was noted, or found out now.
@@ -81,28 +85,36 @@ class Cataloguer:
         with self._events.listen(("offer", "photo")) as news:
             await asyncio.sleep(PAUSE_SECONDS)
             while True:
-                waiting = self._catalogue.not_looked_at(len(self._failed) + 1)
-                photo_id = next((found for found in waiting if found not in self._failed), None)
-                if photo_id is None:
+                # To find them means to go through the library, so some at a time.
+                waiting = self._catalogue.not_looked_at(len(self._failed) + PAGE)
+                waiting = [photo_id for photo_id in waiting if photo_id not in self._failed]
+                for photo_id in waiting:
+                    await self._let_pass()
+                    await self._look_at(photo_id)
+                if not waiting:
                     await news.get()
                     await asyncio.sleep(PAUSE_SECONDS)
                     while not news.empty():  # they all say the same
                         news.get_nowait()
-                    continue
-                await self._let_pass()
-                photo = self._library.photo(photo_id)
-                try:
-                    if photo is not None:
-                        await self.look(photo)
-                except KinlightError as error:
-                    # Its sealed file is gone or damaged, say. The next start tries again.
-                    _log.info("a photo was not looked at: %s", error.code)
-                    self._failed.add(photo_id)
+
+    async def _look_at(self, photo_id: bytes) -> None:
+        photo = self._library.photo(photo_id)
+        try:
+            if photo is not None:
+                await self.look(photo)
+        except KinlightError as error:
+            # Its sealed file is gone or damaged, say. The next start tries again.
+            _log.info("a photo was not looked at: %s", error.code)
+            self._failed.add(photo_id)
+
+    def others_first(self) -> None:
+        """Somebody shares a file, which comes before what only the search needs."""
+        self._others += 1
 
     async def _let_pass(self) -> None:
-        """Wait while photos go to and fro: to open a picture costs more than to send it."""
+        """Wait while photos go to and fro: to open one costs more than to share and send it."""
         for _ in range(PATIENCE):
-            moved = self._events.counters.pieces
+            moved = self._events.counters.pieces + self._others
             if moved == self._moved:
                 return
             self._moved = moved

@@ -118,5 +118,6 @@ class Following:
             for step in steps:
                 yield step
             if clock() > patience:
+                patience = clock() + QUIET_SECONDS  # there may be ten thousand, and news of each
                 here = connected()
                 self._items = {key: item for key, item in self._items.items() if key[1] in here}

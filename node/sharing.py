@@ -212,6 +212,7 @@ class Sharing:
 
     async def _take(self, path: Path, new: list[bytes], taking: _Taking, work: Work) -> Photo:
         """The photo of a file, looked at and joined with its other half; `new` if it was made."""
+        self._cataloguer.others_first()
         known = self._catalogue.file(path)
         photo = None
         if known is not None and not taking.rehash:
