@@ -29,6 +29,7 @@ from ..crypto.blob import Kind, Manifest, Readable, Writable
 from ..crypto.errors import MalformedError, PieceMismatchError
 from ..crypto.secret import Secret
 from ..protocol.transfer import Download
+from . import database
 from .errors import BlobMissingError, DiskFullError, storage_error
 from .home import sync_folder, write_file
 
@@ -36,8 +37,8 @@ IN_MEMORY: Final = 2
 """Photos that lie unsealed in memory at a time: as many as the decoder opens."""
 UNDER_WAY: Final = 64
 """More blobs than are being made at a time, on however many links."""
-RESERVE_BYTES: Final = 1024 * 1024
-"""Left free for the library when photos come in or are sealed."""
+RESERVE_BYTES: Final = 2 * database.LOG_BYTES
+"""Left free for the library when photos come in or are sealed: its log, and what that becomes."""
 
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 

@@ -45,6 +45,7 @@ class Commits:
     def __init__(self, database: Database) -> None:
         self._db = database
         self._waiting: list[_Write] = []
+        self._full = False
 
     async def run(self, write: Callable[[], _Result]) -> _Result:
         """What `write` returns, once all that it wrote is durable.
@@ -82,16 +83,26 @@ class Commits:
         try:
             with self._db.transaction():
                 outcomes = [None if item.given_up() else self._part(item.write) for item in group]
+            self._full = False
         except Exception as error:
             outcomes = [error] * len(group)
         for item, outcome in zip(group, outcomes, strict=True):
-            if item.then is not None:
-                item.then(outcome)
-            elif isinstance(outcome, DiskFullError):  # it is noted once there is room
-                asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._add, item)
-            elif isinstance(outcome, Exception):
-                code = getattr(outcome, "code", type(outcome).__name__)
-                _log.warning("something was not noted: %s", code)
+            try:
+                self._settle(item, outcome)
+            except Exception:  # the others of the group have their answers
+                _log.exception("what follows a commit failed")
+
+    def _settle(self, item: _Write, outcome: object) -> None:
+        if item.then is not None:
+            item.then(outcome)
+        elif isinstance(outcome, DiskFullError):  # it is noted once there is room
+            if not self._full:
+                _log.warning("the disk is full: what happened is noted when there is room")
+            self._full = True
+            asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._add, item)
+        elif isinstance(outcome, Exception):
+            code = getattr(outcome, "code", type(outcome).__name__)
+            _log.warning("something was not noted: %s", code)
 
     def _part(self, write: Callable[[], object]) -> object:
         try:

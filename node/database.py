@@ -29,6 +29,9 @@ from .errors import (
 
 SMALLEST_BYTES: Final = 512
 """SQLite's smallest page."""
+_PAGE_BYTES: Final = 4096
+LOG_BYTES: Final = 2 * 1024 * 1024
+"""Beyond this the write-ahead log goes into the file, and begins anew."""
 _PROBE_BYTES: Final = 64 * 1024
 
 Row = sqlcipher.Row
@@ -51,6 +54,7 @@ class Database:
             self._db.execute("PRAGMA temp_store = MEMORY")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute(f"PRAGMA wal_autocheckpoint = {LOG_BYTES // _PAGE_BYTES}")
             self._db.execute("PRAGMA secure_delete = ON")
             self._db.execute("PRAGMA foreign_keys = ON")
             self._db.row_factory = Row

@@ -92,6 +92,20 @@ async def test_what_nobody_waits_for_is_written_in_order(database: Database) -> 
     assert order == list(range(2 * TOGETHER))
 
 
+async def test_an_answer_that_fails_leaves_the_others_of_its_group_theirs(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    commits = Commits(database)
+
+    def broken(_: object) -> None:
+        raise ValueError("on purpose")
+
+    commits.post(lambda: put(database, "a"), broken)
+    assert await commits.run(lambda: put(database, "b")) == "b"
+    assert names(database) == {"a", "b"}
+    assert "what follows a commit failed" in caplog.text
+
+
 def fail_after(database: Database, name: str) -> None:
     with database.transaction():
         put(database, name)

@@ -26,7 +26,7 @@ def at_home(household: Household, paired: Household) -> tuple[Person, Person]:
 def test_a_receiver_whose_disk_fills_says_so_at_both_sides_and_takes_it_later(
     tmp_path: Path, small_disk: SmallDisk, household: Household, paired: Household
 ) -> None:
-    small_disk(household.folder / "bob", 4)
+    small_disk(household.folder / "bob", 8)
     anna, bob = at_home(household, paired)
     photo = noise(tmp_path / "large.jpg", 6_000_000, 1)
     (item,) = anna.share([photo], bob, code=1)
@@ -48,9 +48,9 @@ def test_a_receiver_whose_disk_fills_says_so_at_both_sides_and_takes_it_later(
 def test_a_receiver_with_room_again_gets_the_photo_after_all(
     tmp_path: Path, small_disk: SmallDisk, household: Household, paired: Household
 ) -> None:
-    disk = small_disk(household.folder / "bob", 12)
+    disk = small_disk(household.folder / "bob", 16)
     ballast = disk / "ballast"
-    ballast.write_bytes(bytes(8_000_000))
+    ballast.write_bytes(bytes(10_000_000))
     anna, bob = at_home(household, paired)
     photo = noise(tmp_path / "large.jpg", 6_000_000, 3)
     (item,) = anna.share([photo], bob, code=1)
@@ -68,7 +68,7 @@ def test_a_receiver_with_room_again_gets_the_photo_after_all(
 def test_a_sender_whose_disk_is_full_shares_what_fits_and_names_the_rest(
     tmp_path: Path, small_disk: SmallDisk, household: Household, paired: Household
 ) -> None:
-    small_disk(household.folder / "anna", 4)
+    small_disk(household.folder / "anna", 8)
     anna, bob = at_home(household, paired)
     large = noise(tmp_path / "large.jpg", 6_000_000, 1)
     small = noise(tmp_path / "small.jpg", 100_000, 2)
