@@ -2,8 +2,9 @@
 
 file -> hash -> keyed fingerprint -> here already? -> sealed blobs -> signed record -> library
 
-Most large files are new. One of a size that no file had is hashed while it is sealed, in one pass,
-and only then asked for: should it be here after all, what was sealed is let go.
+Most large files are new, and lay there for long. One of a size that no file had is hashed while it
+is sealed, in one pass, and only then asked for: should it be here after all, what was sealed is let
+go. Other large files are read twice, as somebody may be writing them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hashlib
 import hmac
 import mimetypes
 import os
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from io import BytesIO
@@ -36,6 +38,10 @@ from .library import Library, Photo, StoredBlob
 from .sources import Marks
 
 _HASH_STEP: Final = 1024 * 1024
+_SETTLED_SECONDS: Final = 60.0
+"""A file that changed more recently may be changing now, and its times need not say so at once:
+some file systems keep even seconds, networks a minute, and what is written through memory shows
+when it gets to the disk."""
 _IN_MEMORY: Final = 1024 * 1024
 """Files up to this are held in memory between hashing and sealing; larger ones are read again."""
 
@@ -76,6 +82,17 @@ class _Opened:
         """In bytes."""
         return self.status.st_size
 
+    @property
+    def settled(self) -> bool:
+        """Whether nobody seems to be writing it."""
+        return time.time() - max(self.status.st_mtime, self.status.st_ctime) > _SETTLED_SECONDS
+
+    def check(self) -> None:
+        """Raise `SourceChangedError` if the file is not as it was when it was opened."""
+        now = os.fstat(self.source.fileno())
+        if _times(now) != _times(self.status) or Marks.of(now) != Marks.of(self.status):
+            raise SourceChangedError
+
     def metadata(self, sha256: bytes) -> Metadata:
         """What goes along with the content."""
         return Metadata(
@@ -96,6 +113,11 @@ class _Sealing:
         self.photo_id: Final = photo_id(author, self.nonce)
         self.content_key: Final = Secret(entropy(32))
         self.metadata_key: Final = Secret(entropy(32))
+
+
+def _times(status: os.stat_result) -> tuple[int, int]:
+    """When its content and its entry changed last; the first can be set, the second can't."""
+    return status.st_mtime_ns, status.st_ctime_ns
 
 
 def untold(_done: int, _total: int) -> None:
@@ -138,7 +160,7 @@ class Originals:
         opened = await asyncio.to_thread(_open, path, progress)
         with opened.source as source:
             sha256 = opened.sha256
-            if sha256 is None and self._size_is_known(opened.length):
+            if sha256 is None and (not opened.settled or self._size_is_known(opened.length)):
                 sha256 = await asyncio.to_thread(_hash, source, progress, 2 * opened.length)
             if sha256 is None:
                 photo, new = await _to_the_end(self._seal_unread(opened, progress, same))
@@ -172,13 +194,10 @@ class Originals:
         def told(done: int) -> None:
             progress(2 * done, 2 * opened.length)
 
-        def check(_: bytes) -> None:
-            if Marks.of(os.fstat(opened.source.fileno())) != Marks.of(opened.status):
-                raise SourceChangedError
-
         manifest, sha256 = await asyncio.to_thread(
-            self._seal_content, opened.source, opened.length, told, sealing, check
-        )
+            self._seal_content, opened.source, opened.length, told, sealing,
+            lambda _: opened.check(),
+        )  # fmt: skip
         metadata = opened.metadata(sha256)
         fingerprint = self.fingerprint(sha256)
         async with self._turn(fingerprint):

@@ -149,29 +149,45 @@ async def test_an_empty_folder_is_nothing_to_share(joined: Two, tmp_path: Path) 
     assert await joined.anna.share(folder, to="Bob") == []
 
 
-@pytest.mark.parametrize("size_is_known", [False, True])
+@pytest.mark.parametrize("settled", [False, True])
 async def test_a_file_that_changes_while_it_is_sealed_is_not_shared(
-    joined: Two, picture: Picture, size_is_known: bool
+    joined: Two, picture: Picture, settled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = picture(length=2_000_000)
-    if size_is_known:  # then it is hashed before it is sealed
-        await joined.anna.share(picture("other.jpg", 2_000_000), to="Bob", wait=False)
-    before = joined.anna.blob_files()
+    before = modified(original)
+    if settled:  # then it is hashed while it is sealed, and its times must tell
+        monkeypatch.setattr(originals, "_SETTLED_SECONDS", -3600)
 
     def entropy(length: int) -> bytes:
         # It was opened, and hashed or not; the next thing that needs chance is the sealing.
         original.write_bytes(bytes(2_000_000))
-        os.utime(original, (1, 1))
+        os.utime(original, ns=(before, before))  # as programs do that sync folders
         return secrets.token_bytes(length)
 
     await joined.anna.restart(entropy=entropy)
     assert await shared_state(joined, original) == ("failed", "file-changed")
-    assert joined.anna.blob_files() == before
+    assert not joined.anna.blob_files()
+
+
+@pytest.mark.parametrize("size_is_known", [False, True])
+async def test_a_large_file_is_sealed_in_one_pass_or_two_to_the_same_photo(
+    joined: Two, picture: Picture, size_is_known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(originals, "_SETTLED_SECONDS", -3600)
+    await joined.bob.engine.update_contact("Anna", accept="always")
+    if size_is_known:
+        await joined.anna.share(picture("other.jpg", 2_000_000), to="Bob", wait=False)
+    original = picture(length=2_000_000)
+    item = await joined.anna.share_one(original, "Bob")
+    assert (item.state, item.sha256) == ("delivered", digest(original))
+    again = await joined.anna.share(original, to="Bob", rehash=True)
+    assert [each.photo_id for each in again] == [item.photo_id]
 
 
 async def test_a_large_file_that_is_here_under_a_size_that_no_file_had_is_no_second_photo(
-    joined: Two, picture: Picture
+    joined: Two, picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(originals, "_SETTLED_SECONDS", -3600)
     await joined.bob.engine.update_contact("Anna", accept="always")
     item = await joined.anna.share_one(picture(length=1_500_000), "Bob")
     done = await joined.bob.engine.export(
