@@ -24,6 +24,8 @@ EXPORTER_LABEL: Final = b"EXPORTER-kinlight-v1"
 EXPORTER_BYTES: Final = 32
 
 _STEP: Final = 64 * 1024
+_RECORD: Final = 16 * 1024
+"""The plaintext of one record at most; OpenSSL gives no more at a time."""
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _FAR: Final = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
 
@@ -100,7 +102,7 @@ class Channel:
         else:
             self._connection.set_accept_state()
 
-    def receive(self, data: bytes) -> bytes:
+    def receive(self, data: bytes | memoryview) -> bytes:
         """Feed bytes from the pipe; return the plaintext that they completed.
 
         Raises `WeakChannelError` before any plaintext if the handshake settled on anything but
@@ -111,7 +113,7 @@ class Channel:
         for start in range(0, len(view), _STEP):
             step = view[start : start + _STEP]
             while step:
-                step = step[self._connection.bio_write(bytes(step)) :]
+                step = step[self._connection.bio_write(step) :]
             if not self.established:
                 self._handshake()
             if self.established:
@@ -178,7 +180,7 @@ class Channel:
         parts: list[bytes] = []
         while not self.closed_by_peer:
             try:
-                parts.append(self._connection.recv(4 * _STEP))
+                parts.append(self._connection.recv(_RECORD))
             except SSL.WantReadError:
                 break
             except SSL.ZeroReturnError:

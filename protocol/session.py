@@ -205,9 +205,9 @@ class Session:
         try:
             while view and not self._ended:
                 # Work may follow the proof that ends the opening in the same bytes of the pipe.
-                part = bytes(view[: self._room(len(view))])
-                view = view[len(part) :]
-                self._take(part, events)
+                room = self._room(len(view))
+                self._take(view[:room], events)
+                view = view[room:]
         except PeerError as error:
             events.append(self._fail(error))
         return events
@@ -283,7 +283,7 @@ class Session:
         self._opening_bytes += room
         return room
 
-    def _take(self, data: bytes, events: list[Event]) -> None:
+    def _take(self, data: memoryview, events: list[Event]) -> None:
         established = self._channel.established
         plaintext = self._channel.receive(data)
         if self._channel.established and not established:
