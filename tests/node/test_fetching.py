@@ -1,8 +1,11 @@
 """However a fetch ends, the link goes on: with late answers, and with what waits behind it."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import pytest
+from kinlight.node import sync
 from kinlight.protocol.errors import GoneError, wire_code
 from kinlight.protocol.messages import (
     Fetch,
@@ -14,11 +17,26 @@ from kinlight.protocol.messages import (
     Stored,
 )
 
-from .conftest import Attacked
+from .conftest import Attacked, Picture, Start, Two
 from .forging import Forgery
+from .test_hostile_delegating import conversation
 
 MANY = 150
 """Offers, each of which is asked for two blobs."""
+
+
+def nothing(_message: Fetch) -> None:
+    """All that a node does which sends nothing."""
+
+
+@pytest.fixture
+async def narrow(start: Start, monkeypatch: pytest.MonkeyPatch) -> Two:
+    """Bob takes what Anna sends, one large photo at a time."""
+    monkeypatch.setattr(sync, "LARGE_AT_ONCE", 1)
+    anna, bob = await start("Anna"), await start("Bob")
+    await anna.pair_with(bob)
+    await bob.engine.update_contact("Anna", accept="always")
+    return Two(anna, bob)
 
 
 @pytest.mark.parametrize(
@@ -43,3 +61,18 @@ async def test_an_answer_may_come_when_hundreds_of_later_fetches_have_ended(
         conversation.react = here.properly()
         await conversation.say(here.offer())
         await conversation.wait_for(Stored)
+
+
+async def test_a_photo_that_is_declined_on_its_way_leaves_its_place_to_the_next(
+    narrow: Two, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, bob = narrow.anna, narrow.bob
+    with monkeypatch.context() as held:
+        held.setattr(conversation(anna, bob)._server, "fetch", nothing)
+        await anna.share(picture(length=900_000), picture(length=900_000), to="Bob", wait=False)
+        await bob.until(lambda: len(bob.engine.inbox()) == 2 and bob.parts.inbox.fetching == 1)
+    first, second = bob.engine.inbox()
+    coming = first if bob.parts.inbox.is_coming(bytes.fromhex(first.id)) else second
+    bob.engine.decide(coming.id, accept=False)
+    await bob.until(lambda: "stored" in [item.state for item in bob.engine.inbox()])
+    assert bob.inbox_state(coming.id) == "declined"
