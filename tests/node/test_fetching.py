@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+
 import pytest
 from kinlight.node import sync
 from kinlight.protocol.errors import GoneError, wire_code
@@ -19,6 +22,7 @@ from kinlight.protocol.messages import (
 
 from .conftest import Attacked, Picture, Start, Two
 from .forging import Forgery
+from .nodes import PATIENCE
 from .test_hostile_delegating import conversation
 
 MANY = 150
@@ -76,3 +80,25 @@ async def test_a_photo_that_is_declined_on_its_way_leaves_its_place_to_the_next(
     bob.engine.decide(coming.id, accept=False)
     await bob.until(lambda: "stored" in [item.state for item in bob.engine.inbox()])
     assert bob.inbox_state(coming.id) == "declined"
+
+
+async def test_an_offer_that_could_not_be_read_is_fetched_when_it_can(
+    narrow: Two, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, bob = narrow.anna, narrow.bob
+    await bob.engine.update_contact("Anna", accept="ask")
+    photo = (await anna.share_one(picture(), "Bob")).photo_id or ""
+    (offer,) = bob.parts.library.offers_of(bytes.fromhex(photo))
+    accepted = bob.parts.inbox.decide(offer, accept=True)
+    tried = asyncio.Event()
+
+    def broken(_envelope_hash: bytes) -> None:
+        tried.set()
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as for_now:
+        for_now.setattr(bob.parts.library, "offer", broken)
+        conversation(bob, anna).fetch(accepted)
+        await asyncio.wait_for(tried.wait(), PATIENCE)
+    conversation(bob, anna).fetch(accepted)
+    await bob.until(lambda: bob.inbox_state(photo) == "stored")
