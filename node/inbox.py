@@ -251,6 +251,7 @@ class Inbox:
             async with self._arrivals.joined(offer) as arrival:
                 await self._fetch(link, fetcher, offer, arrival)
         except TruncatedError:
+            self._answer_if_accepted(link, offer)
             # If others bring it, it is here soon, and this link is to be told.
             return link.ended.is_set() or not self.is_coming(offer.photo_id)
         except (PeerError, LocalError) as error:
@@ -286,6 +287,13 @@ class Inbox:
         contact = self._library.contact_of(offer.identity)
         stored = self._library.offer(offer.envelope_hash) or offer
         self._publish(stored, contact.name if contact else "")
+
+    def _answer_if_accepted(self, link: Link, offer: IncomingOffer) -> None:
+        """It did not come yet, and of a small one nothing was said: its sender waits for that."""
+        current = self._library.offer(offer.envelope_hash)
+        if current is not None and current.state == "accepted":
+            with contextlib.suppress(PeerError):  # the link is about to end
+                self.answer(link, current)
 
     def _answer_if_stored(self, link: Link, offer: IncomingOffer) -> None:
         """It came meanwhile over another link, which may have ended before it could say so."""

@@ -8,7 +8,7 @@ import asyncio
 import sqlite3
 
 import pytest
-from kinlight.node import sync
+from kinlight.node import fetching, outbox, sync
 from kinlight.protocol.errors import GoneError, wire_code
 from kinlight.protocol.messages import (
     Fetch,
@@ -102,3 +102,18 @@ async def test_an_offer_that_could_not_be_read_is_fetched_when_it_can(
         await asyncio.wait_for(tried.wait(), PATIENCE)
     conversation(bob, anna).fetch(accepted)
     await bob.until(lambda: bob.inbox_state(photo) == "stored")
+
+
+async def test_a_small_photo_that_does_not_come_is_answered_and_others_are_offered(
+    two: Two, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, bob = two.anna, two.bob
+    monkeypatch.setattr(outbox, "OFFERS_ON_THE_WAY", 1)
+    await bob.engine.update_contact("Anna", accept="always")
+    with monkeypatch.context() as for_now:
+        for_now.setattr(fetching, "STALL_SECONDS", 0.1)
+        for_now.setattr(conversation(anna, bob)._server, "fetch", nothing)
+        lost = (await anna.share_one(picture(), "Bob", wait=False)).photo_id or ""
+        await anna.until(lambda: anna.delivery_state(lost) == "offered")
+    assert (await anna.share_one(picture(length=900_000), "Bob")).state == "delivered"
+    assert bob.inbox_state(lost) == "accepted"
