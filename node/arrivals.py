@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from ..crypto.blob import piece_count
+from ..protocol.errors import BusyError
 from ..protocol.photo import PhotoRecord
 from ..protocol.transfer import Download
 from .blobstore import BlobStore
@@ -35,7 +36,6 @@ class Arrival:
         self.metadata: Final = metadata
         self.turn: Final = asyncio.Lock()
         self.offers = 0
-        self.over: Final = asyncio.Event()
 
 
 class Arrivals:
@@ -59,17 +59,17 @@ class Arrivals:
 
     @contextlib.asynccontextmanager
     async def joined(self, offer: IncomingOffer) -> AsyncGenerator[Arrival]:
-        """The arrival of the photo that is offered; one of another record under its id first ends.
+        """The arrival of the photo that is offered. It is over when the last has left.
 
-        It is over when the last has left.
+        `BusyError` while there is one of another record under its id: nobody waits for what only
+        who signed both can be quick with.
         """
         photo_id = offer.photo_id
-        while (arrival := self._arrivals.get(photo_id)) is not None:
-            if arrival.record.signed == offer.record.signed:
-                break
-            await arrival.over.wait()
-        else:
+        arrival = self._arrivals.get(photo_id)
+        if arrival is None:
             arrival = self._arrivals[photo_id] = self._arrival(offer)
+        elif arrival.record.signed != offer.record.signed:
+            raise BusyError
         arrival.offers += 1
         try:
             yield arrival
@@ -78,7 +78,6 @@ class Arrivals:
             if not arrival.offers:
                 del self._arrivals[photo_id]
                 self._progress.pop(photo_id, None)
-                arrival.over.set()
 
     def _arrival(self, offer: IncomingOffer) -> Arrival:
         record = offer.record
