@@ -267,6 +267,7 @@ class Inbox:
     ) -> None:
         if self._still_accepted(offer) and self._library.photo(offer.photo_id) is None:
             self._judge.allow_us(Capability.decode(offer.capability), offer.photo_id)
+            self._arrivals.check(offer)
             await _together(
                 fetcher.fetch(offer.photo_id, offer.capability, arrival.metadata),
                 fetcher.fetch(offer.photo_id, offer.capability, arrival.content),
@@ -304,7 +305,8 @@ class Inbox:
     async def _store(self, offer: IncomingOffer, arrival: Arrival) -> None:
         """Verify a photo, then write what is in memory of it, then enter it: all of it durably."""
         content, metadata = arrival.content.place, arrival.metadata.place
-        details = await asyncio.to_thread(self._verify, offer, content, metadata)
+        with self._arrivals.trying(offer):
+            details = await asyncio.to_thread(self._verify, offer, content, metadata)
         if not self._still_accepted(offer):
             raise TruncatedError  # declined in the meantime; what came is swept
         try:
