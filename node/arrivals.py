@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+import hashlib
+from collections.abc import AsyncGenerator, Generator
 from functools import partial
 from typing import Final
 
 from ..crypto.blob import piece_count
+from ..crypto.errors import PeerError
+from ..protocol.errors import BusyError
 from ..protocol.photo import PhotoRecord
 from ..protocol.transfer import Download
 from .blobstore import BlobStore
 from .events import Events
 from .gathering import Gathering
 from .library import IncomingOffer
+
+_REMEMBERED: Final = 4096
+"""Keys that were tried in vain: a hash of each."""
 
 
 def is_small(offer: IncomingOffer) -> bool:
@@ -35,7 +41,6 @@ class Arrival:
         self.metadata: Final = metadata
         self.turn: Final = asyncio.Lock()
         self.offers = 0
-        self.over: Final = asyncio.Event()
 
 
 class Arrivals:
@@ -46,6 +51,7 @@ class Arrivals:
         self._events = events
         self._arrivals: dict[bytes, Arrival] = {}
         self._progress: dict[bytes, tuple[int, int]] = {}
+        self._in_vain: dict[bytes, type[PeerError]] = {}
 
     def __len__(self) -> int:
         return len(self._arrivals)
@@ -59,17 +65,17 @@ class Arrivals:
 
     @contextlib.asynccontextmanager
     async def joined(self, offer: IncomingOffer) -> AsyncGenerator[Arrival]:
-        """The arrival of the photo that is offered; one of another record under its id first ends.
+        """The arrival of the photo that is offered. It is over when the last has left.
 
-        It is over when the last has left.
+        `BusyError` while there is one of another record under its id: nobody waits for what only
+        who signed both can be quick with.
         """
         photo_id = offer.photo_id
-        while (arrival := self._arrivals.get(photo_id)) is not None:
-            if arrival.record.signed == offer.record.signed:
-                break
-            await arrival.over.wait()
-        else:
+        arrival = self._arrivals.get(photo_id)
+        if arrival is None:
             arrival = self._arrivals[photo_id] = self._arrival(offer)
+        elif arrival.record.signed != offer.record.signed:
+            raise BusyError
         arrival.offers += 1
         try:
             yield arrival
@@ -78,7 +84,27 @@ class Arrivals:
             if not arrival.offers:
                 del self._arrivals[photo_id]
                 self._progress.pop(photo_id, None)
-                arrival.over.set()
+
+    def check(self, offer: IncomingOffer) -> None:
+        """Raise what was wrong when the same blobs were opened with the same keys.
+
+        Opening costs us as much as sending costs a peer, so it is not had again for a mere offer.
+        """
+        error = self._in_vain.get(_tried(offer))
+        if error is not None:
+            raise error
+
+    @contextlib.contextmanager
+    def trying(self, offer: IncomingOffer) -> Generator[None]:
+        """While the blobs are opened with the keys of an offer: an error is remembered."""
+        self.check(offer)
+        try:
+            yield
+        except PeerError as error:
+            self._in_vain[_tried(offer)] = type(error)
+            if len(self._in_vain) > _REMEMBERED:
+                del self._in_vain[next(iter(self._in_vain))]
+            raise
 
     def _arrival(self, offer: IncomingOffer) -> Arrival:
         record = offer.record
@@ -94,6 +120,16 @@ class Arrivals:
     def _report(self, photo_id: bytes, done: int, total: int) -> None:
         self._progress[photo_id] = (done, total)
         self._events.publish("progress", id=photo_id.hex(), pieces=done, of=total)
+
+
+def _tried(offer: IncomingOffer) -> bytes:
+    """All that it depends on whether a photo can be opened; its record may be signed twice."""
+    record, tried = offer.record, hashlib.sha256(offer.photo_id)
+    for part in (record.content_id, record.metadata_id):
+        tried.update(part)
+    for key in (offer.content_key, offer.metadata_key):
+        tried.update(key.reveal())
+    return tried.digest()
 
 
 def _untold(_done: int, _total: int) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -22,8 +21,6 @@ from .link import Link
 
 STALL_SECONDS: Final = 120.0
 """A fetch of which nothing came for so long is given up: others may bring the photo."""
-_RECENT: Final = 256
-"""Ended fetches whose last messages may still be on the wire."""
 
 
 class _Running(NamedTuple):
@@ -38,8 +35,7 @@ class Fetcher:
         self._link = link
         self._counters = counters
         self._running: dict[int, _Running] = {}
-        self._ended: dict[int, None] = {}
-        self._numbers = itertools.count(1)
+        self._last = 0
         self._clock = asyncio.get_running_loop().time
 
     async def fetch(self, photo_id: bytes, capability: bytes, gathering: Gathering) -> None:
@@ -57,7 +53,7 @@ class Fetcher:
         self, photo_id: bytes, capability: bytes, content_id: bytes, source: Source
     ) -> None:
         """One fetch of all that was claimed."""
-        request = next(self._numbers) % 2**32
+        self._last = request = self._last + 1  # no link sees 2**32 of them
         running = _Running(source, asyncio.timeout(STALL_SECONDS))
         self._running[request] = running
         stops = True
@@ -77,16 +73,10 @@ class Fetcher:
             if stops:
                 with contextlib.suppress(PeerError):
                     self._link.post(FetchStop(request))
-            self._forget(request)
+            del self._running[request]
 
     def _credit(self, request: int, pieces: int) -> None:
         self._link.post(Credit(request, pieces))
-
-    def _forget(self, request: int) -> None:
-        self._running.pop(request, None)
-        self._ended[request] = None
-        if len(self._ended) > _RECENT:
-            del self._ended[next(iter(self._ended))]
 
     # Messages of the peer.
 
@@ -111,10 +101,13 @@ class Fetcher:
             source.fail(from_wire(message.code))
 
     def _heard(self, request: int) -> Source | None:
-        """Whose fetch a message is about, if anything more is taken of it."""
+        """Whose fetch a message is about, if anything more is taken of it.
+
+        What was on the way when its fetch ended may come at any time later.
+        """
         running = self._running.get(request)
         if running is None:
-            if request not in self._ended:
+            if not 0 < request <= self._last:
                 raise UnexpectedMessageError
             return None
         if not running.limit.expired():

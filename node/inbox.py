@@ -50,6 +50,7 @@ from .fetching import Fetcher
 from .judge import Judge
 from .library import Contact, IncomingOffer, Library, Photo, StoredBlob
 from .link import Link
+from .tasks import to_the_end
 
 RETRY_SECONDS: Final = 30.0
 """Pause before photos are fetched again on the same link after a passing trouble."""
@@ -88,7 +89,7 @@ class Inbox:
         self._fingerprint_key = fingerprint_key
         self._now = now
         self._arrivals = Arrivals(blobs, events)
-        self._running: dict[asyncio.Task[None] | None, bytes] = {}
+        self._running: dict[asyncio.Task[bool], bytes] = {}
 
     # Offers.
 
@@ -206,7 +207,7 @@ class Inbox:
         self._library.set_offer_state(offer.envelope_hash, state, None, self._now())
         if not accept:
             for task, envelope_hash in list(self._running.items()):
-                if task is not None and envelope_hash == offer.envelope_hash:
+                if envelope_hash == offer.envelope_hash:
                     task.cancel()
             self._discard(offer)
         return self._library.offer(offer.envelope_hash) or offer
@@ -234,18 +235,27 @@ class Inbox:
         the offer accepted; what does not pass refuses it with the reason. Whether it is not to be
         tried again on this link.
         """
-        task = asyncio.current_task()
+        # A task of its own: who declines the photo ends this fetch, and not those behind it.
+        task = asyncio.create_task(self._bring(link, fetcher, offer))
         self._running[task] = offer.envelope_hash
+        task.add_done_callback(self._running.pop)
+        (outcome,) = await asyncio.gather(task, return_exceptions=True)
+        if isinstance(outcome, asyncio.CancelledError):
+            return True
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    async def _bring(self, link: Link, fetcher: Fetcher, offer: IncomingOffer) -> bool:
         try:
             async with self._arrivals.joined(offer) as arrival:
                 await self._fetch(link, fetcher, offer, arrival)
         except TruncatedError:
+            self._answer_if_accepted(link, offer)
             # If others bring it, it is here soon, and this link is to be told.
             return link.ended.is_set() or not self.is_coming(offer.photo_id)
         except (PeerError, LocalError) as error:
             return self._failed(link, offer, error)
-        finally:
-            self._running.pop(task, None)
         return True
 
     def _still_accepted(self, offer: IncomingOffer) -> bool:
@@ -257,6 +267,7 @@ class Inbox:
     ) -> None:
         if self._still_accepted(offer) and self._library.photo(offer.photo_id) is None:
             self._judge.allow_us(Capability.decode(offer.capability), offer.photo_id)
+            self._arrivals.check(offer)
             await _together(
                 fetcher.fetch(offer.photo_id, offer.capability, arrival.metadata),
                 fetcher.fetch(offer.photo_id, offer.capability, arrival.content),
@@ -267,7 +278,7 @@ class Inbox:
                 return
             here = self._library.photo(offer.photo_id)
             if here is None:
-                await _to_the_end(self._store(offer, arrival))
+                await to_the_end(self._store(offer, arrival))
             elif here.record.signed != offer.record.signed:
                 raise MalformedError("another photo has this id")
             else:
@@ -278,6 +289,13 @@ class Inbox:
         stored = self._library.offer(offer.envelope_hash) or offer
         self._publish(stored, contact.name if contact else "")
 
+    def _answer_if_accepted(self, link: Link, offer: IncomingOffer) -> None:
+        """It did not come yet, and of a small one nothing was said: its sender waits for that."""
+        current = self._library.offer(offer.envelope_hash)
+        if current is not None and current.state == "accepted":
+            with contextlib.suppress(PeerError):  # the link is about to end
+                self.answer(link, current)
+
     def _answer_if_stored(self, link: Link, offer: IncomingOffer) -> None:
         """It came meanwhile over another link, which may have ended before it could say so."""
         current = self._library.offer(offer.envelope_hash)
@@ -287,7 +305,8 @@ class Inbox:
     async def _store(self, offer: IncomingOffer, arrival: Arrival) -> None:
         """Verify a photo, then write what is in memory of it, then enter it: all of it durably."""
         content, metadata = arrival.content.place, arrival.metadata.place
-        details = await asyncio.to_thread(self._verify, offer, content, metadata)
+        with self._arrivals.trying(offer):
+            details = await asyncio.to_thread(self._verify, offer, content, metadata)
         if not self._still_accepted(offer):
             raise TruncatedError  # declined in the meantime; what came is swept
         try:
@@ -404,15 +423,6 @@ async def _together(*work: Coroutine[None, None, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _to_the_end(work: Coroutine[None, None, None]) -> None:
-    """Run `work` whole even if this task is cancelled: its threads would go on unseen."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.shield(task)
-    finally:
-        await asyncio.wait({task})
 
 
 def _refusal(error: KinlightError) -> int:

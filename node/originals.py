@@ -15,11 +15,11 @@ import hmac
 import mimetypes
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar
+from typing import BinaryIO, Final
 from weakref import WeakValueDictionary
 
 from ..crypto.blob import Kind, Manifest
@@ -36,6 +36,7 @@ from .errors import DiskFullError, FileTooLargeError, UnreadableFileError
 from .events import Events
 from .library import Library, Photo, StoredBlob
 from .sources import Marks
+from .tasks import to_the_end
 
 _HASH_STEP: Final = 1024 * 1024
 _SETTLED_SECONDS: Final = 60.0
@@ -45,7 +46,6 @@ when it gets to the disk."""
 _IN_MEMORY: Final = 1024 * 1024
 """Files up to this are held in memory between hashing and sealing; larger ones are read again."""
 
-_Result = TypeVar("_Result")
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all, from any thread."""
 Same = Callable[[Photo, Metadata], bool]
@@ -163,7 +163,7 @@ class Originals:
             if sha256 is None and (not opened.settled or self._size_is_known(opened.length)):
                 sha256 = await asyncio.to_thread(_hash, source, progress, 2 * opened.length)
             if sha256 is None:
-                photo, new = await _to_the_end(self._seal_unread(opened, progress, same))
+                photo, new = await to_the_end(self._seal_unread(opened, progress, same))
             else:
                 photo, new = await self.seal(source, opened.metadata(sha256), progress, same)
         return Taken(photo, new, Marks.of(opened.status))
@@ -182,7 +182,7 @@ class Originals:
             here = self._here(fingerprint, metadata, same)
             if here is not None:
                 return here, False
-            made = await _to_the_end(self._seal(source, metadata, fingerprint, progress))
+            made = await to_the_end(self._seal(source, metadata, fingerprint, progress))
             return made, True
 
     async def _seal_unread(
@@ -322,19 +322,6 @@ class Originals:
         except BaseException:  # a disk may be full by now
             self._blobs.remove(content.content_id)
             raise
-
-
-async def _to_the_end(work: Coroutine[None, None, _Result]) -> _Result:
-    """Run `work` whole even if who asked has gone: its threads would go on, and no row name
-    their files.
-    """
-    task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    finally:
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
 
 
 def _open(path: Path, progress: Progress) -> _Opened:

@@ -185,22 +185,27 @@ class Sync:
         """Fetch one after the other until none waits in the lane."""
         try:
             while (envelope_hash := lane.next()) is not None:
-                offer = self._library.offer(envelope_hash)
-                if offer is not None and self._comes(offer) and lane.put_back(envelope_hash):
-                    continue
+                waits = False
                 try:
-                    if offer is None:
-                        continue
-                    if offer.state == "accepted":
-                        self._show_asked(offer)
-                        if not await self._inbox.fetch(self._link, self._fetcher, offer):
-                            self._put_off(envelope_hash)
-                    else:  # another link, or a person, was quicker
-                        self.answer(offer)
+                    offer = self._library.offer(envelope_hash)
+                    waits = (
+                        offer is not None and self._comes(offer) and lane.put_back(envelope_hash)
+                    )
+                    if offer is not None and not waits:
+                        await self._fetch_one(offer)
                 finally:
-                    lane.left(envelope_hash)
+                    if not waits:
+                        lane.left(envelope_hash)
         finally:
             lane.end()
+
+    async def _fetch_one(self, offer: IncomingOffer) -> None:
+        if offer.state != "accepted":  # another link, or a person, was quicker
+            self.answer(offer)
+            return
+        self._show_asked(offer)
+        if not await self._inbox.fetch(self._link, self._fetcher, offer):
+            self._put_off(offer.envelope_hash)
 
     def _comes(self, offer: IncomingOffer) -> bool:
         """Whether others bring the one piece of a photo: this link has better to do meanwhile."""

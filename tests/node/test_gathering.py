@@ -17,12 +17,20 @@ import pytest
 from kinlight.crypto.blob import piece_count
 from kinlight.crypto.secret import Secret
 from kinlight.node import gathering, sync
-from kinlight.node.blobstore import SmallBlob
+from kinlight.node.blobstore import IncomingBlob, SmallBlob
 from kinlight.node.mallory import flip_byte
 from kinlight.node.views import ShareItem
 from kinlight.protocol.claims import BESIDE
-from kinlight.protocol.errors import from_wire
-from kinlight.protocol.messages import Fetch, ManifestPart, Message, OfferRefused, Piece, Stored
+from kinlight.protocol.errors import BusyError, from_wire, wire_code
+from kinlight.protocol.messages import (
+    Fetch,
+    FetchRefused,
+    ManifestPart,
+    Message,
+    OfferRefused,
+    Piece,
+    Stored,
+)
 from kinlight.protocol.photo import KINDS
 
 from .conftest import Attacked, Picture
@@ -303,3 +311,39 @@ async def test_wrong_keys_in_one_offer_are_named_and_another_opens_what_came_by_
         assert stored.envelope_hash == hashlib.sha256(true.envelope).digest()
     assert attacked.bob.engine.photo(forgery.photo_id.hex()).bytes == 900_000
     assert len(fetched) == 1
+
+
+async def test_a_photo_whose_metadata_lie_is_opened_once_however_often_it_is_offered(
+    attacked: Attacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[IncomingBlob] = []
+    unseal = IncomingBlob.unseal
+
+    def counted(place: IncomingBlob, *more: Any) -> int:
+        opened.append(place)
+        return unseal(place, *more)
+
+    monkeypatch.setattr(IncomingBlob, "unseal", counted)
+    forgery = Forgery.by(attacked.mallory)
+    forgery.content = secrets.token_bytes(900_000)
+    forgery.describe(sha256=bytes(32))
+    async with attacked.mallory.connected() as talk:
+
+        async def refusals(offers: int) -> set[str]:
+            for _ in range(offers):
+                await talk.say(forgery.offer())
+            refused = [await talk.wait_for(OfferRefused) for _ in range(offers)]
+            return {from_wire(each.code).code for each in refused}
+
+        talk.react = lambda message: (
+            [FetchRefused(message.request, wire_code(BusyError()))]
+            if isinstance(message, Fetch)
+            else []
+        )
+        assert await refusals(1) == {"busy"}  # it stays accepted, so that what came is kept
+        talk.react = forgery.properly()
+        assert await refusals(3) == {"malformed"}
+        assert await refusals(1) == {"malformed"}
+        assert len(opened) == 1
+        forgery.keys = {kind: Secret(secrets.token_bytes(32)) for kind in KINDS}
+        assert await refusals(1) == {"seal-broken"}  # other keys are tried

@@ -10,11 +10,12 @@ import secrets
 import pytest
 from kinlight.crypto import encoding
 from kinlight.crypto.signing import SigningKey
-from kinlight.node import fetching
+from kinlight.node import fetching, inbox, sync
 from kinlight.protocol.capability import Capability
 from kinlight.protocol.messages import Fetch
 
 from .conftest import Picture, Start
+from .forging import Forgery
 from .people import seed
 from .test_hostile_delegating import asked, conversation, identity, link
 from .three import Three, delegated, given, granted, imported
@@ -52,6 +53,33 @@ async def test_who_offers_a_photo_and_sends_nothing_does_not_keep_it_from_coming
     await carol.until(lambda: bool(carol.engine.inbox()))
     assert (await granted(anna, photo, "Carol", operations=["view"])).state == "delivered"
     empty.cancel()
+
+
+async def test_another_record_under_the_id_of_a_photo_holds_up_nothing_else_of_who_passes_it_on(
+    known: Three, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, bob, carol = known.anna, known.bob, known.carol
+    monkeypatch.setattr(inbox, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(conversation(carol, bob), "_large", sync._Lane(1))
+    monkeypatch.setattr(conversation(anna, carol)._server, "fetch", nothing)
+    await carol.engine.update_contact("Anna", accept="always")
+    photo = await given(known, picture(length=900_000))
+    signed = anna.parts.library.photo(bytes.fromhex(photo))
+    assert signed is not None
+    other = Forgery(anna.parts.device, carol.parts.device.chain, nonce=signed.record.nonce)
+    await conversation(anna, carol)._link.send(other.offer())
+    await carol.until(lambda: carol.parts.inbox.fetching == 1)
+    passed_on = await delegated(bob, photo, "Carol")
+    assert (passed_on.state, passed_on.code) == ("offered", "busy")
+    assert (await bob.share_one(picture(length=900_000), "Carol")).state == "delivered"
+    # And when the other one is out of the way, the photo comes too.
+    (wrong,) = [
+        offer
+        for offer in carol.parts.library.offers_of(bytes.fromhex(photo))
+        if offer.identity == anna.identity
+    ]
+    carol.parts.inbox.decide(wrong, accept=False)
+    await bob.until(lambda: bob.delivery_state(photo) == "delivered")
 
 
 async def test_a_chain_that_is_not_the_authors_does_not_tell_whether_a_photo_is_here(
