@@ -28,7 +28,8 @@ from ..crypto import blob
 from ..crypto.blob import Kind, Manifest, Readable, Writable
 from ..crypto.errors import MalformedError, PieceMismatchError
 from ..crypto.secret import Secret
-from ..protocol.transfer import Download
+from ..protocol import limits
+from ..protocol.transfer import Bitmap, Download
 from .errors import BlobMissingError, DiskFullError, storage_error
 from .home import sync_folder, write_file
 
@@ -38,6 +39,8 @@ UNDER_WAY: Final = 64
 """More blobs than are being made at a time, on however many links."""
 RESERVE_BYTES: Final = 1024 * 1024
 """Left free for the library when photos come in or are sealed."""
+AHEAD_BYTES: Final = limits.CREDIT * blob.PIECE_BYTES
+"""Room that is held for a blob that comes in: a contact must not hold more by words alone."""
 
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 
@@ -161,15 +164,17 @@ class BlobStore:
         if free < self._held + length + RESERVE_BYTES:
             raise DiskFullError
 
-    def hold(self, length: int) -> Room:
+    def hold(self, length: int, most: int | None = None) -> Room:
         """Room for a file that is about to be written; `DiskFullError` as `check_room`.
 
-        Many files are written at a time, and each alone would find room.
+        Many files are written at a time, and each alone would find room. Of what comes slowly, or
+        never, no more than `most` is held, but all of it must fit.
         """
+        held = length if most is None else min(length, most)
         with self._rooms:
             self.check_room(length)
-            self._held += length
-        return Room(self._let_go, length)
+            self._held += held
+        return Room(self._let_go, held)
 
     def _let_go(self, length: int) -> None:
         with self._rooms:
@@ -236,6 +241,10 @@ class Room:
         self._let_go = let_go
         self._left = length
 
+    def has(self, length: int) -> bool:
+        """Whether so much is still held."""
+        return length <= self._left
+
     def used(self, length: int) -> None:
         """So much was written: the disk itself counts it now."""
         length = min(length, self._left)
@@ -281,12 +290,12 @@ class Incoming(Protocol):
         """Set `download` to what is here from an earlier run."""
         ...
 
-    def begin(self, manifest: Manifest) -> None:
-        """Get ready for pieces; `DiskFullError` where they would not fit."""
+    def begin(self, manifest: Manifest, have: Bitmap) -> None:
+        """Get ready for the pieces that miss; `DiskFullError` where they would not fit."""
         ...
 
     def write_piece(self, index: int, data: bytes) -> None:
-        """Put a checked piece at its place."""
+        """Put a checked piece at its place; `DiskFullError` where the rest would not fit."""
         ...
 
     def end(self) -> None:
@@ -323,7 +332,7 @@ class SmallBlob:
     def resume(self, download: Download) -> None:
         """Nothing is here."""
 
-    def begin(self, manifest: Manifest) -> None:
+    def begin(self, manifest: Manifest, have: Bitmap) -> None:  # noqa: ARG002 - nothing is here
         """See `Incoming`."""
         self._store.check_room(manifest.length)
         self._header = manifest.header
@@ -365,12 +374,13 @@ class IncomingBlob:
         self._content_id = content_id
         self._file: BinaryIO | None = None
         self._room: Room | None = None
+        self._missing = 0
 
     def resume(self, download: Download) -> None:
         """Set `download` to what lies here from an earlier run: each piece is hashed again."""
         try:
-            encoded = self._manifest.read_bytes()
-            download.resume(encoded)
+            if download.manifest is None:
+                download.resume(self._manifest.read_bytes())
         except (OSError, MalformedError):
             return
         manifest = download.manifest
@@ -385,13 +395,11 @@ class IncomingBlob:
                     manifest.check_piece(index, data)
                     download.have.add(index)
 
-    def begin(self, manifest: Manifest) -> None:
+    def begin(self, manifest: Manifest, have: Bitmap) -> None:
         """Open the partial file for writing pieces, keeping those already there; see `Incoming`."""
-        try:
-            here = self._part.stat().st_size if self._part.exists() else 0
-        except OSError as error:
-            raise storage_error(error) from None
-        self._room = self._store.hold(max(manifest.length - here, 0))
+        # Not by the file's size: it has holes. The last piece counts as a whole one.
+        self._missing = min((have.size - have.count) * blob.PIECE_BYTES, manifest.length)
+        self._room = self._hold()
         encoded = manifest.encode()
         try:
             # Also where one lies here already: it may have been damaged, or cut by a full disk.
@@ -406,10 +414,13 @@ class IncomingBlob:
                 raise storage_error(error) from None
             raise
 
+    def _hold(self) -> Room:
+        return self._store.hold(self._missing, AHEAD_BYTES)
+
     @contextlib.contextmanager
-    def writing(self, manifest: Manifest) -> Generator[None]:
+    def writing(self, manifest: Manifest, have: Bitmap) -> Generator[None]:
         """`begin` and `end`."""
-        self.begin(manifest)
+        self.begin(manifest, have)
         try:
             yield
         finally:
@@ -427,8 +438,9 @@ class IncomingBlob:
     def keep_good(self, manifest: Manifest) -> None:
         """Begin with those pieces of the whole blob's file that are right, if it has any."""
         download = Download(self._content_id, manifest.length)
-        with self.writing(manifest):
-            self.resume(download)
+        download.accept(manifest.encode())
+        self.resume(download)
+        with self.writing(manifest, download.have):
             if self._content_id not in self._store:
                 return
             with self._store.open(self._content_id) as damaged:
@@ -443,6 +455,9 @@ class IncomingBlob:
         """See `Incoming`; between `begin` and `end`."""
         if self._file is None or self._room is None:
             raise ValueError("it was not begun")
+        if not self._room.has(len(data)):
+            self._room.end()
+            self._room = self._hold()
         try:
             self._file.seek(blob.piece_offset(index))
             if self._file.write(data) != len(data):
@@ -450,6 +465,7 @@ class IncomingBlob:
         except OSError as error:
             raise storage_error(error) from None
         self._room.used(len(data))
+        self._missing = max(self._missing - len(data), 0)
 
     def unseal(self, sink: Writable, key: Secret, kind: Kind, photo_id: bytes, limit: int) -> int:
         """Open it to the last byte, before it becomes a whole blob; see `blob.unseal`."""

@@ -118,7 +118,7 @@ class Gathering:
     def begin(self) -> None:
         """Get the place ready for pieces, once their manifest is known."""
         if self.download.manifest is not None and not self._begun:
-            self.place.begin(self.download.manifest)
+            self.place.begin(self.download.manifest, self.download.have)
             self._begun = True
 
     def _end(self) -> None:
