@@ -338,16 +338,20 @@ class Inbox:
         return details
 
     def _discard(self, offer: IncomingOffer) -> None:
-        """Forget what came of a photo, unless somebody else offers it too."""
-        for other in self._library.offers_of(offer.photo_id):
-            if other.state == "accepted" and other.envelope_hash != offer.envelope_hash:
-                return
-        for content_id in (offer.record.content_id, offer.record.metadata_id):
-            self._blobs.incoming(offer.photo_id, content_id).discard()
+        """Forget what came of a photo, but for blobs that another offer's record names too."""
+        wanted = {
+            content_id
+            for other in self._library.offers_of(offer.photo_id)
+            if other.state == "accepted" and other.envelope_hash != offer.envelope_hash
+            for content_id in _blobs_of(other)
+        }
+        for content_id in _blobs_of(offer):
+            if content_id not in wanted:
+                self._blobs.incoming(offer.photo_id, content_id).discard()
 
     def _remove_unnamed(self, offer: IncomingOffer) -> None:
         """Declined after its files got their final names, and before a row named them."""
-        for content_id in (offer.record.content_id, offer.record.metadata_id):
+        for content_id in _blobs_of(offer):
             if self._library.blob(content_id) is None:
                 self._blobs.remove(content_id)
 
@@ -388,6 +392,10 @@ class Inbox:
         photo = self.here(photo_id)
         self._judge.check_held(photo)
         return photo
+
+
+def _blobs_of(offer: IncomingOffer) -> tuple[bytes, bytes]:
+    return offer.record.content_id, offer.record.metadata_id
 
 
 def _finish(*places: Incoming) -> None:
