@@ -231,7 +231,7 @@ class BlobStore:
 
         What it made and no row names in the end is swept at the next start.
         """
-        return file.name in self._sealing or _content_id(file.name) in self._settled
+        return file.name in self._sealing or _content_id(file.stem) in self._settled
 
 
 class Room:
@@ -307,7 +307,11 @@ class Incoming(Protocol):
         ...
 
     def finish(self) -> None:
-        """Make it a whole blob, durably."""
+        """Make it a whole blob, durably; then `discard` what is left, or `take_back`."""
+        ...
+
+    def take_back(self) -> None:
+        """Undo `finish`: no row came to name the whole blob."""
         ...
 
     def discard(self) -> None:
@@ -353,6 +357,10 @@ class SmallBlob:
     def finish(self) -> None:
         """See `Incoming`."""
         self._store.keep(self._content_id, self._ciphertext)
+
+    def take_back(self) -> None:
+        """See `Incoming`."""
+        self._store.remove(self._content_id)
 
     def discard(self) -> None:
         """It was nowhere else."""
@@ -481,9 +489,13 @@ class IncomingBlob:
             with self._part.open("rb+") as file:
                 os.fsync(file.fileno())
             self._store.settle(self._part, self._content_id)
-            self._manifest.unlink(missing_ok=True)
         except OSError as error:
             raise storage_error(error) from None
+
+    def take_back(self) -> None:
+        """See `Incoming`. What can't be moved now is a leftover for the next start."""
+        with contextlib.suppress(OSError):
+            self._store.path(self._content_id).replace(self._part)
 
     def discard(self) -> None:
         """Forget it. What can't be removed now is a leftover for the next start."""
@@ -512,10 +524,10 @@ def remove_leftover(file: Path) -> bool:
     return False
 
 
-def _content_id(name: str) -> bytes | None:
-    """The content id that a whole blob's name says."""
+def _content_id(stem: str) -> bytes | None:
+    """The content id that the name of a blob's file says, whole or not."""
     try:
-        return bytes.fromhex(name)
+        return bytes.fromhex(stem.rpartition("-")[2])
     except ValueError:
         return None
 

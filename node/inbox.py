@@ -293,9 +293,10 @@ class Inbox:
         try:
             await asyncio.to_thread(_finish, metadata, content)
             await self._enter(offer, details, arrival)
-        finally:
-            if not self._still_accepted(offer):
-                self._remove_unnamed(offer)
+        except BaseException:
+            self._take_back(offer, arrival)
+            raise
+        content.discard()  # what lies beside the whole blob
 
     async def _enter(self, offer: IncomingOffer, details: Metadata, arrival: Arrival) -> None:
         """Enter a photo whose files lie here durably; `TruncatedError` if it was declined."""
@@ -349,11 +350,16 @@ class Inbox:
             if content_id not in wanted:
                 self._blobs.incoming(offer.photo_id, content_id).discard()
 
-    def _remove_unnamed(self, offer: IncomingOffer) -> None:
-        """Declined after its files got their final names, and before a row named them."""
-        for content_id in _blobs_of(offer):
-            if self._library.blob(content_id) is None:
-                self._blobs.remove(content_id)
+    def _take_back(self, offer: IncomingOffer, arrival: Arrival) -> None:
+        """Its files may have their final names, and no row names them: another try goes on there.
+
+        A full disk had no room for the row, or the offer was declined.
+        """
+        for gathering in (arrival.content, arrival.metadata):
+            if self._library.blob(gathering.download.content_id) is None:
+                gathering.place.take_back()
+        if not self._still_accepted(offer):
+            self._discard(offer)
 
     def _failed(self, link: Link, offer: IncomingOffer, error: KinlightError) -> bool:
         """Note why a fetch failed and tell the sender; True if it is not tried again here."""

@@ -251,6 +251,7 @@ class Mender:
             incoming.discard()
             return
         await asyncio.to_thread(incoming.finish)
+        incoming.discard()
         self._repairs.done(stored.content_id)
         self._events.publish("photo", id=stored.photo_id.hex())
 

@@ -233,7 +233,9 @@ def test_a_manifest_that_was_damaged_on_the_disk_counts_for_nothing(
     assert resumed(store, manifest).manifest is None
     # And the fetch begins anew, to a whole blob.
     begun(store, manifest, ciphertext, *range(manifest.pieces))
-    store.incoming(PHOTO, manifest.content_id).finish()
+    incoming = store.incoming(PHOTO, manifest.content_id)
+    incoming.finish()
+    incoming.discard()
     assert store.path(manifest.content_id).read_bytes() == ciphertext
     assert files(folder) == {str(store.path(manifest.content_id).relative_to(folder))}
 
@@ -257,9 +259,23 @@ def test_a_finished_blob_is_whole_and_nothing_else_stays(store: BlobStore, folde
     assert incoming.unseal(sink, KEY, Kind.ORIGINAL, PHOTO, len(CONTENT)) == len(CONTENT)
     assert manifest.content_id not in store
     incoming.finish()
+    incoming.discard()
     assert store.path(manifest.content_id).read_bytes() == ciphertext
     assert len(files(folder)) == 1
     assert sink.getvalue() == CONTENT
+
+
+def test_a_finished_blob_that_no_row_names_is_taken_back_with_all_its_pieces(
+    store: BlobStore,
+) -> None:
+    manifest, ciphertext = sealed()
+    begun(store, manifest, ciphertext, 0, 1, 2, 3)
+    incoming = store.incoming(PHOTO, manifest.content_id)
+    incoming.finish()
+    assert manifest.content_id in store
+    incoming.take_back()
+    assert manifest.content_id not in store
+    assert resumed(store, manifest).complete
 
 
 def test_one_content_on_its_way_for_two_photos_is_two_parts(store: BlobStore, folder: Path) -> None:
