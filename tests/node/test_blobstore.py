@@ -273,6 +273,9 @@ def test_a_finished_blob_that_no_row_names_is_taken_back_with_all_its_pieces(
     incoming = store.incoming(PHOTO, manifest.content_id)
     incoming.finish()
     assert manifest.content_id in store
+    left = store.leftovers([], [])
+    assert len(left) == 2
+    assert all(map(store.is_at_work, left))  # the doctor need not name them in that moment
     incoming.take_back()
     assert manifest.content_id not in store
     assert resumed(store, manifest).complete
