@@ -28,7 +28,8 @@ from ..crypto import blob
 from ..crypto.blob import Kind, Manifest, Readable, Writable
 from ..crypto.errors import MalformedError, PieceMismatchError
 from ..crypto.secret import Secret
-from ..protocol.transfer import Download
+from ..protocol import limits
+from ..protocol.transfer import Bitmap, Download
 from . import database
 from .errors import BlobMissingError, DiskFullError, storage_error
 from .home import sync_folder, write_file
@@ -39,6 +40,8 @@ UNDER_WAY: Final = 64
 """More blobs than are being made at a time, on however many links."""
 RESERVE_BYTES: Final = 2 * database.LOG_BYTES
 """Left free for the library when photos come in or are sealed: its log, and what that becomes."""
+AHEAD_BYTES: Final = limits.CREDIT * blob.PIECE_BYTES
+"""Room that is held for a blob that comes in: a contact must not hold more by words alone."""
 
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 
@@ -162,15 +165,17 @@ class BlobStore:
         if free < self._held + length + RESERVE_BYTES:
             raise DiskFullError
 
-    def hold(self, length: int) -> Room:
+    def hold(self, length: int, most: int | None = None) -> Room:
         """Room for a file that is about to be written; `DiskFullError` as `check_room`.
 
-        Many files are written at a time, and each alone would find room.
+        Many files are written at a time, and each alone would find room. Of what comes slowly, or
+        never, no more than `most` is held, but all of it must fit.
         """
+        held = length if most is None else min(length, most)
         with self._rooms:
             self.check_room(length)
-            self._held += length
-        return Room(self._let_go, length)
+            self._held += held
+        return Room(self._let_go, held)
 
     def _let_go(self, length: int) -> None:
         with self._rooms:
@@ -227,7 +232,7 @@ class BlobStore:
 
         What it made and no row names in the end is swept at the next start.
         """
-        return file.name in self._sealing or _content_id(file.name) in self._settled
+        return file.name in self._sealing or _content_id(file.stem) in self._settled
 
 
 class Room:
@@ -236,6 +241,10 @@ class Room:
     def __init__(self, let_go: Callable[[int], None], length: int) -> None:
         self._let_go = let_go
         self._left = length
+
+    def has(self, length: int) -> bool:
+        """Whether so much is still held."""
+        return length <= self._left
 
     def used(self, length: int) -> None:
         """So much was written: the disk itself counts it now."""
@@ -282,12 +291,12 @@ class Incoming(Protocol):
         """Set `download` to what is here from an earlier run."""
         ...
 
-    def begin(self, manifest: Manifest) -> None:
-        """Get ready for pieces; `DiskFullError` where they would not fit."""
+    def begin(self, manifest: Manifest, have: Bitmap) -> None:
+        """Get ready for the pieces that miss; `DiskFullError` where they would not fit."""
         ...
 
     def write_piece(self, index: int, data: bytes) -> None:
-        """Put a checked piece at its place."""
+        """Put a checked piece at its place; `DiskFullError` where the rest would not fit."""
         ...
 
     def end(self) -> None:
@@ -299,7 +308,11 @@ class Incoming(Protocol):
         ...
 
     def finish(self) -> None:
-        """Make it a whole blob, durably."""
+        """Make it a whole blob, durably; then `discard` what is left, or `take_back`."""
+        ...
+
+    def take_back(self) -> None:
+        """Undo `finish`: no row came to name the whole blob."""
         ...
 
     def discard(self) -> None:
@@ -324,7 +337,7 @@ class SmallBlob:
     def resume(self, download: Download) -> None:
         """Nothing is here."""
 
-    def begin(self, manifest: Manifest) -> None:
+    def begin(self, manifest: Manifest, have: Bitmap) -> None:  # noqa: ARG002 - nothing is here
         """See `Incoming`."""
         self._store.check_room(manifest.length)
         self._header = manifest.header
@@ -346,6 +359,10 @@ class SmallBlob:
         """See `Incoming`."""
         self._store.keep(self._content_id, self._ciphertext)
 
+    def take_back(self) -> None:
+        """See `Incoming`."""
+        self._store.remove(self._content_id)
+
     def discard(self) -> None:
         """It was nowhere else."""
 
@@ -366,12 +383,13 @@ class IncomingBlob:
         self._content_id = content_id
         self._file: BinaryIO | None = None
         self._room: Room | None = None
+        self._missing = 0
 
     def resume(self, download: Download) -> None:
         """Set `download` to what lies here from an earlier run: each piece is hashed again."""
         try:
-            encoded = self._manifest.read_bytes()
-            download.resume(encoded)
+            if download.manifest is None:
+                download.resume(self._manifest.read_bytes())
         except (OSError, MalformedError):
             return
         manifest = download.manifest
@@ -386,13 +404,11 @@ class IncomingBlob:
                     manifest.check_piece(index, data)
                     download.have.add(index)
 
-    def begin(self, manifest: Manifest) -> None:
+    def begin(self, manifest: Manifest, have: Bitmap) -> None:
         """Open the partial file for writing pieces, keeping those already there; see `Incoming`."""
-        try:
-            here = self._part.stat().st_size if self._part.exists() else 0
-        except OSError as error:
-            raise storage_error(error) from None
-        self._room = self._store.hold(max(manifest.length - here, 0))
+        # Not by the file's size: it has holes. The last piece counts as a whole one.
+        self._missing = min((have.size - have.count) * blob.PIECE_BYTES, manifest.length)
+        self._room = self._hold()
         encoded = manifest.encode()
         try:
             # Also where one lies here already: it may have been damaged, or cut by a full disk.
@@ -407,10 +423,13 @@ class IncomingBlob:
                 raise storage_error(error) from None
             raise
 
+    def _hold(self) -> Room:
+        return self._store.hold(self._missing, AHEAD_BYTES)
+
     @contextlib.contextmanager
-    def writing(self, manifest: Manifest) -> Generator[None]:
+    def writing(self, manifest: Manifest, have: Bitmap) -> Generator[None]:
         """`begin` and `end`."""
-        self.begin(manifest)
+        self.begin(manifest, have)
         try:
             yield
         finally:
@@ -428,8 +447,9 @@ class IncomingBlob:
     def keep_good(self, manifest: Manifest) -> None:
         """Begin with those pieces of the whole blob's file that are right, if it has any."""
         download = Download(self._content_id, manifest.length)
-        with self.writing(manifest):
-            self.resume(download)
+        download.accept(manifest.encode())
+        self.resume(download)
+        with self.writing(manifest, download.have):
             if self._content_id not in self._store:
                 return
             with self._store.open(self._content_id) as damaged:
@@ -444,6 +464,9 @@ class IncomingBlob:
         """See `Incoming`; between `begin` and `end`."""
         if self._file is None or self._room is None:
             raise ValueError("it was not begun")
+        if not self._room.has(len(data)):
+            self._room.end()
+            self._room = self._hold()
         try:
             self._file.seek(blob.piece_offset(index))
             if self._file.write(data) != len(data):
@@ -451,6 +474,7 @@ class IncomingBlob:
         except OSError as error:
             raise storage_error(error) from None
         self._room.used(len(data))
+        self._missing = max(self._missing - len(data), 0)
 
     def unseal(self, sink: Writable, key: Secret, kind: Kind, photo_id: bytes, limit: int) -> int:
         """Open it to the last byte, before it becomes a whole blob; see `blob.unseal`."""
@@ -466,9 +490,13 @@ class IncomingBlob:
             with self._part.open("rb+") as file:
                 os.fsync(file.fileno())
             self._store.settle(self._part, self._content_id)
-            self._manifest.unlink(missing_ok=True)
         except OSError as error:
             raise storage_error(error) from None
+
+    def take_back(self) -> None:
+        """See `Incoming`. What can't be moved now is a leftover for the next start."""
+        with contextlib.suppress(OSError):
+            self._store.path(self._content_id).replace(self._part)
 
     def discard(self) -> None:
         """Forget it. What can't be removed now is a leftover for the next start."""
@@ -497,10 +525,10 @@ def remove_leftover(file: Path) -> bool:
     return False
 
 
-def _content_id(name: str) -> bytes | None:
-    """The content id that a whole blob's name says."""
+def _content_id(stem: str) -> bytes | None:
+    """The content id that the name of a blob's file says, whole or not."""
     try:
-        return bytes.fromhex(name)
+        return bytes.fromhex(stem.rpartition("-")[2])
     except ValueError:
         return None
 

@@ -83,15 +83,13 @@ class Gathering:
             await asyncio.shield(self._resuming)
 
     async def _rest(self) -> None:
-        """Nobody brings any more. A thread may still have the file."""
+        """Nobody brings any more. While a thread has the file, only `_write_all` may close it."""
         self._came.clear()
+        if self._writer is None:
+            self._end()
         at_work = {task for task in (self._resuming, self._writer) if task is not None}
-        try:
-            if at_work:
-                await asyncio.wait(at_work)
-        finally:
-            if not self._sources:
-                self._end()
+        if at_work:
+            await asyncio.wait(at_work)
 
     @property
     def claims(self) -> Claims:
@@ -118,7 +116,7 @@ class Gathering:
     def begin(self) -> None:
         """Get the place ready for pieces, once their manifest is known."""
         if self.download.manifest is not None and not self._begun:
-            self.place.begin(self.download.manifest)
+            self.place.begin(self.download.manifest, self.download.have)
             self._begun = True
 
     def _end(self) -> None:
@@ -145,6 +143,8 @@ class Gathering:
                 self._written(came, await asyncio.to_thread(self._write, came))
         finally:
             self._writer = None
+            if not self._sources:
+                self._end()
 
     def _write(self, came: list[_Came]) -> list[KinlightError | None]:
         """Check and write pieces; what was wrong with each. In a thread."""

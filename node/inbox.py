@@ -312,9 +312,10 @@ class Inbox:
         try:
             await asyncio.to_thread(_finish, metadata, content)
             await self._enter(offer, details, arrival)
-        finally:
-            if not self._still_accepted(offer):
-                self._remove_unnamed(offer)
+        except BaseException:
+            self._take_back(offer, arrival)
+            raise
+        content.discard()  # what lies beside the whole blob
 
     async def _enter(self, offer: IncomingOffer, details: Metadata, arrival: Arrival) -> None:
         """Enter a photo whose files lie here durably; `TruncatedError` if it was declined."""
@@ -357,18 +358,27 @@ class Inbox:
         return details
 
     def _discard(self, offer: IncomingOffer) -> None:
-        """Forget what came of a photo, unless somebody else offers it too."""
-        for other in self._library.offers_of(offer.photo_id):
-            if other.state == "accepted" and other.envelope_hash != offer.envelope_hash:
-                return
-        for content_id in (offer.record.content_id, offer.record.metadata_id):
-            self._blobs.incoming(offer.photo_id, content_id).discard()
+        """Forget what came of a photo, but for blobs that another offer's record names too."""
+        wanted = {
+            content_id
+            for other in self._library.offers_of(offer.photo_id)
+            if other.state == "accepted" and other.envelope_hash != offer.envelope_hash
+            for content_id in _blobs_of(other)
+        }
+        for content_id in _blobs_of(offer):
+            if content_id not in wanted:
+                self._blobs.incoming(offer.photo_id, content_id).discard()
 
-    def _remove_unnamed(self, offer: IncomingOffer) -> None:
-        """Declined after its files got their final names, and before a row named them."""
-        for content_id in (offer.record.content_id, offer.record.metadata_id):
-            if self._library.blob(content_id) is None:
-                self._blobs.remove(content_id)
+    def _take_back(self, offer: IncomingOffer, arrival: Arrival) -> None:
+        """Its files may have their final names, and no row names them: another try goes on there.
+
+        A full disk had no room for the row, or the offer was declined.
+        """
+        for gathering in (arrival.content, arrival.metadata):
+            if self._library.blob(gathering.download.content_id) is None:
+                gathering.place.take_back()
+        if not self._still_accepted(offer):
+            self._discard(offer)
 
     def _failed(self, link: Link, offer: IncomingOffer, error: KinlightError) -> bool:
         """Note why a fetch failed and tell the sender; True if it is not tried again here."""
@@ -407,6 +417,10 @@ class Inbox:
         photo = self.here(photo_id)
         self._judge.check_held(photo)
         return photo
+
+
+def _blobs_of(offer: IncomingOffer) -> tuple[bytes, bytes]:
+    return offer.record.content_id, offer.record.metadata_id
 
 
 def _finish(*places: Incoming) -> None:

@@ -30,7 +30,7 @@ from ..crypto.errors import (
     TruncatedError,
 )
 from ..protocol.errors import BusyError, PeerFailedError, StaleRevocationsError
-from ..protocol.transfer import Download
+from ..protocol.transfer import Bitmap, Download
 from .blobstore import BlobStore
 from .catalogue import Catalogue
 from .database import Database
@@ -166,26 +166,27 @@ class Mender:
             with source:
                 if status.st_size == photo.metadata.length and _is(source, photo.metadata.sha256):
                     self._seal_again(stored, manifest, source, status.st_size)
-        return not self._missing(stored)
+        return self._have(stored).complete
 
-    def _missing(self, stored: StoredBlob) -> set[int]:
-        """The pieces that the partial file lacks."""
+    def _have(self, stored: StoredBlob) -> Bitmap:
+        """The pieces that the partial file has."""
         download = Download(stored.content_id, stored.decoded_manifest().length)
         self._blobs.incoming(stored.photo_id, stored.content_id).resume(download)
-        return {index for index in range(download.have.size) if index not in download.have}
+        return download.have
 
     def _seal_again(
         self, stored: StoredBlob, manifest: Manifest, source: Readable, length: int
     ) -> None:
         """Put pieces into the partial file that are the very same ones when sealed again."""
-        missing = self._missing(stored)
+        have = self._have(stored)
+        missing = {index for index in range(have.size) if index not in have}
         if not missing:
             return
         pieces = blob.reseal(
             source, length, manifest, stored.key, stored.kind, stored.photo_id, missing
         )
         incoming = self._blobs.incoming(stored.photo_id, stored.content_id)
-        with incoming.writing(manifest):
+        with incoming.writing(manifest, have):
             try:
                 for index, piece in pieces:
                     incoming.write_piece(index, piece)
@@ -250,6 +251,7 @@ class Mender:
             incoming.discard()
             return
         await asyncio.to_thread(incoming.finish)
+        incoming.discard()
         self._repairs.done(stored.content_id)
         self._events.publish("photo", id=stored.photo_id.hex())
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import signal
 import stat
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +20,7 @@ from kinlight.crypto.secret import Secret
 from kinlight.node import blobstore
 from kinlight.node.blobstore import BlobStore
 from kinlight.node.errors import BlobMissingError, DiskFullError, HomeUnusableError
-from kinlight.protocol.transfer import Download
+from kinlight.protocol.transfer import Bitmap, Download
 
 from .nodes import random_bytes
 
@@ -57,7 +59,7 @@ def begun(
 ) -> None:
     """What a process leaves that ended after it had got these pieces."""
     incoming = store.incoming(photo, manifest.content_id)
-    with incoming.writing(manifest):
+    with incoming.writing(manifest, Bitmap(manifest.pieces)):
         for index in pieces:
             incoming.write_piece(index, piece(manifest, ciphertext, index))
 
@@ -132,7 +134,7 @@ def test_a_disk_that_takes_no_more_while_fetching_keeps_the_pieces_that_came(
     begun(store, manifest, ciphertext, 0)
     incoming = store.incoming(PHOTO, manifest.content_id)
     with (
-        incoming.writing(manifest),
+        incoming.writing(manifest, Bitmap(manifest.pieces)),
         files_at_most(HEADER_BYTES + PIECE_BYTES + 1000),
         pytest.raises(LocalError) as refusal,
     ):
@@ -231,7 +233,9 @@ def test_a_manifest_that_was_damaged_on_the_disk_counts_for_nothing(
     assert resumed(store, manifest).manifest is None
     # And the fetch begins anew, to a whole blob.
     begun(store, manifest, ciphertext, *range(manifest.pieces))
-    store.incoming(PHOTO, manifest.content_id).finish()
+    incoming = store.incoming(PHOTO, manifest.content_id)
+    incoming.finish()
+    incoming.discard()
     assert store.path(manifest.content_id).read_bytes() == ciphertext
     assert files(folder) == {str(store.path(manifest.content_id).relative_to(folder))}
 
@@ -255,9 +259,26 @@ def test_a_finished_blob_is_whole_and_nothing_else_stays(store: BlobStore, folde
     assert incoming.unseal(sink, KEY, Kind.ORIGINAL, PHOTO, len(CONTENT)) == len(CONTENT)
     assert manifest.content_id not in store
     incoming.finish()
+    incoming.discard()
     assert store.path(manifest.content_id).read_bytes() == ciphertext
     assert len(files(folder)) == 1
     assert sink.getvalue() == CONTENT
+
+
+def test_a_finished_blob_that_no_row_names_is_taken_back_with_all_its_pieces(
+    store: BlobStore,
+) -> None:
+    manifest, ciphertext = sealed()
+    begun(store, manifest, ciphertext, 0, 1, 2, 3)
+    incoming = store.incoming(PHOTO, manifest.content_id)
+    incoming.finish()
+    assert manifest.content_id in store
+    left = store.leftovers([], [])
+    assert len(left) == 2
+    assert all(map(store.is_at_work, left))  # the doctor need not name them in that moment
+    incoming.take_back()
+    assert manifest.content_id not in store
+    assert resumed(store, manifest).complete
 
 
 def test_one_content_on_its_way_for_two_photos_is_two_parts(store: BlobStore, folder: Path) -> None:
@@ -279,6 +300,78 @@ def test_a_part_that_vanished_can_not_be_finished(store: BlobStore) -> None:
         store.incoming(PHOTO, bytes(32)).finish()
     with pytest.raises(LocalError):
         store.incoming(PHOTO, bytes(32)).unseal(BytesIO(), KEY, Kind.ORIGINAL, PHOTO, 1)
+
+
+# Room
+
+
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Says how many bytes the disk has free, beside what is left for the library."""
+
+    def say(length: int) -> None:
+        found = SimpleNamespace(free=blobstore.RESERVE_BYTES + length)
+
+        def usage(_: Path) -> SimpleNamespace:
+            return found
+
+        monkeypatch.setattr(shutil, "disk_usage", usage)
+
+    return say
+
+
+def test_manifests_without_pieces_keep_no_room_from_others(
+    store: BlobStore, free: Callable[[int], None]
+) -> None:
+    pieces = 60_000
+    length = HEADER_BYTES + pieces * PIECE_BYTES
+    free(length)
+    with ExitStack() as stack:
+        for number in range(6):
+            manifest = Manifest(length, bytes([number]) * HEADER_BYTES, bytes(32 * pieces))
+            free(length + number * blobstore.AHEAD_BYTES)
+            incoming = store.incoming(PHOTO, manifest.content_id)
+            stack.enter_context(incoming.writing(manifest, Bitmap(pieces)))
+        store.seal(BytesIO(CONTENT), len(CONTENT), KEY, Kind.ORIGINAL, PHOTO)
+
+
+def test_what_can_not_fit_is_refused_before_a_piece_comes(
+    store: BlobStore, free: Callable[[int], None]
+) -> None:
+    manifest, _ = sealed()
+    free(manifest.length - 1)
+    with pytest.raises(DiskFullError):
+        store.incoming(PHOTO, manifest.content_id).begin(manifest, Bitmap(manifest.pieces))
+
+
+def test_what_does_not_fit_any_more_ends_and_keeps_what_came(
+    store: BlobStore, free: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blobstore, "AHEAD_BYTES", 2 * PIECE_BYTES)
+    manifest, ciphertext = sealed()
+    free(manifest.length)
+    incoming = store.incoming(PHOTO, manifest.content_id)
+    with incoming.writing(manifest, Bitmap(manifest.pieces)):
+        for index in range(2):
+            incoming.write_piece(index, piece(manifest, ciphertext, index))
+        free(PIECE_BYTES)
+        with pytest.raises(DiskFullError):
+            incoming.write_piece(2, piece(manifest, ciphertext, 2))
+        store.check_room(PIECE_BYTES)
+    assert had(resumed(store, manifest)) == [0, 1]
+
+
+def test_holes_in_a_partial_blob_need_room(store: BlobStore, free: Callable[[int], None]) -> None:
+    manifest, ciphertext = sealed()
+    begun(store, manifest, ciphertext, manifest.pieces - 1)
+    have = resumed(store, manifest).have
+    incoming = store.incoming(PHOTO, manifest.content_id)
+    free((manifest.pieces - 1) * PIECE_BYTES - 1)
+    with pytest.raises(DiskFullError):
+        incoming.begin(manifest, have)
+    free((manifest.pieces - 1) * PIECE_BYTES)
+    with incoming.writing(manifest, have):
+        pass
 
 
 # Leftovers

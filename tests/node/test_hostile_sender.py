@@ -261,6 +261,30 @@ async def test_who_stops_midway_leaves_a_photo_that_is_not_there_yet(attacked: A
     assert visible(attacked.bob, forgery)
 
 
+async def test_what_came_of_a_refused_photo_goes_though_another_record_has_its_id(
+    attacked: Attacked,
+) -> None:
+    waiting = Forgery.by(attacked.mallory)
+    lying = Forgery(waiting.device, waiting.recipient, content=LARGE, nonce=waiting.nonce)
+
+    def busy(fetch: Fetch) -> list[Message]:
+        return [FetchRefused(fetch.request, wire_code(BusyError()))]
+
+    def lies(fetch: Fetch) -> list[Message]:
+        *good, last = lying.pieces(fetch)
+        return [lying.manifest(fetch), *good, Piece(fetch.request, last.index, b"")]
+
+    async with attacked.mallory.connected() as conversation:
+        conversation.react = waiting.serve(busy)
+        await conversation.say(waiting.offer())
+        assert await refusal(conversation) == "busy"
+        conversation.react = lying.serve(lies)
+        await conversation.say(lying.offer())
+        assert await refusal(conversation) == "piece-mismatch"
+        assert sorted(item.state for item in attacked.bob.engine.inbox()) == ["accepted", "refused"]
+    await eventually(lambda: not attacked.bob.blob_files())
+
+
 @pytest.mark.parametrize(("error", "state"), [(GoneError(), "refused"), (BusyError(), "accepted")])
 async def test_a_refused_fetch_ends_the_offer_only_if_it_is_for_good(
     attacked: Attacked, error: KinlightError, state: str
