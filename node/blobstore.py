@@ -204,12 +204,21 @@ class BlobStore:
         More whole blobs than were under way when a process ended are no leftovers of that: the
         library may be an old copy. They stay, and `kinlight doctor` names them.
         """
+        known, expected = list(known), list(expected)
+        self._take_back(set(known), expected)
         found = self.leftovers(known, expected)
         whole = [file for file in found if file.parent != self._incoming]
         if len(whole) > UNDER_WAY:
             _log.warning("%d sealed files are in no row of the library; they stay", len(whole))
             found = [file for file in found if file.parent == self._incoming]
         return sum(map(remove_leftover, found))
+
+    def _take_back(self, known: set[bytes], expected: list[tuple[bytes, bytes]]) -> None:
+        """What got its final name just before a process ended, and no row: it came whole."""
+        for photo_id, content_id in expected:
+            place = self.incoming(photo_id, content_id)
+            if content_id not in known and content_id in self and place.has_manifest:
+                place.take_back()
 
     def leftovers(
         self, known: Iterable[bytes], expected: Iterable[tuple[bytes, bytes]]
@@ -492,6 +501,11 @@ class IncomingBlob:
             self._store.settle(self._part, self._content_id)
         except OSError as error:
             raise storage_error(error) from None
+
+    @property
+    def has_manifest(self) -> bool:
+        """Whether the manifest lies here: until a row names the whole blob."""
+        return self._manifest.exists()
 
     def take_back(self) -> None:
         """See `Incoming`. What can't be moved now is a leftover for the next start."""

@@ -399,6 +399,18 @@ def test_at_the_start_leftovers_go_and_what_is_known_or_expected_stays(
     assert store.sweep([known.content_id], [(PHOTO, expected.content_id)]) == 0
 
 
+def test_what_was_whole_before_a_kill_and_in_no_row_has_all_its_pieces_at_the_next_start(
+    store: BlobStore, folder: Path
+) -> None:
+    manifest, ciphertext = sealed()
+    begun(store, manifest, ciphertext, *range(manifest.pieces))
+    store.incoming(PHOTO, manifest.content_id).finish()
+    again = BlobStore(folder)
+    assert again.sweep([], [(PHOTO, manifest.content_id)]) == 0
+    assert manifest.content_id not in again
+    assert had(resumed(again, manifest)) == list(range(manifest.pieces))
+
+
 def test_more_unknown_photos_than_a_kill_can_leave_stay_as_the_library_may_be_an_old_copy(
     store: BlobStore, folder: Path
 ) -> None:
