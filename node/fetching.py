@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 from functools import partial
 from typing import Final, NamedTuple
+from weakref import WeakValueDictionary
 
 from ..crypto.errors import PeerError, TruncatedError
 from ..protocol.errors import UnexpectedMessageError, from_wire
@@ -36,6 +37,7 @@ class Fetcher:
         self._counters = counters
         self._running: dict[int, _Running] = {}
         self._last = 0
+        self._turns: WeakValueDictionary[Gathering, asyncio.Lock] = WeakValueDictionary()
         self._clock = asyncio.get_running_loop().time
 
     async def fetch(self, photo_id: bytes, capability: bytes, gathering: Gathering) -> None:
@@ -43,9 +45,10 @@ class Fetcher:
 
         Raises the peer's refusal, `PieceMismatchError` for a lie, `TruncatedError` if nothing comes
         any more, a `LocalError` if the disk did. Pieces that were verified stay for the next time,
-        and other sources go on.
+        and other sources go on. One link is one source: a second offer on it waits for the first.
         """
-        async with gathering.joined(self._counters) as source:
+        turn = self._turns.setdefault(gathering, asyncio.Lock())
+        async with turn, gathering.joined(self._counters) as source:
             while await source.claim():
                 await self._ask(photo_id, capability, gathering.download.content_id, source)
 

@@ -254,8 +254,8 @@ async def test_whose_link_is_lost_leaves_the_rest_to_the_other(held: Rivals) -> 
 async def test_a_link_first_brings_the_small_photos_that_nobody_else_brings(
     three: Three, picture: Picture
 ) -> None:
-    conversation(three.carol, three.bob)._small._most = 1
     few = await rivals(three, picture())
+    conversation(three.carol, three.bob)._small._most = 1
     photos = [await given(three, picture()), few.photo, await given(three, picture())]
     few.anna.most = few.bob.most = 0
     inbox = few.carol.engine.inbox
@@ -311,6 +311,37 @@ async def test_wrong_keys_in_one_offer_are_named_and_another_opens_what_came_by_
         assert stored.envelope_hash == hashlib.sha256(true.envelope).digest()
     assert attacked.bob.engine.photo(forgery.photo_id.hex()).bytes == 900_000
     assert len(fetched) == 1
+
+
+@pytest.mark.parametrize("length", [900_000, SMALL])
+async def test_of_two_offers_on_one_link_the_second_waits_for_what_the_first_asked_for(
+    attacked: Attacked, monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    monkeypatch.setattr(gathering, "HURRY_SECONDS", 0.01)
+    forgery = Forgery.by(attacked.mallory)
+    forgery.content = secrets.token_bytes(length)
+    properly, other = forgery.properly(), Forgery.by(attacked.mallory)
+    held: list[Fetch] = []
+
+    def slowly(message: Message) -> list[Message]:
+        if isinstance(message, Fetch) and message.content_id in forgery.blobs:
+            held.append(message)
+            return []
+        return other.properly()(message)
+
+    async with attacked.mallory.connected() as talk:
+        talk.react = slowly
+        for offer in (forgery.offer(), forgery.offer(), other.offer()):
+            await talk.say(offer)
+        await talk.wait_for(Stored)  # there was time enough to ask for all of it twice
+        assert {message.content_id for message in held} == set(forgery.blobs)
+        talk.react = properly
+        for message in held:
+            for answer in properly(message):
+                await talk.say(answer)
+        await talk.wait_for(Stored)
+        await talk.wait_for(Stored)
+        assert len(held) == 2
 
 
 async def test_a_photo_whose_metadata_lie_is_opened_once_however_often_it_is_offered(
