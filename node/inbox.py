@@ -393,8 +393,9 @@ class Inbox:
             self._discard(offer)
         with contextlib.suppress(PeerError):  # the link is about to end
             link.post(OfferRefused(offer.envelope_hash, _refusal(error)))
-        with contextlib.suppress(LocalError):  # a disk so full that not even this can be noted
-            self._library.set_offer_state(offer.envelope_hash, state, error.code, self._now())
+        if (offer.state, offer.code) != (state, error.code):  # else it is noted already
+            with contextlib.suppress(LocalError):  # a disk so full that not even this can be noted
+                self._library.set_offer_state(offer.envelope_hash, state, error.code, self._now())
         current = self._library.offer(offer.envelope_hash) or offer
         contact = self._library.contact_of(offer.identity)
         self._publish(current, contact.name if contact else "", code=error.code)

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import resource
 import shutil
-import signal
 import stat
-from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +21,7 @@ from kinlight.node.errors import BlobMissingError, DiskFullError, HomeUnusableEr
 from kinlight.protocol.transfer import Bitmap, Download
 
 from .nodes import random_bytes
+from .rlimits import files_at_most
 
 KEY = Secret(b"k" * 32)
 PHOTO = b"p" * 16
@@ -103,19 +102,6 @@ def test_a_source_that_is_shorter_than_it_said_leaves_nothing(
     with pytest.raises(SourceChangedError):
         store.seal(BytesIO(b"short"), 6, KEY, Kind.ORIGINAL, PHOTO)
     assert files(folder) == set()
-
-
-@contextmanager
-def files_at_most(size: int) -> Generator[None]:
-    """The system refuses longer files, as on a full disk in the middle of a write."""
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
 
 
 def test_a_disk_that_takes_no_more_while_sealing_leaves_nothing(

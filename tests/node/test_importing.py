@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import resource
 import shutil
-import signal
 import unicodedata
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -21,6 +19,7 @@ from .conftest import Start, Two
 from .filmed import film
 from .nodes import TestedNode
 from .photographs import photograph
+from .rlimits import files_at_most
 
 Steps = AsyncGenerator[ImportItem | ImportProgress]
 
@@ -413,15 +412,8 @@ async def test_a_full_disk_ends_the_run_and_leaves_nothing_behind(
     folder = tmp_path / "holiday"
     for number in range(3):
         photograph(folder / f"{number}.jpg", size=(600, 400))
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    try:
-        with pytest.raises((DiskFullError, HomeUnusableError)):
-            await imported(anna, folder)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
+    with files_at_most(100_000), pytest.raises((DiskFullError, HomeUnusableError)):
+        await imported(anna, folder)
     assert not anna.blob_files()
     assert states(await imported(anna, folder)) == ["imported"] * 3
 

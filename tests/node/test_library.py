@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import resource
-import signal
 import stat
 from collections.abc import Generator
 from dataclasses import replace
@@ -45,6 +42,7 @@ from sqlcipher3 import dbapi2 as sqlcipher
 
 from .nodes import NOW
 from .people import chain_of, device_of
+from .rlimits import files_at_most
 
 KEY = Secret(b"k" * 32)
 ANNA, BOB = device_of("Anna"), device_of("Bob")
@@ -637,19 +635,6 @@ def test_secrets_do_not_show_in_what_is_printed(library: Library) -> None:
     for key in photo.keys.values():
         assert repr(key.reveal())[2:-1] not in shown
     assert "b'Anna " not in shown
-
-
-@contextlib.contextmanager
-def files_at_most(length: int) -> Generator[None]:
-    """This process can write no file beyond so many bytes."""
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (length, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
 
 
 def test_a_database_that_can_not_be_written_is_named(library: Library) -> None:

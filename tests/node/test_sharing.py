@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import resource
 import secrets
-import signal
 from pathlib import Path
 
 import pytest
@@ -24,6 +22,7 @@ from .filmed import film
 from .nodes import NOW
 from .people import chain_of
 from .photographs import photograph
+from .rlimits import files_at_most
 
 
 def content(path: Path | str) -> bytes:
@@ -490,14 +489,8 @@ async def test_sealing_to_a_full_disk_fails_with_that_reason_and_leaves_nothing(
 ) -> None:
 
     original = picture(length=400_000)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
-    try:
+    with files_at_most(300_000):
         state, code = await shared_state(joined, original)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
     assert state == "failed"
     assert code in ("disk-full", "home-unusable")
     assert not joined.anna.blob_files()
