@@ -74,11 +74,13 @@ def share(
         end = end_of(until)
 
         async def send(node: Node) -> bool:
+            from .client import last
+
             with command.out.progress() as bars:
-                items = await node.share(
-                    paths, to, metadata=metadata, max_px=max_px, until=end, rehash=rehash,
-                    wait=wait, progress=bars.show,
-                )  # fmt: skip
+                steps = node.share_steps(
+                    paths, to, metadata=metadata, max_px=max_px, until=end, rehash=rehash, wait=wait
+                )
+                items = await last(steps, bars.show, bars.stands)
             if not items:
                 raise errors.NoPhotosError
             return sent(command.out, items)

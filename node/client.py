@@ -106,12 +106,15 @@ def absolute(path: Path | str) -> str:
 async def last(
     steps: AsyncGenerator[ShareItem | ShareProgress],
     progress: Callable[[ShareProgress], None] | None,
+    stands: Callable[[ShareItem], None] | None = None,
 ) -> list[ShareItem]:
-    """How each item stood at the end."""
+    """How each item stood at the end; `stands` is told of every change before."""
     items: dict[tuple[str, str], ShareItem] = {}
     async for step in steps:
         if isinstance(step, ShareItem):
             items[step.file, step.to] = step
+            if stands is not None:
+                stands(step)
         elif progress is not None:
             progress(step)
     return list(items.values())

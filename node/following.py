@@ -46,12 +46,14 @@ class Following:
         if item.photo_id is not None and item.state not in _SETTLED:
             self._items[item.photo_id, item.to] = item
 
-    def drain(self) -> Iterator[Step]:
-        """What has happened up to now."""
+    def drain(self, *first: Event) -> Iterator[Step]:
+        """What has happened up to now; `first` was taken from the news already."""
         touched: dict[str, None] = {}
         progress: dict[tuple[str, str], ShareProgress] = {}
+        events = list(first)
         while not self._news.empty():
-            event = self._news.get_nowait()
+            events.append(self._news.get_nowait())
+        for event in events:
             photo, to = str(event.data.get("photo")), str(event.data.get("to"))
             if event.name == "delivery":
                 touched[photo] = None
@@ -103,6 +105,8 @@ class Following:
         """Report until nothing is left to follow; `connected` names the contacts that are."""
         clock = asyncio.get_running_loop().time
         patience = clock() + PATIENCE_SECONDS
+        for step in self.drain():
+            yield step
         for photo in {photo for photo, _ in self._items}:
             for step in self._look(photo):
                 yield step
@@ -110,8 +114,7 @@ class Following:
             try:
                 async with asyncio.timeout(QUIET_SECONDS):
                     event = await self._news.get()
-                self._news.put_nowait(event)
-                steps = self.drain()
+                steps = self.drain(event)
             except TimeoutError:
                 photos = {photo for photo, _ in self._items}
                 steps = (step for photo in photos for step in self._look(photo))

@@ -215,7 +215,9 @@ class Output:
                 self.say(f"… {what}: waits there to be accepted")
             case "queued" | "offered" if reason:
                 self.say(f"✗ {what}: not yet. {reason}", style="red")
-            case "queued" | "offered":
+            case "queued":
+                self.say(f"… {what}: waits here, and goes whenever they can be reached")
+            case "offered":
                 self.say(f"… {what}: is on its way, and goes on whenever they can be reached")
             case _:
                 self.say(f"✗ {what}: {reason}", style="red")
@@ -370,18 +372,25 @@ class Progress:
     def __init__(self, bars: Any) -> None:
         self._bars = bars
         self._all = bars.add_task("looking for photos", total=None)
-        self._sent: set[tuple[str, str | None]] = set()
+        self._items: set[tuple[str, str]] = set()
+        self._delivered: set[tuple[str, str]] = set()
         self._tasks: dict[tuple[str, str | None], Any] = {}
+
+    def stands(self, item: ShareItem) -> None:
+        """Count those that were delivered."""
+        key = item.file, item.to
+        self._items.add(key)
+        if item.state == "delivered":
+            self._delivered.add(key)
+        what = f"{len(self._delivered)} of {len(self._items)} delivered"
+        self._bars.update(self._all, description=what)
 
     def show(self, step: ShareProgress) -> None:
         """Move a bar; one that is full goes away, as there may be ten thousand."""
         key = step.file, step.to
         if step.done >= step.total:
-            if step.to is not None:
-                self._sent.add(key)
             if key in self._tasks:
                 self._bars.remove_task(self._tasks.pop(key))
-            self._bars.update(self._all, description=f"{len(self._sent)} sent")
             return
         if key not in self._tasks:
             name = names.shown(step.file.rsplit("/", 1)[-1])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from ..crypto import blob
-from ..crypto.blob import Manifest
+from ..crypto.blob import Kind, Manifest
 from ..crypto.errors import KinlightError, TruncatedError
 from ..protocol import limits
 from ..protocol.capability import Capability
@@ -28,7 +28,7 @@ from .blobstore import BlobStore
 from .errors import BlobMissingError
 from .events import Events
 from .judge import Judge, network_of
-from .library import Library, Photo
+from .library import Library, Photo, StoredBlob
 from .link import Link
 
 _log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class _Open:
     message: Fetch
     capability: Capability
     judged: tuple[int, int]
+    blob: StoredBlob
     manifest: Manifest
     file: BinaryIO
     upload: Upload
@@ -75,7 +76,8 @@ class Server:
                 raise BusyError
             judged = self._judge.moment()
             capability = Capability.decode(message.capability)
-            manifest = self._authorise(message, capability)
+            stored = self._authorise(message, capability)
+            manifest = stored.decoded_manifest()
             file = self._blobs.open(message.content_id)
         except BlobMissingError:
             self._events.counters.refused("fetch", GoneError.code)
@@ -87,12 +89,12 @@ class Server:
             self._link.post(FetchRefused(message.request, wire_code(error)))
             return
         upload = Upload(manifest.pieces, message.ranges, message.credit)
-        opened = _Open(message, capability, judged, manifest, file, upload)
+        opened = _Open(message, capability, judged, stored, manifest, file, upload)
         self._open[message.request] = opened
         opened.task = asyncio.create_task(self._serve(opened))
 
-    def _authorise(self, message: Fetch, capability: Capability) -> Manifest:
-        """The manifest, if the capability allows this peer this photo now; else the reason.
+    def _authorise(self, message: Fetch, capability: Capability) -> StoredBlob:
+        """The blob, if the capability allows this peer this photo now; else the reason.
 
         What is not here and what is not this photo's look the same to the asker, and both only
         show after the capability has been checked. A photo of somebody else is served if we passed
@@ -108,7 +110,7 @@ class Server:
         stored = self._library.blob(message.content_id)
         if stored is None:
             raise GoneError
-        return stored.decoded_manifest()
+        return stored
 
     def _allow(self, capability: Capability, photo_id: bytes, photo: Photo | None) -> None:
         network = network_of(self._link.pipe.path)
@@ -132,13 +134,14 @@ class Server:
                     data = file.read(opened.manifest.piece_length(index))
                     await self._link.send(Piece(request, index, data))
                     self._events.counters.pieces_sent += 1
-                    self._events.publish(
-                        "sending",
-                        photo=message.photo_id.hex(),
-                        to=self._contact,
-                        pieces=index + 1,
-                        of=opened.manifest.pieces,
-                    )
+                    if opened.blob.kind is Kind.ORIGINAL:
+                        self._events.publish(
+                            "sending",
+                            photo=message.photo_id.hex(),
+                            to=self._contact,
+                            pieces=index + 1,
+                            of=opened.manifest.pieces,
+                        )
         except TruncatedError:
             pass
         except (DeniedError, GoneError, OSError) as error:

@@ -19,14 +19,14 @@ from ..protocol.attributes import AttributeDemand
 from ..protocol.errors import DeniedError
 from ..protocol.opening import LocalDevice
 from ..protocol.photo import Metadata
-from . import forms, livephotos, sources
+from . import forms, livephotos, names, sources
 from .ahead import Work, in_order
 from .blobstore import BlobStore
 from .catalogue import Catalogue, ImportedFile
 from .cataloguing import Cataloguer
 from .commits import Commits
 from .copies import Copies, Sendable
-from .errors import BlockedContactError, NotOursError
+from .errors import BlockedContactError, NotOursError, UnreadableFileError
 from .forms import ORIGINAL, Form
 from .grants import VIEW, Terms
 from .library import Contact, Delivery, Library, Photo
@@ -149,7 +149,13 @@ class Sharing:
         and has not changed since is not read again, unless `rehash` says so.
         """
         wish.check()
-        groups = await asyncio.to_thread(lambda: list(_together(sources.files_in(paths))))
+        closed: list[OSError] = []
+        files = sources.files_in(paths, closed.append)
+        groups = await asyncio.to_thread(lambda: list(_together(files)))
+        for error in closed:  # else nobody would notice that a folder's photos did not go
+            reason = UnreadableFileError(f"{names.shown(error.filename)}, {error.strerror}")
+            for contact in wish.contacts:
+                yield _failed(error.filename, contact.name, wish.form(contact), reason)
         looked = sum(map(len, groups)) <= LOOKED_FIRST or self._rules.there
         taking = _Taking(rehash, looked)
         jobs = (partial(self._send, files, wish, taking) for files in groups)

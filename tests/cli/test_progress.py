@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from kinlight.node.printing import Progress
-from kinlight.node.views import ShareProgress
+from kinlight.node.views import ShareItem, ShareProgress
 from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import TextColumn
@@ -25,8 +25,11 @@ def test_of_many_files_those_that_are_done_are_counted_and_leave_no_bar() -> Non
             progress.show(ShareProgress(file, None, 1, 2))
             progress.show(ShareProgress(file, None, 2, 2))
             progress.show(ShareProgress(file, "Bob", 1, 1))
+            progress.stands(ShareItem(file, f"{number}.jpg", "Bob", "queued"))
+            if number:
+                progress.stands(ShareItem(file, f"{number}.jpg", "Bob", "delivered"))
         progress.show(ShareProgress("/photos/large.mp4", "Bob", 3, 9))
         assert len(bars.tasks) == 2
         bars.refresh()
-    assert f"{MANY} sent" in screen.getvalue()
+    assert f"{MANY - 1} of {MANY} delivered" in screen.getvalue()
     assert "large.mp4 to Bob" in screen.getvalue()

@@ -61,7 +61,7 @@ def test_what_goes_on_by_itself_is_not_said_to_wait_for_anybody(
 ) -> None:
     anna, _ = neighbours
     told = anna.screen("share", photo, "--with", "Bob", "--no-wait", "--until", "2d")
-    assert "is on its way, and goes on whenever they can be reached" in told
+    assert "waits here, and goes whenever they can be reached" in told
 
 
 def test_an_empty_library_and_a_question_that_nothing_fits_are_told_apart(

@@ -142,6 +142,21 @@ async def test_of_a_folder_its_photos_are_shared_and_nothing_hidden(
     assert [item.name for item in items] == ["a.jpg", "b.PNG"]
 
 
+async def test_a_folder_that_can_not_be_read_is_said_and_the_others_go(
+    joined: Two, tmp_path: Path
+) -> None:
+    photograph(tmp_path / "holiday" / "a.jpg")
+    closed = tmp_path / "holiday" / "closed"
+    closed.mkdir(mode=0)
+    if os.access(closed, os.R_OK):
+        pytest.skip("this user reads every folder")
+    items = await joined.anna.share(tmp_path / "holiday", to="Bob", wait=False)
+    assert [(item.state, item.code) for item in items] == [
+        ("failed", "unreadable"), ("queued", None),
+    ]  # fmt: skip
+    assert items[0].file == str(closed)
+
+
 async def test_an_empty_folder_is_nothing_to_share(joined: Two, tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
