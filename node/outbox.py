@@ -89,7 +89,7 @@ class Outbox:
         self._events = events
         self._entropy = entropy
         self._now = now
-        self._ways: dict[bytes, _Way] = {}
+        self._ways: dict[bytes, list[_Way]] = {}
 
     # Queuing.
 
@@ -166,16 +166,18 @@ class Outbox:
 
     def look_again(self, device: bytes) -> None:
         """Something changed for a device that is connected: what waited may be offered now."""
-        way = self._ways.get(device)
-        if way is not None:
+        for way in self._ways_to(device):
             way.after = 0
             way.news.set()
 
     def _tell(self, device: bytes) -> None:
         """Something was queued for a device."""
-        way = self._ways.get(device)
-        if way is not None:
+        for way in self._ways_to(device):
             way.news.set()
+
+    def _ways_to(self, device: bytes) -> list[_Way]:
+        """For a moment there are two where both ends dialled; either may be the one that stays."""
+        return self._ways.get(device, [])
 
     def _address(
         self,
@@ -259,7 +261,8 @@ class Outbox:
         What waited here is checked first: with the offer the keys are gone.
         """
         device = link.peer.device
-        way = self._ways[device] = _Way()
+        way = _Way()
+        self._ways.setdefault(device, []).append(way)
         try:
             while True:
                 way.news.clear()
@@ -270,7 +273,10 @@ class Outbox:
                     await asyncio.sleep(0)  # all of a page may have been offered before
                 await way.news.wait()
         finally:
-            if self._ways.get(device) is way:
+            ways = [each for each in self._ways_to(device) if each is not way]
+            if ways:
+                self._ways[device] = ways
+            else:
                 del self._ways[device]
 
     async def _offer(self, link: Link, way: _Way, delivery: Delivery, check: Check) -> None:
@@ -325,8 +331,7 @@ class Outbox:
         code: str | None,
         noted: Callable[[], None],
     ) -> None:
-        way = self._ways.get(device)
-        if way is not None:
+        for way in self._ways_to(device):
             way.unanswered.discard(envelope_hash)
             if state in FINAL_STATES:
                 way.offered.discard(envelope_hash)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from kinlight.protocol.errors import ExpiredGrantError
 from .conftest import Picture, Two
 from .network import Network
 from .nodes import NOW, Clock, TestedNode
+from .test_hostile_delegating import conversation
 
 
 async def offered(two: Two, path: Path, *, until: int | None = None) -> str:
@@ -217,3 +219,17 @@ async def test_the_sender_sees_the_states_of_each_contact(
     assert details.author is None
     (delivery,) = details.deliveries
     assert (delivery.to, delivery.expires, delivery.updated) == ("Bob", NOW + 60, NOW + 5)
+
+
+async def test_a_second_link_that_does_not_stay_takes_no_news_from_the_first(
+    joined: Two, picture: Picture
+) -> None:
+    anna = joined.anna.parts
+    # Both ends dial at once, say: for a moment there are two links to one device.
+    link = conversation(joined.anna, joined.bob)._link  # pyright: ignore[reportPrivateUsage]
+    passing = asyncio.create_task(anna.outbox.deliver(link, anna.judge.check_offer))
+    await asyncio.sleep(0)
+    passing.cancel()
+    await asyncio.gather(passing, return_exceptions=True)
+    item = await joined.anna.share_one(picture(), "Bob")
+    assert item.state == "waiting"
