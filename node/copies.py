@@ -91,7 +91,11 @@ class Copies:
             photo = self._library.photo(known.photo_id) if known else None
             if known is None or photo is None or photo.record.content_id not in self._blobs:
                 known, photo = await self._make(form, source, progress)
-            return Sendable(photo, known.left_out, told(self._catalogue.facts(photo.photo_id)))
+            facts = self._catalogue.facts(photo.photo_id)
+            if facts is None:  # nothing had to be left out, so it is the original that goes
+                with contextlib.suppress(LocalError):
+                    facts = await self._cataloguer.look(photo)
+            return Sendable(photo, known.left_out, told(facts))
 
     def rendition(self, photo: Photo) -> Rendition:
         """What one of our own photos really is, by how it was made: what it may be given for."""

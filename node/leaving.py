@@ -34,13 +34,17 @@ def line(items: Iterable[ShareItem]) -> str | None:
 
 def _part(policy: str, items: Sequence[ShareItem]) -> str:
     many = len({item.file for item in items}) > 1
-    leaves = _words(item.leaves for item in items)
+    them = "them" if many else "it"
+    leaves = [
+        word.replace("whatever is in it", f"whatever is in {them}")
+        for word in _words(item.leaves for item in items)
+    ]
     if policy == "original":
         what = "the files as they are" if many else "the file as it is"
         return f"{what}, with {_list(leaves)}." if leaves else f"{what}."
     left_out = _words(item.left_out for item in items)
     what = ", ".join(["the pictures" if many else "the picture", *leaves])
-    return f"{what}. Left out: {', '.join(left_out) or 'nothing, there was no place in it'}."
+    return f"{what}. Left out: {', '.join(left_out) or f'nothing, there was no place in {them}'}."
 
 
 def _words(lists: Iterable[Sequence[str]]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kinlight.crypto.secret import Secret
-from kinlight.node import following, originals
+from kinlight.node import following, leaving, originals
 from kinlight.node.errors import (
     BadRequestError,
     BlockedContactError,
@@ -338,6 +338,20 @@ async def test_of_many_originals_none_is_looked_at_before_it_goes_unless_rules_m
     joined.anna.engine.rules.put(RULE)
     items = await joined.anna.share(tmp_path / "many", to="Bob", wait=False)
     assert {item.leaves[0] for item in items} == {"place"}
+
+
+async def test_of_many_pictures_that_tell_no_place_is_said_that_they_go_as_they_are(
+    joined: Two, tmp_path: Path
+) -> None:
+    for number in range(LOOKED_FIRST + 1):
+        photograph(tmp_path / "many" / f"{number}.jpg")
+    for _ in range(2):
+        items = await joined.anna.share(
+            tmp_path / "many", to="Bob", metadata="no-location", wait=False
+        )
+        assert leaving.line(items) == (
+            "Leaves: the pictures. Left out: nothing, there was no place in them."
+        )
 
 
 async def test_the_same_content_under_another_name_is_another_photo(
