@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..crypto.errors import KinlightError
-from .errors import AlreadyRunningError, NotRunningError, StartFailedError, from_code
+from .errors import (
+    AlreadyRunningError,
+    DiskFullError,
+    NotRunningError,
+    StartFailedError,
+    from_code,
+)
 from .home import ApiAddress, Home
 from .node import Node
 
@@ -24,6 +32,8 @@ if TYPE_CHECKING:
 START_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 20.0
 _LOOK_SECONDS: Final = 0.05
+_FULL_BYTES: Final = 64 * 1024
+"""A disk with no more room than that is why a start failed without a word."""
 
 
 def make_node(
@@ -85,6 +95,9 @@ def _told(errors_file: Path) -> KinlightError:
         error = json.loads(errors_file.read_text("utf-8"))["error"]
         return from_code(str(error["code"]), str(error["message"]))
     except (OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError):  # so full that it could not even say so
+            if shutil.disk_usage(errors_file.parent).free < _FULL_BYTES:
+                return DiskFullError()
         return StartFailedError("its log may say more")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +80,25 @@ def test_a_sender_whose_disk_is_full_shares_what_fits_and_names_the_rest(
     assert list((anna.home / "blobs" / "incoming").iterdir()) == []
     assert large.stat().st_size == 6_000_000
     assert anna.run("status").value["locked"] is False
+
+
+def test_a_start_on_a_disk_without_any_room_says_so(
+    small_disk: SmallDisk, household: Household, paired: Household
+) -> None:
+    disk = small_disk(household.folder / "bob", 8)
+    paired.copy(household.folder)
+    bob = household.person("Bob")
+    fill(disk / "ballast")
+    assert bob.start_code("disk-full") == 7
+    (disk / "ballast").unlink()
+    assert bob.start().value["locked"] is False
+
+
+def fill(file: Path) -> None:
+    """Write until nothing more fits."""
+    with contextlib.suppress(OSError), file.open("wb", buffering=0) as ballast:
+        while ballast.write(bytes(4096)):
+            pass
 
 
 def grow(disk: Path, megabytes: int) -> None:
