@@ -123,6 +123,7 @@ class BlobStore:
         """Remove a whole blob. What can't be removed now is a leftover for the next start."""
         with contextlib.suppress(OSError):
             self.path(content_id).unlink(missing_ok=True)
+            self._settled.discard(content_id)
 
     # Reading.
 

@@ -397,6 +397,14 @@ def test_what_was_whole_before_a_kill_and_in_no_row_has_all_its_pieces_at_the_ne
     assert had(resumed(again, manifest)) == list(range(manifest.pieces))
 
 
+def test_what_was_removed_is_not_remembered(store: BlobStore) -> None:
+    manifest = store.seal(BytesIO(b"short"), 5, KEY, Kind.ORIGINAL, PHOTO)
+    path = store.path(manifest.content_id)
+    assert store.is_at_work(path)
+    store.remove(manifest.content_id)
+    assert not store.is_at_work(path)
+
+
 def test_more_unknown_photos_than_a_kill_can_leave_stay_as_the_library_may_be_an_old_copy(
     store: BlobStore, folder: Path
 ) -> None:
