@@ -39,12 +39,14 @@ MAX_CIPHERTEXT_BYTES: Final = HEADER_BYTES + MAX_PIECES * PIECE_BYTES
 HASH_BYTES: Final = 32
 PHOTO_ID_BYTES: Final = 16
 CONTENT_ID_BYTES: Final = 32
+FETCH_TOKEN_BYTES: Final = 32
 MAX_CONTENT_BYTES: Final = 15 * 2**30
 """The largest photo or clip that is sealed: it fits in `MAX_PIECES` whatever the padding."""
 
 _LENGTH_BYTES: Final = 8
 _STEP: Final = CHUNKS_PER_PIECE * CHUNK_BYTES
 _CONTEXT: Final = b"kinlight/pb1\x00"
+_FETCH_TOKEN: Final = b"kinlight/fetch1"
 _CONTENT_ID: Final = b"kinlight/cid1\x00"
 _LABEL: Final = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00"
 _SALT_BYTES: Final = 24
@@ -93,6 +95,13 @@ def sealed_length(length: int) -> int:
     """Ciphertext bytes of a content of `length` bytes."""
     padded = padme(_LENGTH_BYTES + length)
     return HEADER_BYTES + padded + TAG_BYTES * (padded // CHUNK_BYTES + 1)
+
+
+def fetch_token(file_key: Secret) -> Secret:
+    """What a blob's sealed bytes are asked for with where they are held: a holder knows its hash
+    alone. Who has the file key can make it, and it does not lead to that key.
+    """
+    return file_key.derive(_FETCH_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -311,6 +311,95 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         WHERE state IN ('queued', 'offered', 'waiting');
     DROP INDEX deliveries_by_device;
     """,
+    # 6: version 0.3.0, what is held for who is away
+    """
+    -- Signed words of devices that they have what we sent them.
+    CREATE TABLE receipts (
+        envelope_hash BLOB PRIMARY KEY,
+        receipt BLOB NOT NULL,
+        received INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    -- Where what is for a contact may be left, as it told us itself.
+    CREATE TABLE mailboxes (
+        identity BLOB PRIMARY KEY REFERENCES contacts ON DELETE CASCADE,
+        secret BLOB NOT NULL,
+        holders BLOB NOT NULL  -- the marks of those who hold for it
+    ) STRICT, WITHOUT ROWID;
+
+    -- What contacts say that they hold for us, and whom of them we let.
+    CREATE TABLE holdings (
+        identity BLOB PRIMARY KEY REFERENCES contacts ON DELETE CASCADE,
+        quota INTEGER NOT NULL,    -- bytes; 0: they don't
+        seconds INTEGER NOT NULL,
+        backup INTEGER NOT NULL,
+        chosen INTEGER NOT NULL DEFAULT 0
+    ) STRICT, WITHOUT ROWID;
+
+    -- What we left with holders. The delivery may be gone when they are told that it is over.
+    CREATE TABLE deposits (
+        envelope_hash BLOB NOT NULL,
+        holder BLOB NOT NULL REFERENCES contacts ON DELETE CASCADE,
+        state TEXT NOT NULL CHECK (state IN ('offered', 'held', 'refused', 'over')),
+        code TEXT,
+        updated INTEGER NOT NULL,
+        PRIMARY KEY (envelope_hash, holder)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX deposits_by_holder ON deposits (holder, state);
+
+    -- Offers that came from a holder, who is to be told when they are over.
+    CREATE TABLE held_offers (
+        envelope_hash BLOB NOT NULL,
+        holder BLOB NOT NULL REFERENCES contacts ON DELETE CASCADE,
+        PRIMARY KEY (envelope_hash, holder)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX held_offers_by_holder ON held_offers (holder);
+
+    -- For whom this node holds what is theirs.
+    CREATE TABLE held_for (
+        identity BLOB PRIMARY KEY REFERENCES contacts ON DELETE CASCADE,
+        backup INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    -- What it holds: sealed, for whom and from whom. `whole` once all blobs are here durably.
+    CREATE TABLE held_items (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        envelope_hash BLOB NOT NULL,
+        depositor BLOB NOT NULL REFERENCES contacts ON DELETE CASCADE,
+        owner BLOB NOT NULL REFERENCES contacts ON DELETE CASCADE,
+        envelope BLOB NOT NULL,
+        size INTEGER NOT NULL,     -- bytes of the envelope and its blobs
+        expires INTEGER NOT NULL,  -- seconds since 1970
+        whole INTEGER NOT NULL,
+        UNIQUE (depositor, envelope_hash)
+    ) STRICT;
+    CREATE INDEX held_items_by_owner ON held_items (owner, number) WHERE whole;
+    CREATE INDEX held_items_by_end ON held_items (expires);
+    CREATE TABLE held_blobs (
+        number INTEGER NOT NULL REFERENCES held_items ON DELETE CASCADE,
+        depositor BLOB NOT NULL,
+        content_id BLOB NOT NULL,
+        length INTEGER NOT NULL,
+        token_hash BLOB NOT NULL,
+        PRIMARY KEY (number, content_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX held_blobs_by_content ON held_blobs (content_id, depositor);
+    CREATE TABLE held_manifests (
+        depositor BLOB NOT NULL,
+        content_id BLOB NOT NULL,
+        manifest BLOB NOT NULL,
+        PRIMARY KEY (depositor, content_id)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Receipts on their way back to who left something.
+    CREATE TABLE held_receipts (
+        envelope_hash BLOB NOT NULL,
+        depositor BLOB NOT NULL REFERENCES contacts ON DELETE CASCADE,
+        receipt BLOB NOT NULL,
+        expires INTEGER NOT NULL,
+        PRIMARY KEY (depositor, envelope_hash)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 VERSION: Final = len(MIGRATIONS)

@@ -154,7 +154,7 @@ class Sync:
 
     def show_papers(self) -> None:
         """Tell the contact what is said of it and what was taken back, if its node knows how."""
-        if self._link.session.takes_papers:
+        if self._link.session.takes(Papers):
             self._showing.show(list(self._correspondence.for_device(self._link.peer)))
 
     def _show_lineage(self, envelope_hash: bytes) -> None:
@@ -227,7 +227,7 @@ class Sync:
 
     def _show_asked(self, offer: IncomingOffer) -> None:
         """Just before a fetch, and once: the papers that its grant asks for."""
-        if not self._link.session.takes_papers:
+        if not self._link.session.takes(Papers):
             return
         asked = self._correspondence.asked_by(self._link.peer, offer)
         new = [said for said in asked if said.signed.digest() not in self._asked]

@@ -75,6 +75,18 @@ class StorageFullError(PeerError):
     code = "peer-disk-full"
 
 
+class NotHoldingError(PeerError):
+    """They do not hold photos for that contact, or not any more."""
+
+    code = "not-holding"
+
+
+class HolderFullError(PeerError):
+    """They hold as much as they want to already; it will be tried again."""
+
+    code = "holder-full"
+
+
 class DeclinedError(PeerError):
     """The other side declined the photo."""
 
@@ -248,6 +260,8 @@ WIRE_CODES: Final[dict[int, type[PeerError]]] = {
     21: BusyError,
     22: StorageFullError,
     23: DeclinedError,
+    24: NotHoldingError,
+    25: HolderFullError,
     30: DeniedError,
     31: BrokenGrantError,
     32: WrongAudienceError,

@@ -86,6 +86,23 @@ ENVELOPE_CERTIFICATES: Final = 8
 # What one contact may have waiting here.
 OFFERS_PER_CONTACT: Final = 10_000
 
+# What is held for who is away, and receipts.
+RECEIPT_BYTES: Final = 512
+HOLDERS: Final = 8
+"""Contacts that one identity may let hold for it."""
+HELD_BLOBS: Final = 8
+"""Blobs that one envelope may be left with."""
+HELD_SECONDS: Final = 90 * 86_400
+"""How long anything may be held."""
+HELD_ITEMS: Final = 100_000
+"""Envelopes that a node holds in all."""
+HELD_PER_CONTACT: Final = 50_000
+"""And of these for one contact, and from one."""
+DEPOSITS: Final = 64
+"""Deposits of one peer that may be under way at a time."""
+COLLECTED: Final = 256
+"""Envelopes that are shown at a time."""
+
 # Pairing.
 PAIRING_RUNS: Final = pairing.MAX_RUNS
 PAIRING_SECONDS: Final = pairing.LIFETIME_SECONDS

@@ -11,19 +11,18 @@ import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, TypeVar, dataclass_transform
 
-from ..crypto import encoding, pairing
+from ..crypto import blob, encoding, pairing
 from ..crypto.blob import CONTENT_ID_BYTES, MAX_PIECES, PHOTO_ID_BYTES, PIECE_BYTES
 from ..crypto.encoding import Reader, Value
 from ..crypto.errors import MalformedError
 from ..crypto.signing import SIGNATURE_BYTES
-from . import attributes, limits, revocation
+from . import attributes, delivery, limits, revocation
+from .delivery import HeldBlob
 from .errors import OtherVersionError
 
-VERSIONS: Final = (2, 1)
+VERSIONS: Final = (3, 2, 1)
 """The versions that this node speaks, the one that it likes best first."""
 VERSION: Final = VERSIONS[0]
-PAPERS_VERSION: Final = 2
-"""The first one with `Papers`."""
 
 MODES: Final = ("contact", "pair", "ticket", "link")
 """What a dialer may ask for in its hello; the last two are reserved."""
@@ -56,6 +55,25 @@ def _text(maximum: int) -> Any:
 
 def _octets(length: int | None = None, maximum: int | None = None) -> Any:
     return _form(lambda reader, name: reader.octets(name, length, maximum), bytes)
+
+
+def _choice(*lengths: int) -> Any:
+    """Octets of one of these lengths."""
+
+    def read(reader: Reader, name: str) -> bytes:
+        found = reader.octets(name, maximum=max(lengths))
+        if len(found) not in lengths:
+            raise MalformedError(name)
+        return found
+
+    return _form(read, bytes)
+
+
+def _blobs() -> Any:
+    def read(reader: Reader, name: str) -> tuple[HeldBlob, ...]:
+        return tuple(HeldBlob.read(item, name) for item in reader.array(name, limits.HELD_BLOBS))
+
+    return _form(read, lambda blobs: [blob.to_value() for blob in blobs])
 
 
 def _versions() -> Any:
@@ -106,6 +124,8 @@ class Message:
 
     __slots__ = ()
     number: ClassVar[int]
+    since: ClassVar[int]
+    """The first version that has it."""
 
     def encode(self) -> bytes:
         """Canonical bytes."""
@@ -126,14 +146,25 @@ _Kind = TypeVar("_Kind", bound=type[Message])
 
 @dataclass_transform(
     frozen_default=True,
-    field_specifiers=(_integer, _flag, _text, _octets, _versions, _version, _ranges),
+    field_specifiers=(
+        _integer,
+        _flag,
+        _text,
+        _octets,
+        _choice,
+        _versions,
+        _version,
+        _ranges,
+        _blobs,
+    ),
 )
-def _message(number: int) -> Callable[[_Kind], _Kind]:
+def _message(number: int, since: int = 1) -> Callable[[_Kind], _Kind]:
     """Make the class a frozen dataclass and give it its number. Numbers are never used again."""
 
     def make(kind: _Kind) -> _Kind:
         made = dataclasses.dataclass(frozen=True, slots=True)(kind)
         made.number = number
+        made.since = since
         _BY_NUMBER[number] = made
         return made
 
@@ -237,6 +268,14 @@ class Stored(Message):
     envelope_hash: bytes = _octets(32)
 
 
+@_message(14, since=3)
+class Delivered(Message):
+    """The same, signed: a `Receipt` of the device that stored it."""
+
+    envelope_hash: bytes = _octets(32)
+    receipt: bytes = _octets(maximum=limits.RECEIPT_BYTES)
+
+
 # Fetching blobs.
 
 
@@ -297,15 +336,131 @@ class FetchStop(Message):
     request: int = _integer(2**32 - 1)
 
 
+@_message(26, since=3)
+class FetchHeld(Message):
+    """Ask for pieces of a blob that is held: under its token, or, where who asks is to hold it,
+    under the `Deposit` that named it and without a token. Else as `Fetch`.
+    """
+
+    request: int = _integer(2**32 - 1)
+    content_id: bytes = _octets(CONTENT_ID_BYTES)
+    token: bytes = _choice(0, blob.FETCH_TOKEN_BYTES)
+    manifest: bool = _flag()
+    ranges: Ranges = _ranges()
+    credit: int = _integer(limits.CREDIT)
+
+
 # What people say about people, and what they took back.
 
 
-@_message(50)
+@_message(50, since=2)
 class Papers(Message):
     """Attestations, and the newest list of revocations of who sends them, or nothing."""
 
     attestations: bytes = _octets(maximum=attributes.SHOWN_BYTES)
     revocations: bytes = _octets(maximum=revocation.LIST_BYTES)
+
+
+# What is held for who is away (docs/spec/holding.md).
+
+
+@_message(60, since=3)
+class Mailbox(Message):
+    """Where what is for the sender of this may be left: the secret of its mailbox, and the marks
+    of those who hold for it, one after the other; empty if nobody does.
+    """
+
+    secret: bytes = _choice(0, delivery.SECRET_BYTES)
+    holders: bytes = _octets(maximum=limits.HOLDERS * delivery.MARK_BYTES)
+
+
+@_message(61, since=3)
+class Holding(Message):
+    """What the sender of this holds for the receiver: so many bytes, each for so many seconds;
+    nothing, if one of them is 0. `backup` if it also keeps what has no end.
+    """
+
+    quota: int = _integer(2**63 - 1)
+    seconds: int = _integer(2**32 - 1)
+    backup: bool = _flag()
+
+
+@_message(62, since=3)
+class Deposit(Message):
+    """Hold this envelope, and the blobs that it is about, until the end of the day `expires`
+    (counted from 1970) for whoever the tag's mailbox belongs to.
+    """
+
+    tag: bytes = _octets(delivery.TAG_BYTES)
+    envelope: bytes = _octets(maximum=limits.ENVELOPE_BYTES)
+    expires: int = _integer(2**32 - 1)
+    blobs: tuple[HeldBlob, ...] = _blobs()
+
+
+@_message(63, since=3)
+class Held(Message):
+    """The envelope with this SHA-256 and all its blobs are held, durably."""
+
+    envelope_hash: bytes = _octets(32)
+
+
+@_message(64, since=3)
+class HeldRefused(Message):
+    """The envelope with this SHA-256 is not held; see `code`."""
+
+    envelope_hash: bytes = _octets(32)
+    code: int = _integer()
+
+
+@_message(65, since=3)
+class Collect(Message):
+    """Show what is held for the sender of this: at most `most` envelopes behind number `after`."""
+
+    after: int = _integer(2**63 - 1)
+    most: int = _integer(limits.COLLECTED)
+
+
+@_message(66, since=3)
+class HeldItem(Message):
+    """One envelope that is held for the receiver of this, and its number there."""
+
+    position: int = _integer(2**63 - 1)
+    envelope: bytes = _octets(maximum=limits.ENVELOPE_BYTES)
+
+
+@_message(67, since=3)
+class HeldEnd(Message):
+    """No more `HeldItem`s follow for now. The highest number given so far is `last`; with `more`
+    there is something to collect behind what was shown.
+    """
+
+    last: int = _integer(2**63 - 1)
+    more: bool = _flag()
+
+
+@_message(68, since=3)
+class HeldDone(Message):
+    """The envelope with this SHA-256 need not be held any more, says who it is for or who left it
+    there. The former may leave a receipt for the latter.
+    """
+
+    envelope_hash: bytes = _octets(32)
+    receipt: bytes = _octets(maximum=limits.RECEIPT_BYTES)
+
+
+@_message(69, since=3)
+class HeldGone(Message):
+    """The answer: the envelope with this SHA-256 is not held here, now."""
+
+    envelope_hash: bytes = _octets(32)
+
+
+@_message(70, since=3)
+class HeldReceipt(Message):
+    """A receipt that was left for the receiver of this, until it says `HeldDone`."""
+
+    envelope_hash: bytes = _octets(32)
+    receipt: bytes = _octets(maximum=limits.RECEIPT_BYTES)
 
 
 # Keeping in touch, and the end.
@@ -333,8 +488,10 @@ class Bye(Message):
 
 
 WORK: Final[tuple[type[Message], ...]] = (
-    Offer, OfferTaken, OfferRefused, Stored,
-    Fetch, ManifestPart, Piece, Credit, FetchRefused, FetchStop,
+    Offer, OfferTaken, OfferRefused, Stored, Delivered,
+    Fetch, FetchHeld, ManifestPart, Piece, Credit, FetchRefused, FetchStop,
+    Mailbox, Holding, Deposit, Held, HeldRefused,
+    Collect, HeldItem, HeldEnd, HeldDone, HeldGone, HeldReceipt,
     Papers, Ping, Pong,
 )  # fmt: skip
 """What an established session carries."""

@@ -38,7 +38,6 @@ from .errors import (
 )
 from .framing import FrameReader, frame
 from .messages import (
-    PAPERS_VERSION,
     VERSIONS,
     WORK,
     Bye,
@@ -47,7 +46,6 @@ from .messages import (
     PairChain,
     PairConfirm,
     PairDone,
-    Papers,
     Prove,
     Welcome,
 )
@@ -233,17 +231,16 @@ class Session:
         """The channel's exporter value: the same at both ends, and of this channel only."""
         return self._channel.exporter
 
-    @property
-    def takes_papers(self) -> bool:
-        """Whether the version that both sides agreed on has `Papers`."""
-        return self.version >= PAPERS_VERSION
+    def takes(self, kind: type[Message]) -> bool:
+        """Whether the version that both sides agreed on has such a message."""
+        return self.version >= kind.since
 
     def send(self, message: Message) -> None:
         """Queue a message of an established session."""
         if self.state is not State.UP:
             raise ValueError(f"{type(message).__name__} while {self.state.value}")
-        if isinstance(message, Papers) and not self.takes_papers:
-            raise ValueError("the other side does not know papers")
+        if not self.takes(type(message)):
+            raise ValueError(f"the other side does not know {type(message).__name__}")
         self._queue(message)
 
     def pairing_stored(self) -> None:
@@ -334,7 +331,7 @@ class Session:
                 return self._answer_confirm(message)
             case PairDone():
                 return self._finish_pairing()
-            case Papers() if not self.takes_papers:
+            case _ if not self.takes(type(message)):
                 raise UnexpectedMessageError
             case _:
                 return [Received(message)]

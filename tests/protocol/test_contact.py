@@ -21,7 +21,17 @@ from kinlight.protocol.errors import (
     UnknownPeerError,
     WrongPeerError,
 )
-from kinlight.protocol.messages import Bye, Hello, Papers, Ping, Prove, Welcome
+from kinlight.protocol.messages import (
+    Bye,
+    Delivered,
+    Held,
+    Hello,
+    Message,
+    Papers,
+    Ping,
+    Prove,
+    Welcome,
+)
 from kinlight.protocol.opening import (
     HELLO_DOMAIN,
     ContactOpening,
@@ -300,7 +310,7 @@ def test_a_signature_addressed_to_somebody_else_is_refused(
 def test_a_listener_of_another_version_says_so_at_both_ends(alice: Person, bob: Person) -> None:
     joined = partner("listener", "contact", alice, bob).bring_to(State.HELLO)
     hello = joined.hello()
-    joined.duel.say(Hello((3, 4), hello.mode, hello.method, hello.proof))
+    joined.duel.say(Hello((4, 5), hello.mode, hello.method, hello.proof))
     assert joined.duel.error is OtherVersionError
     assert joined.raw.inbox == [Bye(5)]
 
@@ -314,7 +324,7 @@ def test_a_version_that_was_not_offered_is_refused_by_the_dialer(
 ) -> None:
     for mode, state in (("contact", State.WELCOME), ("pair", State.PAIR_WELCOME)):
         joined = partner("dialer", mode, bob, alice).bring_to(state)
-        joined.duel.say(Welcome(3, joined.welcome().proof))
+        joined.duel.say(Welcome(4, joined.welcome().proof))
         assert joined.duel.error is OtherVersionError
         assert joined.raw.inbox[-1] == Bye(5)
 
@@ -327,7 +337,7 @@ def test_a_listener_understands_that_a_later_hello_is_of_another_version(
 ) -> None:
     """Whatever a later version makes of the hello behind its versions; and no run is spent."""
     joined = partner("listener", "contact", alice, bob).bring_to(State.HELLO)
-    joined.duel.say(encoding.encode([1, [3, 4], *rest]))
+    joined.duel.say(encoding.encode([1, [4, 5], *rest]))
     assert joined.duel.error is OtherVersionError
     assert joined.raw.inbox == [Bye(5)]
     assert joined.window.runs_left == limits.PAIRING_RUNS
@@ -341,12 +351,12 @@ def test_a_dialer_understands_that_a_later_welcome_is_of_another_version(
     mode: str, state: State, rest: list[Value], alice: Person, bob: Person
 ) -> None:
     joined = partner("dialer", mode, bob, alice).bring_to(state)
-    joined.duel.say(encoding.encode([2, 3, *rest]))
+    joined.duel.say(encoding.encode([2, 4, *rest]))
     assert joined.duel.error is OtherVersionError
     assert joined.raw.inbox[-1] == Bye(5)
 
 
-@pytest.mark.parametrize("versions", [(9, 1, 7), (1, 3), (2, 3)])
+@pytest.mark.parametrize("versions", [(9, 1, 7), (1, 4), (3, 4)])
 @pytest.mark.parametrize("more", [[], [7, [b"later"]]])
 def test_this_version_is_found_among_later_ones(
     versions: tuple[int, ...], more: list[Value], alice: Person, bob: Person
@@ -436,13 +446,19 @@ def test_a_listener_chooses_the_highest_version_that_both_speak(
     assert (welcome.version, joined.session.version) == (chosen, chosen)
 
 
-def test_papers_are_no_part_of_the_first_version(alice: Person, bob: Person) -> None:
+@pytest.mark.parametrize(
+    ("version", "message"),
+    [(1, Papers(b"", b"")), (1, Held(bytes(32))), (2, Delivered(bytes(32), b""))],
+)
+def test_what_a_session_s_version_lacks_is_neither_said_nor_taken_in_it(
+    alice: Person, bob: Person, version: int, message: Message
+) -> None:
     joined = partner("listener", "contact", alice, bob).bring_to(State.HELLO)
     hello = joined.hello()
-    joined.duel.say(Hello((1,), hello.mode, hello.method, hello.proof))
+    joined.duel.say(Hello((version,), hello.mode, hello.method, hello.proof))
     joined.duel.say(joined.prove())
     assert joined.session.state is State.UP
-    with pytest.raises(ValueError, match="papers"):
-        joined.session.send(Papers(b"", b""))
-    joined.duel.say(Papers(b"", b""))
+    with pytest.raises(ValueError, match=type(message).__name__):
+        joined.session.send(message)
+    joined.duel.say(message)
     assert joined.duel.error is UnexpectedMessageError

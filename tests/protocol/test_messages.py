@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kinlight.crypto import encoding
-from kinlight.crypto.blob import MAX_PIECES, PIECE_BYTES
+from kinlight.crypto.blob import MAX_CIPHERTEXT_BYTES, MAX_PIECES, PIECE_BYTES, sealed_length
 from kinlight.crypto.encoding import Value
 from kinlight.crypto.errors import MalformedError
 from kinlight.protocol import limits, messages
+from kinlight.protocol.delivery import HeldBlob
 from kinlight.protocol.errors import OtherVersionError
 from kinlight.protocol.messages import Message
 
@@ -28,6 +29,13 @@ def ranges(draw: st.DrawFn) -> messages.Ranges:
     pairs = zip(borders[::2], borders[1::2], strict=False)
     return tuple((first, end - first) for first, end in pairs)
 
+
+receipts = st.binary(max_size=limits.RECEIPT_BYTES)
+positions = st.integers(0, 2**63 - 1)
+optional = st.one_of(st.just(b""), hashes)
+held_blobs = st.lists(
+    st.builds(HeldBlob, hashes, st.integers(1, 2**20).map(sealed_length), hashes), max_size=8
+).map(tuple)
 
 FORMS: dict[type[Message], st.SearchStrategy[Message]] = {
     messages.Hello: st.builds(
@@ -48,6 +56,31 @@ FORMS: dict[type[Message], st.SearchStrategy[Message]] = {
     messages.OfferTaken: st.builds(messages.OfferTaken, hashes, st.booleans()),
     messages.OfferRefused: st.builds(messages.OfferRefused, hashes, numbers),
     messages.Stored: st.builds(messages.Stored, hashes),
+    messages.Delivered: st.builds(messages.Delivered, hashes, receipts),
+    messages.FetchHeld: st.builds(
+        messages.FetchHeld,
+        requests,
+        hashes,
+        optional,
+        st.booleans(),
+        ranges(),
+        st.integers(0, limits.CREDIT),
+    ),
+    messages.Mailbox: st.builds(
+        messages.Mailbox, optional, st.binary(max_size=32 * limits.HOLDERS)
+    ),
+    messages.Holding: st.builds(messages.Holding, positions, requests, st.booleans()),
+    messages.Deposit: st.builds(
+        messages.Deposit, hashes, st.binary(max_size=5000), requests, held_blobs
+    ),
+    messages.Held: st.builds(messages.Held, hashes),
+    messages.HeldRefused: st.builds(messages.HeldRefused, hashes, numbers),
+    messages.Collect: st.builds(messages.Collect, positions, st.integers(0, limits.COLLECTED)),
+    messages.HeldItem: st.builds(messages.HeldItem, positions, st.binary(max_size=5000)),
+    messages.HeldEnd: st.builds(messages.HeldEnd, positions, st.booleans()),
+    messages.HeldDone: st.builds(messages.HeldDone, hashes, receipts),
+    messages.HeldGone: st.builds(messages.HeldGone, hashes),
+    messages.HeldReceipt: st.builds(messages.HeldReceipt, hashes, receipts),
     messages.Fetch: st.builds(
         messages.Fetch,
         requests,
@@ -106,11 +139,11 @@ def test_a_message_with_a_field_too_many_or_too_few_is_refused(message: Message)
 @pytest.mark.parametrize(
     "greeting",
     [
-        [1, [3]],
-        [1, [3, 2**64 - 1], [[b"", 7]]],
+        [1, [4]],
+        [1, [4, 2**64 - 1], [[b"", 7]]],
         [1, [], "contact", "", b""],
-        [1, [3], "contact", "", bytes(256), "more", 7],
-        [2, 3],
+        [1, [4], "contact", "", bytes(256), "more", 7],
+        [2, 4],
         [2, 0, bytes(32), 1],
         [2, 2**64 - 1, [["more"]]],
     ],
@@ -131,9 +164,9 @@ def test_the_greeting_of_another_version_reads_as_that_whatever_its_form(greetin
         [1, [[2]]],
         [1, list(range(2, 19))],
         [1, [1], "contact", "", b"", 0],
-        [1, [1, 3], "contact", ""],
-        [1, [1, 3], "contact", b"", b"", 0],
-        [1, [2, 1], "contact", "", b"", 0],
+        [1, [1, 4], "contact", ""],
+        [1, [1, 4], "contact", b"", b"", 0],
+        [1, [3, 2, 1], "contact", "", b"", 0],
         [2],
         [2, [2]],
         [2, "2"],
@@ -175,7 +208,7 @@ def test_any_bytes_are_a_message_or_malformed(data: bytes) -> None:
     assert message.encode() == data
 
 
-@pytest.mark.parametrize("number", [0, 7, 9, 14, 19, 26, 29, 32, 39, 41, 255, 2**64 - 1])
+@pytest.mark.parametrize("number", [0, 7, 9, 15, 19, 27, 29, 32, 39, 41, 59, 71, 255, 2**64 - 1])
 def test_an_unknown_number_is_refused(number: int) -> None:
     assert number not in {kind.number for kind in kinds()}
     with pytest.raises(MalformedError):
@@ -215,6 +248,28 @@ def borders() -> Iterator[tuple[str, Message, Message]]:
         "dial tags",
         dataclasses.replace(hello, proof=bytes(tags)),
         dataclasses.replace(hello, proof=bytes(tags + 1)),
+    )
+    yield (
+        "receipt",
+        messages.Delivered(bytes(32), bytes(limits.RECEIPT_BYTES)),
+        messages.Delivered(bytes(32), bytes(limits.RECEIPT_BYTES + 1)),
+    )
+    yield (
+        "marks of holders",
+        messages.Mailbox(bytes(32), bytes(32 * limits.HOLDERS)),
+        messages.Mailbox(bytes(32), bytes(32 * limits.HOLDERS + 1)),
+    )
+    yield "mailbox secret", messages.Mailbox(b"", b""), messages.Mailbox(bytes(31), b"")
+    yield "collected", messages.Collect(0, limits.COLLECTED), messages.Collect(0, 257)
+    blobs = tuple(HeldBlob(bytes([number]) * 32, 100, bytes(32)) for number in range(9))
+    deposit = messages.Deposit(bytes(32), b"", 0, blobs[: limits.HELD_BLOBS])
+    yield "held blobs", deposit, dataclasses.replace(deposit, blobs=blobs)
+    yield (
+        "length of a held blob",
+        dataclasses.replace(deposit, blobs=(HeldBlob(bytes(32), MAX_CIPHERTEXT_BYTES, bytes(32)),)),
+        dataclasses.replace(
+            deposit, blobs=(HeldBlob(bytes(32), MAX_CIPHERTEXT_BYTES + 1, bytes(32)),)
+        ),
     )
     yield "welcome proof", messages.Welcome(1, bytes(64)), messages.Welcome(1, bytes(65))
     for step in (1, -1):

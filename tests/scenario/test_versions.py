@@ -18,7 +18,7 @@ kinlight.protocol.messages.VERSIONS = kinlight.protocol.session.VERSIONS = {}
 from kinlight.node.cli import main
 main()
 """
-LATER, FIRST = OF_VERSIONS.format((3,)), OF_VERSIONS.format((1,))
+LATER, FIRST = OF_VERSIONS.format((4,)), OF_VERSIONS.format((1,))
 
 
 @pytest.mark.parametrize("later", ["the host", "the guest"])
