@@ -10,18 +10,58 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from ..crypto.errors import PeerError, TruncatedError
 from ..protocol.errors import UnexpectedMessageError, from_wire
-from ..protocol.messages import Credit, Fetch, FetchRefused, FetchStop, ManifestPart, Piece
+from ..protocol.messages import (
+    Credit,
+    Fetch,
+    FetchHeld,
+    FetchRefused,
+    FetchStop,
+    ManifestPart,
+    Message,
+    Piece,
+    Ranges,
+)
 from .counters import Counters
 from .gathering import Gathering, Source
 from .link import Link
 
 STALL_SECONDS: Final = 120.0
 """A fetch of which nothing came for so long is given up: others may bring the photo."""
+
+
+class Ask(Protocol):
+    """Makes the message that asks for a share of a blob."""
+
+    def __call__(
+        self, request: int, content_id: bytes, manifest: bool, ranges: Ranges, credit: int, /
+    ) -> Message: ...
+
+
+def under_grant(photo_id: bytes, capability: bytes) -> Ask:
+    """Ask under a capability, from who has the photo."""
+
+    def ask(
+        request: int, content_id: bytes, manifest: bool, ranges: Ranges, credit: int, /
+    ) -> Fetch:
+        return Fetch(request, photo_id, content_id, capability, manifest, ranges, credit)
+
+    return ask
+
+
+def under_token(token: bytes) -> Ask:
+    """Ask with a fetch token from who holds the blob; without one, from who leaves it with us."""
+
+    def ask(
+        request: int, content_id: bytes, manifest: bool, ranges: Ranges, credit: int, /
+    ) -> FetchHeld:
+        return FetchHeld(request, content_id, token, manifest, ranges, credit)
+
+    return ask
 
 
 class _Running(NamedTuple):
@@ -40,8 +80,8 @@ class Fetcher:
         self._turns: WeakValueDictionary[Gathering, asyncio.Lock] = WeakValueDictionary()
         self._clock = asyncio.get_running_loop().time
 
-    async def fetch(self, photo_id: bytes, capability: bytes, gathering: Gathering) -> None:
-        """Help to bring a blob, until all of it is here.
+    async def fetch(self, ask: Ask, gathering: Gathering) -> None:
+        """Help to bring a blob, until all of it is here; `ask` makes the messages that ask for it.
 
         Raises the peer's refusal, `PieceMismatchError` for a lie, `TruncatedError` if nothing comes
         any more, a `LocalError` if the disk did. Pieces that were verified stay for the next time,
@@ -50,19 +90,17 @@ class Fetcher:
         turn = self._turns.setdefault(gathering, asyncio.Lock())
         async with turn, gathering.joined(self._counters) as source:
             while await source.claim():
-                await self._ask(photo_id, capability, gathering.download.content_id, source)
+                await self._ask(ask, gathering.download.content_id, source)
 
-    async def _ask(
-        self, photo_id: bytes, capability: bytes, content_id: bytes, source: Source
-    ) -> None:
+    async def _ask(self, ask: Ask, content_id: bytes, source: Source) -> None:
         """One fetch of all that was claimed."""
         self._last = request = self._last + 1  # no link sees 2**32 of them
         running = _Running(source, asyncio.timeout(STALL_SECONDS))
         self._running[request] = running
         stops = True
         try:
-            message = Fetch(
-                request, photo_id, content_id, capability, source.wants_manifest,
+            message = ask(
+                request, content_id, source.wants_manifest,
                 source.share.ranges, source.open(partial(self._credit, request)),
             )  # fmt: skip
             async with running.limit:

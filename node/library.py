@@ -371,7 +371,7 @@ class Library:
         """
         rows = self._db.rows(
             "SELECT * FROM deliveries WHERE device = ? AND state IN"
-            " ('queued', 'offered', 'waiting') AND number > ? ORDER BY number LIMIT ?",
+            " ('queued', 'offered', 'held', 'waiting') AND number > ? ORDER BY number LIMIT ?",
             device,
             after,
             most,

@@ -36,7 +36,7 @@ from .catalogue import Catalogue
 from .database import Database
 from .errors import UnreadableFileError
 from .events import Events
-from .fetching import Fetcher
+from .fetching import Fetcher, under_grant
 from .gathering import Gathering
 from .library import IncomingOffer, Library, Photo, StoredBlob
 from .link import Link
@@ -228,7 +228,7 @@ class Mender:
             self._events.publish("progress", id=stored.photo_id.hex(), pieces=done, of=total)
 
         gathering = Gathering(Download(stored.content_id, manifest.length), incoming, report)
-        await fetcher.fetch(stored.photo_id, offer.capability, gathering)
+        await fetcher.fetch(under_grant(stored.photo_id, offer.capability), gathering)
         await self._finish(stored)
 
     def _refuse(self, stored: StoredBlob, device: bytes, error: KinlightError) -> None:

@@ -15,7 +15,7 @@ from .database import Database
 from .errors import OpenDeliveryError
 from .events import Events
 
-_OPEN = "('queued', 'offered', 'waiting')"
+_OPEN = "('queued', 'offered', 'held', 'waiting')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Remover:
         """To whom a photo went, or may have gone."""
         rows = self._db.rows(
             "SELECT DISTINCT name FROM deliveries JOIN contacts USING (identity)"
-            " WHERE photo_id = ? AND state IN ('delivered', 'offered', 'waiting')",
+            " WHERE photo_id = ? AND state IN ('delivered', 'offered', 'held', 'waiting')",
             photo_id,
         )
         return [row[0] for row in rows]

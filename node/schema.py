@@ -313,6 +313,32 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     """,
     # 6: version 0.3.0, what is held for who is away
     """
+    -- A delivery may be `held` by somebody until its device comes for it.
+    CREATE TABLE deliveries_6 (
+        envelope_hash BLOB PRIMARY KEY,
+        photo_id BLOB NOT NULL REFERENCES photos,
+        identity BLOB NOT NULL REFERENCES contacts ON DELETE CASCADE,
+        device BLOB NOT NULL,
+        envelope BLOB NOT NULL,
+        expires INTEGER,
+        state TEXT NOT NULL
+            CHECK (state IN ('queued', 'offered', 'held', 'waiting', 'delivered', 'refused')),
+        code TEXT,
+        created INTEGER NOT NULL,
+        updated INTEGER NOT NULL,
+        grant_hash BLOB,
+        number INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO deliveries_6 SELECT envelope_hash, photo_id, identity, device, envelope, expires,
+        state, code, created, updated, grant_hash, number FROM deliveries;
+    DROP TABLE deliveries;
+    ALTER TABLE deliveries_6 RENAME TO deliveries;
+    CREATE INDEX deliveries_by_photo ON deliveries (photo_id);
+    CREATE INDEX deliveries_by_grant ON deliveries (grant_hash);
+    CREATE INDEX deliveries_by_number ON deliveries (number);
+    CREATE INDEX deliveries_open ON deliveries (device, number)
+        WHERE state IN ('queued', 'offered', 'held', 'waiting');
+
     -- Signed words of devices that they have what we sent them.
     CREATE TABLE receipts (
         envelope_hash BLOB PRIMARY KEY,
@@ -340,12 +366,12 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE deposits (
         envelope_hash BLOB NOT NULL,
         holder BLOB NOT NULL REFERENCES contacts ON DELETE CASCADE,
-        state TEXT NOT NULL CHECK (state IN ('offered', 'held', 'refused', 'over')),
+        state TEXT NOT NULL CHECK (state IN ('offered', 'held', 'refused')),
         code TEXT,
         updated INTEGER NOT NULL,
         PRIMARY KEY (envelope_hash, holder)
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX deposits_by_holder ON deposits (holder, state);
+    CREATE INDEX deposits_by_holder ON deposits (holder);
 
     -- Offers that came from a holder, who is to be told when they are over.
     CREATE TABLE held_offers (

@@ -199,10 +199,11 @@ class Envelope:
         return seal_to(recipient_kem, _envelope_info(recipient_device, recipient_kem), padded)
 
     @classmethod
-    def open(cls, sealed: bytes, device: LocalDevice, sender_device: bytes) -> Envelope:
+    def open(cls, sealed: bytes, device: LocalDevice, sender_device: bytes | None) -> Envelope:
         """Open an envelope that the authenticated peer `sender_device` handed over.
 
-        Everything inside is verified: the sender's signature, the addressee, the certificates,
+        With None it was held by somebody else: who signed it is in the envelope's `sender_device`,
+        and whether that is anybody's device is for the caller to know. Everything inside is verified: the sender's signature, the addressee, the certificates,
         the record, and the capability's chain up to the record's author. What the capability
         allows is judged by `Capability.allow`, with a clock.
         """
@@ -212,7 +213,8 @@ class Envelope:
         signed = _unpad(kem, _envelope_info(me, kem.public), sealed)
         reader = Reader(signed.unverified(), "envelope")
         reader.literal(1, "env")
-        if reader.octets("sender", signing.KEY_BYTES) != sender_device:
+        sender = reader.octets("sender", signing.KEY_BYTES)
+        if sender_device not in (None, sender):
             raise BadSignatureError("the envelope is another sender's")
         if reader.octets("recipient", signing.KEY_BYTES) != me:
             raise SealBrokenError
@@ -221,7 +223,7 @@ class Envelope:
         keys = _read_keys(reader.array("keys", len(KINDS)))
         papers = reader.array("certificates", limits.ENVELOPE_CERTIFICATES)
         reader.end()
-        signing.verify(sender_device, ENVELOPE_DOMAIN, signed.body, signed.signature)
+        signing.verify(sender, ENVELOPE_DOMAIN, signed.body, signed.signature)
 
         certificates = Certificates.read(papers)
         devices = certificates.devices
@@ -230,7 +232,7 @@ class Envelope:
             raise BadCertificateError("the photo's device does not speak for its author")
         capability = Capability.decode(capability_bytes)
         capability.verify(record.author, devices)
-        return cls(sender_device, me, record, capability, keys, certificates)
+        return cls(sender, me, record, capability, keys, certificates)
 
 
 def _envelope_info(device: bytes, kem_public: bytes) -> bytes:
