@@ -123,6 +123,18 @@ class NoSuchContactError(LocalError):
     code = "no-such-contact"
 
 
+class NoHolderError(LocalError):
+    """That contact does not offer to keep anything for you. `kinlight hold` there begins it."""
+
+    code = "no-holder"
+
+
+class TooManyHoldersError(LocalError):
+    """No more contacts can keep things for you. End it for another first."""
+
+    code = "too-many-holders"
+
+
 class ContactExistsError(LocalError):
     """Another contact has that name already."""
 

@@ -18,9 +18,9 @@ EVENTS: Final = frozenset({"delivery", "sending"})
 PATIENCE_SECONDS: Final = 10.0
 """How long to wait for a contact that is not connected."""
 QUIET_SECONDS: Final = 1.0
-_SETTLED: Final = (*FINAL_STATES, "waiting", "failed", OPEN)
+_SETTLED: Final = (*FINAL_STATES, "waiting", "held", "failed", OPEN)
 
-RANK: Final = {"refused": 0, "queued": 1, "offered": 2, "waiting": 3, "delivered": 4}
+RANK: Final = {"refused": 0, "queued": 1, "offered": 2, "held": 3, "waiting": 4, "delivered": 5}
 
 Step = ShareItem | ShareProgress
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from io import BytesIO
 from typing import Final
 
-from ..crypto.blob import Kind
+from ..crypto.blob import Kind, fetch_token
 from ..crypto.errors import (
     KinlightError,
     LocalError,
@@ -31,22 +31,25 @@ from ..protocol.errors import (
     GoneError,
     MissingAttributeError,
     PeerFailedError,
+    RevokedDeviceError,
     StaleRevocationsError,
     StorageFullError,
     TooMuchError,
+    UnknownPeerError,
     wire_code,
     wire_number,
 )
 from ..protocol.messages import Offer, OfferRefused, OfferTaken, Stored
 from ..protocol.opening import LocalDevice
 from ..protocol.photo import Envelope, Metadata
+from ..protocol.receipt import Receipt
 from .arrivals import Arrival, Arrivals, is_small
 from .blobstore import BlobStore, Incoming
 from .commits import Commits
 from .errors import DiskFullError, NotHereYetError
 from .events import Events
 from .exporting import DigestSink
-from .fetching import Fetcher
+from .fetching import Ask, Fetcher, under_grant, under_token
 from .judge import Judge
 from .library import Contact, IncomingOffer, Library, Photo, StoredBlob
 from .link import Link
@@ -79,7 +82,9 @@ class Inbox:
         events: Events,
         fingerprint_key: Secret,
         now: Callable[[], int],
+        settled: Callable[[IncomingOffer], None],
     ) -> None:
+        """`settled` hears of each offer that was stored, declined or refused."""
         self._device = device
         self._judge = judge
         self._library = library
@@ -88,6 +93,7 @@ class Inbox:
         self._events = events
         self._fingerprint_key = fingerprint_key
         self._now = now
+        self._settled = settled
         self._arrivals = Arrivals(blobs, events)
         self._running: dict[asyncio.Task[bool], bytes] = {}
 
@@ -105,7 +111,7 @@ class Inbox:
         known = self._library.offer(envelope_hash)
         try:
             if known is None:
-                envelope = self._judged(link, message.envelope)
+                envelope = self._opened(message.envelope, link.peer.device)
             elif known.device != link.peer.device:
                 raise DeniedError
             else:
@@ -132,6 +138,80 @@ class Inbox:
 
         self._commits.post(note, noted)
 
+    def collected(
+        self,
+        holder: Link,
+        sealed: bytes,
+        judged: Callable[[bytes, IncomingOffer | None], None],
+    ) -> None:
+        """Judge an envelope that somebody held for us, as if its sender had offered it.
+
+        `judged` hears its hash and what became of it, once that is noted: None if it is nothing for
+        us, whoever brings it. What is for another of our devices, or for a later time, stays there.
+        """
+        envelope_hash = hashlib.sha256(sealed).digest()
+        known = self._library.offer(envelope_hash)
+        if known is not None:
+            judged(envelope_hash, known)
+            return
+        try:
+            envelope = self._opened(sealed, None)
+            contact = self._sender(envelope)
+        except SealBrokenError:
+            return
+        except KinlightError as error:
+            _log.info("what was held is nothing for us: %s", error.code)
+            self._events.counters.refused("held", error.code)
+            judged(envelope_hash, None)
+            return
+        if contact is None:
+            return
+        sender = contact
+
+        def note() -> IncomingOffer:
+            return self._note(sender, envelope, envelope_hash, told_as.append)
+
+        told_as: list[str] = []
+
+        def noted(outcome: object) -> None:
+            if isinstance(outcome, IncomingOffer):
+                for name in told_as:
+                    self._publish(outcome, name, held_by=self._name_of(holder.peer.identity))
+                judged(envelope_hash, outcome)
+            elif isinstance(outcome, Exception):
+                _log.info("what was held was not noted: %s", type(outcome).__name__)
+
+        self._commits.post(note, noted)
+
+    def _sender(self, envelope: Envelope) -> Contact | None:
+        """The contact that sealed it; None if its device is not known yet: it may be met later.
+
+        Certificates inside don't count for that (docs/spec/record.md): nobody was asked.
+        """
+        device = envelope.sender_device
+        identity = self._library.identity_of(device)
+        if identity is None:
+            named = envelope.devices.get(device)
+            if named is None or self._library.contact_of(named) is None:
+                raise UnknownPeerError
+            return None
+        contact = self._library.contact_of(identity)
+        if contact is None or contact.blocked:
+            raise UnknownPeerError
+        if self._judge.is_lost(identity, device):
+            raise RevokedDeviceError
+        return contact
+
+    def _name_of(self, identity: bytes) -> str:
+        contact = self._library.contact_of(identity)
+        return contact.name if contact else ""
+
+    def receipt(self, offer: IncomingOffer) -> bytes:
+        """Our word to the sender of a stored offer that its photo is here, and since when."""
+        content_id = offer.record.content_id
+        signing, since = self._device.signing, offer.updated
+        return Receipt.sign(signing, offer.identity, content_id, since).encoded
+
     def _refuse(self, link: Link, envelope_hash: bytes, error: KinlightError) -> None:
         _log.info("refused an offer: %s", error.code)
         self._events.counters.refused("offer", error.code)
@@ -147,8 +227,9 @@ class Inbox:
         if offer.state == "accepted" and not link.ended.is_set():
             accepted(offer)
 
-    def _judged(self, link: Link, sealed: bytes) -> Envelope:
-        envelope = Envelope.open(sealed, self._device, link.peer.device)
+    def _opened(self, sealed: bytes, sender: bytes | None) -> Envelope:
+        """An envelope that is worth keeping; else the reason why it is not."""
+        envelope = Envelope.open(sealed, self._device, sender)
         if envelope.record.author == self._device.identity:
             raise DeclinedError  # nobody gives us what is ours, nor brings back what we removed
         self._check(envelope.capability, envelope.record.photo_id)
@@ -183,7 +264,9 @@ class Inbox:
             self._judge.allow_us(capability, photo_id)
 
     def answer(self, link: Link, offer: IncomingOffer) -> None:
-        """Tell the sender how an offer stands."""
+        """Tell the sender how an offer stands; who only holds it hears when it is settled."""
+        if link.peer.device != offer.device:
+            return
         match offer.state:
             case "waiting" | "accepted":
                 link.post(OfferTaken(offer.envelope_hash, offer.state == "waiting"))
@@ -210,7 +293,10 @@ class Inbox:
                 if envelope_hash == offer.envelope_hash:
                     task.cancel()
             self._discard(offer)
-        return self._library.offer(offer.envelope_hash) or offer
+        decided = self._library.offer(offer.envelope_hash) or offer
+        if not accept:
+            self._settled(decided)
+        return decided
 
     def progress(self, photo_id: bytes) -> tuple[int, int] | None:
         """Pieces here and pieces in all of a photo that is being fetched."""
@@ -269,8 +355,8 @@ class Inbox:
             self._judge.allow_us(Capability.decode(offer.capability), offer.photo_id)
             self._arrivals.check(offer)
             await _together(
-                fetcher.fetch(offer.photo_id, offer.capability, arrival.metadata),
-                fetcher.fetch(offer.photo_id, offer.capability, arrival.content),
+                fetcher.fetch(_asking(link, offer, offer.metadata_key), arrival.metadata),
+                fetcher.fetch(_asking(link, offer, offer.content_key), arrival.content),
             )
         async with arrival.turn:
             if not self._still_accepted(offer):
@@ -284,10 +370,10 @@ class Inbox:
             else:
                 now = self._now()
                 self._library.set_offer_state(offer.envelope_hash, "stored", None, now)
-        link.post(Stored(offer.envelope_hash))
-        contact = self._library.contact_of(offer.identity)
         stored = self._library.offer(offer.envelope_hash) or offer
-        self._publish(stored, contact.name if contact else "")
+        self.answer(link, stored)
+        self._settled(stored)
+        self._publish(stored, self._name_of(offer.identity))
 
     def _answer_if_accepted(self, link: Link, offer: IncomingOffer) -> None:
         """It did not come yet, and of a small one nothing was said: its sender waits for that."""
@@ -384,6 +470,8 @@ class Inbox:
         """Note why a fetch failed and tell the sender; True if it is not tried again here."""
         if not self._still_accepted(offer):
             return True  # the person declined it in the meantime: that stands
+        if link.peer.device != offer.device:
+            return self._failed_to_collect(link, offer, error)
         waits = isinstance(error, _WAITS)
         final = isinstance(error, _FINAL) and not waits
         state = "refused" if final else "accepted"
@@ -400,6 +488,28 @@ class Inbox:
         contact = self._library.contact_of(offer.identity)
         self._publish(current, contact.name if contact else "", code=error.code)
         return final or waits
+
+    def _failed_to_collect(self, holder: Link, offer: IncomingOffer, error: KinlightError) -> bool:
+        """Who holds a photo did not bring it: it may lack it, or lie. Its sender still has it.
+
+        But what is wrong with the grant, or with what the sender sealed, is so whoever brings it.
+        """
+        _log.info("a photo did not come from its holder: %s", error.code)
+        name = self._name_of(holder.peer.identity)
+        own = isinstance(error, LocalError)
+        of_sender = isinstance(error, (DeniedError, SealBrokenError)) or (
+            isinstance(error, MalformedError) and self._arrivals.is_in_vain(offer)
+        )
+        if of_sender and not isinstance(error, _WAITS):
+            self._events.counters.refused("fetch", error.code)
+            self._discard(offer)
+            self._library.set_offer_state(offer.envelope_hash, "refused", error.code, self._now())
+            self._settled(self._library.offer(offer.envelope_hash) or offer)
+        elif not own:
+            self._events.publish("holder-failed", holder=name, code=error.code)
+        current = self._library.offer(offer.envelope_hash) or offer
+        self._publish(current, self._name_of(offer.identity), code=error.code)
+        return not own
 
     # Photos that are here.
 
@@ -422,6 +532,13 @@ class Inbox:
 
 def _blobs_of(offer: IncomingOffer) -> tuple[bytes, bytes]:
     return offer.record.content_id, offer.record.metadata_id
+
+
+def _asking(link: Link, offer: IncomingOffer, key: Secret) -> Ask:
+    """How a blob of an offer is asked for: by the grant from its sender, by its token elsewhere."""
+    if link.peer.device == offer.device:
+        return under_grant(offer.photo_id, offer.capability)
+    return under_token(fetch_token(key).reveal())
 
 
 def _finish(*places: Incoming) -> None:

@@ -33,6 +33,7 @@ from .papers import Papers
 from .rules import Rules
 
 LAN: Final = "lan"
+INTERNET: Final = "internet"
 
 _ENDS: Final = (ExpiredGrantError, MissingAttributeError, RevokedGrantError)
 
@@ -123,6 +124,16 @@ class Judge:
                 reasons.append(error)
         if len(reasons) == len(NETWORKS):
             raise reasons[0]
+
+    def check_deposit(self, capability: Capability, chain: DeviceChain, photo_id: bytes) -> None:
+        """Raise the reason if a device may not have a photo on the way over somebody who holds it:
+        that is no way on the local network.
+        """
+        self.allow(capability, chain, photo_id, self._library.photo(photo_id), INTERNET)
+
+    def is_lost(self, identity: bytes, device: bytes) -> bool:
+        """Whether an identity said that a device is no longer its own."""
+        return self._papers.revocations.revokes_device(identity, device)
 
     def allow_us(self, capability: Capability, photo_id: bytes) -> None:
         """Whether a grant lets us have a photo now: an honest node judges this itself.
@@ -255,4 +266,4 @@ class Judge:
 
 def network_of(path: str) -> str:
     """How rules and grants call the way that a connection goes."""
-    return LAN if path == LAN else "internet"
+    return LAN if path == LAN else INTERNET

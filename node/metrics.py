@@ -27,7 +27,7 @@ CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 _STATES: Final = {
     "offers": ("waiting", "accepted", "stored", "declined", "refused"),
-    "deliveries": ("queued", "offered", "waiting", "delivered", "refused"),
+    "deliveries": ("queued", "offered", "held", "waiting", "delivered", "refused"),
 }
 """By table. Those of which there are none are told too, so that a series does not break off."""
 

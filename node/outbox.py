@@ -23,7 +23,7 @@ from ..protocol.errors import (
     StorageFullError,
     from_wire,
 )
-from ..protocol.messages import Offer, OfferRefused, OfferTaken, Stored
+from ..protocol.messages import HeldReceipt, Offer, OfferRefused, OfferTaken, Stored
 from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.photo import Envelope
 from .commits import Commits
@@ -80,7 +80,9 @@ class Outbox:
         events: Events,
         entropy: Entropy,
         now: Callable[[], int],
+        changed: Callable[[], None],
     ) -> None:
+        """`changed` is called when something is queued for who is not here, or is over."""
         self._device = device
         self._library = library
         self._commits = commits
@@ -89,6 +91,7 @@ class Outbox:
         self._events = events
         self._entropy = entropy
         self._now = now
+        self._changed = changed
         self._ways: dict[bytes, list[_Way]] = {}
 
     # Queuing.
@@ -174,6 +177,12 @@ class Outbox:
         """Something was queued for a device."""
         for way in self._ways_to(device):
             way.news.set()
+        if device not in self._ways:
+            self._changed()
+
+    def is_here(self, device: bytes) -> bool:
+        """Whether a link leads to a device."""
+        return device in self._ways
 
     def _ways_to(self, device: bytes) -> list[_Way]:
         """For a moment there are two where both ends dialled; either may be the one that stays."""
@@ -278,6 +287,7 @@ class Outbox:
                 self._ways[device] = ways
             else:
                 del self._ways[device]
+                self._changed()
 
     async def _offer(self, link: Link, way: _Way, delivery: Delivery, check: Check) -> None:
         """Offer one delivery, if it is to be offered and this link has not done so."""
@@ -317,6 +327,22 @@ class Outbox:
         """The device has the photo, whole and verified."""
         self._answer(device, message.envelope_hash, "delivered", None, noted)
 
+    def held(self, envelope_hash: bytes) -> None:
+        """Somebody holds it until its device comes."""
+        delivery = self._library.delivery(envelope_hash)
+        if delivery is not None and delivery.state in ("queued", "offered"):
+            self._set(delivery, "held", None)
+
+    def receipt_held(self, message: HeldReceipt, noted: Callable[[], None]) -> None:
+        """Somebody kept a receipt for us; `noted` is called once it is known here, or is none."""
+        raise NotImplementedError
+
+    def not_held(self, envelope_hash: bytes) -> None:
+        """Somebody holds it no longer."""
+        delivery = self._library.delivery(envelope_hash)
+        if delivery is not None and delivery.state == "held":
+            self._set(delivery, "queued", None)
+
     def refused(self, device: bytes, message: OfferRefused) -> None:
         """The device doesn't take the photo, now or ever."""
         error = from_wire(message.code)
@@ -354,6 +380,8 @@ class Outbox:
             return
         now = self._now()
         self._library.set_delivery_state(delivery.envelope_hash, state, code, now)
+        if state in FINAL_STATES:
+            self._changed()
         if state == "refused":
             self._events.counters.refused("delivery", code or "")
         contact = self._library.contact_of(delivery.identity)

@@ -213,6 +213,8 @@ class Output:
                 self.say(f"✓ {names.shown(item.name)} for whoever has {names.shown(item.to)}")
             case "waiting":
                 self.say(f"… {what}: waits there to be accepted")
+            case "held":
+                self.say(f"… {what}: is held for them by a contact of both, until they come")
             case "queued" | "offered" if reason:
                 self.say(f"✗ {what}: not yet. {reason}", style="red")
             case "queued":

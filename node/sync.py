@@ -7,17 +7,29 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Final
+from typing import BinaryIO, Final
 
+from ..crypto.blob import Manifest
 from ..crypto.errors import TruncatedError
 from ..protocol import limits
 from ..protocol.allowance import Allowance
-from ..protocol.errors import TooMuchError, UnexpectedMessageError
+from ..protocol.errors import GoneError, TooMuchError, UnexpectedMessageError
 from ..protocol.messages import (
     Credit,
     Fetch,
+    FetchHeld,
     FetchRefused,
     FetchStop,
+    Held,
+    HeldDone,
+    HeldEnd,
+    HeldGone,
+    HeldItem,
+    HeldNews,
+    HeldReceipt,
+    HeldRefused,
+    Holding,
+    Mailbox,
     ManifestPart,
     Message,
     Offer,
@@ -30,13 +42,16 @@ from ..protocol.messages import (
 from . import inbox
 from .arrivals import is_small
 from .blobstore import BlobStore
+from .collecting import Collecting, Collector
 from .correspondence import Correspondence, messages
+from .depositing import Depositing, Depositor
 from .events import Events
 from .fetching import Fetcher
 from .inbox import Inbox
 from .judge import Judge
 from .library import Contact, IncomingOffer, Library
 from .link import Link
+from .mailboxes import Mailboxes
 from .mending import Mender
 from .outbox import Outbox
 from .serving import Server
@@ -114,6 +129,9 @@ class Sync:
         outbox: Outbox,
         inbox: Inbox,
         mender: Mender,
+        mailboxes: Mailboxes,
+        depositing: Depositing,
+        collecting: Collecting,
         events: Events,
         heard: Callable[[bytes], None],
     ) -> None:
@@ -135,6 +153,13 @@ class Sync:
         self._showing = Showing(link, self._spawn)
         self._asked: set[bytes] = set()
         self._taking = Allowance(limits.PAPERS_AT_ONCE, limits.PAPERS_PER_SECOND)
+        self._mailboxes = mailboxes
+        self._depositing = depositing
+        self._blobs = blobs
+        self._events = events
+        self._depositor = Depositor(link, depositing)
+        self._collector = Collector(link, collecting, self.fetch)
+        self._told_mailbox: Mailbox | None = None
 
     def start(self) -> None:
         """Show papers, offer what is open, and fetch what was accepted before."""
@@ -143,6 +168,34 @@ class Sync:
         self._fetch_accepted()
         self._spawn(self.mend())
         self._spawn(self._keep_showing())
+        if self._link.session.takes(Mailbox):
+            self.tell_mailbox()
+            self._collector.start()
+            self._spawn(self._depositor.run())
+
+    def tell_mailbox(self) -> None:
+        """Tell the contact where what is for us may be left, if that is news."""
+        ours = self._mailboxes.ours()
+        if self._link.session.takes(Mailbox) and ours is not None and ours != self._told_mailbox:
+            self._told_mailbox = ours
+            self._link.post(ours)
+
+    def collect(self) -> None:
+        """Ask for what is held for us, as the contact was chosen to hold just now."""
+        if self._link.session.takes(Mailbox):
+            self._collector.ask()
+
+    def decided(self, offer: IncomingOffer) -> None:
+        """A person decided on an offer: its sender is told, and whoever can bring it does."""
+        brings = self.device == offer.device or self._collector.can_bring(offer)
+        if brings:
+            self.answer(offer)
+            if offer.state == "accepted":
+                self.fetch(offer)
+
+    def settled(self, offer: IncomingOffer) -> None:
+        """An offer need not be held any more, if the contact holds it."""
+        self._collector.settled(offer)
 
     async def mend(self) -> None:
         """Fetch again what was damaged here of photos that came from this device."""
@@ -226,8 +279,10 @@ class Sync:
                 self.fetch(offer)
 
     def _show_asked(self, offer: IncomingOffer) -> None:
-        """Just before a fetch, and once: the papers that its grant asks for."""
-        if not self._link.session.takes(Papers):
+        """Just before a fetch, and once: the papers that its grant asks for. Its sender judges by
+        them; who only holds it has no business with them.
+        """
+        if not self._link.session.takes(Papers) or self.device != offer.device:
             return
         asked = self._correspondence.asked_by(self._link.peer, offer)
         new = [said for said in asked if said.signed.digest() not in self._asked]
@@ -262,6 +317,28 @@ class Sync:
                     raise TooMuchError("papers")
                 if self._correspondence.taken(self._link.peer, self._contact, message):
                     self._heard(self._contact.identity)
+            case Mailbox():
+                if self._mailboxes.told(self._contact.identity, message):
+                    self._depositing.tell()
+            case Holding():
+                self._offered_to_hold(message)
+            case Held():
+                self._depositor.held(message.envelope_hash)
+            case HeldRefused():
+                self._depositor.refused(message.envelope_hash, message.code)
+            case HeldGone():
+                self._depositor.gone(message.envelope_hash)
+                self._collector.gone(message.envelope_hash)
+            case HeldItem():
+                self._collector.item(message)
+            case HeldEnd():
+                self._collector.end(message)
+            case HeldNews():
+                self._collector.news()
+            case HeldReceipt():
+                self._outbox.receipt_held(message, partial(self._receipt_noted, message))
+            case FetchHeld() if not message.token:
+                self._server.fetch_held(message, self._pulled)
             case Fetch():
                 self._server.fetch(message)
             case Credit():
@@ -276,6 +353,25 @@ class Sync:
                 self._fetcher.refused(message)
             case _:
                 raise UnexpectedMessageError
+
+    def _offered_to_hold(self, message: Holding) -> None:
+        if self._mailboxes.offered(self._contact.identity, message):
+            self._events.publish(
+                "holding", contact=self._contact.name,
+                quota=message.quota, seconds=message.seconds,
+            )  # fmt: skip
+
+    def _pulled(self, message: FetchHeld) -> tuple[Manifest, BinaryIO]:
+        """A blob of what we leave with the contact; `GoneError` for any other."""
+        stored = self._depositor.to_pull(message)
+        if stored is None:
+            raise GoneError
+        return stored.decoded_manifest(), self._blobs.open(stored.content_id)
+
+    def _receipt_noted(self, message: HeldReceipt) -> None:
+        """The receipt that the contact kept for us is here, or is none."""
+        if not self._link.ended.is_set():
+            self._link.post(HeldDone(message.envelope_hash, b""))
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -14,12 +14,14 @@ from typing import Final
 from ..crypto.channel import ChannelSettings
 from ..crypto.errors import KinlightError
 from ..crypto.identity import DeviceChain
+from ..protocol.errors import DeniedError
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from . import tcp
 from .blobstore import BlobStore
 from .catalogue import Catalogue
 from .cataloguing import Cataloguer
 from .clock import KEPT_SECONDS, Clock
+from .collecting import Collecting, HeldOffers
 from .collection import Collection
 from .commits import Commits
 from .config import Config
@@ -29,6 +31,8 @@ from .counters import counted_dial, counted_listener
 from .database import Database
 from .decoder import Decoder
 from .delegating import Delegating
+from .depositing import Depositing
+from .deposits import Deposits
 from .derivations import Derivations
 from .discovery import Discovery
 from .doctor import Doctor
@@ -45,9 +49,10 @@ from .inbox import Inbox
 from .judge import Judge
 from .keeping import Keeper
 from .keys import UnlockedKeys
-from .library import Contact, IncomingOffer, Library
+from .library import Contact, Delivery, IncomingOffer, Library
 from .lineage import Lineage
 from .link import Link
+from .mailboxes import Mailboxes
 from .marks import Marks
 from .meeting import Meeting
 from .mending import Mender, Repairs
@@ -143,6 +148,7 @@ class Unlocked:
         self.papers: Final = Papers(
             device=device, database=database, entropy=environment.entropy, now=self.clock
         )
+        self.mailboxes: Final = Mailboxes(database, environment.entropy)
         self.outbox: Final = Outbox(
             device=device,
             library=library,
@@ -152,6 +158,7 @@ class Unlocked:
             events=events,
             entropy=environment.entropy,
             now=self.clock,
+            changed=lambda: self.depositing.tell(),
         )
         derivations = Derivations(database)
         self.rules: Final = Rules(
@@ -279,6 +286,24 @@ class Unlocked:
             events=events,
             fingerprint_key=keys.fingerprint_key,
             now=self.clock,
+            settled=self._settled,
+        )
+        self.deposits: Final = Deposits(database)
+        self.depositing: Final = Depositing(
+            library=library,
+            deposits=self.deposits,
+            mailboxes=self.mailboxes,
+            outbox=self.outbox,
+            check=self._check_deposit,
+            is_here=self.outbox.is_here,
+            entropy=environment.entropy,
+            now=self.clock,
+        )
+        self.collecting: Final = Collecting(
+            library=library,
+            held=HeldOffers(database),
+            mailboxes=self.mailboxes,
+            inbox=self.inbox,
         )
         repairs = Repairs(database)
         self.mender: Final = Mender(
@@ -439,9 +464,34 @@ class Unlocked:
             outbox=self.outbox,
             inbox=self.inbox,
             mender=self.mender,
+            mailboxes=self.mailboxes,
+            depositing=self.depositing,
+            collecting=self.collecting,
             events=self._events,
             heard=self._heard,
         )
+
+    def _check_deposit(self, delivery: Delivery, chain: DeviceChain) -> None:
+        """Raise why a delivery may not be left with somebody for its device."""
+        capability = None
+        if delivery.grant_hash is not None:
+            capability = self.grants.capability(delivery.grant_hash)
+        if capability is None:
+            raise DeniedError  # of before version 0.2.0: what it allows is not known
+        self.judge.check_deposit(capability, chain, delivery.photo_id)
+
+    def _settled(self, offer: IncomingOffer) -> None:
+        """Whoever holds what was offered need not do so any more."""
+        for conversation in self.peers.conversations():
+            if isinstance(conversation, Sync):
+                conversation.settled(offer)
+
+    def tell_mailbox(self) -> None:
+        """Somebody was chosen to hold for us, or is not any more: all contacts are told."""
+        for conversation in self.peers.conversations():
+            if isinstance(conversation, Sync):
+                conversation.tell_mailbox()
+                conversation.collect()
 
     def _is_lost(self, chain: DeviceChain) -> bool:
         return self.papers.revocations.revokes_device(chain.identity, chain.device)
@@ -478,11 +528,9 @@ class Unlocked:
 
     def follow_up(self, offer: IncomingOffer) -> None:
         """A person decided on an offer: tell its sender, and fetch if that is what was decided."""
-        for conversation in self.peers.conversations(offer.identity):
-            if isinstance(conversation, Sync) and conversation.device == offer.device:
-                conversation.answer(offer)
-                if offer.state == "accepted":
-                    conversation.fetch(offer)
+        for conversation in self.peers.conversations():
+            if isinstance(conversation, Sync):
+                conversation.decided(offer)
 
     async def close(self) -> None:
         """End all of it. Never raises."""

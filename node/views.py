@@ -128,9 +128,9 @@ class ShareItem:
     """One file on its way to one contact; or, in the state `open`, granted to whoever has what `to`
     says.
 
-    `state` is `queued` (the contact has not taken it yet), `offered` (it is being fetched),
-    `waiting` (for a person at the other side), `delivered` (whole, verified and on disk there),
-    `refused` or `failed`; `code` and `message` say why for the last two, or what delays it.
+    `state` is `queued` (the contact has not taken it yet), `offered` (it is being fetched), `held`
+    (by somebody else until the contact comes), `waiting` (for a person at the other side),
+    `delivered` (whole, verified and on disk there), `refused` or `failed`; `code` and `message` say why for the last two, or what delays it.
     `policy` is what was kept to; `leaves` says in words what the photo tells beside what it shows
     (`place`, `time`, `camera`, as far as that is known), `left_out` what a changed copy lacks.
     `name`, `sha256` and `bytes` are of what goes: the copy, where there is one; `max_px` is the

@@ -463,6 +463,11 @@ class HeldReceipt(Message):
     receipt: bytes = _octets(maximum=limits.RECEIPT_BYTES)
 
 
+@_message(71, since=3)
+class HeldNews(Message):
+    """There is something new to collect."""
+
+
 # Keeping in touch, and the end.
 
 
@@ -491,7 +496,7 @@ WORK: Final[tuple[type[Message], ...]] = (
     Offer, OfferTaken, OfferRefused, Stored, Delivered,
     Fetch, FetchHeld, ManifestPart, Piece, Credit, FetchRefused, FetchStop,
     Mailbox, Holding, Deposit, Held, HeldRefused,
-    Collect, HeldItem, HeldEnd, HeldDone, HeldGone, HeldReceipt,
+    Collect, HeldItem, HeldEnd, HeldDone, HeldGone, HeldReceipt, HeldNews,
     Papers, Ping, Pong,
 )  # fmt: skip
 """What an established session carries."""

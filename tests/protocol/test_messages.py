@@ -81,6 +81,7 @@ FORMS: dict[type[Message], st.SearchStrategy[Message]] = {
     messages.HeldDone: st.builds(messages.HeldDone, hashes, receipts),
     messages.HeldGone: st.builds(messages.HeldGone, hashes),
     messages.HeldReceipt: st.builds(messages.HeldReceipt, hashes, receipts),
+    messages.HeldNews: st.builds(messages.HeldNews),
     messages.Fetch: st.builds(
         messages.Fetch,
         requests,
@@ -208,7 +209,7 @@ def test_any_bytes_are_a_message_or_malformed(data: bytes) -> None:
     assert message.encode() == data
 
 
-@pytest.mark.parametrize("number", [0, 7, 9, 15, 19, 27, 29, 32, 39, 41, 59, 71, 255, 2**64 - 1])
+@pytest.mark.parametrize("number", [0, 7, 9, 15, 19, 27, 29, 32, 39, 41, 59, 72, 255, 2**64 - 1])
 def test_an_unknown_number_is_refused(number: int) -> None:
     assert number not in {kind.number for kind in kinds()}
     with pytest.raises(MalformedError):

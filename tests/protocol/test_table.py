@@ -63,6 +63,7 @@ SAMPLES: dict[type[Message], Message] = {
     messages.HeldDone: messages.HeldDone(bytes(32), b""),
     messages.HeldGone: messages.HeldGone(bytes(32)),
     messages.HeldReceipt: messages.HeldReceipt(bytes(32), b"receipt"),
+    messages.HeldNews: messages.HeldNews(),
     messages.ManifestPart: messages.ManifestPart(1, b"part"),
     messages.Piece: messages.Piece(1, 0, b"piece"),
     messages.Credit: messages.Credit(1, 1),

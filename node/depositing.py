@@ -1,0 +1,269 @@
+"""Leaving what is for contacts who are away with those who hold for them.
+
+    queued, and its device not here -> Deposit -> the holder fetches the blobs -> Held
+    delivered, refused or removed   -> HeldDone -> HeldGone
+
+What was left is still offered to its device whenever that can be reached; whoever is first, the
+device takes it once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from ..crypto.blob import Kind
+from ..crypto.identity import DeviceChain
+from ..protocol import limits, messages
+from ..protocol.delivery import HeldBlob, day_of, mailbox_tag
+from ..protocol.errors import (
+    BusyError,
+    DeniedError,
+    HolderFullError,
+    NotHoldingError,
+    PeerFailedError,
+    StorageFullError,
+    UnexpectedMessageError,
+    from_wire,
+)
+from ..protocol.opening import Entropy
+from .deposits import Deposits
+from .errors import BlobMissingError
+from .library import Delivery, Library, StoredBlob
+from .link import Link
+from .mailboxes import Mailbox, Mailboxes
+from .outbox import Outbox
+
+AWAY_SECONDS: Final = 3
+"""How long something is queued before it is left with a holder: a link may be on its way."""
+RETRY_SECONDS: Final = 600.0
+"""About how long a holder that had no room is left alone."""
+_AT_ONCE: Final = limits.DEPOSITS // 2
+_PAGE: Final = 64
+_BURST_SECONDS: Final = 0.1
+_PASSING: Final = (BusyError, HolderFullError, StorageFullError, PeerFailedError)
+
+_log = logging.getLogger(__name__)
+
+Check = Callable[[Delivery, DeviceChain], None]
+"""Raises why a delivery may not be left for a device; see `Judge.check_deposit`."""
+
+
+class Depositing:
+    """What all links have in common: what is to be left, with whom, and who is here."""
+
+    def __init__(
+        self,
+        *,
+        library: Library,
+        deposits: Deposits,
+        mailboxes: Mailboxes,
+        outbox: Outbox,
+        check: Check,
+        is_here: Callable[[bytes], bool],
+        entropy: Entropy,
+        now: Callable[[], int],
+    ) -> None:
+        self.library: Final = library
+        self.deposits: Final = deposits
+        self.mailboxes: Final = mailboxes
+        self.outbox: Final = outbox
+        self.check: Final = check
+        self.is_here: Final = is_here
+        self.now: Final = now
+        self._entropy = entropy
+        self._depositors: set[Depositor] = set()
+
+    def join(self, depositor: Depositor) -> None:
+        """A link that may lead to a holder is up."""
+        self._depositors.add(depositor)
+
+    def leave(self, depositor: Depositor) -> None:
+        """It has ended."""
+        self._depositors.discard(depositor)
+
+    def tell(self) -> None:
+        """Something was queued or is over, somebody went, or a mailbox changed."""
+        for depositor in self._depositors:
+            depositor.tell()
+
+    def pause(self) -> float:
+        """Seconds for which a holder is left alone: never the same, so that not all come at once
+        to one who had no room.
+        """
+        return RETRY_SECONDS * (0.5 + int.from_bytes(self._entropy(2)) / 2**16)
+
+
+class Depositor:
+    """Leaves envelopes with the contact at the other end of one link, if that holds for others."""
+
+    def __init__(self, link: Link, depositing: Depositing) -> None:
+        self._link = link
+        self._holder: Final = link.peer.identity
+        self._all = depositing
+        self._news = asyncio.Event()
+        self._answers = asyncio.Event()
+        self._under_way: dict[bytes, tuple[bytes, ...]] = {}
+        self._quiet_until = 0.0
+        self._not_held: dict[bytes, bytes] = {}
+        self._told_over: set[bytes] = set()
+
+    def tell(self) -> None:
+        """There may be something to do."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Leave what there is to leave, for as long as the link is up."""
+        self._all.join(self)
+        try:
+            while True:
+                self._news.clear()
+                self._tell_over()
+                waits = await self._leave_all()
+                await asyncio.sleep(_BURST_SECONDS)  # news come in bursts
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(waits):
+                        await self._news.wait()
+        finally:
+            self._all.leave(self)
+
+    def _tell_over(self) -> None:
+        for envelope_hash in self._all.deposits.over(self._holder):
+            if envelope_hash not in self._told_over and envelope_hash not in self._under_way:
+                self._told_over.add(envelope_hash)
+                self._link.post(messages.HeldDone(envelope_hash, b""))
+
+    async def _leave_all(self) -> float | None:
+        """Leave what is for all devices that are away; after how many seconds to look again."""
+        clock = asyncio.get_running_loop().time
+        waits: float | None = None
+        for mailbox in self._all.mailboxes.held_by(self._holder):
+            if self._not_held.get(mailbox.identity) == mailbox.secret.reveal():
+                continue
+            for chain in self._all.library.devices(mailbox.identity):
+                if self._all.is_here(chain.device):
+                    continue
+                if self._is_quiet():
+                    return self._quiet_until - clock()
+                await self._leave_for(mailbox, chain)
+                if self._all.deposits.are_young(chain.device, self._before()):
+                    waits = AWAY_SECONDS
+        return waits
+
+    def _is_quiet(self) -> bool:
+        """Whether it had no room lately."""
+        return asyncio.get_running_loop().time() < self._quiet_until
+
+    def _before(self) -> int:
+        return self._all.now() - AWAY_SECONDS
+
+    async def _leave_for(self, mailbox: Mailbox, chain: DeviceChain) -> None:
+        after = 0
+        while True:
+            page = self._all.deposits.to_leave(
+                chain.device, self._holder, self._before(), after, _PAGE
+            )
+            for delivery in page:
+                after = delivery.number
+                if self._all.is_here(chain.device) or self._is_quiet():
+                    return
+                await self._leave(mailbox, chain, delivery)
+            if len(page) < _PAGE:
+                return
+
+    async def _leave(self, mailbox: Mailbox, chain: DeviceChain, delivery: Delivery) -> None:
+        envelope_hash, now = delivery.envelope_hash, self._all.now()
+        while len(self._under_way) >= _AT_ONCE:
+            self._answers.clear()
+            await self._answers.wait()
+        if envelope_hash in self._under_way:
+            return
+        try:
+            self._all.check(delivery, chain)
+            blobs = self._blobs(delivery)
+        except (DeniedError, BlobMissingError) as error:
+            # What waits for papers is judged again when its device comes.
+            self._all.deposits.put(envelope_hash, self._holder, "refused", error.code, now)
+            return
+        ends = now + limits.HELD_SECONDS
+        expires = day_of(ends if delivery.expires is None else min(ends, delivery.expires))
+        self._under_way[envelope_hash] = tuple(blob.content_id for blob in blobs)
+        self._all.deposits.put(envelope_hash, self._holder, "offered", None, now)
+        tag = mailbox_tag(mailbox.secret, day_of(now))
+        await self._link.send(messages.Deposit(tag, delivery.envelope, expires, blobs))
+
+    def _blobs(self, delivery: Delivery) -> tuple[HeldBlob, ...]:
+        """All that a delivery is about; `BlobMissingError`."""
+        photo = self._all.library.photo(delivery.photo_id)
+        if photo is None:
+            raise BlobMissingError
+        found: list[HeldBlob] = []
+        for kind in (Kind.ORIGINAL, Kind.METADATA):
+            stored = self._all.library.blob(photo.record.blob_id(kind))
+            if stored is None:
+                raise BlobMissingError
+            length = stored.decoded_manifest().length
+            found.append(HeldBlob.under(stored.content_id, length, stored.key))
+        return tuple(found)
+
+    # What the other side says.
+
+    def to_pull(self, message: messages.FetchHeld) -> StoredBlob | None:
+        """A blob that the holder may fetch, as it belongs to what is under way to it."""
+        if not any(message.content_id in blobs for blobs in self._under_way.values()):
+            return None
+        return self._all.library.blob(message.content_id)
+
+    def held(self, envelope_hash: bytes) -> None:
+        """It holds an envelope and all its blobs."""
+        if self._answered(envelope_hash):
+            now = self._all.now()
+            self._all.deposits.put(envelope_hash, self._holder, "held", None, now)
+            self._all.outbox.held(envelope_hash)
+
+    def refused(self, envelope_hash: bytes, code: int) -> None:
+        """It does not take an envelope, now or ever."""
+        if not self._answered(envelope_hash):
+            return
+        error = from_wire(code)
+        _log.info("a holder refused what was left for somebody: %s", error.code)
+        deposits, now = self._all.deposits, self._all.now()
+        if isinstance(error, NotHoldingError):
+            deposits.remove(envelope_hash, self._holder)
+            self._leave_out(envelope_hash)
+        elif isinstance(error, _PASSING):
+            deposits.remove(envelope_hash, self._holder)
+            self._quiet_until = asyncio.get_running_loop().time() + self._all.pause()
+        else:
+            deposits.put(envelope_hash, self._holder, "refused", error.code, now)
+        self.tell()
+
+    def _leave_out(self, envelope_hash: bytes) -> None:
+        """It says that it does not hold for somebody: nothing more is left until they agree."""
+        delivery = self._all.library.delivery(envelope_hash)
+        mailbox = None if delivery is None else self._all.mailboxes.of(delivery.identity)
+        if mailbox is not None:
+            self._not_held[mailbox.identity] = mailbox.secret.reveal()
+
+    def _answered(self, envelope_hash: bytes) -> bool:
+        """Whether an answer was due."""
+        if self._under_way.pop(envelope_hash, None) is None:
+            if self._all.deposits.state(envelope_hash, self._holder) is None:
+                raise UnexpectedMessageError  # nothing of that kind was ever left there
+            return False
+        self._answers.set()
+        return True
+
+    def gone(self, envelope_hash: bytes) -> None:
+        """It holds an envelope no longer: it was told so, or the time that it gives is over."""
+        self._told_over.discard(envelope_hash)
+        delivery = self._all.library.delivery(envelope_hash)
+        if delivery is None or delivery.state in ("delivered", "refused"):
+            self._all.deposits.remove(envelope_hash, self._holder)
+        elif self._all.deposits.state(envelope_hash, self._holder) is not None:
+            now, code = self._all.now(), NotHoldingError.code
+            self._all.deposits.put(envelope_hash, self._holder, "refused", code, now)
+            self._all.outbox.not_held(envelope_hash)
