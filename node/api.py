@@ -69,6 +69,7 @@ class ContactBody(BaseModel):
     blocked: bool | None = None
     accept: Literal["ask", "always"] | None = None
     metadata: Literal["original", "no-location", "clean"] | None = None
+    holder: bool | None = None
 
 
 class ShareBody(BaseModel):
@@ -228,7 +229,7 @@ async def get_contact(request: Request, name: str) -> views.Contact:
 
 @_router.patch("/contacts/{name}")
 async def patch_contact(request: Request, name: str, body: ContactBody) -> views.Contact:
-    """Rename, verify, mute, block, or set what is accepted without asking and what is sent."""
+    """Rename, verify, mute, block, let hold, or set what is accepted unasked and what is sent."""
     return await _engine(request).update_contact(
         name,
         rename=body.name,
@@ -237,6 +238,7 @@ async def patch_contact(request: Request, name: str, body: ContactBody) -> views
         blocked=body.blocked,
         accept=body.accept,
         metadata=body.metadata,
+        holder=body.holder,
     )
 
 

@@ -399,6 +399,23 @@ def metadata(
         command.out.contact(contact)
 
 
+@contacts_app.command("let-hold")
+def let_hold(
+    context: typer.Context,
+    name: NameArgument,
+    off: OffOption = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let a contact hold what others send you while you are away, if it runs `kinlight hold`.
+
+    It keeps ciphertext. It learns who sends you something, how much and when.
+    """
+    with running(context, home, json) as command:
+        contact = command.ask(lambda node: node.update_contact(name, holder=not off))
+        command.out.contact(contact)
+
+
 # Photos.
 
 cli_photos.add_to(app)

@@ -188,6 +188,7 @@ class Engine:
             metadata=contact.metadata,
             connected=not contact.blocked and bool(opened.peers.links(contact.identity)),
             added=contact.added,
+            holder=opened.mailboxes.standing(contact.identity),
         )
 
     async def update_contact(
@@ -200,6 +201,7 @@ class Engine:
         blocked: bool | None = None,
         accept: str | None = None,
         metadata: str | None = None,
+        holder: bool | None = None,
     ) -> views.Contact:
         """Change what is given. Blocking ends the connections at once."""
         opened = self._unlocked()
@@ -215,6 +217,9 @@ class Engine:
         fields = {field: value for field, value in given.items() if value is not None}
         if fields:
             opened.library.update_contact(contact.identity, **fields)
+        if holder is not None:
+            opened.mailboxes.choose(contact.identity, contact.name, chosen=holder)
+            opened.tell_mailbox()
         if blocked:
             await opened.peers.drop(contact.identity)
         elif blocked is False:
@@ -450,7 +455,15 @@ class Engine:
         sent = [(found.photo_id, found.metadata.policy)]
         sent += opened.catalogue.copies_of(found.photo_id)
         deliveries = [
-            views.DeliveryState(name, item.state, item.code, item.expires, item.updated, policy)
+            views.DeliveryState(
+                name,
+                item.state,
+                item.code,
+                item.expires,
+                item.updated,
+                policy,
+                opened.deposits.holders(item.envelope_hash),
+            )  # fmt: skip
             for photo_id, policy in sent
             for name, item in opened.outbox.states(photo_id)
         ]

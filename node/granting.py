@@ -37,8 +37,10 @@ class Granting:
         papers: Papers,
         outbox: Outbox,
         spread: Callable[[], None],
+        lost: Callable[[], None],
         now: Callable[[], int],
     ) -> None:
+        """`spread` shows papers that changed; `lost` is called when a device of ours was lost."""
         self._device = device
         self._library = library
         self._grants = grants
@@ -47,6 +49,7 @@ class Granting:
         self._papers = papers
         self._outbox = outbox
         self._spread = spread
+        self._lost = lost
         self._now = now
 
     def grants(self, who: str | None, photo: str | None) -> list[views.Grant]:
@@ -212,6 +215,7 @@ class Granting:
             raise BadRequestError("that is this very device: it would take back its own word")
         self._papers.revoke([device_hash(key)])
         self._spread()
+        self._lost()
         return views.Revocation(device_hash(key).hex(), "device", key.hex(), ME)
 
     # What a grant looks like.

@@ -111,6 +111,13 @@ class Mailboxes:
         row = self._db.row("SELECT * FROM holdings WHERE identity = ?", identity)
         return None if row is None else Holder(row[0], row[1], row[2], bool(row[3]), bool(row[4]))
 
+    def standing(self, identity: bytes) -> str:
+        """`chosen`, `offered` or `no`."""
+        holder = self.holder(identity)
+        if holder is None or not holder.holds:
+            return "no"
+        return "chosen" if holder.chosen else "offered"
+
     def chosen(self) -> list[Holder]:
         """Those that hold for us and are let."""
         rows = self._db.rows(

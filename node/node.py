@@ -206,15 +206,17 @@ class Node(NodeAccess, NodeLibrary):
         blocked: bool | None = None,
         accept: str | None = None,
         metadata: str | None = None,
+        holder: bool | None = None,
     ) -> Contact:
         """Change what is given.
 
         `accept` is `ask` or `always`; `metadata` is what leaves with photos for them: `original`,
-        `no-location` (as for every new contact) or `clean`.
+        `no-location` (as for every new contact) or `clean`. `holder` lets them hold for you what
+        comes while you are away, if they offer to (`NoHolderError`).
         """
         body = {
-            "name": rename, "verified": verified, "muted": muted,
-            "blocked": blocked, "accept": accept, "metadata": metadata,
+            "name": rename, "verified": verified, "muted": muted, "blocked": blocked,
+            "accept": accept, "metadata": metadata, "holder": holder,
         }  # fmt: skip
         return Contact(**await self._send("PATCH", ("contacts", contact_segment(name)), body))
 

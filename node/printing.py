@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Clock,
         Connection,
         Contact,
+        DeliveryState,
         ExportedFile,
         Identity,
         InboxItem,
@@ -135,7 +136,12 @@ class Output:
                 f"metadata: {contact.metadata}",
                 " ".join(
                     word
-                    for word, holds in (("muted", contact.muted), ("blocked", contact.blocked))
+                    for word, holds in (
+                        ("muted", contact.muted),
+                        ("blocked", contact.blocked),
+                        ("holds for you", contact.holder == "chosen"),
+                        ("would hold for you", contact.holder == "offered"),
+                    )
                     if holds
                 ),
             )
@@ -340,8 +346,7 @@ class Output:
         if photo.expires is not None:
             rows.append(("granted until", times.shown(photo.expires)))
         rows += [
-            (f"to {names.shown(delivery.to)}", f"{delivery.state} ({delivery.policy})")
-            for delivery in photo.deliveries
+            (f"to {names.shown(delivery.to)}", _delivery(delivery)) for delivery in photo.deliveries
         ]
         self.table(("", ""), rows)
 
@@ -399,6 +404,14 @@ class Progress:
             what = f"sealing {name}" if step.to is None else f"{name} to {names.shown(step.to)}"
             self._tasks[key] = self._bars.add_task(what, total=step.total)
         self._bars.update(self._tasks[key], completed=step.done, total=step.total)
+
+
+def _delivery(delivery: DeliveryState) -> str:
+    """How one stands, in words."""
+    said = f"{delivery.state} ({delivery.policy})"
+    if not delivery.held_by:
+        return said
+    return f"{said}, by {', '.join(map(names.shown, delivery.held_by))}"
 
 
 def _plain(value: Any) -> Any:

@@ -179,6 +179,7 @@ class Unlocked:
             papers=self.papers,
             outbox=self.outbox,
             spread=self._spread,
+            lost=self._lost_device,
             now=self.clock,
         )
         self.renditions: Final = Renditions(
@@ -485,6 +486,12 @@ class Unlocked:
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
                 conversation.settled(offer)
+
+    def _lost_device(self) -> None:
+        """Who has a device of ours is not to know what is left for us."""
+        if self.mailboxes.ours() is not None:
+            self.mailboxes.renew()
+            self.tell_mailbox()
 
     def tell_mailbox(self) -> None:
         """Somebody was chosen to hold for us, or is not any more: all contacts are told."""

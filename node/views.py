@@ -96,7 +96,8 @@ class Contact:
     """Somebody this node paired with.
 
     `accept` is `ask` or `always`. `metadata` is the policy for what is sent to them: `original`,
-    `no-location` or `clean`.
+    `no-location` or `clean`. `holder` is `offered` if they would hold for this node what comes while
+    it is away, `chosen` if they are let, else `no`.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Contact:
     metadata: str
     connected: bool
     added: int
+    holder: str = "no"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +132,9 @@ class ShareItem:
 
     `state` is `queued` (the contact has not taken it yet), `offered` (it is being fetched), `held`
     (by somebody else until the contact comes), `waiting` (for a person at the other side),
-    `delivered` (whole, verified and on disk there), `refused` or `failed`; `code` and `message` say why for the last two, or what delays it.
-    `policy` is what was kept to; `leaves` says in words what the photo tells beside what it shows
-    (`place`, `time`, `camera`, as far as that is known), `left_out` what a changed copy lacks.
+    `delivered` (whole, verified and on disk there), `refused` or `failed`; `code` and `message` say
+    why for the last two, or what delays it. `policy` is what was kept to; `leaves` says in words
+    what the photo tells beside what it shows (`place`, `time`, `camera`, as far as that is known), `left_out` what a changed copy lacks.
     `name`, `sha256` and `bytes` are of what goes: the copy, where there is one; `max_px` is the
     longest side that it may have. `file` is the photo's id where it was granted out of the library.
     `grant` is the hash of the grant, by which it can be taken back.
@@ -407,7 +409,10 @@ class InboxItem:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryState:
-    """What became of a photo at one contact; `policy` is what went: the original, or a copy."""
+    """What became of a photo at one contact; `policy` is what went: the original, or a copy.
+
+    `held_by` are those who hold it for the contact, by name.
+    """
 
     to: str
     state: str
@@ -415,6 +420,7 @@ class DeliveryState:
     expires: int | None
     updated: int
     policy: str
+    held_by: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from kinlight.crypto.blob import Kind
 from kinlight.node.decoder import Decoder
 from kinlight.node.errors import BadRequestError
 from kinlight.node.facts import Facts
+from kinlight.node.fetching import under_grant
 from kinlight.node.forms import Form
 from kinlight.node.gathering import Gathering
 from kinlight.node.grants import Terms
@@ -206,7 +207,9 @@ async def fetched(joined: Two, photo: bytes, capability: Capability) -> None:
     assert isinstance(conversation, Sync)
     fetcher = conversation._fetcher  # pyright: ignore[reportPrivateUsage]
     incoming = joined.bob.parts.blobs.incoming(photo, record.record.content_id)
-    await fetcher.fetch(photo, capability.encoded, Gathering(download, incoming, untold))
+    await fetcher.fetch(
+        under_grant(photo, capability.encoded), Gathering(download, incoming, untold)
+    )
 
 
 def grant_of(

@@ -12,6 +12,7 @@ from kinlight.crypto.identity import DeviceCertificate
 from kinlight.crypto.recovery import RecoveryWords
 from kinlight.crypto.signing import SigningKey
 from kinlight.node import lineage
+from kinlight.node.fetching import under_grant
 from kinlight.node.gathering import Gathering
 from kinlight.node.library import Delivery
 from kinlight.node.originals import untold
@@ -88,9 +89,8 @@ async def asked(
     download = Download(record.content_id, record.ciphertext_length)
     fetcher = conversation(asking, serving)._fetcher  # pyright: ignore[reportPrivateUsage]
     try:
-        await fetcher.fetch(
-            stored.photo_id, capability.encoded, Gathering(download, incoming, untold)
-        )
+        ask = under_grant(stored.photo_id, capability.encoded)
+        await fetcher.fetch(ask, Gathering(download, incoming, untold))
     except KinlightError as error:
         return error.code
     return None

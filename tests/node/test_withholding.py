@@ -8,6 +8,7 @@ import pytest
 from kinlight.crypto.errors import KinlightError
 from kinlight.node import sync
 from kinlight.node.errors import NoDeviceError
+from kinlight.node.fetching import under_grant
 from kinlight.node.forms import ORIGINAL, Form
 from kinlight.node.gathering import Gathering
 from kinlight.node.grants import Terms
@@ -256,7 +257,9 @@ async def asked(
     fetcher = way._fetcher  # pyright: ignore[reportPrivateUsage]
     try:
         incoming = asking.parts.blobs.incoming(photo, record.content_id)
-        await fetcher.fetch(photo, grant.encoded, Gathering(download, incoming, untold))
+        await fetcher.fetch(
+            under_grant(photo, grant.encoded), Gathering(download, incoming, untold)
+        )
     except KinlightError as error:
         return error.code
     return "served"
