@@ -266,4 +266,5 @@ class Depositor:
         elif self._all.deposits.state(envelope_hash, self._holder) is not None:
             now, code = self._all.now(), NotHoldingError.code
             self._all.deposits.put(envelope_hash, self._holder, "refused", code, now)
-            self._all.outbox.not_held(envelope_hash)
+            if not self._all.deposits.holders(envelope_hash):
+                self._all.outbox.not_held(envelope_hash)

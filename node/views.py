@@ -96,8 +96,8 @@ class Contact:
     """Somebody this node paired with.
 
     `accept` is `ask` or `always`. `metadata` is the policy for what is sent to them: `original`,
-    `no-location` or `clean`. `holder` is `offered` if they would hold for this node what comes while
-    it is away, `chosen` if they are let, else `no`.
+    `no-location` or `clean`. `holder` is `offered` if they would hold for this node what comes
+    while it is away, `chosen` if they are let, else `no`.
     """
 
     name: str
@@ -134,9 +134,10 @@ class ShareItem:
     (by somebody else until the contact comes), `waiting` (for a person at the other side),
     `delivered` (whole, verified and on disk there), `refused` or `failed`; `code` and `message` say
     why for the last two, or what delays it. `policy` is what was kept to; `leaves` says in words
-    what the photo tells beside what it shows (`place`, `time`, `camera`, as far as that is known), `left_out` what a changed copy lacks.
-    `name`, `sha256` and `bytes` are of what goes: the copy, where there is one; `max_px` is the
-    longest side that it may have. `file` is the photo's id where it was granted out of the library.
+    what the photo tells beside what it shows (`place`, `time`, `camera`, as far as that is known),
+    `left_out` what a changed copy lacks. `name`, `sha256` and `bytes` are of what goes: the copy,
+    where there is one; `max_px` is the longest side that it may have. `file` is the photo's id
+    where it was granted out of the library.
     `grant` is the hash of the grant, by which it can be taken back.
     """
 
