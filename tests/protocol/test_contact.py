@@ -433,7 +433,7 @@ def test_a_cut_right_after_work_is_an_error(alice: Person, bob: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    ("offered", "chosen"), [((1,), 1), ((1, 2), 2), ((2, 1), 2), ((3, 1), 1), ((3, 2, 1), 2)]
+    ("offered", "chosen"), [((1,), 1), ((1, 2), 2), ((3, 2, 1), 3), ((4, 1), 1), ((4, 3, 2), 3)]
 )
 def test_a_listener_chooses_the_highest_version_that_both_speak(
     offered: tuple[int, ...], chosen: int, alice: Person, bob: Person
