@@ -42,6 +42,7 @@ from .home import Home
 from .keeping import Keeper
 from .meeting import OpenCode
 from .metrics import Metrics
+from .receipts import Receipts
 from .rules import Rules
 from .sharing import OpenWish, Wish
 from .unlocked import Environment, Unlocked
@@ -104,6 +105,11 @@ class Engine:
     def granting(self) -> Granting:
         """What was granted, and to whom."""
         return self._unlocked().granting
+
+    @property
+    def receipts(self) -> Receipts:
+        """Who signed that it has what was sent."""
+        return self._unlocked().receipts
 
     @property
     def explainer(self) -> Explainer:
@@ -456,17 +462,13 @@ class Engine:
         sent += opened.catalogue.copies_of(found.photo_id)
         deliveries = [
             views.DeliveryState(
-                name,
-                item.state,
-                item.code,
-                item.expires,
-                item.updated,
-                policy,
+                name, item.state, item.code, item.expires, item.updated, policy,
+                item.device.hex(), opened.receipts.time_of(item),
                 opened.deposits.holders(item.envelope_hash),
-            )  # fmt: skip
+            )
             for photo_id, policy in sent
             for name, item in opened.outbox.states(photo_id)
-        ]
+        ]  # fmt: skip
         metadata = found.metadata
         item = opened.collection.item(found.photo_id)
         return views.PhotoDetails(

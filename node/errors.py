@@ -225,6 +225,18 @@ class OpenDeliveryError(LocalError):
     code = "delivery-open"
 
 
+class UnsignedDeliveryError(LocalError):
+    """Somebody who got the photo signed no receipt for it. `--yes` removes it all the same."""
+
+    code = "delivery-unsigned"
+
+
+class NoReceiptError(LocalError):
+    """Nobody signed a receipt for that photo. `kinlight show ID` says how its deliveries stand."""
+
+    code = "no-receipt"
+
+
 class NotHereYetError(LocalError):
     """The photo is not here yet."""
 
@@ -414,6 +426,7 @@ _EXITS: Final[dict[str, int]] = {
     "ambiguous-id": EXIT_NOT_FOUND,
     "no-such-node": EXIT_NOT_FOUND,
     "not-here-yet": EXIT_NOT_FOUND,
+    "no-receipt": EXIT_NOT_FOUND,
     "not-granted": EXIT_NOT_FOUND,
     "unreadable": EXIT_FILES,
     "unwritable": EXIT_FILES,

@@ -39,7 +39,7 @@ from ..protocol.errors import (
     wire_code,
     wire_number,
 )
-from ..protocol.messages import Offer, OfferRefused, OfferTaken, Stored
+from ..protocol.messages import Delivered, Offer, OfferRefused, OfferTaken, Stored
 from ..protocol.opening import LocalDevice
 from ..protocol.photo import Envelope, Metadata
 from ..protocol.receipt import Receipt
@@ -207,7 +207,10 @@ class Inbox:
         return contact.name if contact else ""
 
     def receipt(self, offer: IncomingOffer) -> bytes:
-        """Our word to the sender of a stored offer that its photo is here, and since when."""
+        """Our word to the sender of a stored offer that its photo is here, and since when.
+
+        It is the same bytes whenever it is asked for, so none needs to be kept.
+        """
         content_id = offer.record.content_id
         signing, since = self._device.signing, offer.updated
         return Receipt.sign(signing, offer.identity, content_id, since).encoded
@@ -270,6 +273,8 @@ class Inbox:
         match offer.state:
             case "waiting" | "accepted":
                 link.post(OfferTaken(offer.envelope_hash, offer.state == "waiting"))
+            case "stored" if link.session.takes(Delivered):
+                link.post(Delivered(offer.envelope_hash, self.receipt(offer)))
             case "stored":
                 link.post(Stored(offer.envelope_hash))
             case "declined":

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from ..crypto.blob import Kind
+from ..crypto.errors import PeerError
 from ..crypto.identity import DeviceCertificate, DeviceChain
 from ..protocol.capability import WHOEVER, Audience, Capability
 from ..protocol.certificates import joined
 from ..protocol.errors import (
+    BrokenReceiptError,
     BusyError,
     DeniedError,
     MissingAttributeError,
@@ -23,9 +26,10 @@ from ..protocol.errors import (
     StorageFullError,
     from_wire,
 )
-from ..protocol.messages import HeldReceipt, Offer, OfferRefused, OfferTaken, Stored
+from ..protocol.messages import Delivered, HeldReceipt, Offer, OfferRefused, OfferTaken, Stored
 from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.photo import Envelope
+from ..protocol.receipt import Receipt
 from .commits import Commits
 from .errors import NoDeviceError, UnreadableFileError
 from .events import Events
@@ -33,6 +37,7 @@ from .grants import Grants, Terms
 from .library import Contact, Delivery, Library, Photo
 from .link import Link
 from .papers import LAST_SECOND, Papers
+from .receipts import Receipts, fits_clock
 
 Check: TypeAlias = Callable[[Capability, DeviceChain, bytes], None]
 """Raises why a device may not have a photo by a grant of ours; see `Judge.check_offer`."""
@@ -51,6 +56,9 @@ _RETRIED: Final = (
 
 _WAITS: Final = (StaleRevocationsError, MissingAttributeError)
 """Why something is not offered yet, until papers come: what others say, or took back."""
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -76,6 +84,7 @@ class Outbox:
         library: Library,
         commits: Commits,
         grants: Grants,
+        receipts: Receipts,
         papers: Papers,
         events: Events,
         entropy: Entropy,
@@ -87,6 +96,7 @@ class Outbox:
         self._library = library
         self._commits = commits
         self._grants = grants
+        self._receipts = receipts
         self._papers = papers
         self._events = events
         self._entropy = entropy
@@ -324,18 +334,64 @@ class Outbox:
         self._answer(device, message.envelope_hash, state, None, noted)
 
     def stored(self, device: bytes, message: Stored, noted: Callable[[], None]) -> None:
-        """The device has the photo, whole and verified."""
+        """The device has the photo, whole and verified; it speaks a version without receipts."""
         self._answer(device, message.envelope_hash, "delivered", None, noted)
+
+    def delivered(self, device: bytes, message: Delivered, noted: Callable[[], None]) -> None:
+        """The device has the photo, whole and verified, and signed that.
+
+        Raises `BrokenReceiptError`, and `RevokedDeviceError` for a device that its owner called
+        lost; nothing changes then.
+        """
+        receipt = self._receipt(message, device)
+        self._answer(device, message.envelope_hash, "delivered", None, noted, receipt)
+
+    def receipt_held(self, message: HeldReceipt, noted: Callable[[], None]) -> None:
+        """Somebody kept a receipt for us; `noted` is called once it is known here, or is none.
+
+        Who keeps receipts may show one again for a later delivery of the same photo, which a device
+        on its own link speaks for itself: here its time must be that of the delivery.
+        """
+        envelope_hash = message.envelope_hash
+        try:
+            receipt = self._receipt(message, None)
+            delivery = self._library.delivery(envelope_hash)
+            if delivery is not None and not fits_clock(receipt, delivery.created, self._now()):
+                raise BrokenReceiptError("its time is not that of the delivery")
+        except PeerError as error:
+            _log.info("a receipt that was held is none: %s", error)
+            self._events.counters.refused("receipt", error.code)
+            noted()
+            return
+        self._answer(receipt.recipient, envelope_hash, "delivered", None, noted, receipt)
+
+    def _receipt(self, message: Delivered | HeldReceipt, device: bytes | None) -> Receipt:
+        """The receipt in a message, by `device` where that is known, for what the message names.
+
+        Of what is not here any more only form and signature can be checked.
+        """
+        try:
+            receipt = Receipt.decode(message.receipt)
+        except PeerError as error:
+            raise BrokenReceiptError(error.detail) from None
+        if device not in (None, receipt.recipient):
+            raise BrokenReceiptError("it is by another device than the one that shows it")
+        delivery = self._library.delivery(message.envelope_hash)
+        if delivery is None or device not in (None, delivery.device):
+            return receipt  # and nobody can move another device's delivery
+        photo = self._library.photo(delivery.photo_id)
+        content_id = b"" if photo is None else photo.record.content_id
+        if not receipt.acknowledges(delivery.device, self._device.identity, content_id):
+            raise BrokenReceiptError("it is for something else")
+        if self._is_lost(delivery.identity, delivery.device):
+            raise RevokedDeviceError
+        return receipt
 
     def held(self, envelope_hash: bytes) -> None:
         """Somebody holds it until its device comes."""
         delivery = self._library.delivery(envelope_hash)
         if delivery is not None and delivery.state in ("queued", "offered"):
             self._set(delivery, "held", None)
-
-    def receipt_held(self, message: HeldReceipt, noted: Callable[[], None]) -> None:
-        """Somebody kept a receipt for us; `noted` is called once it is known here, or is none."""
-        raise NotImplementedError
 
     def not_held(self, envelope_hash: bytes) -> None:
         """Somebody holds it no longer."""
@@ -356,6 +412,7 @@ class Outbox:
         state: str,
         code: str | None,
         noted: Callable[[], None],
+        receipt: Receipt | None = None,
     ) -> None:
         for way in self._ways_to(device):
             way.unanswered.discard(envelope_hash)
@@ -364,15 +421,24 @@ class Outbox:
             way.answers.set()
 
         def note() -> None:
-            self._move(device, envelope_hash, state, code)
+            self._move(device, envelope_hash, state, code, receipt)
             noted()
 
         self._commits.post(note)
 
-    def _move(self, device: bytes, envelope_hash: bytes, state: str, code: str | None) -> None:
+    def _move(
+        self,
+        device: bytes,
+        envelope_hash: bytes,
+        state: str,
+        code: str | None,
+        receipt: Receipt | None,
+    ) -> None:
         delivery = self._library.delivery(envelope_hash)
         if delivery is None or delivery.device != device:
             return  # it was removed; and nobody can move another device's delivery
+        if receipt is not None:  # also if the grant was taken back meanwhile: it has the photo
+            self._receipts.add(envelope_hash, receipt, self._now())
         self._set(delivery, state, code)
 
     def _set(self, delivery: Delivery, state: str, code: str | None) -> None:

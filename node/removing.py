@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from .blobstore import BlobStore
 from .catalogue import Catalogue
 from .database import Database
-from .errors import OpenDeliveryError
+from .errors import OpenDeliveryError, UnsignedDeliveryError
 from .events import Events
+from .receipts import Receipts
 
 _OPEN = "('queued', 'offered', 'held', 'waiting')"
 
@@ -34,12 +35,14 @@ class Remover:
         *,
         database: Database,
         catalogue: Catalogue,
+        receipts: Receipts,
         blobs: BlobStore,
         events: Events,
         now: Callable[[], int],
     ) -> None:
         self._db = database
         self._catalogue = catalogue
+        self._receipts = receipts
         self._blobs = blobs
         self._events = events
         self._now = now
@@ -47,13 +50,16 @@ class Remover:
     async def remove(self, photo_id: bytes, *, force: bool = False) -> Removed:
         """Remove a photo, its clip, the copies for sharing, renditions, and what is known of them.
 
-        Raises `OpenDeliveryError` where something of it is on its way, which `force` ends. An offer
-        that brought it counts as declined from then on.
+        Raises `OpenDeliveryError` where something of it is on its way, which `force` ends, and
+        `UnsignedDeliveryError` where it is only said to be delivered, which `force` believes. An
+        offer that brought it counts as declined from then on.
         """
         clip = self._catalogue.clip_of(photo_id)
         photos = self._with_copies([photo_id] if clip is None else [photo_id, clip])
         if not force and any(map(self._is_on_its_way, photos)):
             raise OpenDeliveryError
+        if not force and any(map(self._receipts.is_lacking, photos)):
+            raise UnsignedDeliveryError
         return await self._remove(photos)
 
     async def undo(self, photos: Iterable[bytes]) -> None:

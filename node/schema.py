@@ -339,9 +339,9 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE INDEX deliveries_open ON deliveries (device, number)
         WHERE state IN ('queued', 'offered', 'held', 'waiting');
 
-    -- Signed words of devices that they have what we sent them.
+    -- Signed words of devices that they have what we sent them. They go with the photo.
     CREATE TABLE receipts (
-        envelope_hash BLOB PRIMARY KEY,
+        envelope_hash BLOB PRIMARY KEY REFERENCES deliveries ON DELETE CASCADE,
         receipt BLOB NOT NULL,
         received INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;

@@ -16,6 +16,7 @@ from ..protocol.allowance import Allowance
 from ..protocol.errors import GoneError, TooMuchError, UnexpectedMessageError
 from ..protocol.messages import (
     Credit,
+    Delivered,
     Fetch,
     FetchHeld,
     FetchRefused,
@@ -312,6 +313,9 @@ class Sync:
             case Stored():
                 noted = partial(self._show_lineage, message.envelope_hash)
                 self._outbox.stored(device, message, noted)
+            case Delivered():
+                noted = partial(self._show_lineage, message.envelope_hash)
+                self._outbox.delivered(device, message, noted)
             case Papers():
                 if not self._taking.take(asyncio.get_running_loop().time()):
                     raise TooMuchError("papers")

@@ -63,6 +63,7 @@ from .pace import Pace
 from .papers import Papers
 from .peers import Peers
 from .pipes import Dial, Listen
+from .receipts import Receipts
 from .removing import Remover
 from .renditions import Renditions
 from .rules import Rules
@@ -149,11 +150,15 @@ class Unlocked:
             device=device, database=database, entropy=environment.entropy, now=self.clock
         )
         self.mailboxes: Final = Mailboxes(database, environment.entropy)
+        self.receipts: Final = Receipts(
+            database=database, library=library, catalogue=self.catalogue
+        )
         self.outbox: Final = Outbox(
             device=device,
             library=library,
             commits=self.commits,
             grants=self.grants,
+            receipts=self.receipts,
             papers=self.papers,
             events=events,
             entropy=environment.entropy,
@@ -201,6 +206,7 @@ class Unlocked:
         self.remover: Final = Remover(
             database=database,
             catalogue=self.catalogue,
+            receipts=self.receipts,
             blobs=blobs,
             events=events,
             now=self.clock,

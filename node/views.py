@@ -410,9 +410,9 @@ class InboxItem:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryState:
-    """What became of a photo at one contact; `policy` is what went: the original, or a copy.
-
-    `held_by` are those who hold it for the contact, by name.
+    """What became of a photo at one device of a contact; `policy` is what went: the original, or a
+    copy. `receipt` is since when the device has it, by its own clock and signed; None: no receipt.
+    `held_by` are those who hold it for the device, by name.
     """
 
     to: str
@@ -421,7 +421,35 @@ class DeliveryState:
     expires: int | None
     updated: int
     policy: str
+    device: str = ""
+    receipt: int | None = None
     held_by: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A device's signed word that it has a photo, stored and verified: not that anybody saw it.
+
+    `device` is its key, `sender` the identity that the photo came from and `content_id` what was
+    sealed; it has that since `time`, by its own clock. `encoded` is the receipt itself, in hex. Of
+    one that was kept here `photo` is the id of what went, `name` that photo's, `to` the contact
+    with the device and `fingerprint` theirs, and it came when `received` says. `clock_differs` says
+    that `time` is more than five minutes before what was sent, or after what was received.
+    """
+
+    device: str
+    sender: str
+    sender_fingerprint: str
+    content_id: str
+    time: int
+    commitment: str
+    encoded: str
+    photo: str | None = None
+    name: str | None = None
+    to: str | None = None
+    fingerprint: str | None = None
+    received: int | None = None
+    clock_differs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,6 +225,12 @@ class OldRevocationsError(PeerError):
     code = "revocations-old"
 
 
+class BrokenReceiptError(PeerError):
+    """The receipt is not by the device that has the photo, or not for what was sent to it."""
+
+    code = "receipt-broken"
+
+
 class UnsupportedGrantError(LocalError):
     """This version can't promise that yet, so it does not pretend to."""
 
@@ -283,6 +289,7 @@ WIRE_CODES: Final[dict[int, type[PeerError]]] = {
     50: BrokenAttestationError,
     51: BrokenRevocationsError,
     52: OldRevocationsError,
+    53: BrokenReceiptError,
 }
 """Numbers are never used again for something else. An unknown one reads as `PeerFailedError`."""
 

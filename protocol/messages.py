@@ -126,6 +126,8 @@ class Message:
     number: ClassVar[int]
     since: ClassVar[int]
     """The first version that has it."""
+    until: ClassVar[int | None]
+    """The last version that has it, unless later ones still do."""
 
     def encode(self) -> bytes:
         """Canonical bytes."""
@@ -158,13 +160,13 @@ _Kind = TypeVar("_Kind", bound=type[Message])
         _blobs,
     ),
 )
-def _message(number: int, since: int = 1) -> Callable[[_Kind], _Kind]:
+def _message(number: int, since: int = 1, until: int | None = None) -> Callable[[_Kind], _Kind]:
     """Make the class a frozen dataclass and give it its number. Numbers are never used again."""
 
     def make(kind: _Kind) -> _Kind:
         made = dataclasses.dataclass(frozen=True, slots=True)(kind)
         made.number = number
-        made.since = since
+        made.since, made.until = since, until
         _BY_NUMBER[number] = made
         return made
 
@@ -261,7 +263,7 @@ class OfferRefused(Message):
     code: int = _integer()
 
 
-@_message(13)
+@_message(13, until=2)
 class Stored(Message):
     """The photo of the envelope with this SHA-256 is whole, verified and on disk."""
 
@@ -270,7 +272,7 @@ class Stored(Message):
 
 @_message(14, since=3)
 class Delivered(Message):
-    """The same, signed: a `Receipt` of the device that stored it."""
+    """The same, signed, in the place of `Stored`: a `Receipt` of the device that stored it."""
 
     envelope_hash: bytes = _octets(32)
     receipt: bytes = _octets(maximum=limits.RECEIPT_BYTES)

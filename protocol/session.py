@@ -233,7 +233,8 @@ class Session:
 
     def takes(self, kind: type[Message]) -> bool:
         """Whether the version that both sides agreed on has such a message."""
-        return self.version >= kind.since
+        over = kind.until is not None and kind.until < self.version
+        return kind.since <= self.version and not over
 
     def send(self, message: Message) -> None:
         """Queue a message of an established session."""

@@ -17,7 +17,7 @@ from kinlight.protocol.messages import (
     Message,
     OfferRefused,
     Piece,
-    Stored,
+    Delivered,
 )
 
 from .conftest import Attacked, Picture, Start, Two
@@ -64,7 +64,7 @@ async def test_an_answer_may_come_when_hundreds_of_later_fetches_have_ended(
         await conversation.say(late)
         conversation.react = here.properly()
         await conversation.say(here.offer())
-        await conversation.wait_for(Stored)
+        await conversation.wait_for(Delivered)
 
 
 async def test_a_photo_that_is_declined_on_its_way_leaves_its_place_to_the_next(

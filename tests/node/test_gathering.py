@@ -29,7 +29,7 @@ from kinlight.protocol.messages import (
     Message,
     OfferRefused,
     Piece,
-    Stored,
+    Delivered,
 )
 from kinlight.protocol.photo import KINDS
 
@@ -307,7 +307,7 @@ async def test_wrong_keys_in_one_offer_are_named_and_another_opens_what_came_by_
         refused = await talk.wait_for(OfferRefused)
         assert refused.envelope_hash == hashlib.sha256(false.envelope).digest()
         assert from_wire(refused.code).code == "seal-broken"
-        stored = await talk.wait_for(Stored)
+        stored = await talk.wait_for(Delivered)
         assert stored.envelope_hash == hashlib.sha256(true.envelope).digest()
     assert attacked.bob.engine.photo(forgery.photo_id.hex()).bytes == 900_000
     assert len(fetched) == 1
@@ -333,14 +333,14 @@ async def test_of_two_offers_on_one_link_the_second_waits_for_what_the_first_ask
         talk.react = slowly
         for offer in (forgery.offer(), forgery.offer(), other.offer()):
             await talk.say(offer)
-        await talk.wait_for(Stored)  # there was time enough to ask for all of it twice
+        await talk.wait_for(Delivered)  # there was time enough to ask for all of it twice
         assert {message.content_id for message in held} == set(forgery.blobs)
         talk.react = properly
         for message in held:
             for answer in properly(message):
                 await talk.say(answer)
-        await talk.wait_for(Stored)
-        await talk.wait_for(Stored)
+        await talk.wait_for(Delivered)
+        await talk.wait_for(Delivered)
         assert len(held) == 2
 
 

@@ -36,7 +36,7 @@ from kinlight.protocol.messages import (
     OfferTaken,
     PairDone,
     Piece,
-    Stored,
+    Delivered,
 )
 from kinlight.protocol.photo import KINDS, Envelope, PhotoRecord
 from kinlight.protocol.transfer import Depth
@@ -63,7 +63,7 @@ async def assert_well(bob: TestedNode, mallory: Mallory) -> None:
     async with mallory.connected() as conversation:
         conversation.react = proper.serve()
         await conversation.say(proper.offer())
-        await conversation.wait_for(Stored)
+        await conversation.wait_for(Delivered)
     assert visible(bob, proper)
 
 
@@ -222,7 +222,7 @@ async def test_pieces_that_there_was_no_credit_for_end_that_fetch_and_not_the_li
         proper = Forgery.by(attacked.mallory)
         conversation.react = proper.serve()
         await conversation.say(proper.offer())
-        await conversation.wait_for(Stored)
+        await conversation.wait_for(Delivered)
     assert visible(attacked.bob, proper)
 
 
@@ -254,7 +254,7 @@ async def test_who_stops_midway_leaves_a_photo_that_is_not_there_yet(attacked: A
 
     async with attacked.mallory.connected() as conversation:
         conversation.react = forgery.serve(rest)
-        await conversation.wait_for(Stored)
+        await conversation.wait_for(Delivered)
     (fetch,) = asked
     assert not fetch.manifest
     assert fetch.ranges[0][0] == 2
@@ -316,7 +316,7 @@ async def test_after_a_passing_refusal_the_photo_is_fetched_again(
     async with attacked.mallory.connected() as conversation:
         conversation.react = forgery.serve(answer)
         await conversation.say(forgery.offer())
-        await conversation.wait_for(Stored)
+        await conversation.wait_for(Delivered)
     assert visible(attacked.bob, forgery)
 
 
@@ -399,7 +399,7 @@ async def test_a_hostile_name_stays_in_the_metadata_and_the_file_in_the_folder(
             forgery.describe(name=name)
             conversation.react = forgery.serve()
             await conversation.say(forgery.offer())
-            await conversation.wait_for(Stored)
+            await conversation.wait_for(Delivered)
             details = attacked.bob.engine.photo(forgery.photo_id.hex())
             assert details.name == name
             exported = await attacked.bob.engine.export(details.id, folder, keep_both=True)
@@ -532,7 +532,7 @@ async def test_a_second_photo_under_the_same_id_does_not_replace_the_first(
     async with attacked.mallory.connected() as conversation:
         conversation.react = first.serve()
         await conversation.say(first.offer())
-        await conversation.wait_for(Stored)
+        await conversation.wait_for(Delivered)
         before = attacked.bob.engine.photo(first.photo_id.hex())
         conversation.react = second.serve()
         await conversation.say(second.offer())
@@ -625,7 +625,7 @@ async def test_a_record_that_names_a_blob_on_its_way_does_not_disturb_it(
         assert await refusal(meddling) == "piece-mismatch"
         for piece in list(true.pieces(held[0]))[2:]:
             await sending.say(piece)
-        await sending.wait_for(Stored)
+        await sending.wait_for(Delivered)
     assert visible(attacked.bob, true)
     assert not visible(attacked.bob, false)
 
@@ -638,7 +638,6 @@ async def test_a_record_that_names_a_blob_on_its_way_does_not_disturb_it(
     [
         OfferTaken(bytes(32), waiting=True),
         OfferRefused(bytes(32), 23),
-        Stored(bytes(32)),
         Credit(99, 1),
     ],
 )
@@ -650,7 +649,7 @@ async def test_answers_about_what_was_never_offered_change_nothing(
         forgery = Forgery.by(attacked.mallory)
         conversation.react = forgery.serve()
         await conversation.say(forgery.offer())
-        await conversation.wait_for(Stored)
+        await conversation.wait_for(Delivered)
 
 
 async def test_nobody_can_say_that_another_contact_has_a_photo(
@@ -665,12 +664,12 @@ async def test_nobody_can_say_that_another_contact_has_a_photo(
     photo = bytes.fromhex(item.photo_id)
     (delivery,) = attacked.bob.parts.library.deliveries(photo)
     async with attacked.mallory.connected() as conversation:
-        await conversation.say(Stored(delivery.envelope_hash))
+        await conversation.say(Delivered(delivery.envelope_hash, receipt))
         await conversation.say(OfferRefused(delivery.envelope_hash, 23))
         forgery = Forgery.by(attacked.mallory)
         conversation.react = forgery.serve()
         await conversation.say(forgery.offer())
-        await conversation.wait_for(Stored)
+        await conversation.wait_for(Delivered)
     assert attacked.bob.delivery_state(item.photo_id) == "waiting"
 
 
@@ -678,6 +677,6 @@ async def test_a_message_of_the_opening_in_the_middle_ends_the_link(attacked: At
 
     async with attacked.mallory.connected() as conversation:
         conversation.link.session.send(PairDone())
-        await conversation.say(Stored(bytes(32)))
+        await conversation.say(OfferTaken(bytes(32), waiting=True))
         await asyncio.wait_for(conversation.link.ended.wait(), 30)
     await assert_well(attacked.bob, attacked.mallory)

@@ -16,7 +16,7 @@ from kinlight.node.link import POST_BYTES, QUEUE_BYTES, Link
 from kinlight.node.pipes import Pipe
 from kinlight.protocol import limits
 from kinlight.protocol.errors import TooMuchError, UnknownPeerError
-from kinlight.protocol.messages import Message, Piece, Ping, Stored
+from kinlight.protocol.messages import Held, Message, Piece, Ping
 from kinlight.protocol.opening import Acquaintance, LocalDevice, PairingWindow, Pinned
 from kinlight.protocol.session import Callee, Session
 
@@ -186,8 +186,8 @@ async def test_nothing_can_be_sent_over_a_link_that_ended(ends: Ends) -> None:
     await ends.near.close()
     await ends.ended()
     with pytest.raises(TruncatedError):
-        await ends.near.send(Stored(bytes(32)))
-    ends.near.post(Stored(bytes(32)))  # an answer that nobody needs any more
+        await ends.near.send(Held(bytes(32)))
+    ends.near.post(Held(bytes(32)))  # an answer that nobody needs any more
 
 
 async def test_a_silent_peer_is_taken_for_dead(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +222,7 @@ async def test_a_fault_in_a_message_ends_the_link_with_its_reason_at_both_ends(
         raise TooMuchError("a test")
 
     ends.run(far=refuse)
-    await ends.near.send(Stored(bytes(32)))
+    await ends.near.send(Held(bytes(32)))
     assert [type(error) for error in await ends.ended()] == [TooMuchError, TooMuchError]
 
 
@@ -302,7 +302,7 @@ async def test_a_peer_that_causes_answers_and_takes_none_is_dropped(ends: Ends) 
     for _ in range(POST_BYTES // 100_000 + 10):
         if ends.near.ended.is_set() or ends.far.ended.is_set():
             break
-        await ends.near.send(Stored(bytes(32)))
+        await ends.near.send(Held(bytes(32)))
     error = await asyncio.wait_for(asyncio.shield(ends.running[1]), PATIENCE)
     assert isinstance(error, TooMuchError)
     assert posted * 100_000 <= POST_BYTES + 200_000

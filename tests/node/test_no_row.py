@@ -13,7 +13,7 @@ from kinlight.node import gathering, inbox
 from kinlight.node.errors import DiskFullError
 from kinlight.node.inbox import Inbox
 from kinlight.node.library import IncomingOffer
-from kinlight.protocol.messages import Message, Piece, Stored
+from kinlight.protocol.messages import Delivered, Message, Piece
 
 from .conftest import Attacked
 from .forging import Forgery
@@ -74,7 +74,7 @@ async def test_a_disk_too_full_for_the_row_costs_no_second_fetch(
     async with attacked.mallory.connected() as talk:
         talk.react = served.react
         await talk.say(served.forgery.offer())
-        await talk.wait_for(Stored)
+        await talk.wait_for(Delivered)
     assert served.pieces == [0, 1, 2, 3]
     assert all(path.parent.name != "incoming" for path in attacked.bob.blob_files())
 
@@ -95,7 +95,7 @@ async def test_what_came_by_an_offer_that_is_declined_at_the_end_is_kept_for_ano
         talk.react = served.react
         for offer in offers:
             await talk.say(offer)
-        stored = await talk.wait_for(Stored)
+        stored = await talk.wait_for(Delivered)
     assert {*declined, stored.envelope_hash} == {
         hashlib.sha256(offer.envelope).digest() for offer in offers
     }

@@ -30,6 +30,7 @@ from kinlight.protocol.messages import (
     Papers,
     Ping,
     Prove,
+    Stored,
     Welcome,
 )
 from kinlight.protocol.opening import (
@@ -433,7 +434,7 @@ def test_a_cut_right_after_work_is_an_error(alice: Person, bob: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    ("offered", "chosen"), [((1,), 1), ((1, 2), 2), ((2, 1), 2), ((3, 1), 1), ((3, 2, 1), 2)]
+    ("offered", "chosen"), [((1,), 1), ((1, 2), 2), ((3, 2, 1), 3), ((4, 1), 1), ((4, 3, 2), 3)]
 )
 def test_a_listener_chooses_the_highest_version_that_both_speak(
     offered: tuple[int, ...], chosen: int, alice: Person, bob: Person
@@ -448,7 +449,12 @@ def test_a_listener_chooses_the_highest_version_that_both_speak(
 
 @pytest.mark.parametrize(
     ("version", "message"),
-    [(1, Papers(b"", b"")), (1, Held(bytes(32))), (2, Delivered(bytes(32), b""))],
+    [
+        (1, Papers(b"", b"")),
+        (1, Held(bytes(32))),
+        (2, Delivered(bytes(32), b"")),
+        (3, Stored(bytes(32))),
+    ],  # fmt: skip
 )
 def test_what_a_session_s_version_lacks_is_neither_said_nor_taken_in_it(
     alice: Person, bob: Person, version: int, message: Message

@@ -119,6 +119,8 @@ def test_a_cell_of_the_table_moves_or_ends_the_session(
     events = joined.duel.say(sample(joined, happening))
 
     after = MOVES.get((role, state, happening))
+    if happening is messages.Stored:  # `Delivered` is in its place
+        after = None
     if after is not None:
         assert session.state is after
         if happening is Bye:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from kinlight.node import Node
-from kinlight.protocol.messages import Stored
+from kinlight.protocol.messages import Delivered
 
 from .conftest import Couple
 from .enemies import befriend
@@ -241,7 +241,7 @@ async def test_f13_names_that_no_file_can_have_are_harmless_or_refused(
                 photo = mallory.photo(content, name)
                 conversation.react = photo.serve()
                 await conversation.say(photo.offer)
-                await conversation.wait_for(Stored)
+                await conversation.wait_for(Delivered)
                 details = await node.get(photo.record.photo_id.hex())
                 assert details.name == name
                 done = await node.export(details.id, out, keep_both=True)

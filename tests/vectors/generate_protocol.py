@@ -114,6 +114,8 @@ def message_cases() -> list[Case]:
     fetch: list[Value] = [
         20, 7, fixed("photo", 16), fixed("content id"), b"capability", 1, [[0, 3], [5, 1]], 32,
     ]  # fmt: skip
+    held: list[Value] = [26, 7, fixed("content id"), fixed("token"), 0, [[2, 1]], 1]
+    blob: list[Value] = [fixed("content id"), 72, fixed("token hash")]
     good: dict[str, list[Value]] = {
         "Hello": [1, [1], "contact", "", fixed("tags", 256)],
         "Welcome": [2, 1, fixed("tag")],
@@ -135,6 +137,19 @@ def message_cases() -> list[Case]:
         "Pong": [31, 0],
         "Bye": [40, 0],
         "Papers": [50, fixed("shown", 100), fixed("list", 100)],
+        "Delivered": [14, fixed("hash"), fixed("receipt", 200)],
+        "FetchHeld": held,
+        "Mailbox": [60, fixed("mailbox"), fixed("marks", 64)],
+        "Holding": [61, 10**10, 2_592_000, 0],
+        "Deposit": [62, fixed("tag"), fixed("envelope", 100), 20_863, [blob]],
+        "Held": [63, fixed("hash")],
+        "HeldRefused": [64, fixed("hash"), 24],
+        "Collect": [65, 0, 256],
+        "HeldItem": [66, 1, fixed("envelope", 100)],
+        "HeldEnd": [67, 1, 1],
+        "HeldDone": [68, fixed("hash"), b""],
+        "HeldGone": [69, fixed("hash")],
+        "HeldReceipt": [70, fixed("hash"), fixed("receipt", 200)],
     }
     bad: dict[str, tuple[str, list[Value]]] = {
         "no number": ("truncated", []),
@@ -156,18 +171,29 @@ def message_cases() -> list[Case]:
         "ranges that fall": ("bad range", [*fetch[:6], [[5, 1], [0, 1]], 1]),
         "a range beyond the last piece": ("bad range", [*fetch[:6], [[65_535, 2]], 1]),
         "a range of three numbers": ("bad range", [*fetch[:6], [[0, 1, 1]], 1]),
+        "a receipt of 513 bytes": ("too long", [14, fixed("hash"), bytes(513)]),
+        "a token of 31 bytes": ("bad field", [*held[:3], bytes(31), *held[4:]]),
+        "a mailbox secret of 31 bytes": ("bad field", [60, bytes(31), b""]),
+        "marks of 9 holders": ("too long", [60, fixed("mailbox"), bytes(9 * 32)]),
+        "a deposit of 9 blobs": ("too long", [62, fixed("tag"), b"", 0, [blob] * 9]),
+        "a held blob of 71 bytes": (
+            "bad field",
+            [62, fixed("tag"), b"", 0, [[blob[0], 71, blob[2]]]],
+        ),
+        "a held blob without a token hash": ("truncated", [62, fixed("tag"), b"", 0, [blob[:2]]]),
+        "257 envelopes at a time": ("bad field", [65, 0, 257]),
         "a hello to a known version alone with more": (
             "trailing data",
             [1, [1], "contact", "", fixed("tags", 256), 0],
         ),
     }
-    both: list[Value] = [1, [1, 3], "contact", "", fixed("tags", 256)]
+    both: list[Value] = [1, [1, 4], "contact", "", fixed("tags", 256)]
     later: dict[str, list[Value]] = {
-        "a hello without this version": [1, [3, 4], "contact", "", fixed("tags", 256)],
-        "a hello of another form without this version": [1, [3], [[b"later"]], 7],
+        "a hello without this version": [1, [4, 5], "contact", "", fixed("tags", 256)],
+        "a hello of another form without this version": [1, [4], [[b"later"]], 7],
         "a hello to no version": [1, [], "contact", "", fixed("tags", 256)],
-        "a welcome in another version": [2, 3, fixed("tag")],
-        "a welcome of another form in another version": [2, 3, [], "later"],
+        "a welcome in another version": [2, 4, fixed("tag")],
+        "a welcome of another form in another version": [2, 4, [], "later"],
     }
     return [
         *(
