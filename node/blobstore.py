@@ -51,7 +51,7 @@ _log = logging.getLogger(__name__)
 class BlobStore:
     """The blob folder. Methods block on the disk: call the long ones in a thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, space: Space | None = None) -> None:
         self._folder = folder
         self.in_memory: Final = asyncio.Semaphore(IN_MEMORY)
         """To be held by who unseals a whole photo into memory."""
@@ -60,8 +60,7 @@ class BlobStore:
         # moment before it gets one. A name is noted before there is a file of it.
         self._sealing: set[str] = set()
         self._settled: set[bytes] = set()
-        self._rooms = threading.Lock()
-        self._held = 0
+        self._space = Space(folder) if space is None else space
         try:
             self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -125,6 +124,19 @@ class BlobStore:
             self.path(content_id).unlink(missing_ok=True)
             self._settled.discard(content_id)
 
+    def put_aside(self, content_id: bytes) -> Path | None:
+        """Take a whole blob out at once; its file, to be unlinked at leisure: that may take long.
+
+        What is not unlinked in the end is a leftover for the next start.
+        """
+        aside = self._incoming / f"{secrets.token_hex(16)}.removed"
+        try:
+            self.path(content_id).replace(aside)
+        except OSError:
+            return None
+        self._settled.discard(content_id)
+        return aside
+
     # Reading.
 
     def open(self, content_id: bytes) -> BinaryIO:
@@ -155,32 +167,12 @@ class BlobStore:
         return SmallBlob(self, content_id)
 
     def check_room(self, length: int) -> None:
-        """`DiskFullError` where so many bytes would not fit beside all that is being written.
-
-        A disk must not be filled to the last byte, since the library needs room to say so.
-        """
-        try:
-            free = shutil.disk_usage(self._incoming).free
-        except OSError as error:
-            raise storage_error(error) from None
-        if free < self._held + length + RESERVE_BYTES:
-            raise DiskFullError
+        """As `Space.check`."""
+        self._space.check(length)
 
     def hold(self, length: int, most: int | None = None) -> Room:
-        """Room for a file that is about to be written; `DiskFullError` as `check_room`.
-
-        Many files are written at a time, and each alone would find room. Of what comes slowly, or
-        never, no more than `most` is held, but all of it must fit.
-        """
-        held = length if most is None else min(length, most)
-        with self._rooms:
-            self.check_room(length)
-            self._held += held
-        return Room(self._let_go, held)
-
-    def _let_go(self, length: int) -> None:
-        with self._rooms:
-            self._held -= length
+        """As `Space.hold`."""
+        return self._space.hold(length, most)
 
     def keep(self, content_id: bytes, ciphertext: bytes) -> None:
         """Write a whole blob, durably."""
@@ -199,17 +191,22 @@ class BlobStore:
         temporary.replace(final)
         sync_folder(final.parent)
 
-    def sweep(self, known: Iterable[bytes], expected: Iterable[tuple[bytes, bytes]]) -> int:
+    def sweep(
+        self,
+        known: Iterable[bytes],
+        expected: Iterable[tuple[bytes, bytes]],
+        most: int | None = UNDER_WAY,
+    ) -> int:
         """Remove what `leftovers` finds; return how many. For the start, when nothing is made.
 
-        More whole blobs than were under way when a process ended are no leftovers of that: the
-        library may be an old copy. They stay, and `kinlight doctor` names them.
+        More whole blobs than were under way when a process ended, `most`, are no leftovers of that:
+        the library may be an old copy. They stay, and `kinlight doctor` names them.
         """
         known, expected = list(known), list(expected)
         self._take_back(set(known), expected)
         found = self.leftovers(known, expected)
         whole = [file for file in found if file.parent != self._incoming]
-        if len(whole) > UNDER_WAY:
+        if most is not None and len(whole) > most:
             _log.warning("%d sealed files are in no row of the library; they stay", len(whole))
             found = [file for file in found if file.parent == self._incoming]
         return sum(map(remove_leftover, found))
@@ -243,6 +240,47 @@ class BlobStore:
         What it made and no row names in the end is swept at the next start.
         """
         return file.name in self._sealing or _content_id(file.stem) in self._settled
+
+
+class Space:
+    """The room on a disk, for all the stores that are given the same one.
+
+    Many files are written at a time, and each alone would find room.
+    """
+
+    def __init__(self, folder: Path, reserve: int = RESERVE_BYTES) -> None:
+        """`reserve` bytes are left free."""
+        self._folder = folder
+        self._reserve = reserve
+        self._rooms = threading.Lock()
+        self._held = 0
+
+    def check(self, length: int) -> None:
+        """`DiskFullError` where so many bytes would not fit beside all that is being written.
+
+        A disk must not be filled to the last byte, since the library needs room to say so.
+        """
+        try:
+            free = shutil.disk_usage(self._folder).free
+        except OSError as error:
+            raise storage_error(error) from None
+        if free < self._held + length + self._reserve:
+            raise DiskFullError
+
+    def hold(self, length: int, most: int | None = None) -> Room:
+        """Room for a file that is about to be written; `DiskFullError` as `check`.
+
+        Of what comes slowly, or never, no more than `most` is held, but all of it must fit.
+        """
+        held = length if most is None else min(length, most)
+        with self._rooms:
+            self.check(length)
+            self._held += held
+        return Room(self._let_go, held)
+
+    def _let_go(self, length: int) -> None:
+        with self._rooms:
+            self._held -= length
 
 
 class Room:

@@ -58,6 +58,11 @@ class Home:
         return self.path / "blobs"
 
     @property
+    def held(self) -> Path:
+        """Sealed blobs of others that are held for others."""
+        return self.path / "held"
+
+    @property
     def config(self) -> Path:
         """Settings, nothing personal."""
         return self.path / "config.toml"

@@ -46,6 +46,11 @@ class UnlockedKeys:
         """Key of the hash by which a photo's content is found again. Never leaves the device."""
         return self.store_key.derive(b"fingerprint")
 
+    @property
+    def holding_key(self) -> Secret:
+        """Key of the names of folders in which lies what is held. Never leaves the device."""
+        return self.store_key.derive(b"holding")
+
 
 def create(
     home: Home,

@@ -381,35 +381,43 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX held_offers_by_holder ON held_offers (holder);
 
-    -- For whom this node holds what is theirs.
+    -- Contacts for whom it is another matter than for all (a setting) whether this node holds what
+    -- is theirs; `holds` null: as for all. And whose things it keeps without end.
     CREATE TABLE held_for (
         identity BLOB PRIMARY KEY REFERENCES contacts ON DELETE CASCADE,
+        holds INTEGER,
         backup INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
 
-    -- What it holds: sealed, for whom and from whom. `whole` once all blobs are here durably.
+    -- What it holds: sealed, from whom and for whom. `position` is its place among what is held for
+    -- its owner, given once all of its blobs are here durably.
     CREATE TABLE held_items (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         envelope_hash BLOB NOT NULL,
         depositor BLOB NOT NULL REFERENCES contacts ON DELETE CASCADE,
         owner BLOB NOT NULL REFERENCES contacts ON DELETE CASCADE,
         envelope BLOB NOT NULL,
-        size INTEGER NOT NULL,     -- bytes of the envelope and its blobs
-        expires INTEGER NOT NULL,  -- seconds since 1970
-        whole INTEGER NOT NULL,
-        UNIQUE (depositor, envelope_hash)
+        received INTEGER NOT NULL,  -- seconds since 1970
+        expires INTEGER NOT NULL,
+        position INTEGER,
+        UNIQUE (envelope_hash, depositor)
     ) STRICT;
-    CREATE INDEX held_items_by_owner ON held_items (owner, number) WHERE whole;
+    CREATE INDEX held_items_by_owner ON held_items (owner, position);
+    CREATE INDEX held_items_by_depositor ON held_items (depositor);
     CREATE INDEX held_items_by_end ON held_items (expires);
+    CREATE INDEX held_items_partial ON held_items (received) WHERE position IS NULL;
     CREATE TABLE held_blobs (
         number INTEGER NOT NULL REFERENCES held_items ON DELETE CASCADE,
-        depositor BLOB NOT NULL,
         content_id BLOB NOT NULL,
+        depositor BLOB NOT NULL,
+        owner BLOB NOT NULL,
         length INTEGER NOT NULL,
         token_hash BLOB NOT NULL,
         PRIMARY KEY (number, content_id)
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX held_blobs_by_content ON held_blobs (content_id, depositor);
+    CREATE INDEX held_blobs_by_depositor ON held_blobs (depositor, content_id, owner, length);
+    CREATE INDEX held_blobs_by_owner ON held_blobs (owner, content_id);
+    -- Of those that are here whole. A blob of one depositor is never taken for that of another.
     CREATE TABLE held_manifests (
         depositor BLOB NOT NULL,
         content_id BLOB NOT NULL,
@@ -417,14 +425,66 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (depositor, content_id)
     ) STRICT, WITHOUT ROWID;
 
+    -- How much is held from somebody and for somebody; a blob counts once however many items name
+    -- it. `last` is the highest position that was given to an owner: none is given again.
+    CREATE TABLE held_totals (
+        identity BLOB NOT NULL REFERENCES contacts ON DELETE CASCADE,
+        role TEXT NOT NULL CHECK (role IN ('depositor', 'owner')),
+        items INTEGER NOT NULL DEFAULT 0,
+        bytes INTEGER NOT NULL DEFAULT 0,
+        last INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (identity, role)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER held_item_came BEFORE INSERT ON held_items BEGIN
+        INSERT OR IGNORE INTO held_totals (identity, role)
+            VALUES (NEW.depositor, 'depositor'), (NEW.owner, 'owner');
+        UPDATE held_totals SET items = items + 1, bytes = bytes + length(NEW.envelope)
+            WHERE (identity, role) IN (VALUES (NEW.depositor, 'depositor'), (NEW.owner, 'owner'));
+    END;
+    CREATE TRIGGER held_item_went AFTER DELETE ON held_items BEGIN
+        UPDATE held_totals SET items = items - 1, bytes = bytes - length(OLD.envelope)
+            WHERE (identity, role) IN (VALUES (OLD.depositor, 'depositor'), (OLD.owner, 'owner'));
+    END;
+    CREATE TRIGGER held_blob_came_from BEFORE INSERT ON held_blobs
+        WHEN NOT EXISTS (SELECT 1 FROM held_blobs
+            WHERE depositor = NEW.depositor AND content_id = NEW.content_id)
+    BEGIN
+        UPDATE held_totals SET bytes = bytes + NEW.length
+            WHERE identity = NEW.depositor AND role = 'depositor';
+    END;
+    CREATE TRIGGER held_blob_came_for BEFORE INSERT ON held_blobs
+        WHEN NOT EXISTS (SELECT 1 FROM held_blobs WHERE depositor = NEW.depositor
+            AND content_id = NEW.content_id AND owner = NEW.owner)
+    BEGIN
+        UPDATE held_totals SET bytes = bytes + NEW.length
+            WHERE identity = NEW.owner AND role = 'owner';
+    END;
+    CREATE TRIGGER held_blob_went_from AFTER DELETE ON held_blobs
+        WHEN NOT EXISTS (SELECT 1 FROM held_blobs
+            WHERE depositor = OLD.depositor AND content_id = OLD.content_id)
+    BEGIN
+        UPDATE held_totals SET bytes = bytes - OLD.length
+            WHERE identity = OLD.depositor AND role = 'depositor';
+        DELETE FROM held_manifests
+            WHERE depositor = OLD.depositor AND content_id = OLD.content_id;
+    END;
+    CREATE TRIGGER held_blob_went_for AFTER DELETE ON held_blobs
+        WHEN NOT EXISTS (SELECT 1 FROM held_blobs WHERE depositor = OLD.depositor
+            AND content_id = OLD.content_id AND owner = OLD.owner)
+    BEGIN
+        UPDATE held_totals SET bytes = bytes - OLD.length
+            WHERE identity = OLD.owner AND role = 'owner';
+    END;
+
     -- Receipts on their way back to who left something.
     CREATE TABLE held_receipts (
         envelope_hash BLOB NOT NULL,
         depositor BLOB NOT NULL REFERENCES contacts ON DELETE CASCADE,
         receipt BLOB NOT NULL,
-        expires INTEGER NOT NULL,
+        received INTEGER NOT NULL,
         PRIMARY KEY (depositor, envelope_hash)
     ) STRICT, WITHOUT ROWID;
+    CREATE INDEX held_receipts_by_time ON held_receipts (depositor, received);
     """,
 )
 
