@@ -405,7 +405,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE INDEX held_items_by_owner ON held_items (owner, position);
     CREATE INDEX held_items_by_depositor ON held_items (depositor);
     CREATE INDEX held_items_by_end ON held_items (expires);
-    CREATE INDEX held_items_partial ON held_items (received) WHERE position IS NULL;
+    CREATE INDEX held_items_partial ON held_items (depositor, received) WHERE position IS NULL;
     CREATE TABLE held_blobs (
         number INTEGER NOT NULL REFERENCES held_items ON DELETE CASCADE,
         content_id BLOB NOT NULL,
@@ -416,7 +416,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (number, content_id)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX held_blobs_by_depositor ON held_blobs (depositor, content_id, owner, length);
-    CREATE INDEX held_blobs_by_owner ON held_blobs (owner, content_id);
+    CREATE INDEX held_blobs_by_owner ON held_blobs (owner, content_id, token_hash);
     -- Of those that are here whole. A blob of one depositor is never taken for that of another.
     CREATE TABLE held_manifests (
         depositor BLOB NOT NULL,

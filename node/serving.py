@@ -1,10 +1,11 @@
-"""Serving blobs to a peer that shows a capability for them."""
+"""Serving blobs to a peer: what it shows a capability for, or what is held and it may have."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
@@ -21,7 +22,15 @@ from ..protocol.errors import (
     PeerFailedError,
     wire_code,
 )
-from ..protocol.messages import Credit, Fetch, FetchRefused, FetchStop, ManifestPart, Piece
+from ..protocol.messages import (
+    Credit,
+    Fetch,
+    FetchHeld,
+    FetchRefused,
+    FetchStop,
+    ManifestPart,
+    Piece,
+)
 from ..protocol.photo import KINDS
 from ..protocol.transfer import Upload
 from .blobstore import BlobStore
@@ -34,23 +43,36 @@ from .link import Link
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Open:
-    """A fetch that was allowed, last at the moment `judged`."""
+def _untold(_index: int) -> None:
+    """Nobody is told of the pieces."""
 
-    message: Fetch
-    capability: Capability
-    judged: tuple[int, int]
-    blob: StoredBlob
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A blob that the peer may have."""
+
     manifest: Manifest
     file: BinaryIO
+    again: Callable[[], None]
+    """Called before each piece: raises the `DeniedError` or `GoneError` of what ended meanwhile."""
+    sent: Callable[[int], None] = _untold
+    """Called with the index of each piece that went."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A fetch that was allowed."""
+
+    request: int
+    manifest_too: bool
+    allowed: Allowed
     upload: Upload
     credit: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
 
 class Server:
-    """Answers the fetches of one link. Every fetch is judged by its capability, now."""
+    """Answers the fetches of one link. Every fetch is judged now, and while it goes on."""
 
     def __init__(
         self,
@@ -70,15 +92,18 @@ class Server:
         self._open: dict[int, _Open] = {}
 
     def fetch(self, message: Fetch) -> None:
-        """Start to serve, or refuse with the reason."""
+        """Start to serve what a capability allows, or refuse with the reason."""
+        self._answer(message, lambda: self._by_capability(message))
+
+    def fetch_held(self, message: FetchHeld, find: Callable[[FetchHeld], Allowed]) -> None:
+        """Start to serve what `find` allows, or refuse with what it raises."""
+        self._answer(message, lambda: find(message))
+
+    def _answer(self, message: Fetch | FetchHeld, allow: Callable[[], Allowed]) -> None:
         try:
             if message.request in self._open or len(self._open) >= limits.FETCHES:
                 raise BusyError
-            judged = self._judge.moment()
-            capability = Capability.decode(message.capability)
-            stored = self._authorise(message, capability)
-            manifest = stored.decoded_manifest()
-            file = self._blobs.open(message.content_id)
+            allowed = allow()
         except BlobMissingError:
             self._events.counters.refused("fetch", GoneError.code)
             self._link.post(FetchRefused(message.request, wire_code(GoneError())))
@@ -88,10 +113,40 @@ class Server:
             self._events.counters.refused("fetch", error.code)
             self._link.post(FetchRefused(message.request, wire_code(error)))
             return
-        upload = Upload(manifest.pieces, message.ranges, message.credit)
-        opened = _Open(message, capability, judged, stored, manifest, file, upload)
+        upload = Upload(allowed.manifest.pieces, message.ranges, message.credit)
+        opened = _Open(message.request, message.manifest, allowed, upload)
         self._open[message.request] = opened
         opened.task = asyncio.create_task(self._serve(opened))
+
+    def _by_capability(self, message: Fetch) -> Allowed:
+        moment = self._judge.moment()
+        capability = Capability.decode(message.capability)
+        stored = self._authorise(message, capability)
+        manifest = stored.decoded_manifest()
+
+        def again() -> None:
+            """What was allowed may have ended meanwhile, or the photo was removed."""
+            nonlocal moment
+            now = self._judge.moment()
+            if now == moment:
+                return
+            photo = self._judge.served(capability, message.photo_id)
+            self._allow(capability, message.photo_id, photo)
+            if photo is None:
+                raise GoneError
+            moment = now
+
+        def sent(index: int) -> None:
+            self._events.publish(
+                "sending",
+                photo=message.photo_id.hex(),
+                to=self._contact,
+                pieces=index + 1,
+                of=manifest.pieces,
+            )
+
+        file = self._blobs.open(message.content_id)
+        return Allowed(manifest, file, again, sent if stored.kind is Kind.ORIGINAL else _untold)
 
     def _authorise(self, message: Fetch, capability: Capability) -> StoredBlob:
         """The blob, if the capability allows this peer this photo now; else the reason.
@@ -117,11 +172,11 @@ class Server:
         self._judge.allow(capability, self._link.peer, photo_id, photo, network)
 
     async def _serve(self, opened: _Open) -> None:
-        message, upload, request = opened.message, opened.upload, opened.message.request
+        allowed, upload, request = opened.allowed, opened.upload, opened.request
         try:
-            with opened.file as file:
-                if message.manifest:
-                    await self._send_manifest(request, opened.manifest)
+            with allowed.file as file:
+                if opened.manifest_too:
+                    await self._send_manifest(request, allowed.manifest)
                 while not upload.done:
                     index = upload.take()
                     if index is None:
@@ -129,19 +184,12 @@ class Server:
                             await opened.credit.wait()
                             opened.credit.clear()
                         continue
-                    self._judge_again(opened)
+                    allowed.again()
                     file.seek(blob.piece_offset(index))
-                    data = file.read(opened.manifest.piece_length(index))
+                    data = file.read(allowed.manifest.piece_length(index))
                     await self._link.send(Piece(request, index, data))
                     self._events.counters.pieces_sent += 1
-                    if opened.blob.kind is Kind.ORIGINAL:
-                        self._events.publish(
-                            "sending",
-                            photo=message.photo_id.hex(),
-                            to=self._contact,
-                            pieces=index + 1,
-                            of=opened.manifest.pieces,
-                        )
+                    allowed.sent(index)
         except TruncatedError:
             pass
         except (DeniedError, GoneError, OSError) as error:
@@ -150,17 +198,6 @@ class Server:
                 await self._link.send(FetchRefused(request, wire_code(reason)))
         finally:
             self._open.pop(request, None)
-
-    def _judge_again(self, opened: _Open) -> None:
-        """What was allowed may have ended meanwhile, or the photo was removed."""
-        moment = self._judge.moment()
-        if moment == opened.judged:
-            return
-        photo = self._judge.served(opened.capability, opened.message.photo_id)
-        self._allow(opened.capability, opened.message.photo_id, photo)
-        if photo is None:
-            raise GoneError
-        opened.judged = moment
 
     async def _send_manifest(self, request: int, manifest: Manifest) -> None:
         encoded = manifest.encode()

@@ -100,6 +100,10 @@ HELD_PER_CONTACT: Final = 50_000
 """And of these for one contact, and from one."""
 DEPOSITS: Final = 64
 """Deposits of one peer that may be under way at a time."""
+HELD_PARTIAL: Final = 512
+"""Envelopes of one contact that may wait for their blobs."""
+HELD_RECEIPTS: Final = 10_000
+"""Receipts that wait for one contact; the oldest go first."""
 COLLECTED: Final = 256
 """Envelopes that are shown at a time."""
 
