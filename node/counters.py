@@ -20,8 +20,12 @@ class Counters:
         self.pieces_sent = 0
         self.pieces_received = 0
         """Verified ones."""
+        self.held = 0
+        """Envelopes that were taken in to be held, with all their blobs."""
+        self.released = 0
+        """And those that were removed as whose they are had them, or who left them said so."""
         self.refusals: Counter[tuple[str, str]] = Counter()
-        """By what was refused (`caller`, `offer`, `fetch`, `delivery`) and why, an error's code."""
+        """By what was refused (`caller`, `offer`, `fetch`, `delivery`, `deposit`) and why, a code."""
 
     @property
     def pieces(self) -> int:

@@ -38,6 +38,7 @@ from .explaining import Explainer
 from .exporting import Exported, ExportedPhoto
 from .following import EVENTS, Following
 from .granting import Granting
+from .holding import Hold
 from .home import Home
 from .keeping import Keeper
 from .meeting import OpenCode
@@ -120,6 +121,11 @@ class Engine:
     def rules(self) -> Rules:
         """The owner's rules."""
         return self._unlocked().rules
+
+    @property
+    def hold(self) -> Hold:
+        """What is held for others."""
+        return self._unlocked().hold
 
     @property
     def keeper(self) -> Keeper:
@@ -228,6 +234,7 @@ class Engine:
             opened.tell_mailbox()
         if blocked:
             await opened.peers.drop(contact.identity)
+            await opened.hold.forget(contact.identity)
         elif blocked is False:
             opened.peers.forget_refusals()
             opened.open_grants.look_again()

@@ -3,9 +3,9 @@
 held/<folder of a depositor>/…    a blob store, as in `blobstore`
 
 Each depositor has a folder of its own, named by a keyed hash. What one of them left is never taken
-for what another leaves: else by leaving something anybody could find out whether somebody else has
-(decision 15). An item counts once all of its blobs lie here whole and durably, and a row says so; it
-then gets its position among what is held for its owner.
+for what another leaves: else by leaving something anybody could find out whether somebody else has.
+An item counts once all of its blobs lie here whole and durably, and a row says so; it then gets its
+position among what is held for its owner.
 
 Methods that write belong into a transaction, see `commits`. Nothing here grows with what is held
 but the database and the folders.
@@ -25,7 +25,7 @@ from ..crypto.blob import PHOTO_ID_BYTES, Manifest, piece_count
 from ..crypto.errors import MalformedError
 from ..crypto.secret import Secret
 from ..protocol import limits
-from ..protocol.delivery import HeldBlob, token_hash
+from ..protocol.delivery import HeldBlob
 from ..protocol.errors import BusyError, GoneError, HolderFullError, TooMuchError
 from .blobstore import BlobStore, Incoming, Space, remove_leftover
 from .database import Database, Row
@@ -39,7 +39,7 @@ PARTIAL_SECONDS: Final = 2 * 86_400
 AT_A_TIME: Final = 256
 """Items that are removed in one transaction."""
 
-_NOBODYS: Final = bytes(PHOTO_ID_BYTES)
+_UNKNOWN: Final = bytes(PHOTO_ID_BYTES)
 """In the place of the photo id, which who holds does not know."""
 
 
@@ -113,9 +113,10 @@ class HeldStore:
         store = self.store(depositor)
         if piece_count(blob.length) == 1:
             return store.small(blob.content_id)
-        return store.incoming(_NOBODYS, blob.content_id)
+        return store.incoming(_UNKNOWN, blob.content_id)
 
-    def unlink(self, removed: Iterable[tuple[bytes, bytes]], busy: Callable[[bytes, bytes], bool]
+    def take_out(
+        self, removed: Iterable[tuple[bytes, bytes]], busy: Callable[[bytes, bytes], bool]
     ) -> list[Path]:
         """Take out the files of blobs that no item names any more; they are still to be unlinked.
 
@@ -129,7 +130,7 @@ class HeldStore:
             whole = store.put_aside(content_id)
             if whole is not None:
                 aside.append(whole)
-            store.incoming(_NOBODYS, content_id).discard()
+            store.incoming(_UNKNOWN, content_id).discard()
         return aside
 
     # Taking in.
@@ -156,8 +157,8 @@ class HeldStore:
     ) -> Item:
         """Enter an item whose blobs are still to come.
 
-        `BusyError` or `HolderFullError` where there is no room for it now, `TooMuchError` where there never is,
-        `MalformedError` for what contradicts itself, `DiskFullError`.
+        `BusyError` or `HolderFullError` where there is no room for it now, `TooMuchError` where
+        there never is, `MalformedError` for what contradicts itself, `DiskFullError`.
         """
         if not envelope or len({blob.content_id for blob in blobs}) != len(blobs):
             raise MalformedError("deposit")
@@ -217,7 +218,9 @@ class HeldStore:
     def missing(self, item: Item) -> list[HeldBlob]:
         """Those of its blobs that are not here whole."""
         return [
-            blob for blob in self.blobs_of(item) if not self.is_here(item.depositor, blob.content_id)
+            blob
+            for blob in self.blobs_of(item)
+            if not self.is_here(item.depositor, blob.content_id)
         ]
 
     def is_here(self, depositor: bytes, content_id: bytes) -> bool:
@@ -328,6 +331,15 @@ class HeldStore:
 
     # Removing.
 
+    def depositors_of(self, owner: bytes, envelope_hash: bytes) -> list[bytes]:
+        """Who left an envelope for somebody."""
+        rows = self._db.rows(
+            "SELECT depositor FROM held_items WHERE envelope_hash = ? AND owner = ?",
+            envelope_hash,
+            owner,
+        )
+        return [row[0] for row in rows]
+
     def done(self, identity: bytes, envelope_hash: bytes, receipt: bytes, now: int) -> Removed:
         """Remove what is held for, or from, somebody under that hash.
 
@@ -390,15 +402,14 @@ class HeldStore:
 
     # Receipts on their way back.
 
-    def _keep_receipt(self, envelope_hash: bytes, depositor: bytes, receipt: bytes, now: int
+    def _keep_receipt(
+        self, envelope_hash: bytes, depositor: bytes, receipt: bytes, now: int
     ) -> None:
         self._db.execute(
             "INSERT OR IGNORE INTO held_receipts VALUES (?, ?, ?, ?)",
             envelope_hash, depositor, receipt, now,
         )  # fmt: skip
-        count = self._db.value(
-            "SELECT count(*) FROM held_receipts WHERE depositor = ?", depositor
-        )
+        count = self._db.value("SELECT count(*) FROM held_receipts WHERE depositor = ?", depositor)
         if count > limits.HELD_RECEIPTS:
             self._db.execute(
                 "DELETE FROM held_receipts WHERE (depositor, envelope_hash) IN"
@@ -407,9 +418,7 @@ class HeldStore:
                 depositor, count - limits.HELD_RECEIPTS,
             )  # fmt: skip
 
-    def receipts_for(
-        self, depositor: bytes, after: bytes, most: int
-    ) -> list[tuple[bytes, bytes]]:
+    def receipts_for(self, depositor: bytes, after: bytes, most: int) -> list[tuple[bytes, bytes]]:
         """(envelope hash, receipt) for somebody, behind a hash."""
         rows = self._db.rows(
             "SELECT envelope_hash, receipt FROM held_receipts"
@@ -449,33 +458,34 @@ class HeldStore:
 
     # Leftovers.
 
-    def sweep(self) -> int:
-        """Remove files that no row names; how many. For the start: it blocks on the disk."""
-        if not self._folder.is_dir():
-            return 0
-        removed = 0
-        names = {
-            self._name(row[0]): row[0]
-            for row in self._db.rows("SELECT DISTINCT depositor FROM held_blobs")
-        }
-        for folder in self._folder.iterdir():
-            depositor = names.get(folder.name)
-            if depositor is not None:
-                removed += self._sweep(depositor)
-            elif folder.is_dir():
-                removed += _remove_tree(folder)
-        return removed
+    def sweep(self) -> Callable[[], int]:
+        """For the start: what removes the files that no row names, to be run in a thread; it says
+        how many.
+        """
+        depositors = [row[0] for row in self._db.rows("SELECT DISTINCT depositor FROM held_blobs")]
+        kept = {self._name(each): self._sweep_of(each) for each in depositors}
 
-    def _sweep(self, depositor: bytes) -> int:
-        whole = self._db.rows("SELECT content_id FROM held_manifests WHERE depositor = ?", depositor)
+        def run() -> int:
+            removed = sum(sweep() for sweep in kept.values())
+            if self._folder.is_dir():
+                for folder in self._folder.iterdir():
+                    if folder.name not in kept and folder.is_dir():
+                        removed += _remove_tree(folder)
+            return removed
+
+        return run
+
+    def _sweep_of(self, depositor: bytes) -> Callable[[], int]:
+        whole = self._db.rows(
+            "SELECT content_id FROM held_manifests WHERE depositor = ?", depositor
+        )
         partial = self._db.rows(
             "SELECT DISTINCT content_id FROM held_blobs WHERE depositor = ?1 AND content_id NOT IN"
             " (SELECT content_id FROM held_manifests WHERE depositor = ?1)",
             depositor,
         )
-        return self.store(depositor).sweep(
-            [row[0] for row in whole], [(_NOBODYS, row[0]) for row in partial], most=None
-        )
+        known, expected = [row[0] for row in whole], [(_UNKNOWN, row[0]) for row in partial]
+        return lambda: self.store(depositor).sweep(known, expected, most=None)
 
 
 _COLUMNS: Final = "number, envelope_hash, depositor, owner, expires, position"

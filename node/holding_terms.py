@@ -5,6 +5,7 @@ It shares the database with `library`.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Final
 
@@ -103,6 +104,17 @@ class HoldingTerms:
             int(backup),
         )
 
-    def stop(self) -> None:
-        """Hold for nobody any more, and back up nobody."""
-        self._db.write("DELETE FROM held_for")
+    def hold_for_all(self) -> None:
+        """There is no exception any more, and who backs up here still does."""
+        self._db.write("UPDATE held_for SET holds = NULL")
+
+    def stop_for(self, identity: bytes) -> None:
+        """Hold for a contact no longer, and back up nothing of it."""
+        self.set_for(identity, holds=False)
+        self.set_backup(identity, backup=False)
+
+    def stop(self, terms: Terms) -> None:
+        """Hold for nobody any more, and back up nobody; how much and how long is remembered."""
+        with self._db.transaction():
+            self.set(dataclasses.replace(terms, everybody=False))
+            self._db.execute("DELETE FROM held_for")

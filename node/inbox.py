@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from io import BytesIO
 from typing import Final
 
@@ -53,7 +53,7 @@ from .fetching import Ask, Fetcher, under_grant, under_token
 from .judge import Judge
 from .library import Contact, IncomingOffer, Library, Photo, StoredBlob
 from .link import Link
-from .tasks import to_the_end
+from .tasks import to_the_end, together
 
 RETRY_SECONDS: Final = 30.0
 """Pause before photos are fetched again on the same link after a passing trouble."""
@@ -359,7 +359,7 @@ class Inbox:
         if self._still_accepted(offer) and self._library.photo(offer.photo_id) is None:
             self._judge.allow_us(Capability.decode(offer.capability), offer.photo_id)
             self._arrivals.check(offer)
-            await _together(
+            await together(
                 fetcher.fetch(_asking(link, offer, offer.metadata_key), arrival.metadata),
                 fetcher.fetch(_asking(link, offer, offer.content_key), arrival.content),
             )
@@ -549,17 +549,6 @@ def _asking(link: Link, offer: IncomingOffer, key: Secret) -> Ask:
 def _finish(*places: Incoming) -> None:
     for place in places:
         place.finish()
-
-
-async def _together(*work: Coroutine[None, None, None]) -> None:
-    """Run all; the first failure ends the others and is raised."""
-    tasks = [asyncio.create_task(item) for item in work]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _refusal(error: KinlightError) -> int:

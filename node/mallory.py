@@ -112,7 +112,7 @@ class Conversation:
     def __init__(self, link: Link) -> None:
         self.link: Final = link
         self._came: asyncio.Queue[Message] = asyncio.Queue()
-        self.react: Callable[[Message], list[Message]] = lambda _: []
+        self.react: Callable[[Message], list[Message]] = silent
 
     async def handle(self, message: Message) -> None:
         """A message of the node: kept for `wait_for`, and answered by `react`."""
@@ -124,13 +124,18 @@ class Conversation:
         """Send anything."""
         await self.link.send(message)
 
-    async def wait_for(self, kind: type[_Wanted]) -> _Wanted:
-        """The next message of that kind; others are passed over."""
+    async def wait_for(self, *kinds: type[_Wanted]) -> _Wanted:
+        """The next message of one of those kinds; others are passed over."""
         async with asyncio.timeout(_WAIT_SECONDS):
             while True:
                 message = await self._came.get()
-                if isinstance(message, kind):
+                if isinstance(message, kinds):
                     return message
+
+
+def silent(_message: Message) -> list[Message]:
+    """Say nothing to it."""
+    return []
 
 
 class HostilePhoto:

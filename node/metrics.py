@@ -66,6 +66,8 @@ class Metrics(Collector):
         yield _sum("received_bytes", "From other nodes.", counters.bytes_received)
         yield _sum("pieces_sent", "Pieces of blobs that were sent.", counters.pieces_sent)
         yield _sum("pieces_received", "Pieces that came and were right.", counters.pieces_received)
+        yield _sum("held", "Envelopes that were taken in for others.", counters.held)
+        yield _sum("held_released", "And were had, or withdrawn.", counters.released)
         refusals = CounterMetricFamily(
             "kinlight_refusals", "What was refused, and why.", labels=["what", "code"]
         )
@@ -88,6 +90,12 @@ def _unlocked(opened: Unlocked) -> Iterator[Metric]:
             found.add_metric([state], count)
         yield found
     yield _gauge("fetches", "Photos that are being fetched.", opened.inbox.fetching)
+    held = opened.hold.held.total()
+    yield _gauge("held_items", "Envelopes that are held for others now.", held.items)
+    yield _gauge("held_bytes", "Of them and their sealed files.", held.bytes)
+    yield _gauge(
+        "held_pulls", "Sealed files that are being fetched to be held.", len(opened.hold.pulls)
+    )
     yield _gauge("decoder_processes", "That open pictures.", opened.decoder.processes)
     yield _sum("decoder_starts", "Of the service that opens pictures.", opened.decoder.starts)
     # SQLCipher gives the size of a page as text.

@@ -53,7 +53,7 @@ class Allowed:
 
     manifest: Manifest
     file: BinaryIO
-    again: Callable[[], None]
+    again: Callable[[], object]
     """Called before each piece: raises the `DeniedError` or `GoneError` of what ended meanwhile."""
     sent: Callable[[int], None] = _untold
     """Called with the index of each piece that went."""

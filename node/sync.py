@@ -7,16 +7,17 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import BinaryIO, Final
+from typing import Final
 
-from ..crypto.blob import Manifest
 from ..crypto.errors import TruncatedError
 from ..protocol import limits
 from ..protocol.allowance import Allowance
 from ..protocol.errors import GoneError, TooMuchError, UnexpectedMessageError
 from ..protocol.messages import (
+    Collect,
     Credit,
     Delivered,
+    Deposit,
     Fetch,
     FetchHeld,
     FetchRefused,
@@ -48,14 +49,16 @@ from .correspondence import Correspondence, messages
 from .depositing import Depositing, Depositor
 from .events import Events
 from .fetching import Fetcher
+from .holder import Holder
+from .holding import Hold
 from .inbox import Inbox
 from .judge import Judge
-from .library import Contact, IncomingOffer, Library
+from .library import Contact, IncomingOffer, Library, StoredBlob
 from .link import Link
 from .mailboxes import Mailboxes
 from .mending import Mender
 from .outbox import Outbox
-from .serving import Server
+from .serving import Allowed, Server
 from .showing import Showing
 
 SMALL_AT_ONCE: Final = 26
@@ -133,6 +136,7 @@ class Sync:
         mailboxes: Mailboxes,
         depositing: Depositing,
         collecting: Collecting,
+        hold: Hold,
         events: Events,
         heard: Callable[[bytes], None],
     ) -> None:
@@ -147,6 +151,7 @@ class Sync:
         self._mender = mender
         self._server = Server(link, contact.name, judge, library, blobs, events)
         self._fetcher = Fetcher(link, events.counters)
+        self._holder = Holder(link, hold, self._fetcher)
         self._small = _Lane(SMALL_AT_ONCE)
         self._large = _Lane(LARGE_AT_ONCE)
         self._later: list[bytes] = []
@@ -165,6 +170,7 @@ class Sync:
     def start(self) -> None:
         """Show papers, offer what is open, and fetch what was accepted before."""
         self.show_papers()
+        self._holder.start()
         self._spawn(self._outbox.deliver(self._link, self._judge.check_offer))
         self._fetch_accepted()
         self._spawn(self.mend())
@@ -341,10 +347,18 @@ class Sync:
                 self._collector.news()
             case HeldReceipt():
                 self._outbox.receipt_held(message, partial(self._receipt_noted, message))
-            case FetchHeld() if not message.token:
-                self._server.fetch_held(message, self._pulled)
             case Fetch():
                 self._server.fetch(message)
+            case FetchHeld() if not message.token:
+                self._server.fetch_held(message, self._pulled)
+            case FetchHeld():
+                self._server.fetch_held(message, self._holder.find)
+            case Deposit():
+                self._holder.deposit(message)
+            case Collect():
+                self._holder.collect(message)
+            case HeldDone():
+                self._holder.done(message)
             case Credit():
                 self._server.credit(message)
             case FetchStop():
@@ -365,12 +379,18 @@ class Sync:
                 quota=message.quota, seconds=message.seconds,
             )  # fmt: skip
 
-    def _pulled(self, message: FetchHeld) -> tuple[Manifest, BinaryIO]:
+    def _pulled(self, message: FetchHeld) -> Allowed:
         """A blob of what we leave with the contact; `GoneError` for any other."""
-        stored = self._depositor.to_pull(message)
-        if stored is None:
-            raise GoneError
-        return stored.decoded_manifest(), self._blobs.open(stored.content_id)
+
+        def again() -> StoredBlob:
+            stored = self._depositor.to_pull(message)
+            if stored is None:
+                raise GoneError
+            return stored
+
+        stored = again()
+        file = self._blobs.open(stored.content_id)
+        return Allowed(stored.decoded_manifest(), file, again)
 
     def _receipt_noted(self, message: HeldReceipt) -> None:
         """The receipt that the contact kept for us is here, or is none."""
@@ -393,6 +413,7 @@ class Sync:
     async def close(self) -> None:
         """The link has ended."""
         await self._server.close()
+        await self._holder.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -20,3 +20,14 @@ async def to_the_end(work: Coroutine[None, None, _Result]) -> _Result:
         await asyncio.wait({task})
         if not task.cancelled():
             task.exception()  # nobody else may ask for it
+
+
+async def together(*work: Coroutine[None, None, None]) -> None:
+    """Run all; the first failure ends the others and is raised."""
+    tasks = [asyncio.create_task(item) for item in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -43,6 +43,9 @@ from .exporting import Exporter
 from .folders import Folders
 from .granting import Granting
 from .grants import Grants
+from .held import HeldStore
+from .holding import Hold
+from .holding_terms import HoldingTerms
 from .home import Home
 from .importing import Importer
 from .inbox import Inbox
@@ -312,6 +315,17 @@ class Unlocked:
             mailboxes=self.mailboxes,
             inbox=self.inbox,
         )
+        self.hold: Final = Hold(
+            identity=device.identity,
+            library=library,
+            held=HeldStore(database, home.held, keys.holding_key),
+            terms=HoldingTerms(database),
+            mailboxes=self.mailboxes,
+            commits=self.commits,
+            counters=events.counters,
+            pace=environment.pace,
+            now=self.clock,
+        )
         repairs = Repairs(database)
         self.mender: Final = Mender(
             library=library,
@@ -399,6 +413,7 @@ class Unlocked:
 
     async def _start(self) -> None:
         self.catalogue.prepare()
+        await asyncio.to_thread(self.hold.held.sweep())
         await self._listen()
         if self._config.discovery:
             self.discovery = Discovery(self.listener.port, self._config.interfaces)
@@ -416,7 +431,13 @@ class Unlocked:
         )
         self.peers.start(self.discovery)
         self.keeper.start()
-        work = (self.cataloguer.run(), self._probe(), self.open_grants.run(), self._witness())
+        work = (
+            self.cataloguer.run(),
+            self._probe(),
+            self.open_grants.run(),
+            self._witness(),
+            self.hold.run(),
+        )
         self._tasks += map(asyncio.create_task, work)
 
     async def _witness(self) -> None:
@@ -474,6 +495,7 @@ class Unlocked:
             mailboxes=self.mailboxes,
             depositing=self.depositing,
             collecting=self.collecting,
+            hold=self.hold,
             events=self._events,
             heard=self._heard,
         )
@@ -555,6 +577,7 @@ class Unlocked:
             for task in self._tasks:
                 task.cancel()
                 await asyncio.wait({task})
+            await self.hold.close()
             await self.keeper.close()
             await self.importer.close()
             await self.decoder.close()

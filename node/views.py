@@ -114,6 +114,39 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldFor:
+    """What this node holds for a contact, sealed: `items` envelopes, of `bytes` with their files,
+    since `oldest`. `left_items` and `left_bytes` are what the contact left here for others.
+
+    `holds` if more is taken in for it; `backup` if it may keep things here without end.
+    """
+
+    name: str
+    holds: bool
+    backup: bool
+    items: int
+    bytes: int
+    oldest: int | None
+    left_items: int
+    left_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What this node holds for others: for `everybody` but for those of whom something else was
+    said. No more than `quota` bytes in all and `per_contact` for one and from one, for `days`.
+    """
+
+    everybody: bool
+    quota: int
+    per_contact: int
+    days: int
+    items: int
+    bytes: int
+    contacts: list[HeldFor]
+
+
+@dataclass(frozen=True, slots=True)
 class PairingCode:
     """A code to read out and the text of its QR twin; both end at `expires`."""
 
