@@ -124,6 +124,10 @@ class Conversation:
         """Send anything."""
         await self.link.send(message)
 
+    def pending(self) -> list[Message]:
+        """What came and nobody waited for."""
+        return [self._came.get_nowait() for _ in range(self._came.qsize())]
+
     async def wait_for(self, *kinds: type[_Wanted]) -> _Wanted:
         """The next message of one of those kinds; others are passed over."""
         async with asyncio.timeout(_WAIT_SECONDS):

@@ -12,6 +12,7 @@ from kinlight.node.mallory import Mallory
 from kinlight.node.pipes import Dial, Listen
 from kinlight.node.unlocked import Environment
 
+from .holders import Household, friend_of
 from .network import Network
 from .nodes import Clock, TestedNode, random_bytes
 from .three import Three
@@ -142,3 +143,11 @@ async def attacked(start: Start) -> Attacked:
     mallory = Mallory(bob.parts.listener.port)
     await bob.befriend(mallory)
     return Attacked(bob, mallory)
+
+
+@pytest.fixture
+async def household(start: Start) -> Household:
+    holder = await start("Holder")
+    sender, other, owner = [await friend_of(holder, name) for name in ("Sender", "Other", "Owner")]
+    holder.engine.hold.turn_on([])
+    return Household(holder, sender, other, owner)

@@ -11,6 +11,7 @@ from io import BytesIO
 from kinlight.crypto import blob
 from kinlight.crypto.blob import Kind, Manifest
 from kinlight.crypto.secret import Secret
+from kinlight.node.holding import Hold
 from kinlight.node.mallory import Conversation, Mallory, silent
 from kinlight.protocol import delivery
 from kinlight.protocol.delivery import HeldBlob, day_of, mailbox_tag
@@ -233,3 +234,23 @@ async def done(conversation: Conversation, left: Left, receipt: bytes = b"") -> 
 def files(node: TestedNode) -> list[str]:
     """Names of all files in which something is held."""
     return sorted(path.name for path in node.home.held.rglob("*") if path.is_file())
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """A holder for everybody, and contacts: two who leave things, and one whose these are."""
+
+    holder: TestedNode
+    sender: Friend
+    other: Friend
+    owner: Friend
+
+    @property
+    def hold(self) -> Hold:
+        return self.holder.engine.hold
+
+    @property
+    def totals(self) -> tuple[int, int]:
+        """Items and bytes that are held."""
+        view = self.hold.view()
+        return view.items, view.bytes
