@@ -676,7 +676,7 @@ def receipt_cases() -> list[Case]:
     ) -> list[Value]:
         return sign(signer, domain, body(**changes))
 
-    def good(name: str, **changes: Value) -> Case:
+    def good(name: str, **changes: Any) -> Case:
         return case("receipt", name, "valid", "success", encoded=encode(signed(**changes)),
                     fields=readable(body(**changes)), device=public(LAPTOP), sender=ADA,
                     content_id=fixed("content id"))  # fmt: skip
