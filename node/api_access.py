@@ -47,6 +47,13 @@ class GrantsBody(BaseModel):
     photo: str | None = None
 
 
+class ReceiptsBody(BaseModel):
+    """`photo` begins an id, `who` names a contact; see `Node.receipts`."""
+
+    photo: str
+    who: str | None = None
+
+
 class AttributeBody(BaseModel):
     """`attribute` is `NAME=VALUE`; see `Node.attest`."""
 
@@ -135,6 +142,12 @@ async def post_delegations(request: Request, body: DelegationBody) -> StreamingR
 async def post_grants_list(request: Request, body: GrantsBody) -> list[views.Grant]:
     """What was granted."""
     return _engine(request).granting.grants(body.who, body.photo)
+
+
+@router.post("/receipts/list")
+async def post_receipts_list(request: Request, body: ReceiptsBody) -> list[views.Receipt]:
+    """Who signed that it has a photo."""
+    return _engine(request).receipts.find(body.photo, body.who)
 
 
 @router.post("/attributes")

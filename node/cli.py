@@ -20,6 +20,7 @@ from . import (
     cli_library,
     cli_photos,
     cli_pictures,
+    cli_receipts,
     errors,
     names,
     passphrases,
@@ -419,6 +420,7 @@ def let_hold(
 # Photos.
 
 cli_photos.add_to(app)
+cli_receipts.add_to(app)
 cli_access.add_to(app)
 cli_library.add_to(app)
 cli_pictures.add_to(app)

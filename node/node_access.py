@@ -11,6 +11,7 @@ from .views import (
     Explanation,
     Grant,
     Policy,
+    Receipt,
     Revocation,
     ShareItem,
     ShareProgress,
@@ -116,6 +117,16 @@ class NodeAccess(Client):
             max_px=max_px, until=until, device=device, wait=wait,
         ):  # fmt: skip
             yield read_step(line, ShareItem, ShareProgress)
+
+    async def receipts(self, photo: str, who: str | None = None) -> list[Receipt]:
+        """Receipts that came for a photo and the copies of it that went, of all or of one contact.
+
+        Each is a device's signed word that it stored and verified what was sent to it; not that
+        anybody saw it. `photo` is its id or the beginning of it. Raises `NoSuchPhotoError`,
+        `NoSuchContactError`.
+        """
+        found = await self._post("receipts", "list", photo=photo, who=who)
+        return [Receipt(**item) for item in found]
 
     async def grants(self, *, who: str | None = None, photo: str | None = None) -> list[Grant]:
         """What was granted since version 0.2.0, the oldest first."""

@@ -407,11 +407,13 @@ class Progress:
 
 
 def _delivery(delivery: DeliveryState) -> str:
-    """How one stands, in words."""
-    said = f"{delivery.state} ({delivery.policy})"
-    if not delivery.held_by:
-        return said
-    return f"{said}, by {', '.join(map(names.shown, delivery.held_by))}"
+    """How a delivery stands, and what its device signed."""
+    text = f"{delivery.state} ({delivery.policy}), device {delivery.device[:8]}"
+    if delivery.held_by:
+        return f"{text}; held by {', '.join(map(names.shown, delivery.held_by))}"
+    if delivery.receipt is not None:
+        return f"{text}; receipt of {times.shown(delivery.receipt)}: stored and verified, not read"
+    return f"{text}; no receipt" if delivery.state == "delivered" else text
 
 
 def _plain(value: Any) -> Any:

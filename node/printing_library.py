@@ -113,11 +113,22 @@ def tagged(out: Output, items: Sequence[LibraryItem]) -> None:
         out.say(f"{item.id[:8]}  {names.shown(item.name)}: {words}; sensitivity {item.sensitivity}")
 
 
+def _listed(people: Sequence[str]) -> str:
+    return ", ".join(names.shown(name) for name in dict.fromkeys(people))
+
+
 def to_remove(out: Output, photos: Sequence[PhotoDetails]) -> None:
     """What somebody is about to remove."""
     for photo in photos:
         clip = " + clip" if photo.clip else ""
         out.say(f"{photo.id[:8]}  {names.shown(photo.name)}{clip}, {size(photo.bytes)}")
+        unsigned = [
+            delivery.to
+            for delivery in photo.deliveries
+            if delivery.state == "delivered" and delivery.receipt is None
+        ]
+        if unsigned:
+            out.say(f"  {_listed(unsigned)} got it and signed no receipt.", style="yellow")
 
 
 def removed(out: Output, photo: RemovedPhoto) -> None:
@@ -125,7 +136,7 @@ def removed(out: Output, photo: RemovedPhoto) -> None:
     if out.as_json:
         out.value(photo)
         return
-    people = ", ".join(names.shown(name) for name in photo.people)
+    people = _listed(photo.people)
     stays = f" What {people} got of it stays there." if people else ""
     out.say(f"{names.shown(photo.name)}: removed.{stays}")
 

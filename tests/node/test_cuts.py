@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from kinlight.node import peers
+from kinlight.node.errors import OpenDeliveryError
 
 from .conftest import Picture, Two
 from .network import Network
@@ -62,6 +63,35 @@ async def test_a_photo_arrives_wherever_the_new_link_is_cut_again(
         assert arrived(joined, item.photo_id, original)
     assert joined.bob.blob_files()
     whole_blobs(joined)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.99])
+async def test_f12_a_photo_may_be_removed_once_the_receipt_for_it_is_here(
+    joined: Two, network: Network, picture: Picture, part: float
+) -> None:
+    """The link is cut when so much of it has passed, with no goodbye."""
+    await joined.bob.engine.update_contact("Anna", accept="always")
+    before = network.passed
+    measured = await joined.anna.share_one(picture(length=LONG), "Bob")
+    assert measured.state == "delivered"
+    network.cut_after(max(1, round(part * (network.passed - before))))
+    original = picture(length=LONG)
+    item = await joined.anna.share_one(original, "Bob", wait=False)
+    photo = item.photo_id or ""
+    refusals = 0
+    with joined.anna.engine.events.listen() as news:
+        while joined.anna.delivery_state(photo) != "delivered":
+            assert joined.anna.engine.receipts.find(photo) == []
+            with pytest.raises(OpenDeliveryError):
+                await joined.anna.engine.remove(photo, force=False)
+            refusals += 1
+            await news.get()
+    assert refusals
+    (receipt,) = joined.anna.engine.receipts.find(photo)
+    assert receipt.content_id == joined.anna.engine.photo(photo).content_id
+    assert arrived(joined, photo, original)
+    await joined.anna.engine.remove(photo, force=False)
+    assert arrived(joined, photo, original)
 
 
 @pytest.mark.parametrize("restarting", ["anna", "bob"])

@@ -11,13 +11,13 @@ import pytest
 from kinlight.node import fetching, outbox, sync
 from kinlight.protocol.errors import GoneError, wire_code
 from kinlight.protocol.messages import (
+    Delivered,
     Fetch,
     FetchRefused,
     ManifestPart,
     Message,
     OfferRefused,
     Piece,
-    Delivered,
 )
 
 from .conftest import Attacked, Picture, Start, Two

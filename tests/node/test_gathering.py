@@ -23,13 +23,13 @@ from kinlight.node.views import ShareItem
 from kinlight.protocol.claims import BESIDE
 from kinlight.protocol.errors import BusyError, from_wire, wire_code
 from kinlight.protocol.messages import (
+    Delivered,
     Fetch,
     FetchRefused,
     ManifestPart,
     Message,
     OfferRefused,
     Piece,
-    Delivered,
 )
 from kinlight.protocol.photo import KINDS
 

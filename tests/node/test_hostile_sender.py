@@ -27,6 +27,7 @@ from kinlight.protocol.errors import (
 )
 from kinlight.protocol.messages import (
     Credit,
+    Delivered,
     Fetch,
     FetchRefused,
     ManifestPart,
@@ -36,7 +37,6 @@ from kinlight.protocol.messages import (
     OfferTaken,
     PairDone,
     Piece,
-    Delivered,
 )
 from kinlight.protocol.photo import KINDS, Envelope, PhotoRecord
 from kinlight.protocol.transfer import Depth
@@ -652,7 +652,7 @@ async def test_answers_about_what_was_never_offered_change_nothing(
         await conversation.wait_for(Delivered)
 
 
-async def test_nobody_can_say_that_another_contact_has_a_photo(
+async def test_nobody_can_say_how_the_photo_of_another_contact_stands(
     attacked: Attacked, start: Start, picture: Picture
 ) -> None:
     anna = await start("Anna")
@@ -664,7 +664,7 @@ async def test_nobody_can_say_that_another_contact_has_a_photo(
     photo = bytes.fromhex(item.photo_id)
     (delivery,) = attacked.bob.parts.library.deliveries(photo)
     async with attacked.mallory.connected() as conversation:
-        await conversation.say(Delivered(delivery.envelope_hash, receipt))
+        await conversation.say(OfferTaken(delivery.envelope_hash, waiting=False))
         await conversation.say(OfferRefused(delivery.envelope_hash, 23))
         forgery = Forgery.by(attacked.mallory)
         conversation.react = forgery.serve()

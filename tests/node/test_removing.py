@@ -37,7 +37,7 @@ async def test_nothing_of_a_removed_photo_stays_here(joined: Two, tmp_path: Path
     assert node.engine.collection.search() == []
     assert node.blob_files() == []
     tables = ("photos", "blobs", "facts", "clips", "copies", "renditions", "album_photos", "files")
-    for table in (*tables, "deliveries"):
+    for table in (*tables, "deliveries", "receipts"):
         assert node.parts.database.value(f"SELECT count(*) FROM {table}") == 0, table
     with pytest.raises(NoSuchPhotoError):
         await node.engine.remove(item.id, force=False)

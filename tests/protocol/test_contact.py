@@ -454,7 +454,7 @@ def test_a_listener_chooses_the_highest_version_that_both_speak(
         (1, Held(bytes(32))),
         (2, Delivered(bytes(32), b"")),
         (3, Stored(bytes(32))),
-    ],  # fmt: skip
+    ],
 )
 def test_what_a_session_s_version_lacks_is_neither_said_nor_taken_in_it(
     alice: Person, bob: Person, version: int, message: Message

@@ -14,7 +14,7 @@ from kinlight.crypto.errors import (
 )
 from kinlight.crypto.identity import DeviceCertificate, DeviceChain, issue_identity, issue_kem
 from kinlight.crypto.signing import Signed, SigningKey
-from kinlight.protocol import attributes, capability, opening, photo, revocation
+from kinlight.protocol import attributes, capability, opening, photo, receipt, revocation
 from kinlight.protocol.attributes import Attestation
 from kinlight.protocol.errors import (
     BrokenAttestationError,
@@ -25,6 +25,7 @@ from kinlight.protocol.errors import (
 from kinlight.protocol.messages import Prove
 from kinlight.protocol.opening import ContactOpening
 from kinlight.protocol.photo import PhotoRecord
+from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.revocation import RevocationList
 
 from .people import NOW, Person, fixed, pinned
@@ -41,6 +42,7 @@ DOMAINS: Mapping[str, bytes] = {
     "capability": capability.CAPABILITY_DOMAIN,
     "attestation": attributes.ATTESTATION_DOMAIN,
     "revocation": revocation.REVOCATION_DOMAIN,
+    "receipt": receipt.RECEIPT_DOMAIN,
 }
 
 ALICE, BOB = Person.named("Alice"), Person.named("Bob")
@@ -118,6 +120,11 @@ def read_revocation(domain: bytes) -> None:
     RevocationList.read(moved(found.signed, PHONE, domain)).verify({PHONE.public: ALICE.identity})
 
 
+def read_receipt(domain: bytes) -> None:
+    said = Receipt.sign(PHONE, BOB.identity, fixed("content id"), NOW)
+    Receipt.decode(moved(said.signed, PHONE, domain).encode())
+
+
 READERS: Mapping[str, tuple[Callable[[bytes], None], type[PeerError]]] = {
     "identity": (read_identity, BadCertificateError),
     "device": (read_device, BadSignatureError),
@@ -128,13 +135,14 @@ READERS: Mapping[str, tuple[Callable[[bytes], None], type[PeerError]]] = {
     "capability": (read_capability, BrokenGrantError),
     "attestation": (read_attestation, BrokenAttestationError),
     "revocation": (read_revocation, BrokenRevocationsError),
+    "receipt": (read_receipt, BadSignatureError),
 }
 
 
 def test_every_domain_of_the_two_rooms_is_in_the_matrix() -> None:
     found = {
         value
-        for module in (identity, opening, photo, capability, attributes, revocation)
+        for module in (identity, opening, photo, capability, attributes, revocation, receipt)
         for name, value in vars(module).items()
         if name.endswith("_DOMAIN")
     }
@@ -163,6 +171,7 @@ def statements() -> dict[str, Signed]:
             PHONE, ALICE.identity, BOB.identity, "role", "family", NOW, NOW + 1, bytes(16)
         ).signed,
         "revocation": RevocationList.sign(PHONE, ALICE.identity, 1, NOW, []).signed,
+        "receipt": Receipt.sign(PHONE, BOB.identity, fixed("content id"), NOW).signed,
         "device": ALICE.certificate(PHONE.public).signed,
     }
 
@@ -172,6 +181,7 @@ BODIES: Mapping[str, Callable[[Signed], object]] = {
     "capability": capability.Link.read,
     "attestation": Attestation.read,
     "revocation": RevocationList.read,
+    "receipt": lambda signed: Receipt.decode(signed.encode()),
     "device": DeviceCertificate.read,
 }
 

@@ -25,6 +25,7 @@ from kinlight.protocol.framing import frame
 from kinlight.protocol.messages import Message
 from kinlight.protocol.opening import HELLO_DOMAIN
 from kinlight.protocol.photo import RECORD_DOMAIN, Metadata, PhotoRecord, photo_id
+from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.revocation import RevocationList, Standing
 from nacl import bindings as sodium
 
@@ -285,6 +286,22 @@ def revocation_page(example: Example) -> Example:
     }
 
 
+def receipt_page(example: Example) -> Example:
+    device = SigningKey(Secret(_un(example["device seed"])))
+    sender, content_id = _un(example["sender"]), _un(example["content_id"])
+    body: Value = [1, "rcpt", device.public, sender, content_id, 1_800_000_000, b""]
+    signed = device.sign_value(b"kinlight/receipt1", body)
+    receipt = Receipt.decode(encoding.encode([signed.body, signed.signature]))
+    assert receipt.acknowledges(device.public, sender, content_id)
+    assert receipt == Receipt.sign(device, sender, content_id, 1_800_000_000)
+    return {
+        "recipient": device.public.hex(),
+        "body (time 1800000000, no commitment)": signed.body.hex(),
+        "signature": signed.signature.hex(),
+        "receipt": receipt.encoded.hex(),
+    }
+
+
 PAGES: dict[str, Callable[[Example], Example]] = {
     "channel.md": channel_page,
     "pairing.md": pairing_page,
@@ -292,6 +309,7 @@ PAGES: dict[str, Callable[[Example], Example]] = {
     "capability.md": capability_page,
     "attestation.md": attestation_page,
     "revocation.md": revocation_page,
+    "receipt.md": receipt_page,
 }
 
 

@@ -26,7 +26,7 @@ from kinlight.protocol.attributes import (
     encode_shown,
 )
 from kinlight.protocol.capability import Capability, Request
-from kinlight.protocol.errors import UnknownPeerError
+from kinlight.protocol.errors import BrokenReceiptError, UnknownPeerError
 from kinlight.protocol.framing import FrameReader, frame
 from kinlight.protocol.messages import PairChain, PairConfirm, Prove
 from kinlight.protocol.opening import (
@@ -37,6 +37,7 @@ from kinlight.protocol.opening import (
     recognise,
 )
 from kinlight.protocol.photo import KINDS, Envelope, Metadata, PhotoRecord
+from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.rendition import Rendition
 from kinlight.protocol.revocation import RevocationList, Revocations, Standing
 
@@ -45,7 +46,7 @@ from .people import FixedEntropy, Person
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 GENERATED = {
-    "generate_protocol.py": ("channel", "pairing", "capability", "record"),
+    "generate_protocol.py": ("channel", "pairing", "capability", "record", "receipt"),
     "generate_grants.py": ("grants", "attestation", "revocation"),
 }
 FOLDERS = [folder for folders in GENERATED.values() for folder in folders]
@@ -243,6 +244,18 @@ def check_envelope(case: Case) -> None:
     assert set(envelope.keys) == set(KINDS)
 
 
+def check_receipt(case: Case) -> None:
+    receipt = Receipt.decode(_un(case["encoded"]))
+    if not receipt.acknowledges(*(_un(case[name]) for name in ("device", "sender", "content_id"))):
+        raise BrokenReceiptError
+    fields = plain(case["fields"])
+    assert isinstance(fields, tuple)
+    assert fields[2:] == (
+        receipt.recipient, receipt.sender, receipt.content_id, receipt.time, receipt.commitment,
+    )  # fmt: skip
+    assert receipt.encoded == _un(case["encoded"])
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "frame": check_frame,
     "message": check_message,
@@ -258,6 +271,7 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "record": check_record,
     "metadata": check_metadata,
     "envelope": check_envelope,
+    "receipt": check_receipt,
 }
 
 

@@ -19,6 +19,7 @@ from kinlight.node.cli import main
 main()
 """
 LATER, FIRST = OF_VERSIONS.format((4,)), OF_VERSIONS.format((1,))
+SECOND = OF_VERSIONS.format((2, 1))
 
 
 @pytest.mark.parametrize("later", ["the host", "the guest"])
@@ -57,5 +58,24 @@ def test_a_node_of_the_first_version_shares_as_ever_and_hears_of_no_papers(
     anna.run("revoke", item["grant"])
     assert bob.received(item["photo_id"])["name"] == "beach.jpg"
     assert bob.run("attributes").values == []
+    is_well(anna)
+    is_well(bob)
+
+
+@pytest.mark.parametrize("second", ["Anna", "Bob"])
+def test_a_node_of_the_second_version_shares_as_ever_and_signs_no_receipts(
+    couple: Couple, tmp_path: Path, second: str
+) -> None:
+    for person in couple:
+        if person.name == second:
+            person.start_with((sys.executable, "-c", SECOND))
+        else:
+            person.start()
+    anna, bob = couple
+    photo = picture(tmp_path / "beach.jpg", 1)
+    item = anna.run("share", photo, "--with", "Bob", "--metadata", "original").value
+    assert item["state"] == "delivered"
+    assert bob.received(item["photo_id"])["name"] == "beach.jpg"
+    assert anna.run("receipt", item["photo_id"], code=6).error == "no-receipt"
     is_well(anna)
     is_well(bob)

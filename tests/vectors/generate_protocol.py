@@ -658,6 +658,70 @@ def envelope_cases() -> list[Case]:
     ]  # fmt: skip
 
 
+# receipt
+
+
+def receipt_cases() -> list[Case]:
+    """Ben's laptop has what Ada sent."""
+
+    def body(**changes: Value) -> list[Value]:
+        fields: dict[str, Value] = {
+            "version": 1, "type": "rcpt", "recipient": public(LAPTOP), "sender": ADA,
+            "content_id": fixed("content id"), "time": NOW, "commitment": b"",
+        }  # fmt: skip
+        return list((fields | changes).values())
+
+    def signed(
+        signer: SigningKey = LAPTOP, domain: bytes = b"kinlight/receipt1", **changes: Value
+    ) -> list[Value]:
+        return sign(signer, domain, body(**changes))
+
+    def good(name: str, **changes: Any) -> Case:
+        return case("receipt", name, "valid", "success", encoded=encode(signed(**changes)),
+                    fields=readable(body(**changes)), device=public(LAPTOP), sender=ADA,
+                    content_id=fixed("content id"))  # fmt: skip
+
+    def bad(name: str, kind: str, expect: str, encoded: bytes, **asked: bytes) -> Case:
+        expected = {"device": public(LAPTOP), "sender": ADA, "content_id": fixed("content id")}
+        return case("receipt", name, kind, expect, encoded=encoded, **(expected | asked))
+
+    whole = encode(signed())
+    flipped = signed()
+    assert isinstance(flipped[0], bytes)
+    flipped[0] = flipped[0].replace(fixed("content id"), fixed("other content id"))
+    return [
+        good("a receipt"),
+        good("a receipt with a commitment", commitment=fixed("commitment")),
+        good("a receipt of the first second", time=0),
+        good("a receipt of the last second", time=2**63 - 1),
+        bad("content swapped", "bad signature", "bad-signature", encode(flipped)),
+        bad("signed by another device", "bad signature", "bad-signature", encode(signed(PHONE))),
+        bad("signed as another type", "wrong domain", "bad-signature",
+            encode(signed(domain=b"kinlight/photo1"))),
+        bad("a photo record", "wrong domain", "malformed", encode(signed_record(LAPTOP))),
+        bad("of another device", "wrong context", "receipt-broken", whole, device=public(PHONE)),
+        bad("to another sender", "wrong context", "receipt-broken", whole, sender=BEN),
+        bad("for another photo", "replay", "receipt-broken", whole,
+            content_id=fixed("other content id")),
+        bad("version 2", "bad field", "malformed", encode(signed(version=2))),
+        bad("another type", "bad field", "malformed", encode(signed(type="photo"))),
+        bad("a sender that is no key", "bad key", "malformed", encode(signed(sender=bytes(32)))),
+        bad("a content id of 31 bytes", "bad field", "malformed",
+            encode(signed(content_id=bytes(31)))),
+        bad("a time of 64 bits", "bad field", "malformed", encode(signed(time=2**63))),
+        bad("a time as text", "wrong type", "malformed", encode(signed(time="1800000000"))),
+        bad("a commitment of 31 bytes", "bad field", "malformed",
+            encode(signed(commitment=bytes(31)))),
+        bad("a commitment of 33 bytes", "too long", "malformed",
+            encode(signed(commitment=bytes(33)))),
+        bad("a field too many", "trailing data", "malformed", encode(signed(more=0))),
+        bad("cut", "truncated", "malformed", whole[:-1]),
+        bad("a byte behind it", "trailing data", "malformed", whole + b"\x00"),
+        bad("513 bytes", "too long", "malformed", bytes(513)),
+        bad("nothing", "truncated", "malformed", b""),
+    ]  # fmt: skip
+
+
 def main(folder: Path) -> None:
     about = "What a reader must make of each case. `expect` is success or the error's code."
     for name, cases in (
@@ -665,6 +729,7 @@ def main(folder: Path) -> None:
         ("pairing", pairing_cases()),
         ("capability", capability_cases()),
         ("record", [*record_cases(), *metadata_cases(), *envelope_cases()]),
+        ("receipt", receipt_cases()),
     ):
         write_json(folder / name, name, about, cases)
 
