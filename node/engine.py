@@ -43,6 +43,7 @@ from .home import Home
 from .keeping import Keeper
 from .meeting import OpenCode
 from .metrics import Metrics
+from .outbox import FINAL_STATES
 from .receipts import Receipts
 from .rules import Rules
 from .sharing import OpenWish, Wish
@@ -471,7 +472,7 @@ class Engine:
             views.DeliveryState(
                 name, item.state, item.code, item.expires, item.updated, policy,
                 item.device.hex(), opened.receipts.time_of(item),
-                opened.deposits.holders(item.envelope_hash),
+                [] if item.state in FINAL_STATES else opened.deposits.holders(item.envelope_hash),
             )
             for photo_id, policy in sent
             for name, item in opened.outbox.states(photo_id)

@@ -1,12 +1,15 @@
-"""Photos for who is away are held by a contact of both, and come once."""
+"""Photos for who is away are held by a contact of both, and come once; with a fake clock."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from kinlight.node.collecting import Collector
 from kinlight.node.depositing import AWAY_SECONDS
+from kinlight.node.errors import NoHolderError
 
 from .conftest import Picture, Start
 from .network import Network
@@ -24,55 +27,299 @@ class Family:
     carol: TestedNode
     clock: Clock
 
-    async def leave(self, path: Path, *, until: int | None = None) -> str:
-        """Anna shares a photo while Bob is away; it is held when this returns."""
+    async def queue(self, path: Path, *, until: int | None = None) -> str:
+        """Anna shares a photo while Bob is away, and it is time to leave it with somebody."""
         item = await self.anna.share_one(path, "Bob", until=until, wait=False)
-        photo = item.photo_id or ""
         self.clock.time += AWAY_SECONDS
         self.anna.parts.depositing.tell()
+        return item.photo_id or ""
+
+    async def leave(self, path: Path, *, until: int | None = None) -> str:
+        """The same, until Carol has it."""
+        photo = await self.queue(path, until=until)
         await self.anna.until(lambda: self.anna.delivery_state(photo) == "held")
         return photo
+
+    async def bob_has(self, photo: str) -> None:
+        await self.bob.until(lambda: self.bob.inbox_state(photo) == "stored")
+
+    async def carol_holds(self, count: int) -> None:
+        """Wait until that is how many items Carol holds."""
+        await self.carol.until(lambda: held(self.carol) == count)
+
+
+def held(holder: TestedNode) -> int:
+    """How many items somebody holds, whole or not."""
+    count: int = holder.parts.database.value("SELECT count(*) FROM held_items")
+    return count
+
+
+def blobs_held(holder: TestedNode) -> list[Path]:
+    return [path for path in holder.home.held.rglob("*") if path.is_file()]
+
+
+async def hold(holder: TestedNode, owner: TestedNode) -> None:
+    """`kinlight hold` at one, `kinlight contacts let-hold` at the other."""
+    holder.engine.hold.turn_on([])
+    await owner.until(lambda: owner.engine.contact(holder.name).holder == "offered")
+    await owner.engine.update_contact(holder.name, holder=True)
+
+
+async def introduced(*people: TestedNode) -> None:
+    """All are paired with all, and take what comes."""
+    for number, one in enumerate(people):
+        for other in people[:number]:
+            await one.pair_with(other)
+            await one.engine.update_contact(other.name, accept="always")
+            await other.engine.update_contact(one.name, accept="always")
+
+
+def knows_mailbox(one: TestedNode, owner: TestedNode) -> bool:
+    return one.parts.mailboxes.of(owner.identity) is not None
 
 
 @pytest.fixture
 async def family(network: Network, start: Start, clock: Clock) -> Family:
     assert not network.pipes
     anna, bob, carol = await start("Anna"), await start("Bob"), await start("Carol")
-    people = (anna, bob, carol)
-    for one, other in ((anna, bob), (anna, carol), (bob, carol)):
-        await one.pair_with(other)
-    for one in people:
-        for other in people:
-            if other is not one:
-                await one.engine.update_contact(other.name, accept="always")
-    await hold(carol)
-    await bob.until(lambda: bob.engine.contact("Carol").holder == "offered")
-    await bob.engine.update_contact("Carol", holder=True)
-    await anna.until(lambda: anna.parts.mailboxes.of(bob.identity) is not None)
-    await carol.until(lambda: carol.parts.mailboxes.of(bob.identity) is not None)
+    await introduced(anna, bob, carol)
+    await hold(carol, bob)
+    for one in (anna, carol):
+        await one.until(lambda one=one: knows_mailbox(one, bob))
     return Family(anna, bob, carol, clock)
 
 
-async def hold(node: TestedNode) -> None:
-    raise NotImplementedError
-
-
 async def wake(sleeper: TestedNode, *others: TestedNode) -> None:
-    """It starts again, and meets those others alone."""
+    """It starts again, and meets at least those others."""
     await sleeper.start()
     await sleeper.until(lambda: all(sleeper.connected_to(other) for other in others))
 
 
-async def test_a_photo_for_who_is_away_is_held_and_delivered_while_its_sender_is_away(
+async def test_a_photo_is_held_and_comes_while_its_sender_is_away_and_the_sender_hears_of_it(
     family: Family, picture: Picture
 ) -> None:
-    path = picture(600_000)
-    await family.bob.stop()
+    anna, bob, carol = family.anna, family.bob, family.carol
+    path = picture(length=600_000)
+    await bob.stop()
     photo = await family.leave(path)
-    (delivery,) = family.anna.engine.photo(photo).deliveries
-    assert (delivery.state, delivery.held_by) == ("held", ["Carol"])
-    await family.anna.stop()
+    (delivery,) = anna.engine.photo(photo).deliveries
+    assert delivery.held_by == ["Carol"]
+    assert blobs_held(carol)
+    await anna.stop()
 
+    await wake(bob, carol)
+    await family.bob_has(photo)
+    assert bob.engine.photo(photo).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    await family.carol_holds(0)
+    await carol.until(lambda: not blobs_held(carol))
+    await bob.stop()
+
+    # Anna and Bob never meet: what she hears is Bob's own word, which Carol kept for her.
+    await wake(anna, carol)
+    await anna.until(lambda: anna.delivery_state(photo) == "delivered")
+    (delivery,) = anna.engine.photo(photo).deliveries
+    assert delivery.receipt is not None
+    assert delivery.held_by == []
+
+
+async def test_who_meets_the_sender_first_gets_it_once_and_nobody_holds_it_then(
+    family: Family, picture: Picture
+) -> None:
+    await family.bob.stop()
+    photo = await family.leave(picture(length=5_000))
+    await family.carol.stop()
+    await wake(family.bob, family.anna)
+    await family.bob_has(photo)
+    await family.anna.until(lambda: family.anna.delivery_state(photo) == "delivered")
+    await wake(family.carol, family.anna, family.bob)
+    await family.carol_holds(0)
+    assert [item.id for item in family.bob.engine.inbox()] == [photo]
+
+
+async def test_more_photos_than_a_page_are_held_and_come(family: Family, picture: Picture) -> None:
+    """And more than may be under way at a time."""
+    await family.bob.stop()
+    paths = [picture(length=300) for _ in range(150)]
+    items = await family.anna.share(*paths, to="Bob", wait=False)
+    family.clock.time += AWAY_SECONDS
+    family.anna.parts.depositing.tell()
+    await family.carol_holds(150)
+    photos = {item.photo_id or "" for item in items}
+    await family.anna.until(
+        lambda: all(family.anna.delivery_state(photo) == "held" for photo in photos)
+    )
+    await family.anna.stop()
     await wake(family.bob, family.carol)
-    await family.bob.until(lambda: family.bob.inbox_state(photo) == "stored")
-    assert family.bob.engine.photo(photo).sha256 == family.anna_sha256(path)
+    await family.bob.until(
+        lambda: {item.id for item in family.bob.engine.inbox() if item.state == "stored"} == photos
+    )
+    await family.carol_holds(0)
+
+
+async def test_what_is_revoked_or_removed_is_held_no_longer(
+    family: Family, picture: Picture
+) -> None:
+    await family.bob.stop()
+    one, other = await family.leave(picture()), await family.leave(picture())
+    await family.carol_holds(2)
+    await family.anna.parts.remover.remove(bytes.fromhex(one), force=True)
+    family.anna.engine.granting.revoke(grant=None, who="Bob", photo=other, device=None)
+    family.anna.parts.depositing.tell()
+    await family.carol_holds(0)
+
+
+async def test_what_waits_for_a_decision_stays_held_until_it_is_made(
+    family: Family, picture: Picture
+) -> None:
+    bob = family.bob
+    await bob.engine.update_contact("Anna", accept="ask")
+    await bob.stop()
+    photo = await family.leave(picture())
+    await family.anna.stop()
+    await wake(bob, family.carol)
+    await bob.until(lambda: bob.inbox_state(photo) == "waiting")
+    assert held(family.carol) == 1
+    bob.engine.decide(photo, accept=True)
+    await family.bob_has(photo)
+    await family.carol_holds(0)
+
+
+async def test_what_is_declined_is_held_no_longer_and_brings_no_receipt(
+    family: Family, picture: Picture
+) -> None:
+    bob = family.bob
+    await bob.engine.update_contact("Anna", accept="ask")
+    await bob.stop()
+    photo = await family.leave(picture())
+    await family.anna.stop()
+    await wake(bob, family.carol)
+    await bob.until(lambda: bob.inbox_state(photo) == "waiting")
+    bob.engine.decide(photo, accept=False)
+    await family.carol_holds(0)
+    await bob.stop()
+    await wake(family.anna, family.carol)
+    assert family.anna.delivery_state(photo) != "delivered"
+
+
+async def test_two_holders_of_one_envelope_bring_it_once(
+    family: Family, start: Start, picture: Picture
+) -> None:
+    dora = await start("Dora")
+    await dora.pair_with(family.anna)
+    await dora.pair_with(family.bob)
+    await hold(dora, family.bob)
+    await family.anna.until(
+        lambda: any(
+            mailbox.identity == family.bob.identity
+            for mailbox in family.anna.parts.mailboxes.held_by(dora.identity)
+        )
+    )
+    await dora.until(lambda: knows_mailbox(dora, family.bob))
+    await family.bob.stop()
+    photo = await family.leave(picture(length=600_000))
+    await dora.until(lambda: held(dora) == 1)
+    await family.carol_holds(1)
+    await family.anna.stop()
+    await wake(family.bob, family.carol, dora)
+    await family.bob_has(photo)
+    await family.carol_holds(0)
+    await dora.until(lambda: held(dora) == 0)
+    assert [item.id for item in family.bob.engine.inbox()] == [photo]
+
+
+async def test_what_the_rules_keep_in_the_local_network_is_left_with_nobody(
+    family: Family, picture: Picture
+) -> None:
+    family.anna.engine.rules.put(
+        '[[rule]]\nname = "home"\neffect = "allow"\ncontext = { networks = ["lan"] }\n'
+    )
+    await family.bob.stop()
+    photo = await family.queue(picture())
+    deposits = family.anna.parts.deposits
+    (delivery,) = family.anna.parts.library.deliveries(bytes.fromhex(photo))
+    await family.anna.until(
+        lambda: deposits.state(delivery.envelope_hash, family.carol.identity) == "refused"
+    )
+    assert (held(family.carol), family.anna.delivery_state(photo)) == (0, "queued")
+
+
+async def test_who_is_not_chosen_is_shown_no_mailbox_and_holds_nothing(
+    network: Network, start: Start, clock: Clock, picture: Picture
+) -> None:
+    assert not network.pipes
+    anna, bob, carol = await start("Anna"), await start("Bob"), await start("Carol")
+    await introduced(anna, bob, carol)
+    carol.engine.hold.turn_on([])
+    await bob.until(lambda: bob.engine.contact("Carol").holder == "offered")
+    await bob.stop()
+    family = Family(anna, bob, carol, clock)
+    photo = await family.queue(picture())
+    assert (knows_mailbox(anna, bob), knows_mailbox(carol, bob)) == (False, False)
+    assert (held(carol), anna.delivery_state(photo)) == (0, "queued")
+
+
+async def test_who_does_not_offer_to_hold_can_not_be_chosen(start: Start) -> None:
+    anna, bob = await start("Ada"), await start("Ben")
+    await anna.pair_with(bob)
+    with pytest.raises(NoHolderError):
+        await anna.engine.update_contact("Ben", holder=True)
+
+
+async def test_who_is_chosen_no_longer_gets_nothing_more(family: Family, picture: Picture) -> None:
+    await family.bob.engine.update_contact("Carol", holder=False)
+    await family.anna.until(lambda: not knows_mailbox(family.anna, family.bob))
+    await family.bob.stop()
+    photo = await family.queue(picture())
+    assert family.anna.delivery_state(photo) == "queued"
+    assert held(family.carol) == 0
+
+
+async def test_what_is_held_too_long_is_dropped_and_waits_at_its_sender_again(
+    family: Family, picture: Picture
+) -> None:
+    await family.bob.stop()
+    photo = await family.leave(picture())
+    family.clock.time += 31 * DAY
+    await family.carol.engine.hold.sweep()
+    assert held(family.carol) == 0
+    await family.carol.stop()
+    await wake(family.bob, family.anna)
+    await family.bob_has(photo)
+
+
+async def test_who_could_not_say_that_it_has_a_photo_says_so_when_it_comes_again(
+    family: Family, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await family.bob.stop()
+    photo = await family.leave(picture())
+    await family.anna.stop()
+    with monkeypatch.context() as patch:
+        patch.setattr(Collector, "settled", lambda *_: None)  # as if it was killed just then
+        await wake(family.bob, family.carol)
+        await family.bob_has(photo)
+        await family.bob.stop()
+    assert held(family.carol) == 1
+    await wake(family.bob, family.carol)
+    await family.carol_holds(0)
+
+
+async def test_twenty_four_hours_offline(family: Family, picture: Picture) -> None:
+    """Bob and Anna are never there at the same time."""
+    photos: list[str] = []
+    await family.bob.stop()
+    for _ in range(24):
+        photos.append(await family.leave(picture(length=20_000)))
+        await family.anna.stop()
+        family.clock.time += DAY // 24
+        await wake(family.anna, family.carol)
+    await family.anna.stop()
+    await wake(family.bob, family.carol)
+    for photo in photos:
+        await family.bob_has(photo)
+    await family.carol_holds(0)
+    await family.bob.stop()
+    await wake(family.anna, family.carol)
+    for photo in photos:
+        await family.anna.until(
+            lambda photo=photo: family.anna.delivery_state(photo) == "delivered"
+        )
