@@ -20,6 +20,7 @@ from . import (
     cli_library,
     cli_photos,
     cli_pictures,
+    cli_service,
     errors,
     names,
     passphrases,
@@ -406,6 +407,7 @@ cli_access.add_to(app)
 cli_library.add_to(app)
 cli_pictures.add_to(app)
 cli_care.add_to(app)
+cli_service.add_to(app)
 
 
 @app.command()

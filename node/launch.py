@@ -73,6 +73,17 @@ async def ensure_daemon(home: Home) -> None:
     raise StartFailedError("it did not answer in time")
 
 
+async def until_answers(home: Home) -> None:
+    """Until the daemon that somebody else starts answers; `StartFailedError` after a while."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(NotRunningError):
+            async with Node.connect(home.path):
+                return
+        await asyncio.sleep(_LOOK_SECONDS)
+    raise StartFailedError("it did not answer in time")
+
+
 def _spawn(home: Home, errors_file: Path) -> subprocess.Popen[bytes]:
     """The daemon as a process that outlives this one; what it prints goes to `errors_file`."""
     with errors_file.open("wb") as told:
