@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -40,6 +39,17 @@ mount --bind /run/passwd /etc/passwd
 unshare --user --map-user="$UID_INSIDE" --map-group="$UID_INSIDE" \
     "$SYSTEMD" --user --unit=default.target &
 wait
+"""
+
+_REMOVE = r"""
+mount --make-rprivate /
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+cd /sys/fs/cgroup
+until [ ! -d "$0" ]; do
+    echo 1 > "$0/cgroup.kill"
+    find "$0" -depth -type d -exec rmdir {} +
+    sleep 0.05
+done
 """
 
 
@@ -130,22 +140,8 @@ def _descendant(pid: int, name: str) -> int:
 
 
 def _remove_cgroup(name: str) -> None:
-    """Remove the cgroup, with those below it, from wherever the system has cgroups."""
-    for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
-        folder = Path(root) / name
-        if not folder.is_dir():
-            continue
-        for _ in range(600):
-            for below in sorted(folder.rglob("*"), reverse=True):
-                if below.is_dir():
-                    with contextlib.suppress(OSError):
-                        below.rmdir()
-            try:
-                folder.rmdir()
-                return
-            except OSError:  # processes that are about to end
-                for file in folder.rglob("cgroup.procs"):
-                    for pid in file.read_text().split():
-                        with contextlib.suppress(OSError):
-                            os.kill(int(pid), signal.SIGKILL)
-                time.sleep(0.05)
+    """End what still runs there and remove it, with those below it, wherever cgroups lie here."""
+    subprocess.run(
+        ["unshare", "--mount", "sh", "-c", _REMOVE, name], check=True, timeout=SECONDS,
+        stdin=subprocess.DEVNULL, capture_output=True,
+    )  # fmt: skip
