@@ -5,6 +5,7 @@ Everything heavy is imported where it is used: `kinlight --help` starts in a fra
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.exceptions import TyperException
 
+from ..crypto.errors import KinlightError
 from ..crypto.secret import Secret
 from . import (
     cli_access,
@@ -21,6 +23,7 @@ from . import (
     cli_photos,
     cli_pictures,
     cli_receipts,
+    cli_service,
     errors,
     names,
     passphrases,
@@ -159,16 +162,25 @@ def _start(
     *,
     locked: bool,
 ) -> None:
-    """Start the daemon if it doesn't run, unlock it if that is wanted and possible."""
+    """Start the daemon if it doesn't run, unlock it if that is wanted and possible.
+
+    One that was started for nothing is ended again.
+    """
     from . import launch
 
-    finish(launch.ensure_daemon(command.home))
-    status = command.ask(lambda node: node.status())
-    if status.locked and not locked:
-        known = secret or command.passphrase(passphrase_file)
-        if known is not None:
-            _unlock(command, known)
-            status = command.ask(lambda node: node.status())
+    started = finish(launch.ensure_daemon(command.home))
+    try:
+        status = command.ask(lambda node: node.status())
+        if status.locked and not locked:
+            known = secret or command.passphrase(passphrase_file)
+            if known is not None:
+                _unlock(command, known)
+                status = command.ask(lambda node: node.status())
+    except BaseException:  # also Ctrl-C where a pass phrase is asked for
+        if started:
+            with contextlib.suppress(KinlightError):
+                finish(launch.stop_daemon(command.home))
+        raise
     command.out.status(status)
 
 
@@ -425,6 +437,7 @@ cli_access.add_to(app)
 cli_library.add_to(app)
 cli_pictures.add_to(app)
 cli_care.add_to(app)
+cli_service.add_to(app)
 
 
 @app.command()

@@ -26,7 +26,9 @@ def add_to(app: typer.Typer) -> None:
 
 def import_photos(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders with photos.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files, or folders with photos.", readable=False)
+    ],
     album: Annotated[
         str | None, typer.Option("--album", help="Put all of them into this album.")
     ] = None,

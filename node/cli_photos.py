@@ -59,7 +59,9 @@ def add_to(app: typer.Typer) -> None:
 
 def share(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders with photos.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files, or folders with photos.", readable=False)
+    ],
     to: Annotated[list[str], typer.Option("--with", help="A contact; may be given again.")],
     until: UntilOption = None,
     metadata: MetadataOption = None,

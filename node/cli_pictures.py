@@ -11,9 +11,14 @@ import typer
 from . import errors
 from .command import POLICIES_SHOWN, HomeOption, JsonOption, finish, running
 
-FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Pictures and clips.")]
+FilesArgument = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="Pictures and clips.", readable=False)
+]
 PathsArgument = Annotated[
-    list[Path], typer.Argument(metavar="PATH...", help="Pictures and clips, or folders with some.")
+    list[Path],
+    typer.Argument(
+        metavar="PATH...", help="Pictures and clips, or folders with some.", readable=False
+    ),
 ]
 
 

@@ -24,6 +24,10 @@ TEMPLATE: Final = """\
 
 [log]
 # format = "text"      # text, or json: one object a line
+
+[notify]
+# desktop = false      # tell the desktop when photos come or wait, without saying which or whose
+# details = false      # name the contact; a locked screen shows it to whoever stands before it
 """
 
 
@@ -32,7 +36,7 @@ class Config:
     """What can be set. `port` 0 takes any free one; `interfaces` None means the usual ones.
 
     `sandbox` is the weakest one in which pictures may be opened; see `sandbox`. `format` is that of
-    the log.
+    the log. `desktop` and `details` are about notifications; see `notifying`.
     """
 
     port: int = 0
@@ -40,6 +44,8 @@ class Config:
     discovery: bool = True
     sandbox: Level = "process"
     format: Format = "text"
+    desktop: bool = False
+    details: bool = False
 
     @classmethod
     def load(cls, home: Home) -> Config:
@@ -53,14 +59,22 @@ class Config:
         network = _section(document, "network")
         pictures = _section(document, "pictures")
         log = _section(document, "log")
+        notify = _section(document, "notify")
         if document:
-            raise BadConfigError("the sections are [network], [pictures] and [log]")
+            raise BadConfigError("the sections are [network], [pictures], [log] and [notify]")
         port = network.pop("port", 0)
         interfaces = network.pop("interfaces", None)
         discovery = network.pop("discovery", True)
         sandbox = pictures.pop("sandbox", "process")
         form = log.pop("format", "text")
-        for name, settings in (("network", network), ("pictures", pictures), ("log", log)):
+        desktop = notify.pop("desktop", False)
+        details = notify.pop("details", False)
+        for name, settings in (
+            ("network", network),
+            ("pictures", pictures),
+            ("log", log),
+            ("notify", notify),
+        ):
             if settings:
                 raise BadConfigError(f"unknown setting {next(iter(settings))!r} in [{name}]")
         if type(port) is not int or not 0 <= port < 65536:
@@ -71,7 +85,9 @@ class Config:
             raise BadConfigError(f"sandbox is one of {', '.join(LEVELS)}")
         if form not in FORMATS:
             raise BadConfigError(f"format is one of {', '.join(FORMATS)}")
-        return cls(port, _names(interfaces), discovery, sandbox, form)
+        if type(desktop) is not bool or type(details) is not bool:
+            raise BadConfigError("desktop and details are true or false")
+        return cls(port, _names(interfaces), discovery, sandbox, form, desktop, details)
 
 
 def _section(document: dict[str, object], name: str) -> dict[str, object]:

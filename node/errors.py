@@ -51,6 +51,26 @@ class StartFailedError(LocalError):
     code = "start-failed"
 
 
+class NoServiceSystemError(LocalError):
+    """No service can be installed here: only systemd and launchd are known. Have `kinlight up
+    --locked` run at login, by the Task Scheduler or what this system has for that.
+    """
+
+    code = "no-service-system"
+
+
+class ForeignServiceError(LocalError):
+    """Another service has this one's place; it was left alone."""
+
+    code = "service-foreign"
+
+
+class ServiceFailedError(LocalError):
+    """The service is installed, but the system did not do what it was asked."""
+
+    code = "service-failed"
+
+
 class LockedError(LocalError):
     """The node is locked. Unlock it with `kinlight unlock`."""
 
@@ -413,6 +433,8 @@ EXIT_INTERRUPTED: Final = 130
 _EXITS: Final[dict[str, int]] = {
     "not-running": EXIT_NOT_RUNNING,
     "no-node": EXIT_NOT_RUNNING,
+    "no-service-system": EXIT_REFUSED,
+    "service-foreign": EXIT_FILES,
     "locked": EXIT_LOCKED,
     "wrong-passphrase": EXIT_LOCKED,
     "wrong-words": EXIT_LOCKED,

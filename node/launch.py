@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import secrets
+import select
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 START_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 20.0
+END_SECONDS: Final = 5.0
+"""From when a daemon has let go of its home to the end of its process."""
 _LOOK_SECONDS: Final = 0.05
 _FULL_BYTES: Final = 64 * 1024
 """A disk with no more room than that is why a start failed without a word."""
@@ -47,11 +51,14 @@ def make_node(
     )
 
 
-async def ensure_daemon(home: Home) -> None:
-    """Start the daemon, locked, in the background, unless it runs; return once it answers."""
+async def ensure_daemon(home: Home) -> bool:
+    """Start the daemon, locked, in the background, unless it runs; return once it answers.
+
+    Whether it was started now.
+    """
     try:
         async with Node.connect(home.path):
-            return
+            return False
     except NotRunningError:
         pass
     errors_file = home.log.with_name("start.err")
@@ -65,11 +72,22 @@ async def ensure_daemon(home: Home) -> None:
         if address is not None and address.pid == process.pid:
             try:
                 async with Node.connect(home.path):
-                    return
+                    return True
             except NotRunningError:
                 pass
         await asyncio.sleep(_LOOK_SECONDS)
     process.terminate()
+    raise StartFailedError("it did not answer in time")
+
+
+async def until_answers(home: Home) -> None:
+    """Until the daemon that somebody else starts answers; `StartFailedError` after a while."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(NotRunningError):
+            async with Node.connect(home.path):
+                return
+        await asyncio.sleep(_LOOK_SECONDS)
     raise StartFailedError("it did not answer in time")
 
 
@@ -102,9 +120,21 @@ def _told(errors_file: Path) -> KinlightError:
 
 
 async def stop_daemon(home: Home) -> None:
-    """End the daemon and wait until it has let go of the home; `NotRunningError` if none runs."""
-    async with Node.connect(home.path) as node:
-        await node.shut_down()
+    """End the daemon and wait until it has let go of the home, and its process has ended.
+
+    Raises `NotRunningError` if none runs. A script that lives on without its node is let be.
+    """
+    address = ApiAddress.load(home)
+    with _process(None if address is None else address.pid) as ended:
+        async with Node.connect(home.path) as node:
+            await node.shut_down()
+        await _until_free(home)
+        deadline = time.monotonic() + END_SECONDS
+        while not ended() and time.monotonic() < deadline:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _until_free(home: Home) -> None:
     deadline = time.monotonic() + STOP_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -113,3 +143,23 @@ async def stop_daemon(home: Home) -> None:
         except AlreadyRunningError:
             await asyncio.sleep(_LOOK_SECONDS)
     raise AlreadyRunningError("it takes long to end")
+
+
+@contextlib.contextmanager
+def _process(pid: int | None) -> Generator[Callable[[], bool]]:
+    """Says whether a process that runs now has ended; where nobody can say, that it has.
+
+    By a descriptor of the process: another one may soon have its number.
+    """
+    if sys.platform != "linux" or pid is None:
+        yield lambda: True
+        return
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:  # it has ended, or this kernel or its guard doesn't know the call
+        yield lambda: True
+        return
+    try:
+        yield lambda: bool(select.select([descriptor], [], [], 0)[0])
+    finally:
+        os.close(descriptor)

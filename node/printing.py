@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 
 _DECODERS: Final = ("pillow", "libjpeg-turbo", "libheif", "avif", "ffmpeg")
+_UNFOLDED: Final = 100_000
+"""Columns of what is no terminal."""
 _POLICIES: Final = {
     "original": "the file is as it was at the author's",
     "no-location": "a copy of the author's file that tells no place",
@@ -370,7 +372,10 @@ class Output:
             table.add_column(title, overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
-        self._console(err=self.as_json).print(table)
+        console = self._console(err=self.as_json)
+        if not console.is_terminal:
+            console.width = _UNFOLDED  # a program reads lines: one for each row
+        console.print(table)
 
 
 class Progress:
@@ -381,6 +386,8 @@ class Progress:
         self._all = bars.add_task("looking for photos", total=None)
         self._items: set[tuple[str, str]] = set()
         self._delivered: set[tuple[str, str]] = set()
+        self._names: dict[str, str] = {}
+        self._unreached: dict[str, bool] = {}
         self._tasks: dict[tuple[str, str | None], Any] = {}
 
     def stands(self, item: ShareItem) -> None:
@@ -389,7 +396,14 @@ class Progress:
         self._items.add(key)
         if item.state == "delivered":
             self._delivered.add(key)
+        self._names[item.file] = item.name
+        # Who takes nothing is perhaps not there: that is what is waited for in the end.
+        self._unreached[item.to] = self._unreached.get(item.to, True) and item.state == "queued"
         what = f"{len(self._delivered)} of {len(self._items)} delivered"
+        absent = [names.shown(to) for to, unreached in self._unreached.items() if unreached]
+        if absent:
+            more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+            what += f", looking for {absent[0]}{more}"
         self._bars.update(self._all, description=what)
 
     def show(self, step: ShareProgress) -> None:
@@ -400,7 +414,8 @@ class Progress:
                 self._bars.remove_task(self._tasks.pop(key))
             return
         if key not in self._tasks:
-            name = names.shown(step.file.rsplit("/", 1)[-1])
+            # What is in the library goes by its id, which says nothing to people.
+            name = names.shown(self._names.get(step.file) or step.file.rsplit("/", 1)[-1])
             what = f"sealing {name}" if step.to is None else f"{name} to {names.shown(step.to)}"
             self._tasks[key] = self._bars.add_task(what, total=step.total)
         self._bars.update(self._tasks[key], completed=step.done, total=step.total)

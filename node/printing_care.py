@@ -12,7 +12,7 @@ from . import names
 from .printing import Output, clock_line, connection_line, status_lines
 
 if TYPE_CHECKING:
-    from .views import DoctorProgress, Finding, Status
+    from .views import DoctorProgress, Finding, ServiceState, Status
 
 _KINDS: Final = {
     "database": "the library is damaged",
@@ -129,3 +129,37 @@ def _changes(before: Status, now: Status) -> list[str]:
             if each not in others.connections
         ]
     return lines
+
+
+def service(out: Output, state: ServiceState) -> None:
+    """How the node stands as a service, and what to type next."""
+    if out.as_json:
+        out.value(state)
+        return
+    if not state.installed:
+        taken = f": {names.shown(state.other)}" if state.other else ""
+        out.say(f"The node in {names.shown(state.home)} is no service{taken}.")
+        return
+    out.say(f"{names.shown(state.file)} starts the node in {names.shown(state.home)}.")
+    if not state.current:
+        out.say(
+            "It is not what this version would write: `kinlight service install` writes it again.",
+            style="yellow",
+        )
+    elif state.system == "systemd" and not state.confined:
+        out.say(
+            "This system gives services of users no view of the files of their own, so that part of"
+            " the confinement is left out.",
+            style="yellow",
+        )
+    out.say("It starts at login." if state.enabled else "It does not start at login.")
+    if state.running:
+        out.say("It runs now. It starts locked: `kinlight unlock` opens the keys.")
+    elif state.running is None:
+        out.say(
+            f"Nobody who starts services answers here ({state.system}). Where you log in, type:"
+        )
+    else:
+        out.say("It does not run now. To start it, type:")
+    for line in state.start_with:
+        out.say(f"    {line}", style="bold")

@@ -59,6 +59,7 @@ from .mailboxes import Mailboxes
 from .marks import Marks
 from .meeting import Meeting
 from .mending import Mender, Repairs
+from .notifying import Notifier
 from .open_grants import OpenGrants
 from .originals import Originals
 from .outbox import Outbox
@@ -431,13 +432,21 @@ class Unlocked:
         )
         self.peers.start(self.discovery)
         self.keeper.start()
-        work = (
+        work = [
             self.cataloguer.run(),
             self._probe(),
             self.open_grants.run(),
             self._witness(),
             self.hold.run(),
-        )
+        ]
+        if self._config.desktop:
+            notifier = Notifier(
+                events=self._events,
+                library=self.library,
+                pace=self._environment.pace,
+                details=self._config.details,
+            )
+            work.append(notifier.run())
         self._tasks += map(asyncio.create_task, work)
 
     async def _witness(self) -> None:

@@ -574,6 +574,28 @@ class StrippedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceState:
+    """The node as a service of its user.
+
+    `system` is `systemd` or `launchd`, `file` where the service is written down, for the node in
+    `home`. `installed` means that it is; `current` that the file is what this version would write,
+    `confined` that nothing of the confinement was left out. `running` is None where nobody can say:
+    then `start_with` are the commands that start it. `other` says whose file has its place.
+    """
+
+    system: str
+    file: str
+    home: str
+    installed: bool
+    current: bool
+    confined: bool
+    enabled: bool
+    running: bool | None
+    start_with: list[str]
+    other: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened; docs/cli.md lists the names."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 
-from kinlight.node.printing import Progress
+import pytest
+from kinlight.node.printing import Output, Progress
 from kinlight.node.views import ShareItem, ShareProgress
 from rich.console import Console
 from rich.progress import Progress as Bars
@@ -33,3 +34,42 @@ def test_of_many_files_those_that_are_done_are_counted_and_leave_no_bar() -> Non
         bars.refresh()
     assert f"{MANY - 1} of {MANY} delivered" in screen.getvalue()
     assert "large.mp4 to Bob" in screen.getvalue()
+
+
+def test_a_photo_of_the_library_goes_by_its_name() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100, height=40)
+    with Bars(TextColumn("{task.description}"), console=console, auto_refresh=False) as bars:
+        progress = Progress(bars)
+        progress.stands(ShareItem("4b1a4a34" * 8, "beach.jpg", "Bob", "offered"))
+        progress.show(ShareProgress("4b1a4a34" * 8, "Bob", 1, 2))
+        bars.refresh()
+    assert "beach.jpg to Bob" in screen.getvalue()
+    assert "4b1a4a34" not in screen.getvalue()
+
+
+def test_who_is_waited_for_is_named() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100, height=40)
+    with Bars(TextColumn("{task.description}"), console=console, auto_refresh=False) as bars:
+        progress = Progress(bars)
+        for to in ("Bob", "Carol", "Dave"):
+            progress.stands(ShareItem("/a.jpg", "a.jpg", to, "queued"))
+        progress.stands(ShareItem("/a.jpg", "a.jpg", "Bob", "delivered"))
+        bars.refresh()
+        assert "1 of 3 delivered, looking for Carol and 1 more" in screen.getvalue()
+        screen.truncate(0)
+        for to in ("Carol", "Dave"):
+            progress.stands(ShareItem("/a.jpg", "a.jpg", to, "delivered"))
+        bars.refresh()
+        assert "3 of 3 delivered" in screen.getvalue()
+        assert "looking for" not in screen.getvalue()
+
+
+def test_a_table_that_a_program_reads_has_a_line_for_each_row(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    long = "a long name " * 30
+    Output(as_json=False).table(("id", "name"), [("1", long.strip()), ("2", "short")])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(maxsplit=1)[1].strip() for line in lines[1:]] == [long.strip(), "short"]

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from filelock import FileLock
 
@@ -200,13 +201,25 @@ def test_words_that_do_not_fit_unlock_nothing(
     assert resting.run("status").value["locked"] is True
 
 
-def test_a_wrong_pass_phrase_unlocks_nothing_and_the_daemon_stays(resting: Person) -> None:
+def test_a_wrong_pass_phrase_unlocks_nothing_and_leaves_no_daemon_behind(resting: Person) -> None:
     other = resting.home.with_name("other.passphrase")
     other.write_text("not the one\n")
     refused = resting.run("up", "--passphrase-file", other, code=5)
     assert refused.error == "wrong-passphrase"
-    assert resting.run("status").value["locked"] is True
-    assert resting.run("unlock", "--passphrase-file", other, code=5).error == "wrong-passphrase"
+    assert resting.run("status", code=4).error == "not-running"
+    with FileLock(resting.home / "daemon.lock", timeout=0):
+        pass
+
+
+def test_a_wrong_pass_phrase_leaves_a_daemon_alone_that_ran_before(resting: Person) -> None:
+    other = resting.home.with_name("other.passphrase")
+    other.write_text("not the one\n")
+    pid = resting.run("up", "--locked").value["pid"]
+    for words in ("up", "unlock"):
+        refused = resting.run(words, "--passphrase-file", other, code=5)
+        assert refused.error == "wrong-passphrase"
+    status = resting.run("status").value
+    assert (status["locked"], status["pid"]) == (True, pid)
     assert resting.run("unlock", "--passphrase-file", resting.passphrase_file).value == {"ok": True}
 
 
@@ -214,13 +227,14 @@ def test_a_wrong_pass_phrase_unlocks_nothing_and_the_daemon_stays(resting: Perso
 
 
 def test_down_ends_the_daemon_and_leaves_nothing_of_it(resting: Person) -> None:
-    resting.run("up", "--locked")
+    pid = resting.run("up", "--locked").value["pid"]
     socket = Path(json.loads((resting.home / "api.json").read_text())["socket"])
     assert socket.is_relative_to(resting.household.env["XDG_RUNTIME_DIR"])
     assert stat.S_IMODE(socket.stat().st_mode) == 0o600
     assert resting.run("down").value == {"ok": True}
     assert not (resting.home / "api.json").exists()
     assert not socket.exists()
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     assert resting.run("down", code=4).error == "not-running"
     assert resting.run("status", code=4).error == "not-running"
 
@@ -258,5 +272,6 @@ def test_settings_that_make_no_sense_are_named(resting: Person) -> None:
     refused = resting.run("up", "--passphrase-file", resting.passphrase_file, code=1)
     assert refused.error == "bad-config"
     assert "port" in refused.message
+    assert resting.run("status", code=4).error == "not-running"
     (resting.home / "config.toml").write_text("[network]\nport = 0\n")
     assert resting.start().value["locked"] is False

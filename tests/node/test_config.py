@@ -32,6 +32,8 @@ def test_every_setting_of_the_template_can_be_set(tmp_path: Path) -> None:
     assert load(tmp_path, text) == Config(65535, ("a", "b"), False)
     assert load(tmp_path, '[pictures]\nsandbox = "seccomp"\n') == Config(sandbox="seccomp")
     assert load(tmp_path, '[log]\nformat = "json"\n') == Config(format="json")
+    text = "[notify]\ndesktop = true\ndetails = true\n"
+    assert load(tmp_path, text) == Config(desktop=True, details=True)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,9 @@ def test_every_setting_of_the_template_can_be_set(tmp_path: Path) -> None:
         ("[pictures]\nformats = 1", "formats"),
         ("pictures = 3", "pictures"),
         ('[pictures]\nsandbox = "none"', "sandbox"),
+        ("[notify]\ndesktop = 1", "desktop"),
+        ('[notify]\ndetails = "yes"', "details"),
+        ("[notify]\nsound = true", "sound"),
         ("[network]\nport = -1", "port"),
         ("[network]\nport = 65536", "port"),
         ("[network]\nport = 1.0", "port"),

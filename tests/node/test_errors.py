@@ -83,7 +83,7 @@ def test_exit_codes_are_what_they_always_were() -> None:
         2: {"usage", "bad-address", "bad-time", "bad-date", "bad-request", "invalid-code",
             "no-photos", "not-waiting", "grant-ended", "name-shared", "bad-policy"},
         3: {"not-in-this-version", "contact-blocked", "not-ours", "own-photo",
-            "not-for-passing-on", "passed-on-enough", "passed-back"},
+            "not-for-passing-on", "passed-on-enough", "passed-back", "no-service-system"},
         4: {"not-running", "no-node"},
         5: {"locked", "wrong-passphrase", "wrong-words", "passphrase-needed", "passphrase-file",
             "words-file"},
@@ -92,7 +92,7 @@ def test_exit_codes_are_what_they_always_were() -> None:
         7: {"unreadable", "unwritable", "disk-full", "name-taken", "too-large", "file-changed",
             "home-unusable", "blob-missing", "library-damaged", "library-newer",
             "key-file-damaged", "picture-refused", "decoder-died", "decoder-timeout",
-            "cannot-strip", "strip-failed"},
+            "cannot-strip", "strip-failed", "service-foreign"},
     }  # fmt: skip
     for number, codes in expected.items():
         assert {code for code, exits in given.items() if exits == number} == codes

@@ -10,6 +10,7 @@ import pytest
 from kinlight.node.collecting import Collector
 from kinlight.node.depositing import AWAY_SECONDS
 from kinlight.node.errors import NoHolderError
+from kinlight.node.library import IncomingOffer
 
 from .conftest import Picture, Start
 from .network import Network
@@ -87,6 +88,10 @@ async def family(network: Network, start: Start, clock: Clock) -> Family:
     for one in (anna, carol):
         await one.until(lambda one=one: knows_mailbox(one, bob))
     return Family(anna, bob, carol, clock)
+
+
+def _unsaid(_collector: Collector, _offer: IncomingOffer) -> None:
+    """Nobody is told."""
 
 
 async def wake(sleeper: TestedNode, *others: TestedNode) -> None:
@@ -294,7 +299,7 @@ async def test_who_could_not_say_that_it_has_a_photo_says_so_when_it_comes_again
     photo = await family.leave(picture())
     await family.anna.stop()
     with monkeypatch.context() as patch:
-        patch.setattr(Collector, "settled", lambda *_: None)  # as if it was killed just then
+        patch.setattr(Collector, "settled", _unsaid)  # as if it was killed just then
         await wake(family.bob, family.carol)
         await family.bob_has(photo)
         await family.bob.stop()
