@@ -19,7 +19,7 @@ STATUS = {
 }
 CONTACT = {
     *("name", "fingerprint", "safety_number", "verified", "muted", "blocked", "accept"),
-    *("metadata", "connected", "added"),
+    *("metadata", "connected", "added", "holder"),
 }
 SHARE_ITEM = {
     *("file", "name", "to", "state", "photo_id", "sha256", "bytes", "code", "message"),
@@ -183,6 +183,7 @@ def test_a_shared_photo_waits_is_accepted_shown_and_exported(
     assert own["own"] is True
     assert set(own["deliveries"][0]) == {
         *("to", "state", "code", "expires", "updated", "policy"),
+        *("device", "receipt", "held_by"),
     }
 
     exported = bob.run("export", identifier, tmp_path / "out").value

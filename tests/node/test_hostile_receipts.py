@@ -208,6 +208,26 @@ async def test_nobody_can_say_that_another_contact_has_a_photo(
     assert sent.bob.engine.receipts.find(item.photo_id or "") == []
 
 
+async def test_nobody_can_show_another_contact_s_receipt_in_its_place(
+    sent: Sent, start: Start, picture: Picture
+) -> None:
+    """Not even for what that contact was sent: it may be an old one."""
+    anna = await start("Anna")
+    await sent.bob.pair_with(anna)
+    await anna.engine.update_contact("Bob", accept="always")
+    had = await sent.bob.share_one(picture(), "Anna")
+    assert had.state == "delivered"
+    (old,) = sent.bob.engine.receipts.find(had.photo_id or "")
+    await anna.engine.update_contact("Bob", accept="ask")
+    item = await sent.bob.share_one(picture(), "Anna")
+    (delivery,) = sent.bob.parts.library.deliveries(bytes.fromhex(item.photo_id or ""))
+    shown = Delivered(delivery.envelope_hash, bytes.fromhex(old.encoded))
+    await sent.conversation.say(shown)
+    await asyncio.wait_for(sent.conversation.link.ended.wait(), 30)
+    assert sent.bob.delivery_state(item.photo_id or "") == "waiting"
+    assert sent.bob.engine.receipts.find(item.photo_id or "") == []
+
+
 async def test_a_receipt_for_what_was_never_offered_changes_nothing(sent: Sent) -> None:
     await sent.conversation.say(Delivered(secrets.token_bytes(32), sent.true().encoded))
     await sent.say(sent.true().encoded)
