@@ -24,7 +24,7 @@ from .commits import Commits
 from .counters import Counters
 from .held import AT_A_TIME, NOTHING, HeldStore, Item, Removed
 from .holder import Holder
-from .holding_terms import HoldingTerms, Terms
+from .holding_terms import HoldingTerms
 from .library import Contact, Library
 from .mailboxes import Mailboxes
 from .pace import Pace
@@ -252,30 +252,32 @@ class Hold:
         days: int | None = None,
         backup: list[str] | None = None,
     ) -> views.Holding:
-        """Hold for some contacts, or for all where none is named; what is not given stays."""
+        """Hold for some contacts, or for all where none is named; what is not given stays.
+
+        Of a node that holds for somebody already, terms alone change nothing about for whom.
+        """
         contacts = [self._library.contact(name) for name in names]
         backed_up = [self._library.contact(name) for name in backup or []]
         given = {"quota": quota, "per_contact": per_contact}
         changes = {name: value for name, value in given.items() if value is not None}
         if days is not None:
             changes["seconds"] = days * DAY_SECONDS
-        terms = dataclasses.replace(self.terms.get(), **changes)
+        before = self.terms.get()
+        terms = dataclasses.replace(before, **changes)
         if quota is not None and per_contact is None:
             terms = dataclasses.replace(terms, per_contact=min(terms.per_contact, quota))
-        if not contacts and not backed_up:
+        everybody = not contacts and not backed_up and not (changes and self.terms.are_on)
+        if everybody:
             terms = dataclasses.replace(terms, everybody=True)
-        self._set(terms.checked(), [*contacts, *backed_up], backed_up)
-        return self.view()
-
-    def _set(self, terms: Terms, contacts: list[Contact], backed_up: list[Contact]) -> None:
-        self.terms.set(terms)
-        for contact in contacts:
+        self.terms.set(terms.checked())
+        if everybody:
+            self.terms.hold_for_all()
+        for contact in (*contacts, *backed_up):
             self.terms.set_for(contact.identity, holds=True)
         for contact in backed_up:
             self.terms.set_backup(contact.identity, backup=True)
-        if terms.everybody and not contacts:
-            self.terms.hold_for_all()
         self._announce()
+        return self.view()
 
     async def turn_off(self, names: list[str], *, drop: bool) -> views.Holding:
         """Hold for some contacts no longer, or for nobody where none is named.
