@@ -14,10 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from ..crypto.blob import Manifest
 from ..crypto.errors import KinlightError, LocalError, PeerError
 from ..protocol import messages
 from ..protocol.delivery import DAY_SECONDS, mailbox_tags
-from ..protocol.errors import ExpiredGrantError, MalformedError, NotHoldingError
+from ..protocol.errors import ExpiredGrantError, GoneError, MalformedError, NotHoldingError
 from ..protocol.messages import Deposit
 from . import views
 from .commits import Commits
@@ -54,7 +55,7 @@ class Hold:
     ) -> None:
         self.held: Final = held
         self.terms: Final = terms
-        self.pulls: Final = Pulls(held, commits)
+        self.pulls: Final = Pulls(held)
         self._identity = identity
         self._library = library
         self._mailboxes = mailboxes
@@ -131,9 +132,18 @@ class Hold:
             raise NotHoldingError
         return found
 
-    async def complete(self, item: Item) -> None:
-        """All blobs of an item are here: it counts now, and whose it is may hear of it."""
-        await self._commits.run(lambda: self.held.complete(item))
+    async def complete(self, item: Item, manifests: list[Manifest]) -> None:
+        """All blobs of an item are here: it counts now, and whose it is may hear of it.
+
+        `manifests` are those of the ones that were fetched.
+        """
+        try:
+            await self._commits.run(lambda: self.held.complete(item, manifests))
+        except GoneError:
+            blobs = frozenset((item.depositor, each.content_id) for each in manifests)
+            self._clear(Removed(0, blobs))
+            raise
+        self.held.settle(item.depositor, manifests)
         self._counters.held += 1
         for holder in self._links_to(item.owner):
             holder.news()
