@@ -19,6 +19,7 @@ from ..crypto.secret import Secret
 from . import (
     cli_access,
     cli_care,
+    cli_holding,
     cli_library,
     cli_photos,
     cli_pictures,
@@ -436,6 +437,7 @@ cli_receipts.add_to(app)
 cli_access.add_to(app)
 cli_library.add_to(app)
 cli_pictures.add_to(app)
+cli_holding.add_to(app)
 cli_care.add_to(app)
 cli_service.add_to(app)
 

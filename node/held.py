@@ -115,6 +115,12 @@ class HeldStore:
             return store.small(blob.content_id)
         return store.incoming(_UNKNOWN, blob.content_id)
 
+    def settle(self, depositor: bytes, manifests: Iterable[Manifest]) -> None:
+        """Their rows are there: forget what lies beside these blobs."""
+        for manifest in manifests:
+            if manifest.pieces > 1:
+                self.store(depositor).incoming(_UNKNOWN, manifest.content_id).discard()
+
     def take_out(
         self, removed: Iterable[tuple[bytes, bytes]], busy: Callable[[bytes, bytes], bool]
     ) -> list[Path]:
@@ -237,22 +243,21 @@ class HeldStore:
         """Whether an item of a depositor names a blob."""
         return self._length(depositor, content_id) is not None
 
-    def enter(self, depositor: bytes, manifest: Manifest) -> None:
-        """A blob lies here whole and durably; `GoneError` if nothing names it any more."""
-        if not self.is_named(depositor, manifest.content_id):
-            raise GoneError
-        self._db.execute(
-            "INSERT OR REPLACE INTO held_manifests VALUES (?, ?, ?)",
-            depositor, manifest.content_id, manifest.encode(),
-        )  # fmt: skip
+    def complete(self, item: Item, manifests: Iterable[Manifest] = ()) -> Item:
+        """Enter blobs of an item that lie here whole and durably, and give it its position.
 
-    def complete(self, item: Item) -> Item:
-        """Give an item its position; `GoneError` if it was removed, `BusyError` if a blob was."""
+        `GoneError` if it was removed, `BusyError` if a blob of it was.
+        """
         current = self.find(item.depositor, item.envelope_hash)
         if current is None or current.number != item.number:
             raise GoneError
         if current.position is not None:
             return current
+        for manifest in manifests:
+            self._db.execute(
+                "INSERT OR REPLACE INTO held_manifests VALUES (?, ?, ?)",
+                item.depositor, manifest.content_id, manifest.encode(),
+            )  # fmt: skip
         if self.missing(current):
             raise BusyError
         self._db.execute(
@@ -367,9 +372,9 @@ class HeldStore:
     def remove_over(self, now: int) -> Removed:
         """Remove some of what has been here too long, or takes too long to come."""
         rows = self._db.rows(
-            "SELECT number FROM held_items WHERE expires <= ?1"
-            " UNION SELECT number FROM held_items WHERE position IS NULL AND received <= ?2"
-            " LIMIT ?3",
+            "SELECT number FROM (SELECT number FROM held_items WHERE expires <= ?1 LIMIT ?3)"
+            " UNION SELECT number FROM (SELECT number FROM held_items"
+            " WHERE position IS NULL AND received <= ?2 LIMIT ?3)",
             now,
             now - PARTIAL_SECONDS,
             AT_A_TIME,
@@ -453,8 +458,12 @@ class HeldStore:
         return NOTHING if row is None else Total(row[0], row[1])
 
     def oldest_for(self, owner: bytes) -> int | None:
-        """When the oldest of what is held for somebody came, in seconds since 1970."""
-        return self._db.value("SELECT min(received) FROM held_items WHERE owner = ?", owner)
+        """When that came which has been held whole for somebody the longest: seconds since 1970."""
+        return self._db.value(
+            "SELECT received FROM held_items WHERE owner = ? AND position IS NOT NULL"
+            " ORDER BY position LIMIT 1",
+            owner,
+        )
 
     # Leftovers.
 

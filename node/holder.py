@@ -15,9 +15,10 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Final
 
-from ..crypto.blob import piece_count
+from ..crypto.blob import Manifest, piece_count
 from ..crypto.errors import LocalError, PeerError, TruncatedError
 from ..protocol import limits
 from ..protocol.delivery import HeldBlob
@@ -53,7 +54,7 @@ from .tasks import together
 if TYPE_CHECKING:
     from .holding import Hold
 
-SMALL_AT_ONCE: Final = 16
+SMALL_AT_ONCE: Final = 24
 LARGE_AT_ONCE: Final = 4
 """Blobs fetched from one depositor at a time: of one piece, and of more."""
 COLLECTS: Final = 8
@@ -116,8 +117,7 @@ class Holder:
         if len(self._deposits) >= limits.DEPOSITS:
             self._refuse(envelope_hash, BusyError())
             return
-        task = asyncio.create_task(self._take_in(envelope_hash, message))
-        self._deposits[envelope_hash] = task
+        self._deposits[envelope_hash] = _started(self._take_in(envelope_hash, message))
 
     async def _take_in(self, envelope_hash: bytes, message: Deposit) -> None:
         """Bring all of a deposit, and answer it once."""
@@ -136,8 +136,10 @@ class Holder:
         try:
             item = await self._hold.admit(self._contact, envelope_hash, message)
             if item.position is None:
-                await together(*(self._bring(item, blob) for blob in self._hold.held.missing(item)))
-                await self._hold.complete(item)
+                brought: list[Manifest] = []
+                missing = self._hold.held.missing(item)
+                await together(*(self._bring(item, blob, brought) for blob in missing))
+                await self._hold.complete(item, brought)
         except TruncatedError:
             return BusyError()  # nothing comes any more; what came stays
         except PeerError as error:
@@ -150,10 +152,10 @@ class Holder:
             return PeerFailedError()
         return None
 
-    async def _bring(self, item: Item, blob: HeldBlob) -> None:
+    async def _bring(self, item: Item, blob: HeldBlob, brought: list[Manifest]) -> None:
         lane = self._small if piece_count(blob.length) == 1 else self._large
         async with lane:
-            await self._hold.pulls.bring(self._fetcher, item.depositor, blob)
+            brought.append(await self._hold.pulls.bring(self._fetcher, item.depositor, blob))
 
     def _refuse(self, envelope_hash: bytes, error: PeerError) -> None:
         _log.info("a deposit was refused: %s", error.code)
@@ -174,7 +176,7 @@ class Holder:
         self._collects.append(message)
         self._news_told = False
         if self._collecting is None:
-            self._collecting = asyncio.create_task(self._answer_collects())
+            self._collecting = _started(self._answer_collects())
 
     async def _answer_collects(self) -> None:
         try:
@@ -235,7 +237,7 @@ class Holder:
     def send_receipts(self) -> None:
         """Send the receipts that were left for the contact."""
         if self._receipts is None:
-            self._receipts = asyncio.create_task(self._send_receipts())
+            self._receipts = _started(self._send_receipts())
         else:
             self._receipts_again = True
 
@@ -264,3 +266,15 @@ class Holder:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _started(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    """A task whose failure, which is a fault of this program, is not lost."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_ended)
+    return task
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("holding for a contact failed: %s", type(error).__name__, exc_info=error)

@@ -14,17 +14,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from ..crypto.blob import Manifest
 from ..crypto.errors import KinlightError, LocalError, PeerError
 from ..protocol import messages
 from ..protocol.delivery import DAY_SECONDS, mailbox_tags
-from ..protocol.errors import ExpiredGrantError, MalformedError, NotHoldingError
+from ..protocol.errors import ExpiredGrantError, GoneError, MalformedError, NotHoldingError
 from ..protocol.messages import Deposit
 from . import views
 from .commits import Commits
 from .counters import Counters
 from .held import AT_A_TIME, NOTHING, HeldStore, Item, Removed
 from .holder import Holder
-from .holding_terms import HoldingTerms, Terms
+from .holding_terms import HoldingTerms
 from .library import Contact, Library
 from .mailboxes import Mailboxes
 from .pace import Pace
@@ -54,7 +55,7 @@ class Hold:
     ) -> None:
         self.held: Final = held
         self.terms: Final = terms
-        self.pulls: Final = Pulls(held, commits)
+        self.pulls: Final = Pulls(held)
         self._identity = identity
         self._library = library
         self._mailboxes = mailboxes
@@ -131,9 +132,18 @@ class Hold:
             raise NotHoldingError
         return found
 
-    async def complete(self, item: Item) -> None:
-        """All blobs of an item are here: it counts now, and whose it is may hear of it."""
-        await self._commits.run(lambda: self.held.complete(item))
+    async def complete(self, item: Item, manifests: list[Manifest]) -> None:
+        """All blobs of an item are here: it counts now, and whose it is may hear of it.
+
+        `manifests` are those of the ones that were fetched.
+        """
+        try:
+            await self._commits.run(lambda: self.held.complete(item, manifests))
+        except GoneError:
+            blobs = frozenset((item.depositor, each.content_id) for each in manifests)
+            self._clear(Removed(0, blobs))
+            raise
+        self.held.settle(item.depositor, manifests)
         self._counters.held += 1
         for holder in self._links_to(item.owner):
             holder.news()
@@ -252,30 +262,32 @@ class Hold:
         days: int | None = None,
         backup: list[str] | None = None,
     ) -> views.Holding:
-        """Hold for some contacts, or for all where none is named; what is not given stays."""
+        """Hold for some contacts, or for all where none is named; what is not given stays.
+
+        Of a node that holds for somebody already, terms alone change nothing about for whom.
+        """
         contacts = [self._library.contact(name) for name in names]
         backed_up = [self._library.contact(name) for name in backup or []]
         given = {"quota": quota, "per_contact": per_contact}
         changes = {name: value for name, value in given.items() if value is not None}
         if days is not None:
             changes["seconds"] = days * DAY_SECONDS
-        terms = dataclasses.replace(self.terms.get(), **changes)
+        before = self.terms.get()
+        terms = dataclasses.replace(before, **changes)
         if quota is not None and per_contact is None:
             terms = dataclasses.replace(terms, per_contact=min(terms.per_contact, quota))
-        if not contacts and not backed_up:
+        everybody = not contacts and not backed_up and not (changes and self.terms.are_on)
+        if everybody:
             terms = dataclasses.replace(terms, everybody=True)
-        self._set(terms.checked(), [*contacts, *backed_up], backed_up)
-        return self.view()
-
-    def _set(self, terms: Terms, contacts: list[Contact], backed_up: list[Contact]) -> None:
-        self.terms.set(terms)
-        for contact in contacts:
+        self.terms.set(terms.checked())
+        if everybody:
+            self.terms.hold_for_all()
+        for contact in (*contacts, *backed_up):
             self.terms.set_for(contact.identity, holds=True)
         for contact in backed_up:
             self.terms.set_backup(contact.identity, backup=True)
-        if terms.everybody and not contacts:
-            self.terms.hold_for_all()
         self._announce()
+        return self.view()
 
     async def turn_off(self, names: list[str], *, drop: bool) -> views.Holding:
         """Hold for some contacts no longer, or for nobody where none is named.

@@ -68,6 +68,12 @@ class HoldingTerms:
         reader.end()
         return found
 
+    @property
+    def are_on(self) -> bool:
+        """Whether this node holds for anybody."""
+        some = self._db.value("SELECT 1 FROM held_for WHERE holds LIMIT 1")
+        return self.get().everybody or some is not None
+
     def set(self, terms: Terms) -> None:
         """Set them."""
         value = encoding.encode(

@@ -66,6 +66,10 @@ class Mallory:
         pipe = await tcp.dial(self._address)
         return Link(pipe, Session(self._settings, self.device, to, secrets.token_bytes))
 
+    def call_at(self, port: int) -> None:
+        """The node is at another port now."""
+        self._address = Address("127.0.0.1", port)
+
     async def knock(self) -> None:
         """Call without having paired; raises the refusal."""
         nobody = Pinned(secrets.token_bytes(32), Secret(secrets.token_bytes(32)))

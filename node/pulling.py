@@ -12,11 +12,11 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Final
 
+from ..crypto.blob import Manifest
 from ..protocol.delivery import HeldBlob
 from ..protocol.errors import GoneError
 from ..protocol.transfer import Download
 from .blobstore import Incoming
-from .commits import Commits
 from .fetching import Fetcher, under_token
 from .gathering import Gathering
 from .held import HeldStore
@@ -32,15 +32,15 @@ class _Pull:
         download = Download(blob.content_id, blob.length)
         self.gathering: Final = Gathering(download, place, _untold)
         self.turn: Final = asyncio.Lock()
+        self.finished = False
         self.users = 0
 
 
 class Pulls:
     """All that are under way."""
 
-    def __init__(self, held: HeldStore, commits: Commits) -> None:
+    def __init__(self, held: HeldStore) -> None:
         self._held = held
-        self._commits = commits
         self._pulls: dict[tuple[bytes, bytes], _Pull] = {}
 
     def __len__(self) -> int:
@@ -50,18 +50,21 @@ class Pulls:
         """Whether a blob is being fetched: who fetches it removes it if it is wanted no more."""
         return (depositor, content_id) in self._pulls
 
-    async def bring(self, fetcher: Fetcher, depositor: bytes, blob: HeldBlob) -> None:
-        """Until a blob lies here whole and durably, and a row says so.
+    async def bring(self, fetcher: Fetcher, depositor: bytes, blob: HeldBlob) -> Manifest:
+        """Until a blob lies here whole and durably; it counts once its manifest is entered, see
+        `HeldStore.complete`.
 
         Raises what `Fetcher.fetch` does; `GoneError` if no item names it any more.
         """
         async with self._joined(depositor, blob) as pull:
-            if self._held.is_here(depositor, blob.content_id):
-                return
             await fetcher.fetch(_ASK, pull.gathering)
             async with pull.turn:
-                if not self._held.is_here(depositor, blob.content_id):
-                    await to_the_end(self._finish(depositor, pull.gathering))
+                if not self._held.is_named(depositor, blob.content_id):
+                    raise GoneError
+                if not pull.finished:
+                    await to_the_end(asyncio.to_thread(pull.gathering.place.finish))
+                    pull.finished = True
+            return pull.gathering.manifest
 
     @contextlib.asynccontextmanager
     async def _joined(self, depositor: bytes, blob: HeldBlob) -> AsyncGenerator[_Pull]:
@@ -78,18 +81,7 @@ class Pulls:
                 del self._pulls[key]
                 if not self._held.is_named(depositor, blob.content_id):
                     pull.gathering.place.discard()
-
-    async def _finish(self, depositor: bytes, gathering: Gathering) -> None:
-        place, manifest = gathering.place, gathering.manifest
-        if not self._held.is_named(depositor, manifest.content_id):
-            raise GoneError
-        await asyncio.to_thread(place.finish)
-        try:
-            await self._commits.run(lambda: self._held.enter(depositor, manifest))
-        except BaseException:
-            place.take_back()
-            raise
-        place.discard()  # what lies beside the whole blob
+                    self._held.store(depositor).remove(blob.content_id)
 
 
 def _untold(_done: int, _total: int) -> None:

@@ -70,17 +70,15 @@ class Kept:
     def bring(self, *blobs: Sealed, depositor: bytes = ANNA) -> None:
         for each in blobs:
             self.store.store(depositor).keep(each.content_id, each.ciphertext)
-            with self.database.transaction():
-                self.store.enter(depositor, each.manifest)
 
-    def complete(self, item: Item) -> Item:
+    def complete(self, item: Item, *blobs: Sealed) -> Item:
         with self.database.transaction():
-            return self.store.complete(item)
+            return self.store.complete(item, [each.manifest for each in blobs])
 
     def hold(self, *blobs: Sealed, depositor: bytes = ANNA, owner: bytes = BOB) -> Item:
         item = self.add(*(each.told for each in blobs), depositor=depositor, owner=owner)
         self.bring(*blobs, depositor=depositor)
-        return self.complete(item)
+        return self.complete(item, *blobs)
 
     def done(self, identity: bytes, item: Item, receipt: bytes = b"") -> Removed:
         with self.database.transaction():
@@ -210,14 +208,13 @@ def test_what_would_leave_too_little_on_the_disk_is_not_taken_in(
 def test_what_is_not_whole_is_not_shown_and_not_served(kept: Kept) -> None:
     blobs = Sealed.of(b"one"), Sealed.of(b"two")
     item = kept.add(*(each.told for each in blobs))
-    kept.bring(blobs[0])
+    kept.bring(*blobs)
     with pytest.raises(BusyError):
-        kept.complete(item)
+        kept.complete(item, blobs[0])
     assert kept.store.items_for(BOB, 0, 10) == []
     with pytest.raises(GoneError):
         kept.store.blob_for(BOB, blobs[0].content_id, blobs[0].token)
-    kept.bring(blobs[1])
-    assert kept.complete(item).position == 1
+    assert kept.complete(item, *blobs).position == 1
     assert kept.store.blob_for(BOB, blobs[0].content_id, blobs[0].token)[0] == ANNA
 
 
@@ -308,7 +305,7 @@ def test_a_blob_that_one_left_is_not_here_for_another(kept: Kept) -> None:
     item = kept.add(sealed.told, depositor=CAROL)
     assert kept.store.missing(item) == [sealed.told]
     kept.bring(sealed, depositor=CAROL)
-    kept.complete(item)
+    kept.complete(item, sealed)
     assert len(kept.files()) == 2
     kept.take_out(kept.done(CAROL, item))
     assert len(kept.files()) == 1

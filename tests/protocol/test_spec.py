@@ -17,7 +17,7 @@ from kinlight.crypto.encoding import Value
 from kinlight.crypto.pairing import Code, CodeExchange, Invitation, PairingKey, identity_hash
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import Signed, SigningKey
-from kinlight.protocol import limits, messages
+from kinlight.protocol import delivery, limits, messages
 from kinlight.protocol.attributes import Attestation
 from kinlight.protocol.capability import Capability, Link
 from kinlight.protocol.errors import WIRE_CODES
@@ -302,6 +302,29 @@ def receipt_page(example: Example) -> Example:
     }
 
 
+def holding_page(example: Example) -> Example:
+    secret, key = Secret(_un(example["secret"])), Secret(_un(example["file key"]))
+    day = 1_800_000_000 // 86_400
+    tag = hmac.digest(secret.reveal(), b"kinlight/mailbox1\x00" + day.to_bytes(8), "sha256")
+    assert delivery.mailbox_tag(secret, delivery.day_of(1_800_000_000)) == tag
+    token = HKDF(SHA256(), 32, None, b"kinlight/fetch1").derive(key.reveal())
+    content_id, token_hash = _un(example["content_id"]), hashlib.sha256(token).digest()
+    blob = delivery.HeldBlob.under(content_id, 72, key)
+    deposit = messages.Deposit(tag, _un(example["envelope"]), 20_900, (blob,))
+    fetch = messages.FetchHeld(1, content_id, token, True, ((0, 3),), 8)
+    return {
+        "day of 1800000000": str(day),
+        "tag": tag.hex(),
+        "mark": delivery.marks(secret, [_un(example["identity"])]).hex(),
+        "fetch token": token.hex(),
+        "token hash": token_hash.hex(),
+        "Deposit (expires 20900, a blob of 72 bytes)": deposit.encode().hex(),
+        "FetchHeld (request 1, with the token, manifest, pieces 0 to 2, credit 8)": (
+            fetch.encode().hex()
+        ),
+    }
+
+
 PAGES: dict[str, Callable[[Example], Example]] = {
     "channel.md": channel_page,
     "pairing.md": pairing_page,
@@ -310,6 +333,7 @@ PAGES: dict[str, Callable[[Example], Example]] = {
     "attestation.md": attestation_page,
     "revocation.md": revocation_page,
     "receipt.md": receipt_page,
+    "holding.md": holding_page,
 }
 
 

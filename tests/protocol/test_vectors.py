@@ -18,7 +18,7 @@ from kinlight.crypto.pairing import Code, Invitation, PairingKey
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import Signed, SigningKey
 from kinlight.crypto.wrap import KemKey
-from kinlight.protocol import messages
+from kinlight.protocol import delivery, messages
 from kinlight.protocol.attributes import (
     Attestation,
     Attributes,
@@ -26,7 +26,13 @@ from kinlight.protocol.attributes import (
     encode_shown,
 )
 from kinlight.protocol.capability import Capability, Request
-from kinlight.protocol.errors import BrokenReceiptError, UnknownPeerError
+from kinlight.protocol.delivery import HeldBlob
+from kinlight.protocol.errors import (
+    BrokenReceiptError,
+    GoneError,
+    NotHoldingError,
+    UnknownPeerError,
+)
 from kinlight.protocol.framing import FrameReader, frame
 from kinlight.protocol.messages import PairChain, PairConfirm, Prove
 from kinlight.protocol.opening import (
@@ -46,7 +52,7 @@ from .people import FixedEntropy, Person
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 GENERATED = {
-    "generate_protocol.py": ("channel", "pairing", "capability", "record", "receipt"),
+    "generate_protocol.py": ("channel", "pairing", "capability", "record", "receipt", "holding"),
     "generate_grants.py": ("grants", "attestation", "revocation"),
 }
 FOLDERS = [folder for folders in GENERATED.values() for folder in folders]
@@ -256,6 +262,24 @@ def check_receipt(case: Case) -> None:
     assert receipt.encoded == _un(case["encoded"])
 
 
+def check_mailbox(case: Case) -> None:
+    if _un(case["tag"]) not in delivery.mailbox_tags(Secret(_un(case["secret"])), case["now"]):
+        raise NotHoldingError
+
+
+def check_marks(case: Case) -> None:
+    secret, holders = Secret(_un(case["secret"])), _un(case["holders"])
+    if not delivery.is_marked(secret, _un(case["identity"]), holders):
+        raise NotHoldingError
+
+
+def check_token(case: Case) -> None:
+    held = HeldBlob(bytes(32), 72, _un(case["token_hash"]))
+    if not held.opens_with(_un(case["token"])):
+        raise GoneError
+    assert held == HeldBlob.under(bytes(32), 72, Secret(_un(case["file_key"])))
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "frame": check_frame,
     "message": check_message,
@@ -272,6 +296,9 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "metadata": check_metadata,
     "envelope": check_envelope,
     "receipt": check_receipt,
+    "mailbox": check_mailbox,
+    "marks": check_marks,
+    "token": check_token,
 }
 
 

@@ -722,6 +722,66 @@ def receipt_cases() -> list[Case]:
     ]  # fmt: skip
 
 
+# holding
+
+
+def holding_cases() -> list[Case]:
+    """Ada's mailbox, for which Ben holds."""
+    secret, day = fixed("mailbox"), NOW // 86_400
+
+    def day_tag(day: int, secret: bytes = secret, purpose: bytes = b"kinlight/mailbox1") -> bytes:
+        return hmac.digest(secret, purpose + b"\x00" + day.to_bytes(8), "sha256")
+
+    def mark(identity: bytes, secret: bytes = secret) -> bytes:
+        return hmac.digest(secret, b"kinlight/holder1\x00" + identity, "sha256")
+
+    def left(name: str, kind: str, expect: str, tag: bytes, now: int = NOW) -> Case:
+        return case("mailbox", name, kind, expect, secret=secret, now=now, tag=tag)
+
+    def held_by(name: str, kind: str, expect: str, holders: bytes, who: bytes = BEN) -> Case:
+        return case("marks", name, kind, expect, secret=secret, identity=who, holders=holders)
+
+    def token_of(name: str, kind: str, expect: str, token: bytes) -> Case:
+        return case("token", name, kind, expect, file_key=key, token_hash=token_hash, token=token)
+
+    key = fixed("file key")
+    token = hkdf(key, b"kinlight/fetch1")
+    token_hash = hashlib.sha256(token).digest()
+    both = b"".join(sorted((mark(BEN), mark(public(PHONE)))))
+    refused = "not-holding"
+    return [
+        left("today's tag", "valid", "success", day_tag(day)),
+        left("yesterday's tag", "valid", "success", day_tag(day - 1)),
+        left("tomorrow's tag", "valid", "success", day_tag(day + 1)),
+        left("the tag of the first day", "valid", "success", day_tag(0), 0),
+        left("the last second of a day", "valid", "success", day_tag(8), 9 * 86_400 + 86_399),
+        left("the tag of two days ago", "replay", refused, day_tag(day - 2)),
+        left("the tag of the day after tomorrow", "too early", refused, day_tag(day + 2)),
+        left("a second into the second day", "replay", refused, day_tag(8), 10 * 86_400),
+        left("of another secret", "wrong context", refused, day_tag(day, fixed("another"))),
+        left("made for another purpose", "wrong domain", refused,
+             day_tag(day, purpose=b"kinlight/holder1")),
+        left("without the byte between", "wrong domain", refused,
+             hmac.digest(secret, b"kinlight/mailbox1" + day.to_bytes(8), "sha256")),
+        left("the day in four bytes", "bad field", refused,
+             hmac.digest(secret, b"kinlight/mailbox1\x00" + day.to_bytes(4), "sha256")),
+        left("zeros", "forged", refused, bytes(32)),
+        held_by("one holder", "valid", "success", mark(BEN)),
+        held_by("one of two", "valid", "success", both),
+        held_by("none", "wrong context", refused, b""),
+        held_by("another's", "wrong context", refused, both, ADA),
+        held_by("of another secret", "wrong context", refused, mark(BEN, fixed("another"))),
+        held_by("a byte too few", "truncated", "malformed", both[:-1]),
+        held_by("a byte too many", "trailing data", "malformed", both + b"\x00"),
+        token_of("of its file key", "valid", "success", token),
+        token_of("of another key", "wrong context", "gone", hkdf(bytes(32), b"kinlight/fetch1")),
+        token_of("made for another purpose", "wrong domain", "gone", hkdf(key, b"kinlight/fetch2")),
+        token_of("the hash itself", "forged", "gone", token_hash),
+        token_of("the file key", "forged", "gone", key),
+        token_of("none", "truncated", "gone", b""),
+    ]  # fmt: skip
+
+
 def main(folder: Path) -> None:
     about = "What a reader must make of each case. `expect` is success or the error's code."
     for name, cases in (
@@ -730,6 +790,7 @@ def main(folder: Path) -> None:
         ("capability", capability_cases()),
         ("record", [*record_cases(), *metadata_cases(), *envelope_cases()]),
         ("receipt", receipt_cases()),
+        ("holding", holding_cases()),
     ):
         write_json(folder / name, name, about, cases)
 

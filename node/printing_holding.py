@@ -1,0 +1,92 @@
+"""What the command about holding prints; see `printing`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from . import names, times
+from .printing import Output, size
+
+if TYPE_CHECKING:
+    from .views import HeldFor, Holding
+
+
+def started(out: Output, found: Holding) -> None:
+    """That it holds, and what that means."""
+    if out.as_json:
+        out.value(found)
+        return
+    out.say(_terms(found))
+    out.say(
+        "You see who leaves something, for whom, when, and how large it is. You can't see photos,"
+        " their names, albums, or who may see what; nor can who takes your disk."
+    )
+    out.say(
+        "Each contact decides whether you hold for them: `kinlight contacts let-hold`, there."
+        " What they have fetched is removed here."
+    )
+    backed = [contact.name for contact in found.contacts if contact.backup]
+    if backed:
+        out.say(f"{_listed(backed)} may keep things here without end.")
+
+
+def stopped(out: Output, found: Holding, who: Sequence[str]) -> None:
+    """That it holds no longer, and what is left."""
+    if out.as_json:
+        out.value(found)
+        return
+    out.say(f"You hold nothing new for {_listed(who) if who else 'anybody'}.")
+    if found.items:
+        out.say(
+            f"{_items(found.items)}, {size(found.bytes)}, stay until they are fetched or their time"
+            " is over. `kinlight hold --off --drop` removes them now."
+        )
+
+
+def holding(out: Output, found: Holding) -> None:
+    """What is held, by contact."""
+    if out.as_json:
+        out.value(found)
+        return
+    out.say(_terms(found))
+    if not found.contacts:
+        return
+    rows = [
+        (
+            names.shown(contact.name),
+            _state(contact),
+            str(contact.items),
+            size(contact.bytes),
+            "" if contact.oldest is None else times.shown(contact.oldest),
+            f"{contact.left_items}, {size(contact.left_bytes)}" if contact.left_items else "",
+        )
+        for contact in found.contacts
+    ]
+    out.table(("contact", "you hold", "items", "size", "oldest", "left here for others"), rows)
+
+
+def _state(contact: HeldFor) -> str:
+    if contact.backup:
+        return "also without end"
+    return "yes" if contact.holds else "nothing new"
+
+
+def _terms(found: Holding) -> str:
+    whom = [contact.name for contact in found.contacts if contact.holds]
+    if not found.everybody and not whom:
+        return "You hold for nobody. `kinlight hold` begins."
+    who = "all contacts" if found.everybody else _listed(whom)
+    days = f"{found.days} days" if found.days > 1 else "a day"
+    return (
+        f"You hold for {who}: up to {size(found.quota)} in all and {size(found.per_contact)} for"
+        f" one, each thing for {days}. {_items(found.items)} now, {size(found.bytes)}."
+    )
+
+
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count} items"
+
+
+def _listed(people: Sequence[str]) -> str:
+    return ", ".join(map(names.shown, people))
