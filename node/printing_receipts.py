@@ -22,7 +22,8 @@ def kept(out: Output, found: Sequence[Receipt]) -> None:
         if out.as_json:
             out.value(receipt)
             continue
-        to, name = names.shown(receipt.to or "somebody"), names.shown(receipt.name or "")
+        to = names.shown(receipt.to or "somebody")
+        name = names.shown(receipt.name or (receipt.photo or "")[:8])
         out.say(f"✓ {name}: device {receipt.device[:16]} of {to} has it", style="green")
         rows = [
             ("since", f"{times.shown(receipt.time)}, by its own clock"),

@@ -6,6 +6,7 @@ Each is beside the delivery that it is for, and goes with the photo.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 from ..crypto.errors import PeerError
@@ -28,10 +29,19 @@ def fits_clock(receipt: Receipt, sent: int, came: int) -> bool:
 class Receipts:
     """The receipts of an unlocked node."""
 
-    def __init__(self, *, database: Database, library: Library, catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        library: Library,
+        catalogue: Catalogue,
+        is_hidden: Callable[[Photo], bool],
+    ) -> None:
+        """`is_hidden` says of a photo of somebody else that it is not to be seen any more."""
         self._db = database
         self._library = library
         self._catalogue = catalogue
+        self._is_hidden = is_hidden
 
     def add(self, envelope_hash: bytes, receipt: Receipt, now: int) -> None:
         """Keep the receipt of a delivery, within a group commit; the first one stays."""
@@ -87,7 +97,7 @@ class Receipts:
         return dataclasses.replace(
             _shown(receipt),
             photo=photo.photo_id.hex(),
-            name=photo.metadata.name,
+            name="" if self._is_hidden(photo) else photo.metadata.name,
             to=contact.name if contact else None,
             fingerprint=fingerprint(delivery.identity),
             received=came,

@@ -155,7 +155,10 @@ class Unlocked:
         )
         self.mailboxes: Final = Mailboxes(database, environment.entropy)
         self.receipts: Final = Receipts(
-            database=database, library=library, catalogue=self.catalogue
+            database=database,
+            library=library,
+            catalogue=self.catalogue,
+            is_hidden=lambda photo: self.judge.ended(photo) is not None,
         )
         self.outbox: Final = Outbox(
             device=device,

@@ -465,9 +465,10 @@ class Receipt:
 
     `device` is its key, `sender` the identity that the photo came from and `content_id` what was
     sealed; it has that since `time`, by its own clock. `encoded` is the receipt itself, in hex. Of
-    one that was kept here `photo` is the id of what went, `name` that photo's, `to` the contact
-    with the device and `fingerprint` theirs, and it came when `received` says. `clock_differs` says
-    that `time` is more than five minutes before what was sent, or after what was received.
+    one that was kept here `photo` is the id of what went, `name` that photo's (empty where it is
+    not to be seen any more), `to` the contact with the device and `fingerprint` theirs, and it came
+    when `received` says. `clock_differs` says that `time` is more than five minutes before what was
+    sent, or after what was received.
     """
 
     device: str

@@ -448,3 +448,18 @@ async def test_what_is_removed_is_served_no_more(three: Three, picture: Picture)
     await three.carol.until(lambda: three.carol.inbox_state(photo) == "refused")
     (came,) = three.carol.engine.inbox()
     assert came.code == "gone"
+
+
+async def test_who_passed_a_photo_on_has_a_receipt_and_no_name_of_what_has_ended(
+    three: Three, picture: Picture
+) -> None:
+    photo = await given(three, picture())
+    assert (await delegated(three.bob, photo, "Carol")).state == "delivered"
+    (receipt,) = three.bob.engine.receipts.find(photo)
+    assert receipt.name
+    assert receipt.sender == three.bob.identity.hex()
+    assert receipt.device == three.carol.parts.device.signing.public.hex()
+    revoke(three.anna, grant_of(three.anna, photo).hash)
+    await three.bob.until(lambda: ended(three.bob, photo) == "grant-revoked")
+    (hidden,) = three.bob.engine.receipts.find(photo)
+    assert (hidden.name, hidden.encoded) == ("", receipt.encoded)
