@@ -202,8 +202,10 @@ class Envelope:
     def open(cls, sealed: bytes, device: LocalDevice, sender_device: bytes | None) -> Envelope:
         """Open an envelope that the authenticated peer `sender_device` handed over.
 
-        With None it was held by somebody else: who signed it is in the envelope's `sender_device`,
-        and whether that is anybody's device is for the caller to know. Everything inside is verified: the sender's signature, the addressee, the certificates,
+        With None somebody else held it: who signed it is then in the envelope's `sender_device`,
+        and whether that is anybody's device is for the caller to know.
+
+        Everything inside is verified: the sender's signature, the addressee, the certificates,
         the record, and the capability's chain up to the record's author. What the capability
         allows is judged by `Capability.allow`, with a clock.
         """

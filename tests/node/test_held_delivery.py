@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from kinlight.node.collecting import Collector
+from kinlight.node.collecting import PAGE, Collector
 from kinlight.node.depositing import AWAY_SECONDS
 from kinlight.node.errors import NoHolderError
 from kinlight.node.library import IncomingOffer
@@ -144,11 +144,11 @@ async def test_who_meets_the_sender_first_gets_it_once_and_nobody_holds_it_then(
 async def test_more_photos_than_a_page_are_held_and_come(family: Family, picture: Picture) -> None:
     """And more than may be under way at a time."""
     await family.bob.stop()
-    paths = [picture(length=300) for _ in range(150)]
+    paths = [picture(length=300) for _ in range(PAGE + 6)]
     items = await family.anna.share(*paths, to="Bob", wait=False)
     family.clock.time += AWAY_SECONDS
     family.anna.parts.depositing.tell()
-    await family.carol_holds(150)
+    await family.carol_holds(PAGE + 6)
     photos = {item.photo_id or "" for item in items}
     await family.anna.until(
         lambda: all(family.anna.delivery_state(photo) == "held" for photo in photos)
