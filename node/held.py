@@ -29,7 +29,7 @@ from ..protocol.delivery import HeldBlob
 from ..protocol.errors import BusyError, GoneError, HolderFullError, TooMuchError
 from .blobstore import BlobStore, Incoming, Space, remove_leftover
 from .database import Database, Row
-from .errors import BlobMissingError
+from .errors import BlobMissingError, storage_error
 from .holding_terms import Terms
 
 RESERVE_BYTES: Final = 1024**3
@@ -101,7 +101,10 @@ class HeldStore:
     def space(self) -> Space:
         """The room for all that is held."""
         if self._space is None:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
+            try:
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+            except OSError as error:
+                raise storage_error(error) from None
             self._space = Space(self._folder, RESERVE_BYTES)
         return self._space
 

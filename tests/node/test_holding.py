@@ -10,6 +10,7 @@ from kinlight.protocol.messages import (
     HeldNews,
     HeldReceipt,
     Holding,
+    Mailbox,
 )
 
 from .conftest import Start
@@ -311,6 +312,20 @@ async def test_what_a_blocked_contact_left_and_what_is_for_it_goes(household: Ho
     assert household.totals[0] == 1
     async with household.sender.mallory.connected() as conversation:
         assert await leave(conversation, household.owner, Left.make()) == "not-holding"
+        await household.holder.engine.update_contact("Owner", blocked=False)
+        assert await leave(conversation, household.owner, Left.make()) == "held"
+
+
+async def test_a_mailbox_that_is_another_now_counts_at_once(household: Household) -> None:
+    before, owner = household.owner.tag(), household.owner
+    async with household.sender.mallory.connected() as conversation:
+        assert await leave(conversation, owner, Left.make()) == "held"
+        owner.secret = owner.secret.derive(b"another")
+        household.holder.parts.mailboxes.told(owner.identity, owner.mailbox(household.holder))
+        assert await leave(conversation, owner, Left.make(), tag=before) == "not-holding"
+        assert await leave(conversation, owner, Left.make()) == "held"
+        household.holder.parts.mailboxes.told(owner.identity, Mailbox(b"", b""))
+        assert await leave(conversation, owner, Left.make()) == "not-holding"
 
 
 async def test_terms_that_make_no_sense_change_nothing(household: Household) -> None:
