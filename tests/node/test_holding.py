@@ -7,6 +7,7 @@ from kinlight.crypto.errors import KinlightError
 from kinlight.node.errors import BadRequestError, NoSuchContactError
 from kinlight.protocol.delivery import DAY_SECONDS, day_of
 from kinlight.protocol.messages import (
+    HeldDone,
     HeldNews,
     HeldReceipt,
     Holding,
@@ -188,6 +189,19 @@ async def test_what_is_withdrawn_while_it_comes_leaves_nothing(household: Househ
         assert (household.totals, files(household.holder)) == ((0, 0), [])
         conversation.react = Depositing(left)
         assert await leave(conversation, household.owner, left) == "held"
+
+
+async def test_what_is_withdrawn_and_left_again_in_one_breath_is_held(
+    household: Household,
+) -> None:
+    left = Left.make("", LARGE)
+    async with household.sender.mallory.connected() as conversation:
+        conversation.react = Depositing(left)
+        tag = household.owner.tag()
+        for message in (left.deposit(tag), HeldDone(left.hash, b""), left.deposit(tag)):
+            await conversation.say(message)
+        assert await outcome(conversation, left) == "held"
+    assert household.totals[0] == 1
 
 
 # Time.
