@@ -162,7 +162,7 @@ async def main(count: int) -> None:
             sender, owner = await friend_of(node, "Sender"), await friend_of(node, "Owner")
             await node.hold()
             identity, secret = bytes.fromhex((await node.identity()).identity), Secret(bytes(32))
-            tag = mailbox_tag(secret, day_of(int(time.time())))
+            tag = mailbox_tag(secret, owner.device.identity, day_of(int(time.time())))
             async with owner.connected() as conversation:
                 await conversation.say(Mailbox(secret.reveal(), marks(secret, [identity])))
                 await take(conversation)

@@ -192,7 +192,7 @@ class Depositor:
         expires = day_of(ends if delivery.expires is None else min(ends, delivery.expires))
         self._under_way[envelope_hash] = tuple(blob.content_id for blob in blobs)
         self._all.deposits.put(envelope_hash, self._holder, "offered", None, now)
-        tag = mailbox_tag(mailbox.secret, day_of(now))
+        tag = mailbox_tag(mailbox.secret, mailbox.identity, day_of(now))
         await self._link.send(messages.Deposit(tag, delivery.envelope, expires, blobs))
 
     def _blobs(self, delivery: Delivery) -> tuple[HeldBlob, ...]:

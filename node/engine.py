@@ -237,6 +237,7 @@ class Engine:
             await opened.peers.drop(contact.identity)
             await opened.hold.forget(contact.identity)
         elif blocked is False:
+            opened.hold.look_again()
             opened.peers.forget_refusals()
             opened.open_grants.look_again()
         return self.contact(rename or name)

@@ -29,7 +29,7 @@ from ..protocol.delivery import HeldBlob
 from ..protocol.errors import BusyError, GoneError, HolderFullError, TooMuchError
 from .blobstore import BlobStore, Incoming, Space, remove_leftover
 from .database import Database, Row
-from .errors import BlobMissingError
+from .errors import BlobMissingError, storage_error
 from .holding_terms import Terms
 
 RESERVE_BYTES: Final = 1024**3
@@ -101,7 +101,10 @@ class HeldStore:
     def space(self) -> Space:
         """The room for all that is held."""
         if self._space is None:
-            self._folder.mkdir(mode=0o700, exist_ok=True)
+            try:
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+            except OSError as error:
+                raise storage_error(error) from None
             self._space = Space(self._folder, RESERVE_BYTES)
         return self._space
 
@@ -173,9 +176,7 @@ class HeldStore:
             known = self._length(depositor, blob.content_id)
             if known not in (None, blob.length):
                 raise MalformedError("deposit: length")
-        size = len(envelope) + sum(blob.length for blob in blobs)
-        self._check(depositor, owner, size, terms)
-        self.space.check(size)
+        self._check(depositor, owner, len(envelope), blobs, terms)
         envelope_hash = hashlib.sha256(envelope).digest()
         self._db.execute(
             "INSERT INTO held_items"
@@ -198,21 +199,45 @@ class HeldStore:
             content_id,
         )
 
-    def _check(self, depositor: bytes, owner: bytes, size: int, terms: Terms) -> None:
-        if size > terms.per_contact:
+    def _check(
+        self,
+        depositor: bytes,
+        owner: bytes,
+        envelope: int,
+        blobs: tuple[HeldBlob, ...],
+        terms: Terms,
+    ) -> None:
+        if envelope + sum(blob.length for blob in blobs) > terms.per_contact:
             raise TooMuchError("it is larger than what is held for anybody")
         partial = self._db.value(
             "SELECT count(*) FROM held_items WHERE depositor = ? AND position IS NULL", depositor
         )
         if partial >= limits.HELD_PARTIAL:
             raise BusyError
+        # As they will be counted: a second device of an owner needs no more than its envelope.
+        new = [blob for blob in blobs if not self.is_named(depositor, blob.content_id)]
+        new_for = [blob for blob in blobs if not self._is_for(depositor, owner, blob.content_id)]
+        size, size_for = (envelope + sum(each.length for each in some) for some in (new, new_for))
         total = self.total()
         if total.items >= limits.HELD_ITEMS or total.bytes + size > terms.quota:
             raise HolderFullError
-        for identity, role in ((depositor, "depositor"), (owner, "owner")):
+        for identity, role, more in ((depositor, "depositor", size), (owner, "owner", size_for)):
             held = self.total_of(identity, role)
-            if held.items >= limits.HELD_PER_CONTACT or held.bytes + size > terms.per_contact:
+            if held.items >= limits.HELD_PER_CONTACT or held.bytes + more > terms.per_contact:
                 raise HolderFullError
+        self.space.check(size)
+
+    def _is_for(self, depositor: bytes, owner: bytes, content_id: bytes) -> bool:
+        """Whether a depositor left a blob for somebody."""
+        return bool(
+            self._db.value(
+                "SELECT 1 FROM held_blobs WHERE depositor = ? AND content_id = ? AND owner = ?"
+                " LIMIT 1",
+                depositor,
+                content_id,
+                owner,
+            )
+        )
 
     def blobs_of(self, item: Item) -> tuple[HeldBlob, ...]:
         """All that an item names."""

@@ -76,6 +76,7 @@ class Holder:
         self._contact: Final = link.peer.identity
         self._hold = hold
         self._fetcher = fetcher
+        self._tasks: set[asyncio.Task[None]] = set()
         self._deposits: dict[bytes, asyncio.Task[None]] = {}
         self._small = asyncio.Semaphore(SMALL_AT_ONCE)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
@@ -117,14 +118,16 @@ class Holder:
         if len(self._deposits) >= limits.DEPOSITS:
             self._refuse(envelope_hash, BusyError())
             return
-        self._deposits[envelope_hash] = _started(self._take_in(envelope_hash, message))
+        self._deposits[envelope_hash] = self._started(self._take_in(envelope_hash, message))
 
     async def _take_in(self, envelope_hash: bytes, message: Deposit) -> None:
         """Bring all of a deposit, and answer it once."""
         try:
             error = await self._outcome(envelope_hash, message)
         finally:
-            self._deposits.pop(envelope_hash, None)  # the answer may bring the next at once
+            # Not that of one that came after this one was withdrawn; the answer may bring it, too.
+            if self._deposits.get(envelope_hash) is asyncio.current_task():
+                del self._deposits[envelope_hash]
         if error is None:
             self._say(Held(envelope_hash))
         elif not self._link.ended.is_set():  # else it is repeated on the next link
@@ -176,7 +179,7 @@ class Holder:
         self._collects.append(message)
         self._news_told = False
         if self._collecting is None:
-            self._collecting = _started(self._answer_collects())
+            self._collecting = self._started(self._answer_collects())
 
     async def _answer_collects(self) -> None:
         try:
@@ -226,7 +229,7 @@ class Holder:
 
     def done(self, message: HeldDone) -> None:
         """Something need not be held any more."""
-        task = self._deposits.get(message.envelope_hash)
+        task = self._deposits.pop(message.envelope_hash, None)
         if task is not None:  # it is withdrawn before it was whole, and needs no other answer
             task.cancel()
         gone = HeldGone(message.envelope_hash)
@@ -237,7 +240,7 @@ class Holder:
     def send_receipts(self) -> None:
         """Send the receipts that were left for the contact."""
         if self._receipts is None:
-            self._receipts = _started(self._send_receipts())
+            self._receipts = self._started(self._send_receipts())
         else:
             self._receipts_again = True
 
@@ -261,20 +264,17 @@ class Holder:
     async def close(self) -> None:
         """The link has ended."""
         self._hold.leave(self)
-        tasks = [*self._deposits.values()]
-        tasks += [task for task in (self._collecting, self._receipts) if task is not None]
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _started(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
 
-def _started(work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-    """A task whose failure, which is a fault of this program, is not lost."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(_ended)
-    return task
-
-
-def _ended(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("holding for a contact failed: %s", type(error).__name__, exc_info=error)
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("holding for a contact failed: %s", type(error).__name__, exc_info=error)

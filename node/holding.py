@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import hmac
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Final
 from ..crypto.blob import Manifest
 from ..crypto.errors import KinlightError, LocalError, PeerError
 from ..protocol import messages
-from ..protocol.delivery import DAY_SECONDS, mailbox_tags
+from ..protocol.delivery import DAY_SECONDS, day_of, mailbox_tags
 from ..protocol.errors import ExpiredGrantError, GoneError, MalformedError, NotHoldingError
 from ..protocol.messages import Deposit
 from . import views
@@ -63,6 +62,8 @@ class Hold:
         self._counters = counters
         self._pace = pace
         self._now = now
+        self._tags_of = (-1, -1)
+        self._tags: dict[bytes, bytes] = {}
         self._holders: set[Holder] = set()
         self._unlinking: set[asyncio.Task[None]] = set()
 
@@ -120,17 +121,27 @@ class Hold:
     def _owner_of(self, tag: bytes) -> bytes:
         """For whom something is left under a tag; `NotHoldingError` if that is nobody we hold for.
 
-        All tags are looked at, so that the time that it takes tells nothing.
+        The tags of all mailboxes are made once a day and whenever one changes: a flood of deposits
+        must not cost as much as there are contacts. They look random to who lacks the secret, so
+        how far one agrees with that of a guess tells nothing.
         """
-        now = self._now()
-        found: bytes | None = None
-        for mailbox in self._mailboxes.held_by(self._identity):
-            for known in mailbox_tags(mailbox.secret, now):
-                if hmac.compare_digest(known, tag) and self.terms.holds_for(mailbox.identity):
-                    found = mailbox.identity
-        if found is None:
+        today = day_of(self._now())
+        if self._tags_of != (today, self._mailboxes.changes):
+            self._tags_of = (today, self._mailboxes.changes)
+            self._tags = {
+                known: mailbox.identity
+                for mailbox in self._mailboxes.held_by(self._identity)
+                for known in mailbox_tags(mailbox.secret, mailbox.identity, today)
+            }
+        found = self._tags.get(tag)
+        contact = None if found is None else self._library.contact_of(found)
+        if contact is None or contact.blocked or not self.terms.holds_for(contact.identity):
             raise NotHoldingError
-        return found
+        return contact.identity
+
+    def look_again(self) -> None:
+        """A contact is not blocked any more: its mailbox counts."""
+        self._tags_of = (-1, -1)
 
     async def complete(self, item: Item, manifests: list[Manifest]) -> None:
         """All blobs of an item are here: it counts now, and whose it is may hear of it.

@@ -59,18 +59,22 @@ class Mailboxes:
     def __init__(self, database: Database, entropy: Entropy) -> None:
         self._db = database
         self._entropy = entropy
+        self.changes = 0
+        """Grows whenever one of theirs is another than before."""
 
     # Theirs.
 
     def told(self, identity: bytes, message: messages.Mailbox) -> bool:
         """A contact says where what is for it may be left; whether that is news."""
         if not message.secret:
+            self.changes += 1
             return bool(self._db.write("DELETE FROM mailboxes WHERE identity = ?", identity))
         secret = Secret(message.secret)
         is_marked(secret, identity, message.holders)  # raises for what are no marks
         known = self.of(identity)
         if known is not None and (known.secret, known.holders) == (secret, message.holders):
             return False
+        self.changes += 1
         self._db.write(
             "INSERT OR REPLACE INTO mailboxes VALUES (?, ?, ?)",
             identity, message.secret, message.holders,

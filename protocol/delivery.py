@@ -33,15 +33,19 @@ def day_of(now: int) -> int:
     return now // DAY_SECONDS
 
 
-def mailbox_tag(secret: Secret, day: int) -> bytes:
-    """Under what something is left in a mailbox on a day."""
-    return hmac.digest(secret.reveal(), _TAG + day.to_bytes(8), "sha256")
+def mailbox_tag(secret: Secret, owner: bytes, day: int) -> bytes:
+    """Under what something is left in a mailbox on a day.
+
+    Contacts of an owner know its secret too: with its identity in the tag, none of them can claim
+    the same mailbox at a holder and have what is left for it.
+    """
+    return hmac.digest(secret.reveal(), _TAG + owner + day.to_bytes(8), "sha256")
 
 
-def mailbox_tags(secret: Secret, now: int) -> tuple[bytes, ...]:
-    """The tags that count now: clocks differ, and a day ends while something is on its way."""
-    today = day_of(now)
-    return tuple(mailbox_tag(secret, day) for day in (today - 1, today, today + 1) if day >= 0)
+def mailbox_tags(secret: Secret, owner: bytes, today: int) -> tuple[bytes, ...]:
+    """The tags that count on a day: clocks differ, and a day ends while something is on its way."""
+    days = (today - 1, today, today + 1)
+    return tuple(mailbox_tag(secret, owner, day) for day in days if day >= 0)
 
 
 def holder_mark(secret: Secret, identity: bytes) -> bytes:

@@ -152,7 +152,7 @@ class Friend:
         return self.mallory.device.identity
 
     def tag(self, day: int = day_of(NOW)) -> bytes:
-        return mailbox_tag(self.secret, day)
+        return mailbox_tag(self.secret, self.identity, day)
 
     def mailbox(self, *holders: TestedNode) -> Mailbox:
         marks = delivery.marks(self.secret, [holder.identity for holder in holders])

@@ -171,6 +171,17 @@ def test_nobody_has_more_held_than_there_is_for_one_contact(kept: Kept, role: st
     kept.add(terms=terms, envelope=bytes(100), depositor=depositor, owner=owner)
 
 
+def test_a_second_device_of_an_owner_needs_room_for_its_envelope_alone(kept: Kept) -> None:
+    blob = a_blob(1000)
+    terms = Terms(everybody=True, quota=blob.length + 300, per_contact=blob.length + 300)
+    kept.add(blob, terms=terms)
+    kept.add(blob, terms=terms)
+    with pytest.raises(HolderFullError):
+        kept.add(a_blob(1000), terms=terms)
+    with pytest.raises(HolderFullError):
+        kept.add(blob, terms=terms, depositor=CAROL)
+
+
 def test_what_is_larger_than_there_is_for_one_contact_never_fits(kept: Kept) -> None:
     terms = Terms(everybody=True, quota=1000, per_contact=300)
     with pytest.raises(TooMuchError):

@@ -7,9 +7,11 @@ from kinlight.crypto.errors import KinlightError
 from kinlight.node.errors import BadRequestError, NoSuchContactError
 from kinlight.protocol.delivery import DAY_SECONDS, day_of
 from kinlight.protocol.messages import (
+    HeldDone,
     HeldNews,
     HeldReceipt,
     Holding,
+    Mailbox,
 )
 
 from .conftest import Start
@@ -189,6 +191,19 @@ async def test_what_is_withdrawn_while_it_comes_leaves_nothing(household: Househ
         assert await leave(conversation, household.owner, left) == "held"
 
 
+async def test_what_is_withdrawn_and_left_again_in_one_breath_is_held(
+    household: Household,
+) -> None:
+    left = Left.make("", LARGE)
+    async with household.sender.mallory.connected() as conversation:
+        conversation.react = Depositing(left)
+        tag = household.owner.tag()
+        for message in (left.deposit(tag), HeldDone(left.hash, b""), left.deposit(tag)):
+            await conversation.say(message)
+        assert await outcome(conversation, left) == "held"
+    assert household.totals[0] == 1
+
+
 # Time.
 
 
@@ -311,6 +326,20 @@ async def test_what_a_blocked_contact_left_and_what_is_for_it_goes(household: Ho
     assert household.totals[0] == 1
     async with household.sender.mallory.connected() as conversation:
         assert await leave(conversation, household.owner, Left.make()) == "not-holding"
+        await household.holder.engine.update_contact("Owner", blocked=False)
+        assert await leave(conversation, household.owner, Left.make()) == "held"
+
+
+async def test_a_mailbox_that_is_another_now_counts_at_once(household: Household) -> None:
+    before, owner = household.owner.tag(), household.owner
+    async with household.sender.mallory.connected() as conversation:
+        assert await leave(conversation, owner, Left.make()) == "held"
+        owner.secret = owner.secret.derive(b"another")
+        household.holder.parts.mailboxes.told(owner.identity, owner.mailbox(household.holder))
+        assert await leave(conversation, owner, Left.make(), tag=before) == "not-holding"
+        assert await leave(conversation, owner, Left.make()) == "held"
+        household.holder.parts.mailboxes.told(owner.identity, Mailbox(b"", b""))
+        assert await leave(conversation, owner, Left.make()) == "not-holding"
 
 
 async def test_terms_that_make_no_sense_change_nothing(household: Household) -> None:

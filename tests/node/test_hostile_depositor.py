@@ -185,6 +185,24 @@ async def test_nothing_is_held_under_a_tag_that_is_nobodys_here(household: House
     await assert_well(household)
 
 
+async def test_who_claims_the_mailbox_of_somebody_else_gets_nothing_of_it(
+    household: Household,
+) -> None:
+    """All contacts of an owner know its secret; a tag is of one owner only."""
+    mine = replace(household.other, secret=household.owner.secret)
+    left = Left.make("", b"photo")
+    async with household.other.mallory.connected() as conversation:
+        await conversation.say(mine.mailbox(household.holder))
+        await collect(conversation)  # that was read
+        async with household.sender.mallory.connected() as sender:
+            assert await leave(sender, household.owner, left) == "held"
+        assert (await collect(conversation))[0] == []
+        assert await fetched(conversation, left.blobs[0]) == "gone"
+        await done(conversation, left)
+    async with household.owner.mallory.connected() as conversation:
+        assert len((await collect(conversation))[0]) == 1
+
+
 async def test_a_deposit_can_t_be_given_to_somebody_else_by_repeating_it(
     household: Household,
 ) -> None:

@@ -305,8 +305,10 @@ def receipt_page(example: Example) -> Example:
 def holding_page(example: Example) -> Example:
     secret, key = Secret(_un(example["secret"])), Secret(_un(example["file key"]))
     day = 1_800_000_000 // 86_400
-    tag = hmac.digest(secret.reveal(), b"kinlight/mailbox1\x00" + day.to_bytes(8), "sha256")
-    assert delivery.mailbox_tag(secret, delivery.day_of(1_800_000_000)) == tag
+    owner = _un(example["owner"])
+    labelled = b"kinlight/mailbox1\x00" + owner + day.to_bytes(8)
+    tag = hmac.digest(secret.reveal(), labelled, "sha256")
+    assert delivery.mailbox_tag(secret, owner, delivery.day_of(1_800_000_000)) == tag
     token = HKDF(SHA256(), 32, None, b"kinlight/fetch1").derive(key.reveal())
     content_id, token_hash = _un(example["content_id"]), hashlib.sha256(token).digest()
     blob = delivery.HeldBlob.under(content_id, 72, key)
@@ -315,7 +317,7 @@ def holding_page(example: Example) -> Example:
     return {
         "day of 1800000000": str(day),
         "tag": tag.hex(),
-        "mark": delivery.marks(secret, [_un(example["identity"])]).hex(),
+        "mark": delivery.marks(secret, [_un(example["holder"])]).hex(),
         "fetch token": token.hex(),
         "token hash": token_hash.hex(),
         "Deposit (expires 20900, a blob of 72 bytes)": deposit.encode().hex(),

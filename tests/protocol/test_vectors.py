@@ -263,7 +263,8 @@ def check_receipt(case: Case) -> None:
 
 
 def check_mailbox(case: Case) -> None:
-    if _un(case["tag"]) not in delivery.mailbox_tags(Secret(_un(case["secret"])), case["now"]):
+    secret, today = Secret(_un(case["secret"])), delivery.day_of(case["now"])
+    if _un(case["tag"]) not in delivery.mailbox_tags(secret, _un(case["owner"]), today):
         raise NotHoldingError
 
 

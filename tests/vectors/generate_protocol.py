@@ -729,14 +729,20 @@ def holding_cases() -> list[Case]:
     """Ada's mailbox, for which Ben holds."""
     secret, day = fixed("mailbox"), NOW // 86_400
 
-    def day_tag(day: int, secret: bytes = secret, purpose: bytes = b"kinlight/mailbox1") -> bytes:
-        return hmac.digest(secret, purpose + b"\x00" + day.to_bytes(8), "sha256")
+    def day_tag(
+        day: int,
+        secret: bytes = secret,
+        purpose: bytes = b"kinlight/mailbox1",
+        owner: bytes = ADA,
+    ) -> bytes:
+        return hmac.digest(secret, purpose + b"\x00" + owner + day.to_bytes(8), "sha256")
 
     def mark(identity: bytes, secret: bytes = secret) -> bytes:
         return hmac.digest(secret, b"kinlight/holder1\x00" + identity, "sha256")
 
     def left(name: str, kind: str, expect: str, tag: bytes, now: int = NOW) -> Case:
-        return case("mailbox", name, kind, expect, secret=secret, now=now, tag=tag)
+        return case("mailbox", name, kind, expect, secret=secret, owner=ADA,
+                    now=now, tag=tag)  # fmt: skip
 
     def held_by(name: str, kind: str, expect: str, holders: bytes, who: bytes = BEN) -> Case:
         return case("marks", name, kind, expect, secret=secret, identity=who, holders=holders)
@@ -758,13 +764,16 @@ def holding_cases() -> list[Case]:
         left("the tag of two days ago", "replay", refused, day_tag(day - 2)),
         left("the tag of the day after tomorrow", "too early", refused, day_tag(day + 2)),
         left("a second into the second day", "replay", refused, day_tag(8), 10 * 86_400),
+        left("of somebody who knows the secret", "wrong context", refused,
+             day_tag(day, owner=public(PHONE))),
+        left("without the owner", "wrong domain", refused, day_tag(day, owner=b"")),
         left("of another secret", "wrong context", refused, day_tag(day, fixed("another"))),
         left("made for another purpose", "wrong domain", refused,
              day_tag(day, purpose=b"kinlight/holder1")),
         left("without the byte between", "wrong domain", refused,
-             hmac.digest(secret, b"kinlight/mailbox1" + day.to_bytes(8), "sha256")),
+             hmac.digest(secret, b"kinlight/mailbox1" + ADA + day.to_bytes(8), "sha256")),
         left("the day in four bytes", "bad field", refused,
-             hmac.digest(secret, b"kinlight/mailbox1\x00" + day.to_bytes(4), "sha256")),
+             hmac.digest(secret, b"kinlight/mailbox1\x00" + ADA + day.to_bytes(4), "sha256")),
         left("zeros", "forged", refused, bytes(32)),
         held_by("one holder", "valid", "success", mark(BEN)),
         held_by("one of two", "valid", "success", both),
