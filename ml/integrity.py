@@ -136,7 +136,10 @@ def _luma_table(tables: Tables | None) -> npt.NDArray[np.float32] | None:
     if not tables:
         return None
     first = tables[min(tables)] if isinstance(tables, Mapping) else tables[0]
-    table = np.asarray(cast("Any", first))
+    try:
+        table = np.asarray(cast("Any", first))
+    except ValueError:  # rows of unequal length
+        return None
     if (
         table.shape != (64,)
         or table.dtype.kind not in "iu"

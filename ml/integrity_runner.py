@@ -128,7 +128,8 @@ class Runner:
                 lacking = end[0] - begin[0] - cut.shape[0], end[1] - begin[1] - cut.shape[1]
                 if any(lacking):  # an edge within a block: as JPEG, repeat the last row and column
                     cut = np.pad(cut, ((0, lacking[0]), (0, lacking[1]), (0, 0)), mode="edge")
-                pixels = torch.from_numpy(np.ascontiguousarray(cut)).permute(2, 0, 1)[None].float()
+                # A copy: torch refuses memory that it may not write to.
+                pixels = torch.from_numpy(np.array(cut)).permute(2, 0, 1)[None].float()
                 seen = net(pixels, units[None], known)
                 here = slice(top // BLOCK, min((top + tile) // BLOCK, rows))
                 there = slice(left // BLOCK, min((left + tile) // BLOCK, columns))
