@@ -21,7 +21,26 @@ class Part:
 
 
 def components(mask: npt.NDArray[np.bool_]) -> list[Part]:
-    """The connected parts of a mask of shape (h, w), in no order.
+    """The connected parts of a mask of shape (h, w), in no order."""
+    rows, starts, ends, roots = _runs(mask)
+    found: dict[int, Part] = {}
+    for row, start, end, root in zip(rows, starts, ends, roots, strict=True):
+        one = Part(row, start, row + 1, end, end - start)
+        known = found.get(root)
+        found[root] = one if known is None else _joined(known, one)
+    return list(found.values())
+
+
+def labelled(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """A number above 0 for each connected part, the same all over it; 0 elsewhere."""
+    labels = np.zeros(mask.shape, np.int32)
+    for row, start, end, root in zip(*_runs(mask), strict=True):
+        labels[row, start:end] = root + 1
+    return labels
+
+
+def _runs(mask: npt.NDArray[np.bool_]) -> tuple[list[int], list[int], list[int], list[int]]:
+    """Runs of cells: row, start, end, and the first run of the part that each belongs to.
 
     Runs of each row are joined with those of the row above by union-find, so the time is that of
     the number of runs and not of the cells.
@@ -29,9 +48,10 @@ def components(mask: npt.NDArray[np.bool_]) -> list[Part]:
     padded = np.zeros((mask.shape[0], mask.shape[1] + 2), np.int8)
     padded[:, 1:-1] = mask
     steps = np.diff(padded, axis=1)
-    rows, starts = np.nonzero(steps == 1)
-    ends = np.nonzero(steps == -1)[1]
-    parents = list(range(len(rows)))
+    rows, columns = np.nonzero(steps == 1)
+    starts = columns.tolist()
+    ends = np.nonzero(steps == -1)[1].tolist()
+    parents = list(range(len(starts)))
 
     def root(run: int) -> int:
         while parents[run] != run:
@@ -51,13 +71,8 @@ def components(mask: npt.NDArray[np.bool_]) -> list[Part]:
                 above += 1
             else:
                 here += 1
-    found: dict[int, Part] = {}
-    for run in range(len(rows)):
-        row, start, end = int(rows[run]), int(starts[run]), int(ends[run])
-        one = Part(row, start, row + 1, end, end - start)
-        known = found.get(root(run))
-        found[root(run)] = one if known is None else _joined(known, one)
-    return list(found.values())
+    roots = [root(run) for run in range(len(starts))]
+    return rows.tolist(), starts, ends, roots
 
 
 def _joined(a: Part, b: Part) -> Part:

@@ -4,13 +4,13 @@
 picture is a fake or that it is authentic: signs are signs, and that there are none proves nothing.
 Whatever is outside of what the thresholds were calibrated on is `cannot-tell`, with the reason.
 
-torch is imported at the first check. Ten megapixels need about 0.5 GB.
+torch is imported at the first check. Twelve megapixels need about 0.5 GB besides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -28,7 +28,7 @@ Tables = Sequence[Sequence[int]] | Mapping[int, Sequence[int]]
 
 SMALLEST = 128
 """Pixels of the shorter side from which on there is something to go by."""
-LARGEST = 50_000_000
+LARGEST = 40_000_000
 """Pixels up to which memory stays under 1 GB."""
 COARSEST = 24.0
 """Mean of the fifteen lowest entries of a luma table, up to which traces survive (quality 40)."""
@@ -46,7 +46,7 @@ class Box:
     width: int
     height: int
     chance: float
-    """The mean of the map inside, 0 to 1."""
+    """The mean of the map inside, 0 to 1; of a copy, 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,9 @@ class Finding:
     map: npt.NDArray[np.uint8] | None = None
     """0 to 255 for each square of 4 by 4 pixels: how much it looks edited."""
     boxes: tuple[Box, ...] = ()
-    """The areas that the verdict `signs` rests on, largest first."""
+    """Areas that the verdict `signs` rests on, largest first."""
+    copies: tuple[tuple[Box, Box], ...] = ()
+    """Pieces that occur twice, on which it rests as well. Which was first is not told."""
     weights: str = ""
     """SHA-256 of the weights that judged."""
 
@@ -99,7 +101,25 @@ def check(pixels: npt.NDArray[Any], jpeg_tables: Tables | None = None) -> Findin
     table = _luma_table(jpeg_tables)
     if (reason := _out_of_range(rgb, table)) is not None:
         return Finding("cannot-tell", reason)
-    return _runner().find(rgb, table)
+    finding = _runner().find(rgb, table)
+    copies = _copies(rgb)
+    if copies:
+        return replace(finding, verdict="signs", reason="", copies=copies)
+    return finding
+
+
+def _copies(rgb: npt.NDArray[np.uint8]) -> tuple[tuple[Box, Box], ...]:
+    from .copymove import find_copies
+
+    found = find_copies(rgb)
+
+    def box(mask: npt.NDArray[np.bool_]) -> Box:
+        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        ends = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+        left, top, right, bottom = (round(float(end) / found.factor) for end in ends)
+        return Box(left, top, right - left, bottom - top, 1.0)
+
+    return tuple((box(copy.first), box(copy.second)) for copy in found.found)
 
 
 _loaded: Runner | None = None

@@ -18,9 +18,9 @@ from .integrity import Box, Calibration, Finding
 from .integrity_net import BLOCK, FAR, HALO, NEAR, IntegrityNet, Width, standard_table
 from .weights import Weights
 
-TILE = 1024
+TILE = 512
 """Pixels of a side of a tile, without its halo."""
-STRIP = 256
+STRIP = 128
 """Rows of features in a strip, without its halo."""
 
 
@@ -141,11 +141,11 @@ class Runner:
         return kept
 
     def _near(self, features: Tensor, strip: int) -> Tensor:
-        parts = [
-            self._net.head.near(features[:, :, begin:end])[:, :, skip : skip + count]
-            for begin, end, skip, count in strips(features.shape[2], strip, NEAR)
-        ]
-        return torch.cat(parts, dim=2)
+        kept = torch.empty_like(features)
+        for begin, end, skip, count in strips(features.shape[2], strip, NEAR):
+            seen = self._net.head.near(features[:, :, begin:end])
+            kept[:, :, begin + skip : begin + skip + count] = seen[:, :, skip : skip + count]
+        return kept
 
     def _far(self, near: Tensor, strip: int) -> tuple[Tensor, Tensor]:
         head = self._net.head
