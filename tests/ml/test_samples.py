@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import hashlib
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from kinlight.ml.package_photos import take_out
 from kinlight.ml.photos import (
     FOLDS,
     Collection,
@@ -137,3 +141,18 @@ def test_a_cache_that_was_cut_off_is_made_again(tmp_path: Path) -> None:
     index.with_name("pixels.bin").write_bytes(b"half")
     again = collect([tmp_path / "data"], tmp_path / "cache", entries)
     assert np.array_equal(again[0].pixels, pixels)
+
+
+def test_photos_inside_of_packages_are_taken_out_by_their_hash(tmp_path: Path) -> None:
+    content = jpeg_of(scene(1, 64, 64))
+    with zipfile.ZipFile(tmp_path / "some-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("some/data/cat.jpg", content)
+        wheel.writestr("some/other/cat.jpg", b"another of that name")
+    sha256 = hashlib.sha256(content).hexdigest()
+    inside = Entry("photos-packages/some/cat.jpg", "processed", "cat", "CC0", "some 1", sha256)
+    elsewhere = Entry("photos-cc/dog.jpg", "processed", "dog", "CC0", "there", "0" * 64)
+    assert take_out(tmp_path, tmp_path, [inside, elsewhere]) == 1
+    assert (tmp_path / inside.file).read_bytes() == content
+    lacking = replace(inside, sha256="1" * 64)
+    with pytest.raises(PhotosMissing, match=r"photos-packages/some/cat\.jpg \(some 1\)"):
+        take_out(tmp_path, tmp_path, [lacking])
