@@ -12,10 +12,10 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check nightly clean
+.PHONY: help setup demo test check nightly train-integrity clean
 
 help: ## list the targets
-	@awk -F ' *:.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ' *:.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.stamp ## make .venv with all that kinlight needs (PYTHON=python3.11 to python3.13)
 
@@ -40,6 +40,19 @@ check: setup ## format, lint, layers, types
 nightly: setup ## run the long tests, then write docs/benchmarks.md
 	$(BIN)/python -m pytest -m nightly
 	$(BIN)/python benchmarks/run.py --write
+
+MINUTES ?= 120
+DATA ?= ../shared/data
+RUN ?= build/integrity
+PHOTOS := --data $(DATA) --data build/more --cache build/photos --run $(RUN)
+
+train-integrity: setup build/more ## train the integrity network, or go on (MINUTES=120 DATA=... RUN=...)
+	$(BIN)/python -m kinlight.ml.train_integrity $(PHOTOS) --minutes $(MINUTES)
+	$(BIN)/python -m kinlight.ml.evaluate_integrity $(PHOTOS) --release $(RUN)/weights
+
+build/more: ml/manifests/integrity.csv
+	$(BIN)/python -m pip download -qq --no-deps -d build/packages scikit-image==0.26.0 scikit-learn==1.9.1
+	$(BIN)/python -m kinlight.ml.package_photos build/packages $@
 
 clean: ## remove .venv and everything else that was made here
 	rm -rf .venv build dist *.egg-info .coverage .hypothesis .import_linter_cache .pytest_cache .ruff_cache

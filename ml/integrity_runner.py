@@ -1,0 +1,195 @@
+"""Runs the integrity network over a whole photo, in tiles and strips that bound the memory.
+
+The stem is applied to tiles with a halo, the head to strips of its features with a halo; means over
+the picture are taken over all of it. So the result is that of the picture in one piece.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from .components import components
+from .integrity import Box, Calibration, Finding
+from .integrity_net import BLOCK, FAR, HALO, NEAR, IntegrityNet, Width, standard_table
+from .weights import Weights
+
+TILE = 512
+"""Pixels of a side of a tile, without its halo."""
+STRIP = 128
+"""Rows of features in a strip, without its halo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What the network says of a photo."""
+
+    chance: npt.NDArray[np.float32]
+    """0 to 1 for each cell, shape (h/4, w/4) rounded up to whole blocks."""
+    score: float
+    """0 to 1 for the picture."""
+
+
+def has_fast_bf16() -> bool:
+    """Whether this processor multiplies in bf16 itself; elsewhere that would be slow."""
+    return bool(torch.cpu._is_avx512_bf16_supported())  # pyright: ignore[reportPrivateUsage] -- torch has no public name for it
+
+
+class Runner:
+    """The network with its weights, ready to look at photos."""
+
+    def __init__(self, weights: Weights, *, bf16: bool | None = None) -> None:
+        self._sha256 = weights.sha256
+        self.calibration = Calibration.of(weights.told)
+        self._width = Width(**weights.told["width"])
+        self._net = IntegrityNet(self._width)
+        self._net.load_state_dict(dict(weights.tensors))
+        self._net = self._net.eval().to(memory_format=torch.channels_last)
+        self._bf16 = has_fast_bf16() if bf16 is None else bf16
+
+    def find(self, rgb: npt.NDArray[np.uint8], table: npt.NDArray[np.float32] | None) -> Finding:
+        """The finding on a photo that is in the calibrated range."""
+        return self.judge(self.traces(rgb, table), rgb.shape[:2])
+
+    def judge(self, traces: Traces, shape: tuple[int, ...]) -> Finding:
+        """The verdict on what the network said of a photo of that height and width."""
+        limits = self.calibration
+        boxes = self.areas(traces.chance, shape)
+        seen = np.rint(traces.chance * 255).astype(np.uint8)
+        found = Finding("no-sign", score=traces.score, map=seen, weights=self._sha256)
+        if traces.score < limits.doubt:
+            return found
+        if traces.score < limits.signs:
+            faint = "there are faint signs, too faint to go by"
+            return replace(found, verdict="cannot-tell", reason=faint)
+        if not boxes:
+            nowhere = "something is unusual, but at no place of its own"
+            return replace(found, verdict="cannot-tell", reason=nowhere)
+        return replace(found, verdict="signs", boxes=boxes)
+
+    def areas(self, chance: npt.NDArray[np.float32], shape: tuple[int, ...]) -> tuple[Box, ...]:
+        """Areas that look edited and are large enough to count, largest first."""
+        limits = self.calibration
+        cell = BLOCK // 2
+        found: list[tuple[int, Box]] = []
+        for part in components(chance >= limits.cell):
+            if part.cells < max(4.0, limits.area * chance.size):
+                continue
+            rows, columns = slice(part.top, part.bottom), slice(part.left, part.right)
+            left, top = part.left * cell, part.top * cell
+            width = min(part.right * cell, shape[1]) - left
+            height = min(part.bottom * cell, shape[0]) - top
+            inside = chance[rows, columns]
+            mean = float(inside[inside >= limits.cell].mean())
+            found.append((part.cells, Box(left, top, width, height, mean)))
+        return tuple(box for _, box in sorted(found, key=lambda pair: -pair[0]))
+
+    @torch.inference_mode()
+    def traces(
+        self,
+        rgb: npt.NDArray[np.uint8],
+        table: npt.NDArray[np.float32] | None,
+        *,
+        tile: int = TILE,
+        strip: int = STRIP,
+    ) -> Traces:
+        """Ask the network; `tile` and `strip` change time and memory, not the answer."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
+            features = self._features(rgb, table, tile)
+            near = self._near(features, strip)
+            cells, image = self._far(near, strip)
+        height, width = (-(-side // BLOCK) * 2 for side in rgb.shape[:2])
+        chance = cells.sigmoid()[0, 0, :height, :width].numpy()
+        return Traces(chance, float(image.sigmoid()))
+
+    def _features(
+        self, rgb: npt.NDArray[np.uint8], table: npt.NDArray[np.float32] | None, tile: int
+    ) -> Tensor:
+        net = self._net.stem
+        height, width = rgb.shape[:2]
+        rows, columns = -(-height // BLOCK), -(-width // BLOCK)
+        units = standard_table() if table is None else torch.from_numpy(table)
+        known = torch.tensor([float(table is not None)])
+        channels = self._width.head
+        kept = torch.empty(
+            (1, channels, rows, columns),
+            dtype=torch.bfloat16 if self._bf16 else torch.float32,
+            memory_format=torch.channels_last,
+        )
+        for top in range(0, height, tile):
+            for left in range(0, width, tile):
+                begin = max(top - HALO, 0), max(left - HALO, 0)
+                end = min(top + tile + HALO, rows * BLOCK), min(left + tile + HALO, columns * BLOCK)
+                cut = rgb[begin[0] : end[0], begin[1] : end[1]]
+                lacking = end[0] - begin[0] - cut.shape[0], end[1] - begin[1] - cut.shape[1]
+                if any(lacking):  # an edge within a block: as JPEG, repeat the last row and column
+                    cut = np.pad(cut, ((0, lacking[0]), (0, lacking[1]), (0, 0)), mode="edge")
+                # A copy: torch refuses memory that it may not write to.
+                pixels = torch.from_numpy(np.array(cut)).permute(2, 0, 1)[None].float()
+                seen = net(pixels, units[None], known)
+                here = slice(top // BLOCK, min((top + tile) // BLOCK, rows))
+                there = slice(left // BLOCK, min((left + tile) // BLOCK, columns))
+                down, right = (top - begin[0]) // BLOCK, (left - begin[1]) // BLOCK
+                inner = seen[:, :, down:, right:]
+                kept[:, :, here, there] = inner[
+                    :, :, : here.stop - here.start, : there.stop - there.start
+                ]
+        return kept
+
+    def _near(self, features: Tensor, strip: int) -> Tensor:
+        kept = torch.empty_like(features)
+        for begin, end, skip, count in strips(features.shape[2], strip, NEAR):
+            seen = self._net.head.near(features[:, :, begin:end])
+            kept[:, :, begin + skip : begin + skip + count] = seen[:, :, skip : skip + count]
+        return kept
+
+    def _far(self, near: Tensor, strip: int) -> tuple[Tensor, Tensor]:
+        head = self._net.head
+        mean, variance = _moments(near)
+        cells: list[Tensor] = []
+        sums: list[Tensor] = []
+        squares: list[Tensor] = []
+        peaks: list[Tensor] = []
+        for begin, end, skip, count in strips(near.shape[2], strip, FAR):
+            far = head.look_far(near[:, :, begin:end], mean, variance)
+            far = far[:, :, skip : skip + count]
+            cells.append(head.cells(far))
+            exact = far.double()
+            sums.append(exact.sum(dim=(2, 3)))
+            squares.append(exact.square().sum(dim=(2, 3)))
+            peaks.append(far.float().amax(dim=(2, 3)))
+        number = near.shape[2] * near.shape[3]
+        middle = torch.stack(sums).sum(dim=0) / number
+        deviation = (torch.stack(squares).sum(dim=0) / number - middle.square()).clamp(min=0).sqrt()
+        whole = torch.cat(cells, dim=2)
+        with torch.autocast("cpu", enabled=False):
+            peak = torch.stack(peaks).amax(dim=0)
+            image = head.score(middle.float(), deviation.float(), peak, whole)
+        return whole, image[0]
+
+
+def strips(rows: int, strip: int, halo: int) -> list[tuple[int, int, int, int]]:
+    """How to walk over `rows`: where each strip begins and ends, its halo, and its own rows."""
+    walk: list[tuple[int, int, int, int]] = []
+    for first in range(0, rows, strip):
+        begin, end = max(first - halo, 0), min(first + strip + halo, rows)
+        walk.append((begin, end, first - begin, min(strip, rows - first)))
+    return walk
+
+
+def _moments(near: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance over the picture, shape (1, c, 1, 1), without a copy of all in fp32."""
+    number = near.shape[2] * near.shape[3]
+    total = near.new_zeros(near.shape[1], dtype=torch.float64)
+    squares = total.clone()
+    for row in near[0].split(64, dim=1):
+        exact = row.double()
+        total += exact.sum(dim=(1, 2))
+        squares += exact.square().sum(dim=(1, 2))
+    mean = total / number
+    variance = (squares / number - mean.square()).clamp(min=0)
+    return mean.float()[None, :, None, None], variance.float()[None, :, None, None]
