@@ -70,6 +70,7 @@ class ContactBody(BaseModel):
     accept: Literal["ask", "always"] | None = None
     metadata: Literal["original", "no-location", "clean"] | None = None
     holder: bool | None = None
+    backup: bool | None = None
 
 
 class ShareBody(BaseModel):
@@ -240,6 +241,7 @@ async def patch_contact(request: Request, name: str, body: ContactBody) -> views
         accept=body.accept,
         metadata=body.metadata,
         holder=body.holder,
+        backup=body.backup,
     )
 
 

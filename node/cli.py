@@ -418,6 +418,10 @@ def let_hold(
     context: typer.Context,
     name: NameArgument,
     off: OffOption = False,
+    backup: Annotated[
+        bool | None,
+        typer.Option("--backup/--no-backup", help="Keep a backup of your library there as well."),
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -426,7 +430,7 @@ def let_hold(
     It keeps ciphertext. It learns who sends you something, how much and when.
     """
     with running(context, home, json) as command:
-        contact = command.ask(lambda node: node.update_contact(name, holder=not off))
+        contact = command.ask(lambda node: node.update_contact(name, holder=not off, backup=backup))
         command.out.contact(contact)
 
 

@@ -113,7 +113,7 @@ class Collector:
         if self._is_chosen and not self._asked and self._worthless < WORTHLESS:
             self._asked, self._shown = True, 0
             self._last = self._all.seen.get(self._device, 0)
-            self._link.post(messages.Collect(self._last, PAGE))
+            self._link.post(messages.Collect(self._last, PAGE, own=False))
 
     def item(self, message: messages.HeldItem) -> None:
         """One envelope that lies there. It may be anything."""

@@ -25,7 +25,7 @@ class Counters:
         self.released = 0
         """And those that were removed as whose they are had them, or who left them said so."""
         self.refusals: Counter[tuple[str, str]] = Counter()
-        """By what was refused (`caller`, `offer`, `fetch`, `delivery`, `deposit`) and why, a code."""
+        """By what was refused (`caller`, `offer`, `fetch` and so on) and why, a code."""
 
     @property
     def pieces(self) -> int:

@@ -202,6 +202,8 @@ class Engine:
             connected=not contact.blocked and bool(opened.peers.links(contact.identity)),
             added=contact.added,
             holder=opened.mailboxes.standing(contact.identity),
+            backup=opened.mailboxes.backup_standing(contact.identity),
+            backed_up=opened.backing_up.backups.count(contact.identity),
         )
 
     async def update_contact(
@@ -215,6 +217,7 @@ class Engine:
         accept: str | None = None,
         metadata: str | None = None,
         holder: bool | None = None,
+        backup: bool | None = None,
     ) -> views.Contact:
         """Change what is given. Blocking ends the connections at once."""
         opened = self._unlocked()
@@ -231,7 +234,7 @@ class Engine:
         if fields:
             opened.library.update_contact(contact.identity, **fields)
         if holder is not None:
-            opened.mailboxes.choose(contact.identity, contact.name, chosen=holder)
+            opened.mailboxes.choose(contact.identity, contact.name, chosen=holder, backup=backup)
             opened.tell_mailbox()
         if blocked:
             await opened.peers.drop(contact.identity)

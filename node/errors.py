@@ -149,6 +149,12 @@ class NoHolderError(LocalError):
     code = "no-holder"
 
 
+class NoBackupError(LocalError):
+    """That contact does not keep backups for you. `kinlight hold --backup NAME` there begins it."""
+
+    code = "no-backup"
+
+
 class TooManyHoldersError(LocalError):
     """No more contacts can keep things for you. End it for another first."""
 

@@ -39,7 +39,9 @@ class Ask(Protocol):
 
     def __call__(
         self, request: int, content_id: bytes, manifest: bool, ranges: Ranges, credit: int, /
-    ) -> Message: ...
+    ) -> Message:
+        """A message of that number, for these pieces of the blob."""
+        ...
 
 
 def under_grant(photo_id: bytes, capability: bytes) -> Ask:

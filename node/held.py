@@ -306,22 +306,31 @@ class HeldStore:
             or 0
         )
 
-    def items_for(self, owner: bytes, after: int, most: int) -> list[tuple[int, bytes]]:
-        """(position, envelope) of what is held whole for somebody, behind a position."""
+    def items_for(
+        self, owner: bytes, after: int, most: int, *, own: bool = False
+    ) -> list[tuple[int, bytes]]:
+        """(position, envelope) of what is held whole for somebody, behind a position: what others
+        left for it, or what it left itself.
+        """
         rows = self._db.rows(
-            "SELECT position, envelope FROM held_items WHERE owner = ? AND position > ?"
-            " ORDER BY position LIMIT ?",
+            "SELECT position, envelope FROM held_items WHERE owner = ?1 AND position > ?2"
+            " AND (depositor = ?1) = ?3 ORDER BY position LIMIT ?4",
             owner,
             after,
+            own,
             most,
         )
         return [(row[0], row[1]) for row in rows]
 
-    def has_more(self, owner: bytes, after: int) -> bool:
-        """Whether something is held whole for somebody behind a position."""
+    def has_more(self, owner: bytes, after: int, *, own: bool = False) -> bool:
+        """Whether something is held whole for somebody behind a position, as in `items_for`."""
         return bool(
             self._db.value(
-                "SELECT 1 FROM held_items WHERE owner = ? AND position > ? LIMIT 1", owner, after
+                "SELECT 1 FROM held_items WHERE owner = ?1 AND position > ?2"
+                " AND (depositor = ?1) = ?3 LIMIT 1",
+                owner,
+                after,
+                own,
             )
         )
 
@@ -405,6 +414,15 @@ class HeldStore:
             AT_A_TIME,
         )
         return self._remove([row[0] for row in rows])
+
+    def end_backup(self, identity: bytes, expires: int) -> None:
+        """What somebody left for itself ends then, at the latest."""
+        self._db.write(
+            "UPDATE held_items SET expires = ?2"
+            " WHERE depositor = ?1 AND owner = ?1 AND expires > ?2",
+            identity,
+            expires,
+        )
 
     def remove_of(self, identity: bytes, *, from_it: bool) -> Removed:
         """Remove some of what is held for somebody; with `from_it`, of what it left, too."""

@@ -193,12 +193,14 @@ class Holder:
 
     async def _show(self, message: Collect) -> None:
         held, after, left = self._hold.held, message.after, message.most
-        while left and (page := held.items_for(self._contact, after, min(left, _PAGE))):
+        while left and (
+            page := held.items_for(self._contact, after, min(left, _PAGE), own=message.own)
+        ):
             left -= len(page)
             for after, envelope in page:
                 await self._link.send(HeldItem(after, envelope))
         # No other task runs between these two: what comes whole after them is news.
-        more = held.has_more(self._contact, after)
+        more = held.has_more(self._contact, after, own=message.own)
         self._say(HeldEnd(held.last(self._contact), more))
 
     def news(self) -> None:

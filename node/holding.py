@@ -28,6 +28,7 @@ from .holding_terms import HoldingTerms
 from .library import Contact, Library
 from .mailboxes import Mailboxes
 from .pace import Pace
+from .papers import LAST_SECOND
 from .pulling import Pulls
 
 SWEEP_SECONDS: Final = 600.0
@@ -111,6 +112,10 @@ class Hold:
             return known
         now, terms = self._now(), self.terms.get()
         expires = min((message.expires + 1) * DAY_SECONDS, now + terms.seconds)
+        if depositor == owner:
+            if not self.terms.backs_up(owner):
+                raise NotHoldingError
+            expires = LAST_SECOND
         if expires <= now:
             raise ExpiredGrantError
         return self.held.add(
@@ -157,7 +162,8 @@ class Hold:
         self.held.settle(item.depositor, manifests)
         self._counters.held += 1
         for holder in self._links_to(item.owner):
-            holder.news()
+            if item.depositor != item.owner:
+                holder.news()
 
     def refused(self, error: PeerError) -> None:
         """A deposit was refused."""
@@ -313,6 +319,8 @@ class Hold:
                 self.terms.stop_for(contact.identity)
         else:
             self.terms.stop(terms)
+        for contact in contacts or self._library.contacts():
+            self.held.end_backup(contact.identity, self._now() + terms.seconds)
         self._announce()
         if drop:
             for contact in contacts or self._library.contacts():

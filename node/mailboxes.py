@@ -14,8 +14,8 @@ from ..crypto.secret import Secret
 from ..protocol import limits, messages
 from ..protocol.delivery import SECRET_BYTES, is_marked, marks
 from ..protocol.opening import Entropy
-from .database import Database
-from .errors import NoHolderError, TooManyHoldersError
+from .database import Database, Row
+from .errors import NoBackupError, NoHolderError, TooManyHoldersError
 
 _SETTING: Final = "mailbox"
 
@@ -38,7 +38,8 @@ class Mailbox:
 class Holder:
     """A contact that holds for us: so many bytes, each for so many seconds.
 
-    `chosen` if a person here lets it.
+    `chosen` if a person here lets it; `backed_up` if this node also keeps a backup there, which it
+    takes if it says `backup`.
     """
 
     identity: bytes
@@ -46,6 +47,7 @@ class Holder:
     seconds: int
     backup: bool
     chosen: bool
+    backed_up: bool
 
     @property
     def holds(self) -> bool:
@@ -113,7 +115,14 @@ class Mailboxes:
     def holder(self, identity: bytes) -> Holder | None:
         """What a contact says that it holds for us."""
         row = self._db.row("SELECT * FROM holdings WHERE identity = ?", identity)
-        return None if row is None else Holder(row[0], row[1], row[2], bool(row[3]), bool(row[4]))
+        return None if row is None else _holder(row)
+
+    def backup_standing(self, identity: bytes) -> str:
+        """Whether a backup is kept with a contact: `chosen`, `offered` or `no`."""
+        holder = self.holder(identity)
+        if holder is None or not holder.holds or not holder.backup:
+            return "no"
+        return "chosen" if holder.chosen and holder.backed_up else "offered"
 
     def standing(self, identity: bytes) -> str:
         """`chosen`, `offered` or `no`."""
@@ -128,26 +137,36 @@ class Mailboxes:
             "SELECT holdings.* FROM holdings JOIN contacts USING (identity)"
             " WHERE chosen AND quota AND seconds AND NOT blocked ORDER BY added"
         )
-        return [Holder(row[0], row[1], row[2], bool(row[3]), bool(row[4])) for row in rows]
+        return [_holder(row) for row in rows]
 
-    def choose(self, identity: bytes, name: str, *, chosen: bool) -> None:
-        """Let a contact hold for us, or not any more.
+    def choose(
+        self, identity: bytes, name: str, *, chosen: bool, backup: bool | None = None
+    ) -> None:
+        """Let a contact hold for us, and with `backup` what is ours as well (None: as it is); or
+        not any more.
 
-        `NoHolderError` if it does not offer to, `TooManyHoldersError` beyond `limits.HOLDERS`.
+        `NoHolderError` or `NoBackupError` if it does not offer to, `TooManyHoldersError` beyond
+        `limits.HOLDERS`.
         """
         holder = self.holder(identity)
         if chosen and (holder is None or not holder.holds):
             raise NoHolderError(name)
+        if chosen and backup and (holder is None or not holder.backup):
+            raise NoBackupError(name)
+        kept = holder is not None and holder.backed_up if backup is None else backup
         others = [each for each in self.chosen() if each.identity != identity]
         if chosen and len(others) >= limits.HOLDERS:
             raise TooManyHoldersError(str(limits.HOLDERS))
-        self._db.write("UPDATE holdings SET chosen = ? WHERE identity = ?", int(chosen), identity)
+        self._db.write(
+            "UPDATE holdings SET chosen = ?, backed_up = ? WHERE identity = ?",
+            int(chosen), int(chosen and kept), identity,
+        )  # fmt: skip
         if not chosen:
             self.renew()
 
     def ours(self) -> messages.Mailbox | None:
         """What our contacts are to know of our mailbox; None if there never was one."""
-        secret = self._secret()
+        secret = self.secret()
         holders = [holder.identity for holder in self.chosen()]
         if secret is None and not holders:
             return None
@@ -163,6 +182,14 @@ class Mailboxes:
         self._db.write("INSERT OR REPLACE INTO settings VALUES (?, ?)", _SETTING, secret.reveal())
         return secret
 
-    def _secret(self) -> Secret | None:
+    def secret(self) -> Secret | None:
+        """The secret of our mailbox, if there ever was one."""
         value: bytes | None = self._db.value("SELECT value FROM settings WHERE name = ?", _SETTING)
         return None if value is None else Secret(value)
+
+
+def _holder(row: Row) -> Holder:
+    return Holder(
+        row["identity"], row["quota"], row["seconds"],
+        bool(row["backup"]), bool(row["chosen"]), bool(row["backed_up"]),
+    )  # fmt: skip

@@ -31,12 +31,13 @@ from ..crypto.errors import (
 )
 from ..protocol.errors import BusyError, PeerFailedError, StaleRevocationsError
 from ..protocol.transfer import Bitmap, Download
+from .backing_up import Backups
 from .blobstore import BlobStore
 from .catalogue import Catalogue
 from .database import Database
 from .errors import UnreadableFileError
 from .events import Events
-from .fetching import Fetcher, under_grant
+from .fetching import Ask, Fetcher, under_grant, under_token
 from .gathering import Gathering
 from .library import IncomingOffer, Library, Photo, StoredBlob
 from .link import Link
@@ -87,6 +88,14 @@ class Sources:
     copy: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Who can bring a blob, and how it is asked."""
+
+    key: bytes
+    ask: Ask
+
+
 class Mender:
     """Makes blobs whole."""
 
@@ -96,6 +105,7 @@ class Mender:
         library: Library,
         catalogue: Catalogue,
         repairs: Repairs,
+        backups: Backups,
         blobs: BlobStore,
         events: Events,
         fingerprint: Callable[[bytes], bytes],
@@ -103,6 +113,7 @@ class Mender:
         self._library = library
         self._catalogue = catalogue
         self._repairs = repairs
+        self._backups = backups
         self._blobs = blobs
         self._events = events
         self._fingerprint = fingerprint
@@ -111,7 +122,9 @@ class Mender:
 
     def sources(self, photo: Photo) -> Sources:
         """Where the content of a photo may be had again."""
-        identities = dict.fromkeys(offer.identity for offer in self._offers(photo.photo_id))
+        holders = self._backups.holders(photo.photo_id)
+        came_from = (offer.identity for offer in self._offers(photo.photo_id))
+        identities = dict.fromkeys((*came_from, *holders))
         contacts = [self._library.contact_of(identity) for identity in identities]
         return Sources(
             self._files(photo),
@@ -193,32 +206,46 @@ class Mender:
             except (OSError, PieceMismatchError, SourceChangedError, SealBrokenError):
                 _log.info("a file is not what a blob was sealed from")
 
-    # From the contact that it came from.
+    # From the contact that it came from, or that keeps a backup.
 
     async def mend_from(self, link: Link, fetcher: Fetcher) -> None:
-        """Fetch the pieces that miss of all blobs that the device at the other end offered."""
+        """Fetch the pieces that miss of all blobs that the contact at the other end can bring."""
         for content_id in self._repairs.noted():
             stored = self._library.blob(content_id)
-            offer = None if stored is None else self._offer_of(stored, link.peer.device)
-            if stored is None or offer is None:
+            source = None if stored is None else self._source(stored, link)
+            if stored is None or source is None:
                 continue
             async with self._turn(content_id):
                 if not self._is_noted(content_id):
                     continue
                 try:
-                    await self._fetch(fetcher, stored, offer)
+                    await self._fetch(fetcher, stored, source.ask)
                 except TruncatedError:
                     return
                 except (LocalError, *_PASSING) as error:  # a full disk, say
                     _log.info("a blob was not made whole: %s", error.code)
                 except PeerError as error:
-                    self._refuse(stored, link.peer.device, error)
+                    self._refuse(stored, source.key, error)
 
-    def _offer_of(self, stored: StoredBlob, device: bytes) -> IncomingOffer | None:
+    def _source(self, stored: StoredBlob, link: Link) -> _Source | None:
+        """How the other end can be asked for a blob: by a grant of its, or as it holds a backup."""
+        device, identity = link.peer.device, link.peer.identity
         offers = self._offers(stored.photo_id)
-        return next((offer for offer in offers if offer.device == device), None)
+        offer = next((offer for offer in offers if offer.device == device), None)
+        if offer is not None:
+            return _Source(device, under_grant(stored.photo_id, offer.capability))
+        if identity in self._backups.holders(stored.photo_id):
+            return _Source(identity, under_token(blob.fetch_token(stored.key).reveal()))
+        return None
 
-    async def _fetch(self, fetcher: Fetcher, stored: StoredBlob, offer: IncomingOffer) -> None:
+    def _source_keys(self, photo_id: bytes) -> set[bytes]:
+        """All who can be asked for the blobs of a photo: devices, and holders by their identity."""
+        return {
+            *(offer.device for offer in self._offers(photo_id)),
+            *self._backups.holders(photo_id),
+        }
+
+    async def _fetch(self, fetcher: Fetcher, stored: StoredBlob, ask: Ask) -> None:
         incoming = self._blobs.incoming(stored.photo_id, stored.content_id)
         manifest = stored.decoded_manifest()
         # Again, also after a kill: what is right of the damaged file need not travel.
@@ -228,15 +255,15 @@ class Mender:
             self._events.publish("progress", id=stored.photo_id.hex(), pieces=done, of=total)
 
         gathering = Gathering(Download(stored.content_id, manifest.length), incoming, report)
-        await fetcher.fetch(under_grant(stored.photo_id, offer.capability), gathering)
+        await fetcher.fetch(ask, gathering)
         await self._finish(stored)
 
-    def _refuse(self, stored: StoredBlob, device: bytes, error: KinlightError) -> None:
-        """A device can't or won't send it. Once all have said so, the repair is given up."""
+    def _refuse(self, stored: StoredBlob, source: bytes, error: KinlightError) -> None:
+        """A source can't or won't send it. Once all have said so, the repair is given up."""
         _log.info("a blob does not come again: %s", error.code)
         refusals = self._refused.setdefault(stored.content_id, {})
-        refusals[device] = error.code
-        if all(offer.device in refusals for offer in self._offers(stored.photo_id)):
+        refusals[source] = error.code
+        if self._source_keys(stored.photo_id) <= refusals.keys():
             self.give_up(stored)
 
     def give_up(self, stored: StoredBlob) -> None:

@@ -208,16 +208,18 @@ class Node(NodeAccess, NodeHolding, NodeLibrary):
         accept: str | None = None,
         metadata: str | None = None,
         holder: bool | None = None,
+        backup: bool | None = None,
     ) -> Contact:
         """Change what is given.
 
         `accept` is `ask` or `always`; `metadata` is what leaves with photos for them: `original`,
         `no-location` (as for every new contact) or `clean`. `holder` lets them hold for you what
-        comes while you are away, if they offer to (`NoHolderError`).
+        comes while you are away, if they offer to (`NoHolderError`), and with `backup` all that is
+        yours as well (`NoBackupError`); `backup` alone changes nothing.
         """
         body = {
             "name": rename, "verified": verified, "muted": muted, "blocked": blocked,
-            "accept": accept, "metadata": metadata, "holder": holder,
+            "accept": accept, "metadata": metadata, "holder": holder, "backup": backup,
         }  # fmt: skip
         return Contact(**await self._send("PATCH", ("contacts", contact_segment(name)), body))
 

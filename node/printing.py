@@ -143,6 +143,7 @@ class Output:
                         ("blocked", contact.blocked),
                         ("holds for you", contact.holder == "chosen"),
                         ("would hold for you", contact.holder == "offered"),
+                        (f"has {contact.backed_up:,} backed up", contact.backup == "chosen"),
                     )
                     if holds
                 ),

@@ -359,7 +359,8 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         quota INTEGER NOT NULL,    -- bytes; 0: they don't
         seconds INTEGER NOT NULL,
         backup INTEGER NOT NULL,
-        chosen INTEGER NOT NULL DEFAULT 0
+        chosen INTEGER NOT NULL DEFAULT 0,
+        backed_up INTEGER NOT NULL DEFAULT 0  -- whether we back up there
     ) STRICT, WITHOUT ROWID;
 
     -- What we left with holders. The delivery may be gone when they are told that it is over.
@@ -372,6 +373,17 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (envelope_hash, holder)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX deposits_by_holder ON deposits (holder);
+
+    -- What of our own we left with holders: entries about a photo (its id) or about the contacts
+    -- (a digest of them). Sealed again one would be another, so it is kept until the holder has it.
+    CREATE TABLE backups (
+        holder BLOB NOT NULL REFERENCES contacts ON DELETE CASCADE,
+        subject BLOB NOT NULL,
+        envelope_hash BLOB NOT NULL,
+        envelope BLOB,            -- null once it is held
+        PRIMARY KEY (holder, subject)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX backups_by_envelope ON backups (holder, envelope_hash);
 
     -- Offers that came from a holder, who is to be told when they are over.
     CREATE TABLE held_offers (

@@ -43,6 +43,7 @@ from ..protocol.messages import (
 )
 from . import inbox
 from .arrivals import is_small
+from .backing_up import Backer, BackingUp
 from .blobstore import BlobStore
 from .collecting import Collecting, Collector
 from .correspondence import Correspondence, messages
@@ -135,6 +136,7 @@ class Sync:
         mender: Mender,
         mailboxes: Mailboxes,
         depositing: Depositing,
+        backing_up: BackingUp,
         collecting: Collecting,
         hold: Hold,
         events: Events,
@@ -164,6 +166,7 @@ class Sync:
         self._blobs = blobs
         self._events = events
         self._depositor = Depositor(link, depositing)
+        self._backer = Backer(link, backing_up)
         self._collector = Collector(link, collecting, self.fetch)
         self._told_mailbox: Mailbox | None = None
 
@@ -179,6 +182,7 @@ class Sync:
             self.tell_mailbox()
             self._collector.start()
             self._spawn(self._depositor.run())
+            self._spawn(self._backer.run())
 
     def tell_mailbox(self) -> None:
         """Tell the contact where what is for us may be left, if that is news."""
@@ -333,11 +337,14 @@ class Sync:
             case Holding():
                 self._offered_to_hold(message)
             case Held():
-                self._depositor.held(message.envelope_hash)
+                if not self._backer.held(message.envelope_hash):
+                    self._depositor.held(message.envelope_hash)
             case HeldRefused():
-                self._depositor.refused(message.envelope_hash, message.code)
+                if not self._backer.refused(message.envelope_hash, message.code):
+                    self._depositor.refused(message.envelope_hash, message.code)
             case HeldGone():
                 self._depositor.gone(message.envelope_hash)
+                self._backer.gone(message.envelope_hash)
                 self._collector.gone(message.envelope_hash)
             case HeldItem():
                 self._collector.item(message)
@@ -378,12 +385,13 @@ class Sync:
                 "holding", contact=self._contact.name,
                 quota=message.quota, seconds=message.seconds,
             )  # fmt: skip
+        self._backer.tell()
 
     def _pulled(self, message: FetchHeld) -> Allowed:
         """A blob of what we leave with the contact; `GoneError` for any other."""
 
         def again() -> StoredBlob:
-            stored = self._depositor.to_pull(message)
+            stored = self._depositor.to_pull(message) or self._backer.to_pull(message)
             if stored is None:
                 raise GoneError
             return stored

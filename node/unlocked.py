@@ -17,6 +17,7 @@ from ..crypto.identity import DeviceChain
 from ..protocol.errors import DeniedError
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from . import tcp
+from .backing_up import BackingUp, Backups
 from .blobstore import BlobStore
 from .catalogue import Catalogue
 from .cataloguing import Cataloguer
@@ -313,6 +314,14 @@ class Unlocked:
             entropy=environment.entropy,
             now=self.clock,
         )
+        backups = Backups(database)
+        self.backing_up: Final = BackingUp(
+            device=device,
+            library=library,
+            backups=backups,
+            mailboxes=self.mailboxes,
+            now=self.clock,
+        )
         self.collecting: Final = Collecting(
             library=library,
             held=HeldOffers(database),
@@ -335,6 +344,7 @@ class Unlocked:
             library=library,
             catalogue=self.catalogue,
             repairs=repairs,
+            backups=backups,
             blobs=blobs,
             events=events,
             fingerprint=self.originals.fingerprint,
@@ -506,6 +516,7 @@ class Unlocked:
             mender=self.mender,
             mailboxes=self.mailboxes,
             depositing=self.depositing,
+            backing_up=self.backing_up,
             collecting=self.collecting,
             hold=self.hold,
             events=self._events,
@@ -539,6 +550,7 @@ class Unlocked:
             if isinstance(conversation, Sync):
                 conversation.tell_mailbox()
                 conversation.collect()
+        self.backing_up.tell()
 
     def _is_lost(self, chain: DeviceChain) -> bool:
         return self.papers.revocations.revokes_device(chain.identity, chain.device)

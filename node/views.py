@@ -97,7 +97,8 @@ class Contact:
 
     `accept` is `ask` or `always`. `metadata` is the policy for what is sent to them: `original`,
     `no-location` or `clean`. `holder` is `offered` if they would hold for this node what comes
-    while it is away, `chosen` if they are let, else `no`.
+    while it is away, `chosen` if they are let, else `no`; `backup` is the same for a backup of this
+    node, of which they have `backed_up` photos.
     """
 
     name: str
@@ -111,6 +112,8 @@ class Contact:
     connected: bool
     added: int
     holder: str = "no"
+    backup: str = "no"
+    backed_up: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -416,10 +416,13 @@ class HeldRefused(Message):
 
 @_message(65, since=3)
 class Collect(Message):
-    """Show what is held for the sender of this: at most `most` envelopes behind number `after`."""
+    """Show what is held for the sender of this: at most `most` envelopes behind number `after`;
+    with `own` what it left there itself, else what others did.
+    """
 
     after: int = _integer(2**63 - 1)
     most: int = _integer(limits.COLLECTED)
+    own: bool = _flag()
 
 
 @_message(66, since=3)

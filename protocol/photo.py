@@ -18,12 +18,12 @@ from ..crypto.errors import BadCertificateError, BadSignatureError, MalformedErr
 from ..crypto.identity import DeviceCertificate
 from ..crypto.secret import Secret
 from ..crypto.signing import Signed, SigningKey
-from ..crypto.wrap import SEALED_OVERHEAD, KemKey, seal_to
 from . import limits
 from .capability import Capability
 from .certificates import Certificates
 from .errors import UnsupportedGrantError
 from .opening import LocalDevice
+from .padding import open_padded, seal_padded
 
 RECORD_DOMAIN: Final = b"kinlight/photo1"
 ENVELOPE_DOMAIN: Final = b"kinlight/envelope1"
@@ -35,7 +35,6 @@ KINDS: Final = (Kind.ORIGINAL, Kind.METADATA)
 _PHOTO_ID: Final = b"kinlight/pid1"
 _ENVELOPE_INFO: Final = "kinlight/env1"
 _RECORD_BYTES: Final = 512
-_ENVELOPE_STEP: Final = 4096
 _KEY_BYTES: Final = 32
 
 
@@ -193,10 +192,9 @@ class Envelope:
             [[int(kind), key.reveal()] for kind, key in sorted(keys.items())],
             [certificate.signed.to_value() for certificate in certificates],
         ]  # fmt: skip
-        signed = sender.signing.sign_value(ENVELOPE_DOMAIN, body).encode()
-        prefixed = len(signed).to_bytes(4) + signed
-        padded = prefixed + bytes(-len(prefixed) % _ENVELOPE_STEP)
-        return seal_to(recipient_kem, _envelope_info(recipient_device, recipient_kem), padded)
+        signed = sender.signing.sign_value(ENVELOPE_DOMAIN, body)
+        info = _envelope_info(recipient_device, recipient_kem)
+        return seal_padded(recipient_kem, info, signed)
 
     @classmethod
     def open(cls, sealed: bytes, device: LocalDevice, sender_device: bytes | None) -> Envelope:
@@ -212,7 +210,7 @@ class Envelope:
         if len(sealed) > limits.ENVELOPE_BYTES:
             raise MalformedError("envelope too long")
         me, kem = device.signing.public, device.kem
-        signed = _unpad(kem, _envelope_info(me, kem.public), sealed)
+        signed = open_padded(kem, _envelope_info(me, kem.public), sealed, "envelope")
         reader = Reader(signed.unverified(), "envelope")
         reader.literal(1, "env")
         sender = reader.octets("sender", signing.KEY_BYTES)
@@ -222,7 +220,7 @@ class Envelope:
             raise SealBrokenError
         record_signed = Signed.from_value(reader.array("record", 2), _RECORD_BYTES, "photo record")
         capability_bytes = reader.octets("capability", maximum=limits.CAPABILITY_BYTES)
-        keys = _read_keys(reader.array("keys", len(KINDS)))
+        keys = read_keys(reader.array("keys", len(KINDS)))
         papers = reader.array("certificates", limits.ENVELOPE_CERTIFICATES)
         reader.end()
         signing.verify(sender, ENVELOPE_DOMAIN, signed.body, signed.signature)
@@ -241,19 +239,8 @@ def _envelope_info(device: bytes, kem_public: bytes) -> bytes:
     return encoding.encode([_ENVELOPE_INFO, device, hashlib.sha256(kem_public).digest()])
 
 
-def _unpad(kem: KemKey, info: bytes, sealed: bytes) -> Signed:
-    padded = kem.open(info, sealed)
-    length = int.from_bytes(padded[:4])
-    if len(padded) % _ENVELOPE_STEP or len(padded) - 4 - length not in range(_ENVELOPE_STEP):
-        raise MalformedError("envelope padding")
-    if padded[4 + length :].strip(b"\x00"):
-        raise MalformedError("envelope padding")
-    return Signed.decode(
-        padded[4 : 4 + length], limits.ENVELOPE_BYTES - SEALED_OVERHEAD, "envelope"
-    )
-
-
-def _read_keys(items: list[Value]) -> dict[Kind, Secret]:
+def read_keys(items: list[Value]) -> dict[Kind, Secret]:
+    """The file keys of all `KINDS`, in their order; `MalformedError`."""
     keys: dict[Kind, Secret] = {}
     for item in items:
         if not isinstance(item, list):

@@ -192,7 +192,7 @@ async def collect(
     conversation: Conversation, after: int = 0, most: int = 256
 ) -> tuple[list[HeldItem], HeldEnd]:
     """What is shown, and how it ends."""
-    await conversation.say(Collect(after, most))
+    await conversation.say(Collect(after, most, own=False))
     items: list[HeldItem] = []
     while True:
         message = await conversation.wait_for(HeldItem, HeldEnd)

@@ -403,7 +403,7 @@ async def test_who_asks_and_does_not_read_is_cut_off(household: Household) -> No
             assert await leave(conversation, household.owner, Left.make()) == "held"
     async with household.owner.mallory.connected() as conversation:
         for _ in range(holder.COLLECTS * 40):
-            conversation.link.post(Collect(0, 256))
+            conversation.link.post(Collect(0, 256, own=False))
         await asyncio.wait_for(conversation.link.ended.wait(), 15)
     await assert_usable(household)
 

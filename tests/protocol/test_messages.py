@@ -75,7 +75,9 @@ FORMS: dict[type[Message], st.SearchStrategy[Message]] = {
     ),
     messages.Held: st.builds(messages.Held, hashes),
     messages.HeldRefused: st.builds(messages.HeldRefused, hashes, numbers),
-    messages.Collect: st.builds(messages.Collect, positions, st.integers(0, limits.COLLECTED)),
+    messages.Collect: st.builds(
+        messages.Collect, positions, st.integers(0, limits.COLLECTED), st.booleans()
+    ),
     messages.HeldItem: st.builds(messages.HeldItem, positions, st.binary(max_size=5000)),
     messages.HeldEnd: st.builds(messages.HeldEnd, positions, st.booleans()),
     messages.HeldDone: st.builds(messages.HeldDone, hashes, receipts),
@@ -261,7 +263,7 @@ def borders() -> Iterator[tuple[str, Message, Message]]:
         messages.Mailbox(bytes(32), bytes(32 * limits.HOLDERS + 1)),
     )
     yield "mailbox secret", messages.Mailbox(b"", b""), messages.Mailbox(bytes(31), b"")
-    yield "collected", messages.Collect(0, limits.COLLECTED), messages.Collect(0, 257)
+    yield "collected", messages.Collect(0, limits.COLLECTED, False), messages.Collect(0, 257, False)
     blobs = tuple(HeldBlob(bytes([number]) * 32, 100, bytes(32)) for number in range(9))
     deposit = messages.Deposit(bytes(32), b"", 0, blobs[: limits.HELD_BLOBS])
     yield "held blobs", deposit, dataclasses.replace(deposit, blobs=blobs)

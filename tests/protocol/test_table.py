@@ -57,7 +57,7 @@ SAMPLES: dict[type[Message], Message] = {
     messages.Deposit: messages.Deposit(bytes(32), b"envelope", 20_000, ()),
     messages.Held: messages.Held(bytes(32)),
     messages.HeldRefused: messages.HeldRefused(bytes(32), 24),
-    messages.Collect: messages.Collect(0, 1),
+    messages.Collect: messages.Collect(0, 1, False),
     messages.HeldItem: messages.HeldItem(1, b"envelope"),
     messages.HeldEnd: messages.HeldEnd(1, False),
     messages.HeldDone: messages.HeldDone(bytes(32), b""),

@@ -1,0 +1,183 @@
+"""What a node leaves of its own with a holder, sealed to its recovery key (docs/spec/backup.md).
+
+One entry for each photo: all that leads from its sealed blobs to the picture. One for the contacts:
+all that is needed to meet them again. Only the 24 words open them, so neither who holds them nor
+who has a device of ours can read in them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..crypto import encoding, signing
+from ..crypto.blob import Kind
+from ..crypto.encoding import Reader, Value
+from ..crypto.errors import BadCertificateError, MalformedError
+from ..crypto.secret import Secret
+from ..crypto.signing import Signed
+from ..crypto.wrap import KemKey
+from . import limits
+from .certificates import Certificates
+from .opening import LocalDevice
+from .padding import open_padded, seal_padded
+from .photo import KINDS, PhotoRecord, read_keys
+
+BACKUP_DOMAIN: Final = b"kinlight/backup1"
+PAIR_SECRET_BYTES: Final = 32
+CONTACTS_EACH: Final = 128
+"""Contacts in one entry: with the longest names they still fit."""
+
+_INFO: Final = "kinlight/bak1"
+_RECORD_BYTES: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoBackup:
+    """One photo: its record, the keys of its blobs, and by which grant it came, if it is another's.
+
+    `certificates` show whose device signed the record, and who signed the grant.
+    """
+
+    record: PhotoRecord
+    keys: Mapping[Kind, Secret] = field(repr=False)
+    capability: bytes
+    certificates: Certificates
+
+    def to_value(self) -> list[Value]:
+        """What is signed of it."""
+        return [
+            "photo",
+            self.record.signed.to_value(),
+            [[int(kind), key.reveal()] for kind, key in sorted(self.keys.items())],
+            self.capability,
+            [certificate.signed.to_value() for certificate in self.certificates.found],
+        ]
+
+    @classmethod
+    def read(cls, reader: Reader) -> PhotoBackup:
+        """The reverse."""
+        record_signed = Signed.from_value(reader.array("record", 2), _RECORD_BYTES, "photo record")
+        keys = read_keys(reader.array("keys", len(KINDS)))
+        capability = reader.octets("capability", maximum=limits.CAPABILITY_BYTES)
+        papers = reader.array("certificates", limits.ENVELOPE_CERTIFICATES)
+        record = PhotoRecord.read(record_signed)
+        certificates = Certificates.read(papers)
+        if certificates.devices.get(record.device) != record.author:
+            raise BadCertificateError("the photo's device does not speak for its author")
+        return cls(record, keys, capability, certificates)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptContact:
+    """One contact, as it is needed to be met again: it then shows its devices itself."""
+
+    identity: bytes
+    name: str
+    pair_secret: Secret
+    verified: bool
+
+    def to_value(self) -> list[Value]:
+        """What is signed of it."""
+        return [self.identity, self.name, self.pair_secret.reveal(), int(self.verified)]
+
+    @classmethod
+    def read(cls, item: Value) -> KeptContact:
+        """The reverse."""
+        if not isinstance(item, list):
+            raise MalformedError("backup: contacts")
+        reader = Reader(item, "contact")
+        identity = signing.check_public_key(reader.octets("identity", signing.KEY_BYTES))
+        name = reader.text("name", limits.NAME_BYTES)
+        secret = Secret(reader.octets("pair secret", PAIR_SECRET_BYTES))
+        verified = bool(reader.integer("verified", 1))
+        reader.end()
+        return cls(identity, name, secret, verified)
+
+
+@dataclass(frozen=True, slots=True)
+class ContactsBackup:
+    """Some of the contacts: part `part` of `parts`, counted from 0."""
+
+    part: int
+    parts: int
+    contacts: tuple[KeptContact, ...]
+
+    def to_value(self) -> list[Value]:
+        """What is signed of it."""
+        contacts: Value = [contact.to_value() for contact in self.contacts]
+        return ["contacts", self.part, self.parts, contacts]
+
+    @classmethod
+    def read(cls, reader: Reader) -> ContactsBackup:
+        """The reverse."""
+        part, parts = reader.integer("part"), reader.integer("parts")
+        if part >= parts:
+            raise MalformedError("backup: parts")
+        items = reader.array("contacts", CONTACTS_EACH)
+        return cls(part, parts, tuple(KeptContact.read(item) for item in items))
+
+    @classmethod
+    def all_of(cls, contacts: Sequence[KeptContact]) -> list[ContactsBackup]:
+        """All contacts, in as many parts as it takes."""
+        starts = range(0, len(contacts), CONTACTS_EACH)
+        return [
+            cls(number, len(starts), tuple(contacts[start : start + CONTACTS_EACH]))
+            for number, start in enumerate(starts)
+        ]
+
+
+Entry = PhotoBackup | ContactsBackup
+
+
+def seal(device: LocalDevice, entry: Entry, time: int) -> bytes:
+    """Sign an entry by this device, and seal it to the recovery key of its identity.
+
+    `time` is in seconds since 1970: of two that say the same the later one counts.
+    """
+    body: Value = [1, "bak", device.signing.public, time, *entry.to_value()]
+    signed = device.signing.sign_value(BACKUP_DOMAIN, body)
+    kem = device.chain.recovery_kem
+    return seal_padded(kem, _info(device.identity, kem), signed)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An entry as it was found: which device signed it, and when. Whether that is to be believed
+    is for who recovers: it knows its devices.
+    """
+
+    device: bytes
+    time: int
+    entry: Entry
+
+
+def open_sealed(sealed: bytes, kem: KemKey, identity: bytes) -> Opened:
+    """Open an entry with the recovery key that the words of `identity` make.
+
+    Raises `SealBrokenError`, `MalformedError`, `BadSignatureError`, `BadCertificateError`.
+    """
+    if len(sealed) > limits.ENVELOPE_BYTES:
+        raise MalformedError("backup too long")
+    signed = open_padded(kem, _info(identity, kem.public), sealed, "backup")
+    reader = Reader(signed.unverified(), "backup")
+    reader.literal(1, "bak")
+    device = signing.check_public_key(reader.octets("device", signing.KEY_BYTES))
+    time = reader.integer("time", 2**63 - 1)
+    kind = reader.text("kind", 16)
+    signing.verify(device, BACKUP_DOMAIN, signed.body, signed.signature)
+    match kind:
+        case "photo":
+            entry: Entry = PhotoBackup.read(reader)
+        case "contacts":
+            entry = ContactsBackup.read(reader)
+        case _:
+            raise MalformedError("backup: kind")
+    reader.end()
+    return Opened(device, time, entry)
+
+
+def _info(identity: bytes, kem_public: bytes) -> bytes:
+    return encoding.encode([_INFO, identity, hashlib.sha256(kem_public).digest()])
