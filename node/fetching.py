@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from ..crypto.errors import PeerError, TruncatedError
+from ..protocol import limits
 from ..protocol.errors import UnexpectedMessageError, from_wire
 from ..protocol.messages import (
     Credit,
@@ -40,7 +41,7 @@ class Ask(Protocol):
     def __call__(
         self, request: int, content_id: bytes, manifest: bool, ranges: Ranges, credit: int, /
     ) -> Message:
-        """A message of that number, for these pieces of the blob."""
+        """For so many pieces, and the manifest if it is not known yet."""
         ...
 
 
@@ -79,6 +80,8 @@ class Fetcher:
         self._counters = counters
         self._running: dict[int, _Running] = {}
         self._last = 0
+        # Photos for us and what is left with us for others share what a peer lets us have open.
+        self._room = asyncio.Semaphore(limits.FETCHES)
         self._turns: WeakValueDictionary[Gathering, asyncio.Lock] = WeakValueDictionary()
         self._clock = asyncio.get_running_loop().time
 
@@ -90,7 +93,7 @@ class Fetcher:
         and other sources go on. One link is one source: a second offer on it waits for the first.
         """
         turn = self._turns.setdefault(gathering, asyncio.Lock())
-        async with turn, gathering.joined(self._counters) as source:
+        async with turn, self._room, gathering.joined(self._counters) as source:
             while await source.claim():
                 await self._ask(ask, gathering.download.content_id, source)
 

@@ -25,7 +25,7 @@ from ..crypto.blob import PHOTO_ID_BYTES, Manifest, piece_count
 from ..crypto.errors import MalformedError
 from ..crypto.secret import Secret
 from ..protocol import limits
-from ..protocol.delivery import HeldBlob
+from ..protocol.delivery import HeldBlob, token_hash
 from ..protocol.errors import BusyError, GoneError, HolderFullError, TooMuchError
 from .blobstore import BlobStore, Incoming, Space, remove_leftover
 from .database import Database, Row
@@ -337,19 +337,18 @@ class HeldStore:
     def blob_for(self, owner: bytes, content_id: bytes, token: bytes) -> tuple[bytes, Manifest]:
         """The depositor and the manifest of a blob for who shows its token.
 
-        `GoneError` whatever the reason is. Only what is held for `owner` is looked at, and of that
-        all, so that neither the answer nor its time tells of anybody else's.
+        `GoneError` whatever the reason is. Only what is held for `owner` is looked at, so that
+        neither the answer nor its time tells of anybody else's. Tokens are found by their hash: how
+        far that of a guess agrees with one leads to no better guess.
         """
-        found: bytes | None = None
-        for row in self._db.rows(
-            "SELECT content_id, length, token_hash, held_blobs.depositor"
-            " FROM held_blobs JOIN held_items USING (number)"
-            " WHERE held_blobs.owner = ? AND content_id = ? AND position IS NOT NULL",
+        found: bytes | None = self._db.value(
+            "SELECT held_blobs.depositor FROM held_blobs JOIN held_items USING (number)"
+            " WHERE held_blobs.owner = ? AND content_id = ? AND token_hash = ?"
+            " AND position IS NOT NULL LIMIT 1",
             owner,
             content_id,
-        ):
-            if HeldBlob(row[0], row[1], row[2]).opens_with(token):
-                found = row[3]
+            token_hash(token),
+        )
         if found is None:
             raise GoneError
         manifest = self._db.value(
@@ -373,7 +372,7 @@ class HeldStore:
     def depositors_of(self, owner: bytes, envelope_hash: bytes) -> list[bytes]:
         """Who left an envelope for somebody."""
         rows = self._db.rows(
-            "SELECT depositor FROM held_items WHERE envelope_hash = ? AND owner = ?",
+            "SELECT depositor FROM held_items WHERE envelope_hash = ? AND +owner = ?",
             envelope_hash,
             owner,
         )
@@ -385,8 +384,9 @@ class HeldStore:
         Whose it was for may leave a receipt for those who left it.
         """
         rows = self._db.rows(
+            # The plus signs say that the hash finds them, and not all that somebody owns.
             "SELECT number, depositor, owner FROM held_items"
-            " WHERE envelope_hash = ?1 AND (owner = ?2 OR depositor = ?2)",
+            " WHERE envelope_hash = ?1 AND (+owner = ?2 OR +depositor = ?2)",
             envelope_hash,
             identity,
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -376,6 +377,51 @@ def test_what_does_not_come_whole_in_two_days_is_removed(kept: Kept) -> None:
         with kept.database.transaction():
             assert kept.store.remove_over(now).items == gone
     assert kept.store.total().items == 1
+
+
+# At any size.
+
+
+class Planned:
+    """A database that notes how each statement finds its rows."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.plans: list[tuple[str, str]] = []
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def noted(sql: str, *values: object) -> object:
+            steps = self._database.rows(f"EXPLAIN QUERY PLAN {sql}", *values)
+            self.plans += [(sql, row[3]) for row in steps]
+            return getattr(self._database, name)(sql, *values)
+
+        return noted
+
+
+def test_no_statement_about_one_item_goes_through_all_of_somebody_s(kept: Kept) -> None:
+    """With 50,000 items that took seconds for each, with three of them nobody notices."""
+    sealed = Sealed.of(b"photo")
+    planned = Planned(kept.database)
+    kept.store = HeldStore(planned, kept.folder, Secret(bytes(32)))  # type: ignore[arg-type]
+    item = kept.hold(sealed)
+    kept.store.blob_for(BOB, sealed.content_id, sealed.token)
+    kept.store.items_for(BOB, 0, 10)
+    kept.store.has_more(BOB, 0)
+    kept.store.depositors_of(BOB, item.envelope_hash)
+    kept.store.oldest_for(BOB)
+    kept.done(BOB, item, b"receipt")
+    kept.store.receipts_for(ANNA, b"", 10)
+    assert len(planned.plans) > 20
+    through_all = [
+        (sql, step)
+        for sql, step in planned.plans
+        if re.search(r"SCAN held_(items|blobs|manifests|receipts)", step)
+        or (
+            re.search(r"MULTI-INDEX OR|held_items .*\((owner|depositor)=\?\)$", step)
+            and "position" not in sql
+        )
+    ]
+    assert through_all == []
 
 
 # Receipts.

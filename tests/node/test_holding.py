@@ -7,6 +7,8 @@ from kinlight.crypto.errors import KinlightError
 from kinlight.node.errors import BadRequestError, NoSuchContactError
 from kinlight.protocol.delivery import DAY_SECONDS, day_of
 from kinlight.protocol.messages import (
+    Collect,
+    Held,
     HeldDone,
     HeldNews,
     HeldReceipt,
@@ -97,6 +99,32 @@ async def test_a_deposit_that_was_cut_off_goes_on_where_it_was(household: Househ
         conversation.react = again = Depositing(left)
         assert await leave(conversation, household.owner, left) == "held"
     assert [(fetch.manifest, fetch.ranges) for fetch in again.asked] == [(False, ((2, 2),))]
+
+
+async def test_a_node_that_is_locked_amid_deposits_and_answers_says_nothing_of_errors(
+    household: Household, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = [Left.make() for _ in range(40)]
+    part = Left.make("", LARGE)
+    async with (
+        household.sender.mallory.connected() as sender,
+        household.owner.mallory.connected() as owner,
+    ):
+        for each in whole:
+            await sender.say(each.deposit(household.owner.tag()))
+        await sender.wait_for(Held)
+        sender.react = Depositing(part, serve=lambda sealed, fetch: truly(sealed, fetch)[:2])
+        await sender.say(part.deposit(household.owner.tag()))
+        for each in whole[:20]:
+            await owner.say(HeldDone(each.hash, b"receipt"))
+        await owner.say(Collect(0, 256))
+        await eventually(lambda: household.holder.engine.events.counters.pieces_received == 1)
+        await household.holder.stop()
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
+    await household.holder.start()
+    async with household.sender.mallory.connected() as conversation:
+        conversation.react = Depositing(part)
+        assert await leave(conversation, household.owner, part) == "held"
 
 
 async def test_a_deposit_that_is_held_is_not_fetched_again(household: Household) -> None:

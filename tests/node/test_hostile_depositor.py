@@ -368,6 +368,34 @@ async def test_no_more_deposits_are_under_way_than_the_limit_says(household: Hou
             assert await leave(another, household.owner, Left.make("", LARGE)) == "held"
 
 
+async def test_a_depositor_is_asked_for_no_more_at_a_time_than_a_peer_may_have_open(
+    monkeypatch: pytest.MonkeyPatch, household: Household
+) -> None:
+    monkeypatch.setattr(limits, "FETCHES", 3)
+    left = [Left.make("", secrets.token_bytes(10)) for _ in range(12)]
+    asked: list[FetchHeld] = []
+    async with household.sender.mallory.connected() as conversation:
+        serving = Depositing(*left)
+
+        def notes(message: Message) -> list[Message]:
+            if isinstance(message, FetchHeld):
+                asked.append(message)
+            return []
+
+        conversation.react = notes
+        for each in left:
+            await conversation.say(each.deposit(household.owner.tag()))
+        await eventually(lambda: len(asked) == 3)
+        await collect(conversation)  # all of it was read, and nothing more is asked
+        assert len(asked) == 3
+        conversation.react = serving
+        for answer in [answer for fetch in asked for answer in serving(fetch)]:
+            await conversation.say(answer)
+        for _ in left:
+            await conversation.wait_for(Held)
+    assert household.totals[0] == len(left)
+
+
 async def test_a_flood_of_deposits_fills_no_more_than_one_contact_may_fill(
     household: Household, monkeypatch: pytest.MonkeyPatch
 ) -> None:
