@@ -94,10 +94,6 @@ class Arrivals:
         if error is not None:
             raise error
 
-    def is_in_vain(self, offer: IncomingOffer) -> bool:
-        """Whether the same blobs were opened with the same keys, and were not what was promised."""
-        return _tried(offer) in self._in_vain
-
     @contextlib.contextmanager
     def trying(self, offer: IncomingOffer) -> Generator[None]:
         """While the blobs are opened with the keys of an offer: an error is remembered."""

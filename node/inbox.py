@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import hmac
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from io import BytesIO
 from typing import Final
 
@@ -64,6 +64,8 @@ _FINAL: Final = (
 """What ends an offer for good: the grant, or bytes that are not what was promised. But a grant
 that only lacks papers (`_WAITS`) waits for them: they bring the fetch back."""
 _WAITS: Final = (StaleRevocationsError, MissingAttributeError)
+_OF_SENDER: Final = (DeniedError, SealBrokenError, MalformedError, TooMuchError)
+"""What we find ourselves wrong with a photo that somebody else brought."""
 
 _log = logging.getLogger(__name__)
 
@@ -345,6 +347,8 @@ class Inbox:
             self._answer_if_accepted(link, offer)
             # If others bring it, it is here soon, and this link is to be told.
             return link.ended.is_set() or not self.is_coming(offer.photo_id)
+        except _HolderError as failed:
+            return self._holder_failed(link, offer, failed.error)
         except (PeerError, LocalError) as error:
             return self._failed(link, offer, error)
         return True
@@ -359,10 +363,11 @@ class Inbox:
         if self._still_accepted(offer) and self._library.photo(offer.photo_id) is None:
             self._judge.allow_us(Capability.decode(offer.capability), offer.photo_id)
             self._arrivals.check(offer)
-            await together(
-                fetcher.fetch(_asking(link, offer, offer.metadata_key), arrival.metadata),
-                fetcher.fetch(_asking(link, offer, offer.content_key), arrival.content),
-            )
+            with _by_holder(link, offer):
+                await together(
+                    fetcher.fetch(_asking(link, offer, offer.metadata_key), arrival.metadata),
+                    fetcher.fetch(_asking(link, offer, offer.content_key), arrival.content),
+                )
         async with arrival.turn:
             if not self._still_accepted(offer):
                 self._answer_if_stored(link, offer)
@@ -476,7 +481,7 @@ class Inbox:
         if not self._still_accepted(offer):
             return True  # the person declined it in the meantime: that stands
         if link.peer.device != offer.device:
-            return self._failed_to_collect(link, offer, error)
+            return self._failed_to_collect(offer, error)
         waits = isinstance(error, _WAITS)
         final = isinstance(error, _FINAL) and not waits
         state = "refused" if final else "accepted"
@@ -494,27 +499,31 @@ class Inbox:
         self._publish(current, contact.name if contact else "", code=error.code)
         return final or waits
 
-    def _failed_to_collect(self, holder: Link, offer: IncomingOffer, error: KinlightError) -> bool:
-        """Who holds a photo did not bring it: it may lack it, or lie. Its sender still has it.
-
-        But what is wrong with the grant, or with what the sender sealed, is so whoever brings it.
+    def _holder_failed(self, holder: Link, offer: IncomingOffer, error: PeerError) -> bool:
+        """Who holds a photo did not bring it: it may lack it, or lie. Whatever reason it gives, its
+        sender still has it.
         """
+        if not self._still_accepted(offer):
+            return True
         _log.info("a photo did not come from its holder: %s", error.code)
         name = self._name_of(holder.peer.identity)
-        own = isinstance(error, LocalError)
-        of_sender = isinstance(error, (DeniedError, SealBrokenError)) or (
-            isinstance(error, MalformedError) and self._arrivals.is_in_vain(offer)
-        )
-        if of_sender and not isinstance(error, _WAITS):
+        self._events.publish("holder-failed", holder=name, code=error.code)
+        self._publish(offer, self._name_of(offer.identity), code=error.code)
+        return True
+
+    def _failed_to_collect(self, offer: IncomingOffer, error: KinlightError) -> bool:
+        """What a holder brought, or was not asked for, is not to be had: what is wrong with the
+        grant, or with what the sender sealed, is so whoever brings it.
+        """
+        _log.info("a photo could not be collected: %s", error.code)
+        if isinstance(error, _OF_SENDER) and not isinstance(error, _WAITS):
             self._events.counters.refused("fetch", error.code)
             self._discard(offer)
             self._library.set_offer_state(offer.envelope_hash, "refused", error.code, self._now())
             self._settled(self._library.offer(offer.envelope_hash) or offer)
-        elif not own:
-            self._events.publish("holder-failed", holder=name, code=error.code)
         current = self._library.offer(offer.envelope_hash) or offer
         self._publish(current, self._name_of(offer.identity), code=error.code)
-        return not own
+        return not isinstance(error, LocalError)
 
     # Photos that are here.
 
@@ -544,6 +553,28 @@ def _asking(link: Link, offer: IncomingOffer, key: Secret) -> Ask:
     if link.peer.device == offer.device:
         return under_grant(offer.photo_id, offer.capability)
     return under_token(fetch_token(key).reveal())
+
+
+class _HolderError(Exception):
+    """Why a holder did not bring something, as it says or as its pieces show."""
+
+    def __init__(self, error: PeerError) -> None:
+        self.error: Final = error
+
+
+@contextlib.contextmanager
+def _by_holder(link: Link, offer: IncomingOffer) -> Generator[None]:
+    """While blobs are fetched: what goes wrong over another link than the sender's is told apart
+    from what is found here, as the word of who holds counts for nothing.
+    """
+    try:
+        yield
+    except TruncatedError:
+        raise
+    except PeerError as error:
+        if link.peer.device == offer.device:
+            raise
+        raise _HolderError(error) from None
 
 
 def _finish(*places: Incoming) -> None:
