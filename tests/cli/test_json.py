@@ -15,7 +15,7 @@ Neighbours = tuple[Person, Person]
 
 STATUS = {
     *("version", "pid", "home", "locked", "name", "port", "discovery", "discovery_reason"),
-    *("nodes_seen", "sandbox", "libraries", "clock", "connections"),
+    *("nodes_seen", "sandbox", "libraries", "clock", "connections", "absent"),
 }
 CONTACT = {
     *("name", "fingerprint", "safety_number", "verified", "muted", "blocked", "accept"),
@@ -61,7 +61,7 @@ def test_status_of_a_running_node(neighbours: Neighbours) -> None:
     assert status["name"] == "Anna"
     assert not status["locked"]
     (connection,) = status["connections"]
-    assert set(connection) == {"contact", "path", "address"}
+    assert set(connection) == {"contact", "path", "address", "interface", "since"}
     assert connection["contact"] == bob.name
     assert connection["path"] == "lan"
 

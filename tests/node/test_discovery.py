@@ -40,6 +40,7 @@ from kinlight.node.sightings import (
     encode_txt,
     read_sightings,
 )
+from kinlight.node.surroundings import Surroundings
 from zeroconf import (
     DNSAddress,
     DNSCache,
@@ -404,14 +405,17 @@ async def start() -> AsyncIterator[Start]:
     if not usable_interfaces() and not usable_interfaces(["lo"]):
         pytest.skip("no interface of this machine can carry multicast")
     started: list[Discovery] = []
+    surroundings = Surroundings()
+    surroundings.start()
 
     async def one(port: int, interfaces: Sequence[str] | None = None) -> Discovery:
-        discovery = Discovery(port, interfaces)
+        discovery = Discovery(port, interfaces, surroundings=surroundings)
         started.append(discovery)
         await discovery.start()
         return discovery
 
     yield one
+    await surroundings.close()
     for discovery in started:
         await discovery.close()
 
@@ -471,9 +475,11 @@ async def test_the_events_end_when_discovery_is_closed(start: Start) -> None:
 
 async def test_every_start_has_names_of_its_own() -> None:
     drawn = itertools.count()
-    first = Discovery(4711, token_hex=lambda size: f"{next(drawn):0{2 * size}x}")
+    here = Surroundings()
+    first = Discovery(4711, surroundings=here, token_hex=lambda size: f"{next(drawn):0{2 * size}x}")
     assert first.instance == "0" * 16
-    assert Discovery(4711).instance != Discovery(4711).instance
+    others = [Discovery(4711, surroundings=here).instance for _ in range(2)]
+    assert len(set(others)) == 2
 
 
 async def test_an_interface_that_does_not_exist_blocks_discovery_and_raises_nothing(
@@ -489,7 +495,7 @@ async def test_an_interface_that_does_not_exist_blocks_discovery_and_raises_noth
 @pytest.mark.parametrize("slot", [-1, 0, 100])
 async def test_a_slot_out_of_range_is_refused(slot: int) -> None:
     with pytest.raises(ValueError, match="slot"):
-        await Discovery(4711).announce_slot(slot)
+        await Discovery(4711, surroundings=Surroundings()).announce_slot(slot)
 
 
 def test_a_sighting_can_be_shown_as_json() -> None:
