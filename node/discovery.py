@@ -316,6 +316,9 @@ class Discovery:
                 cache = self._zeroconf.zeroconf.cache
                 known = self._sightings
                 found = read_sightings(cache, known, self._used, self.instance, self._port)
+                if any(_moved(known.get(name), now) for name, now in found.items()):
+                    # It may be a lie. The node itself answers to the next look's question.
+                    self._ask_gap = self._next_ask = 0.0
                 self._replace(found)
             await asyncio.sleep(READ_SECONDS)
 
@@ -355,6 +358,11 @@ def _survey(look: Look, only: Sequence[str] | None) -> tuple[Interface, ...]:
         loopback = loopback_of(look.interfaces)
         return (*found, loopback) if loopback is not None else found
     return found
+
+
+def _moved(before: Sighting | None, now: Sighting) -> bool:
+    """Whether a known node is announced elsewhere than before."""
+    return before is not None and before.addresses != now.addresses
 
 
 def _sources(interfaces: Iterable[Interface]) -> list[str]:

@@ -93,7 +93,7 @@ def read(
     cache = DNSCache()
     for each in heard:
         cache.async_add_records(each)
-    return list(read_sightings(cache, (), interfaces, OWN, 4711).values())
+    return list(read_sightings(cache, {}, interfaces, OWN, 4711).values())
 
 
 def hosts(
@@ -255,7 +255,8 @@ def test_a_thousand_instances_are_cut_to_the_limit_and_the_known_ones_stay() -> 
     for number in range(1000):
         cache.async_add_records(records(f"{number:016x}", host=f"h{number}.local."))
     cache.async_add_records(records(OTHER))
-    sightings = read_sightings(cache, [OTHER], (ETHERNET,), OWN, 4711)
+    known = {OTHER: Sighting(OTHER, (), 1, None)}
+    sightings = read_sightings(cache, known, (ETHERNET,), OWN, 4711)
     assert len(sightings) == MAX_SIGHTINGS
     assert OTHER in sightings
 
@@ -263,6 +264,26 @@ def test_a_thousand_instances_are_cut_to_the_limit_and_the_known_ones_stay() -> 
 def test_a_thousand_addresses_are_cut_to_the_limit() -> None:
     many = [str(ipaddress.ip_address("10.0.4.0") + number) for number in range(1000)]
     assert len(hosts(*many)) == MAX_ADDRESSES
+
+
+def test_a_thousand_addresses_more_push_out_none_that_were_known() -> None:
+    cache = DNSCache()
+    cache.async_add_records(records(OTHER, "10.0.99.2", "10.0.99.3"))
+    known = read_sightings(cache, {}, (ETHERNET,), OWN, 4711)
+    many = [str(ipaddress.ip_address("10.0.4.0") + number) for number in range(1000)]
+    cache.async_add_records(records(OTHER, *many))
+    (sighting,) = read_sightings(cache, known, (ETHERNET,), OWN, 4711).values()
+    assert len(sighting.addresses) == MAX_ADDRESSES
+    assert set(known[OTHER].addresses) < set(sighting.addresses)
+
+
+def test_a_second_announcement_of_a_name_leads_elsewhere_as_well_and_not_instead() -> None:
+    real = records(OTHER, "10.0.0.2")
+    lie = records(OTHER, *(f"10.0.0.{number}" for number in range(100, 120)), host="lie.local.")
+    for heard in ((real, lie), (lie, real)):
+        (sighting,) = read(*heard)
+        assert Address("10.0.0.2", 4711) in sighting.addresses
+        assert len(sighting.addresses) == MAX_ADDRESSES
 
 
 @pytest.mark.parametrize(
