@@ -103,14 +103,12 @@ class Attempts:
                 del known[place]
 
     def last(self, addresses: Iterable[Address]) -> tuple[Address, Attempt] | None:
-        """The latest try at one of these addresses."""
-        wanted = set(addresses)
-        tries = [
-            (place.address, attempt)
-            for place, attempt in self._attempts.items()
-            if place.address in wanted
-        ]
-        return max(tries, key=lambda item: item[1].at, default=None)
+        """The latest try at the first of these addresses that was tried."""
+        for address in addresses:
+            tries = [each for place, each in self._attempts.items() if place.address == address]
+            if tries:
+                return address, max(tries, key=lambda attempt: attempt.at)
+        return None
 
 
 def outcome_of(error: OSError | TimeoutError) -> Outcome:

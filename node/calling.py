@@ -97,7 +97,7 @@ class Caller:
         self.nudge()
 
     def last_try(self, addresses: Iterable[Address]) -> tuple[Address, Attempt] | None:
-        """The latest try at one of these addresses, and how it went."""
+        """The latest try at the first of these addresses that was tried, and how it went."""
         return self._attempts.last(addresses)
 
     async def close(self) -> None:

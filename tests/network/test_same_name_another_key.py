@@ -1,0 +1,81 @@
+"""Somebody on the link announces a friend's node as their own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ..scenario.household import Person, is_well, together
+from .conftest import Hosts, Two
+from .links import Stopwatch, shares, tell, until_linked
+
+pytestmark = pytest.mark.netns
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def mallory(two_hosts: Hosts, friends: Two) -> Iterator[Person]:
+    """A node with a key of its own on Anna's host; it doesn't announce itself."""
+    anna, _ = friends
+    inside = ("ip", "netns", "exec", two_hosts.namespace["a"])
+    person = anna.household.person("Mallory", inside=inside)
+    person.home.mkdir(mode=0o700)
+    (person.home / "config.toml").write_text("[network]\ndiscovery = false\n")
+    person.make()
+    yield person
+
+
+def instance_of(hosts: Hosts, source: str) -> str:
+    """The name that the node at this address announces."""
+    listener = hosts.popen(
+        "b", [sys.executable, str(HERE / "announcement_listener.py"), hosts.address["b"]]
+    )
+    assert listener.stdout is not None
+    for line in listener.stdout:
+        said = json.loads(line)
+        if said.get("source") == source:
+            return said["instances"][0]
+    raise AssertionError("the listener ended")
+
+
+def test_a_known_name_that_leads_to_another_key_fools_nobody_and_the_friend_is_reached(
+    two_hosts: Hosts,
+    friends: Two,
+    mallory: Person,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    anna, bob = friends
+    two_hosts.no_ipv6()
+    together(anna.start, bob.start)
+    until_linked(bob, anna)
+    here = two_hosts.address["a"]
+    # Each of Bob's questions makes Anna say her name; he asks at his start, and then again.
+    bob.stop()
+    listening = instance_of
+    bob.start()
+    instance = listening(two_hosts, here)
+    announcer = [sys.executable, str(HERE / "false_announcer.py"), here, instance]
+    liar = two_hosts.popen("a", [*announcer, here, str(mallory.port)])
+    assert liar.stdout is not None
+    assert liar.stdout.readline() == "lying\n"
+
+    bob.stop()
+    watch = Stopwatch()
+    bob.start()
+    link = until_linked(bob, anna)
+    tell(capsys, seconds_until_linked=watch.seconds())
+    assert not link.address.endswith(f":{mallory.port}")
+    shares(anna, bob, tmp_path, 1)
+    status = bob.run("status").value
+    assert [each["contact"] for each in status["connections"]] == ["Anna"]
+    assert status["nodes_seen"] <= 2
+    assert mallory.run("status").value["connections"] == []
+    assert mallory.run("contacts", "list").values == []
+    for person in (anna, bob, mallory):
+        is_well(person)
