@@ -53,6 +53,7 @@ class Link:
         self._held: list[Received] = []
         self._pings = 0
         self._heard = asyncio.Event()
+        self._listening = False
         self._writer: asyncio.Task[None] | None = None
         self._born = asyncio.get_running_loop().time()
 
@@ -134,8 +135,10 @@ class Link:
                 await self._deliver(event.message, handle)
             # The peer may have said goodbye in the same breath as its hello.
             while self.session.state is not State.ENDED:
+                self._listening = True
                 async with asyncio.timeout(SILENCE_SECONDS):
                     data = await self.pipe.read()
+                self._listening = False
                 self._heard.set()
                 events = self.session.receive(data) if data else self.session.receive_eof()
                 self._collect()
@@ -197,7 +200,8 @@ class Link:
             async with asyncio.timeout(CHECK_SECONDS):
                 await self._heard.wait()
         except TimeoutError:
-            await self.drop()
+            if self._listening:  # else it is this side that has not come to what was said
+                await self.drop()
 
     async def drop(self) -> None:
         """End the link without a word: what it ran over is gone. `run` returns soon after."""

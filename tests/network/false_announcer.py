@@ -38,13 +38,13 @@ def main() -> None:
 
     name, host = f"{instance}.{SERVICE_TYPE}", "elsewhere.local."
     flushing = CLASS_IN | FLUSH
-    lie = [
+    lie: list[DNSRecord] = [
         DNSPointer(SERVICE_TYPE, TYPE_PTR, CLASS_IN, 4500, name),
         DNSService(name, TYPE_SRV, flushing, 120, 0, 0, int(port), host),
         DNSText(name, TYPE_TXT, flushing, 4500, b"\x03v=1"),
         DNSAddress(host, TYPE_A, CLASS_IN, 120, ipaddress.ip_address(address).packed),
     ]
-    many = [
+    many: list[DNSRecord] = [
         DNSAddress(host, TYPE_A, CLASS_IN, 120, (ipaddress.ip_address("10.77.8.0") + each).packed)
         for each in range(1000)
     ]
@@ -52,7 +52,7 @@ def main() -> None:
     while True:
         shout(lie)
         start = number % 10 * 100
-        shout(list(many[start : start + 100]))
+        shout(many[start : start + 100])
         if number == 0:
             print("lying", flush=True)
         number += 1
