@@ -288,6 +288,9 @@ def test_pairing_prints_a_code_then_the_contact(neighbours: Neighbours) -> None:
         (("pair", "7-acid-acorn", "--at", "nowhere"), 2, "bad-address"),
         (("pair", "7-acid-acorn", "--at", "127.0.0.1:1"), 1, "unreachable"),
         (("pair", "kinlight:AAAA"), 2, "invalid-code"),
+        (("contacts", "reach", "nobody", "127.0.0.1:1"), 6, "no-such-contact"),
+        (("contacts", "reach", "bob", "nowhere"), 2, "bad-address"),
+        (("contacts", "reach", "bob", "127.0.0.1:1"), 1, "unreachable"),
     ],
 )
 def test_an_error_is_one_json_object_with_its_exit_code(

@@ -53,8 +53,8 @@ def test_a_known_name_that_leads_to_another_key_fools_nobody_and_the_friend_is_r
     assert liar.stdout.readline() == "lying\n"
 
     bob.stop()
-    watch = Stopwatch()
     bob.start()
+    watch = Stopwatch()
     link = until_linked(bob, anna)
     tell(capsys, seconds_until_linked=watch.seconds())
     assert not link.address.endswith(f":{mallory.port}")
