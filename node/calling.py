@@ -14,7 +14,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
 from typing import Final
 
-from ..crypto.errors import KinlightError, PeerError, TruncatedError
+from ..crypto.errors import KinlightError, LocalError, PeerError, TruncatedError
 from ..crypto.identity import DeviceChain
 from ..crypto.pairing import Code, Invitation
 from ..protocol import limits
@@ -255,7 +255,8 @@ class Caller:
             await pipe.close()
             raise
         self._attempts.reached(place)
-        self._whereabouts.reached(outcome.identity, place.address, self._now())
+        with contextlib.suppress(LocalError):  # a full disk: it is found again another way
+            self._whereabouts.reached(outcome.identity, place.address, self._now())
         self._carry(link, outcome)
 
     async def _arrivals(self, places: Sequence[Place]) -> AsyncGenerator[tuple[Place, Pipe]]:
@@ -294,7 +295,8 @@ class Caller:
     def _failed(self, place: Place, outcome: Outcome) -> None:
         failures = self._attempts.failed(place, outcome)
         if failures >= STALE_FAILURES and not place.instance and outcome != "no-way":
-            self._whereabouts.forget_if_stale(place.address, self._now())
+            with contextlib.suppress(LocalError):
+                self._whereabouts.forget_if_stale(place.address, self._now())
 
     # Pairing.
 
