@@ -1,7 +1,7 @@
 """Where a node can be reached: addresses as people write them, and this machine's interfaces.
 
-Nothing here keeps state. `survey` looks at the machine again each time; `discovery` calls it every
-few seconds and compares, which is how a changed network is noticed on every platform alike.
+Nothing here keeps state. `all_interfaces` looks at the machine again each time; `surroundings`
+calls it every few seconds, which is how a changed network is noticed on every platform alike.
 """
 
 from __future__ import annotations
@@ -109,7 +109,10 @@ class Interface:
     """A network interface with the addresses that multicast can leave from.
 
     `ipv6` holds plain addresses without a scope, link-local ones first. `networks` are the subnets
-    on the link. `obstacle` says why the interface can't be used, or is None.
+    on the link. `obstacle` says why the interface can't be used for discovery, or is None.
+
+    `present` are all of its addresses, also those that multicast can't leave from, and `up` says
+    whether anything can travel there at all: what a connection needs.
     """
 
     name: str
@@ -119,6 +122,8 @@ class Interface:
     networks: tuple[IPNetwork, ...] = ()
     obstacle: str | None = None
     loopback: bool = False
+    present: tuple[str, ...] = ()
+    up: bool = True
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -140,32 +145,49 @@ def usable_interfaces(only: Sequence[str] | None = None) -> tuple[Interface, ...
 
 
 def survey(only: Sequence[str] | None = None) -> tuple[Interface, ...]:
-    """The interfaces on which people can be found, with what stands in the way of each.
+    """`chosen` of this machine's interfaces now; raises as `all_interfaces` does."""
+    return chosen(all_interfaces(), only)
 
-    With `only` None that is every configured interface but loopback, the ports of bridges and the
-    `SOFTWARE_INTERFACES`; otherwise exactly the ones named. Raises OSError where the system refuses
-    to list its interfaces.
+
+def all_interfaces() -> tuple[Interface, ...]:
+    """Every configured interface, by name, with what stands in the way of each.
+
+    Raises OSError where the system refuses to list its interfaces.
     """
-    found = {name: _inspect(name, adapters) for name, adapters in _adapters().items()}
+    return tuple(_inspect(name, adapters) for name, adapters in sorted(_adapters().items()))
+
+
+def chosen(found: Iterable[Interface], only: Sequence[str] | None) -> tuple[Interface, ...]:
+    """The interfaces on which people can be found.
+
+    With `only` None that is every one but loopback, the ports of bridges and the
+    `SOFTWARE_INTERFACES`; otherwise exactly the ones named.
+    """
     if only is not None:
+        by_name = {each.name: each for each in found}
         missing = "there is no such interface"
-        return tuple(found.get(name) or Interface(name, 0, obstacle=missing) for name in only)
+        return tuple(by_name.get(name) or Interface(name, 0, obstacle=missing) for name in only)
     return tuple(
-        interface
-        for name, interface in sorted(found.items())
-        if not interface.loopback
-        and not name.startswith(SOFTWARE_INTERFACES)
-        and not (_SYSFS / name / "master").exists()
+        each
+        for each in found
+        if not each.loopback
+        and not each.name.startswith(SOFTWARE_INTERFACES)
+        and not (_SYSFS / each.name / "master").exists()
     )
 
 
-def loopback_interface() -> Interface | None:
+def loopback_of(found: Iterable[Interface]) -> Interface | None:
     """The loopback interface with 127.0.0.1, the meeting place of a machine without a network."""
-    for name, adapters in _adapters().items():
-        interface = _inspect(name, adapters)
-        if interface.loopback and interface.ipv4 and interface.obstacle is None:
-            return interface
+    for each in found:
+        if each.loopback and each.ipv4 and each.obstacle is None:
+            return each
     return None
+
+
+def holder(found: Iterable[Interface], host: str) -> Interface | None:
+    """The interface that has this address, as `Interface.present` has it or with a scope."""
+    bare = host.partition("%")[0]
+    return next((each for each in found if bare in each.present), None)
 
 
 def _adapters() -> dict[str, list[ifaddr.Adapter]]:
@@ -189,12 +211,14 @@ def _inspect(name: str, adapters: Iterable[ifaddr.Adapter]) -> Interface:
     ipv6: list[str] = []
     networks: set[IPNetwork] = set()
     refusals: list[str] = []
+    present: list[str] = []
     loopback = False
     for adapter in adapters:
         index = index or adapter.index or 0
         for entry in adapter.ips:
             text = entry.ip if isinstance(entry.ip, str) else entry.ip[0]
             address = ipaddress.ip_address(text.partition("%")[0])
+            present.append(str(address))
             loopback = loopback or address.is_loopback
             if address.is_loopback and address.version == 6:
                 continue  # ::1 has no link for multicast to stay on
@@ -204,14 +228,17 @@ def _inspect(name: str, adapters: Iterable[ifaddr.Adapter]) -> Interface:
                 continue
             (ipv4 if address.version == 4 else ipv6).append(str(address))
             networks.add(ipaddress.ip_network(f"{address}/{entry.network_prefix}", strict=False))
+    down, mute = _flag_obstacles(name)
     return Interface(
         name,
         index,
         tuple(sorted(ipv4, key=ipaddress.ip_address)),
         tuple(sorted(ipv6, key=_link_local_first)),
         tuple(sorted(networks, key=str)),
-        _flag_obstacle(name) or (None if ipv4 or ipv6 else "; ".join(refusals) or "no address"),
+        down or mute or (None if ipv4 or ipv6 else "; ".join(refusals) or "no address"),
         loopback,
+        tuple(sorted(present)),
+        down is None,
     )
 
 
@@ -241,20 +268,19 @@ def _refusal(address: IPAddress, index: int) -> str | None:
     return None
 
 
-def _flag_obstacle(name: str) -> str | None:
-    """What the kernel's flags say against an interface (Linux; None elsewhere)."""
+def _flag_obstacles(name: str) -> tuple[str | None, str | None]:
+    """What the kernel's flags say against an interface, and against multicast there (Linux)."""
     try:
         flags = int((_SYSFS / name / "flags").read_text(), 16)
     except (OSError, ValueError):
-        return None
+        return None, None
     if not flags & _UP:
-        return "it is down"
+        return "it is down", None
     try:
         carrier = (_SYSFS / name / "carrier").read_text().strip()
     except OSError:
         carrier = "1"
     if carrier == "0":
-        return "no cable or network is connected"
-    if not flags & (_MULTICAST | _LOOPBACK):  # Linux leaves the flag off loopback, where it works
-        return "it cannot send multicast"
-    return None
+        return "no cable or network is connected", None
+    # Linux leaves the flag off loopback, where multicast works.
+    return None, None if flags & (_MULTICAST | _LOOPBACK) else "it cannot send multicast"

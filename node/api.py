@@ -73,6 +73,12 @@ class ContactBody(BaseModel):
     backup: bool | None = None
 
 
+class ReachBody(BaseModel):
+    """Where a contact is, as `host:port`."""
+
+    at: str
+
+
 class ShareBody(BaseModel):
     """`paths` are absolute paths on this machine, `until` seconds since 1970."""
 
@@ -227,6 +233,12 @@ async def get_contacts(request: Request) -> list[views.Contact]:
 async def get_contact(request: Request, name: str) -> views.Contact:
     """One of them."""
     return _engine(request).contact(name)
+
+
+@_router.post("/contacts/{name}/reach")
+async def post_reach(request: Request, name: str, body: ReachBody) -> views.Contact:
+    """Connect a contact at an address, and remember it."""
+    return await _engine(request).reach(name, body.at)
 
 
 @_router.patch("/contacts/{name}")

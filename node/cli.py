@@ -344,6 +344,19 @@ def verify(
 
 
 @contacts_app.command()
+def reach(
+    context: typer.Context,
+    name: NameArgument,
+    at: Annotated[str, typer.Argument(metavar="ADDRESS", help="host:port of their node.")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Connect a contact at an address, where the network hides them; it is remembered."""
+    with running(context, home, json) as command:
+        command.out.contact(command.ask(lambda node: node.reach(name, at)))
+
+
+@contacts_app.command()
 def rename(
     context: typer.Context,
     name: NameArgument,

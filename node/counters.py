@@ -54,6 +54,11 @@ class CountedPipe:
         """As the pipe's."""
         return self._pipe.remote
 
+    @property
+    def local(self) -> Address | None:
+        """As the pipe's."""
+        return self._pipe.local
+
     async def read(self) -> bytes:
         """The next bytes."""
         data = await self._pipe.read()

@@ -7,8 +7,9 @@ it is parsed strictly, bounded, and decides only where to dial; the channel deci
 
 python-zeroconf does the sockets, the answering and the cache. Its browser and its resolver are not
 used: their work grows with what strangers send, and they forget a dead peer only after an hour.
-Here everything is level-triggered instead. One task looks at the interfaces every two seconds; one
-reads the cache after news, at most ten times a second, and derives the list of sightings from it.
+Here everything is level-triggered instead. Each look of `surroundings` at the interfaces is taken
+in; one task reads the cache after news, at most ten times a second, and derives the list of
+sightings from it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import asyncio
 import ipaddress
 import logging
 import secrets
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Literal, cast
 
@@ -26,7 +26,7 @@ from zeroconf import DNSOutgoing, DNSQuestion  # pyright: ignore[reportPrivateIm
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 from ..crypto.pairing import SLOTS
-from .addresses import Interface, loopback_interface, survey
+from .addresses import Interface, chosen, loopback_of
 from .sightings import (
     CLASS_IN,
     SERVICE_TYPE,
@@ -40,6 +40,7 @@ from .sightings import (
     encode_txt,
     read_sightings,
 )
+from .surroundings import WATCH_SECONDS, Look, Surroundings
 
 __all__ = ["Changed", "Discovery", "Event", "Gone", "Seen", "Sighting"]
 
@@ -47,11 +48,8 @@ HOST_TTL = 120
 """Seconds for which an announcement counts (RFC 6762, section 10, for records with a host name)."""
 ASK_SECONDS = 45
 """Two questions fit into HOST_TTL, so one lost packet makes nobody disappear."""
-WATCH_SECONDS = 2.0
 READ_SECONDS = 0.1
 AGAIN_SECONDS = 1.2
-SLEPT_SECONDS = 10
-"""A look that comes this much too late means that the machine slept."""
 
 # RFC 1035, section 4.1.1: the flags of a question, and of an authoritative answer.
 _QUERY, _RESPONSE = 0x0000, 0x8400
@@ -66,8 +64,8 @@ class Discovery:
     every ordinary one, or loopback where there is no other. Nothing that the network does raises:
     `state` and `reason` say whether discovery works.
 
-    `token_hex` draws the names: one object is one start. `pause` and `clock` (seconds) time the
-    looks at the interfaces.
+    `surroundings` are watched by whoever made them. `token_hex` draws the names: one object is one
+    start. `pause` sleeps for so many seconds.
     """
 
     def __init__(
@@ -75,15 +73,15 @@ class Discovery:
         port: int,
         interfaces: Sequence[str] | None = None,
         *,
+        surroundings: Surroundings,
         token_hex: Callable[[int], str] = secrets.token_hex,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        clock: Callable[[], float] = time.time,
         host_ttl: int = HOST_TTL,
     ) -> None:
         self._port = port
         self._only = interfaces
+        self._surroundings = surroundings
         self._pause = pause
-        self._clock = clock
 
         self.instance = token_hex(8)
         self._service = AsyncServiceInfo(
@@ -101,7 +99,6 @@ class Discovery:
         self._last_survey: tuple[Interface, ...] = ()
         self._obstacles: dict[str, str] = {}
         self._complaint = ""
-        self._last_look = 0.0
         self._ask_gap = 0.0
         self._next_ask = 0.0
 
@@ -148,10 +145,10 @@ class Discovery:
         """Announce this node and begin to listen."""
         # Whatever strangers send is reported at most as a sighting; python-zeroconf would log it.
         logging.getLogger("zeroconf").setLevel(logging.CRITICAL)
-        self._last_look = self._clock()
-        self._last_survey = _survey(self._only)
-        await self._look()
-        self._spawn(self._watch())
+        first = self._surroundings.look()
+        self._last_survey = _survey(first, self._only)
+        await self._look(first)
+        self._surroundings.listen(self._look)
         self._spawn(self._follow())
 
     async def announce_slot(self, slot: int | None) -> None:
@@ -207,14 +204,11 @@ class Discovery:
 
     # The interfaces
 
-    async def _watch(self) -> None:
-        while True:
-            await self._pause(WATCH_SECONDS)
-            await self._look()
-
-    async def _look(self) -> None:
-        """One look at the machine: follow its interfaces, notice a sleep, ask when it is time."""
-        found = _survey(self._only)
+    async def _look(self, look: Look) -> None:
+        """Follow the interfaces, speak up after a sleep, ask when it is time."""
+        if self._closed:
+            return
+        found = _survey(look, self._only)
         # An interface that flaps is left alone until two looks in a row saw the same.
         if found == self._last_survey:
             usable = tuple(interface for interface in found if interface.obstacle is None)
@@ -223,17 +217,14 @@ class Discovery:
             self._warn(found)
         self._last_survey = found
 
-        now = self._clock()
-        # Backwards, the clock was set: start its schedule anew as well.
-        if not 0 <= now - self._last_look <= WATCH_SECONDS + SLEPT_SECONDS:
+        if look.slept:
             await self._announce()
             self._ask_gap = self._next_ask = 0.0
-        self._last_look = now
-        if now >= self._next_ask:
+        if look.time >= self._next_ask:
             self._ask()
             # Soon again after a start or a change, when packets get lost, then ever more seldom.
             self._ask_gap = min(max(self._ask_gap * 2, WATCH_SECONDS), ASK_SECONDS)
-            self._next_ask = now + self._ask_gap
+            self._next_ask = look.time + self._ask_gap
         self._news.set()
 
     async def _use(self, usable: tuple[Interface, ...], found: tuple[Interface, ...]) -> None:
@@ -325,6 +316,9 @@ class Discovery:
                 cache = self._zeroconf.zeroconf.cache
                 known = self._sightings
                 found = read_sightings(cache, known, self._used, self.instance, self._port)
+                if any(_moved(known.get(name), now) for name, now in found.items()):
+                    # It may be a lie. The node itself answers to the next look's question.
+                    self._ask_gap = self._next_ask = 0.0
                 self._replace(found)
             await asyncio.sleep(READ_SECONDS)
 
@@ -351,20 +345,24 @@ class _Listener(zeroconf.RecordUpdateListener):
         self._tell()
 
 
-def _survey(only: Sequence[str] | None) -> tuple[Interface, ...]:
+def _survey(look: Look, only: Sequence[str] | None) -> tuple[Interface, ...]:
     """The interfaces to consider; loopback where no other is usable and none was asked for.
 
     So two nodes on a machine without a network still find each other, and a machine with one
     never announces 127.0.0.1 on it.
     """
-    try:
-        found = survey(only)
-        if only is None and all(each.obstacle is not None for each in found):
-            loopback = loopback_interface()
-            return (*found, loopback) if loopback is not None else found
-    except OSError as error:
-        return (Interface("all", 0, obstacle=_cause(error)),)
+    if look.fault is not None:
+        return (Interface("all", 0, obstacle=look.fault),)
+    found = chosen(look.interfaces, only)
+    if only is None and all(each.obstacle is not None for each in found):
+        loopback = loopback_of(look.interfaces)
+        return (*found, loopback) if loopback is not None else found
     return found
+
+
+def _moved(before: Sighting | None, now: Sighting) -> bool:
+    """Whether a known node is announced elsewhere than before."""
+    return before is not None and before.addresses != now.addresses
 
 
 def _sources(interfaces: Iterable[Interface]) -> list[str]:

@@ -23,11 +23,13 @@ from ..crypto.secret import Secret
 from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
 from . import exporting, forms, grants, keys, library, names, policies, views
+from .addresses import parse_address
 from .collection import Collection
 from .config import Config
 from .doctor import Doctor
 from .errors import (
     BadRequestError,
+    BlockedContactError,
     EndedGrantError,
     LockedError,
     NoHomeError,
@@ -154,10 +156,34 @@ class Engine:
             libraries=opened.decoder.libraries,
             clock=opened.clock.view(),
             connections=[
-                views.Connection(contact.name, link.pipe.path, str(link.pipe.remote or ""))
-                for link, contact in opened.peers.connections()
+                views.Connection(
+                    standing.contact.name,
+                    standing.link.pipe.path,
+                    str(standing.link.pipe.remote or ""),
+                    opened.peers.interface_of(standing.link),
+                    standing.since,
+                )
+                for standing in opened.peers.standing()
             ],
+            absent=self._absent(opened),
         )
+
+    @staticmethod
+    def _absent(opened: Unlocked) -> list[views.Absent]:
+        """Who is not connected; who was here last comes first."""
+        last_seen = opened.whereabouts.last_seen()
+        known = opened.whereabouts.known()
+        absent: list[views.Absent] = []
+        for contact in opened.peers.wanted():
+            attempt = opened.peers.last_try(known.get(contact.identity, ()))
+            found = views.Absent(contact.name, last_seen.get(contact.identity))
+            if attempt is not None:
+                address, tried = attempt
+                found = dataclasses.replace(
+                    found, address=str(address), tried=tried.at, outcome=tried.outcome
+                )
+            absent.append(found)
+        return sorted(absent, key=lambda each: each.last_seen or 0, reverse=True)
 
     def believe_clock(self) -> views.Clock:
         """A person says that the system's clock is right."""
@@ -244,6 +270,15 @@ class Engine:
             opened.peers.forget_refusals()
             opened.open_grants.look_again()
         return self.contact(rename or name)
+
+    async def reach(self, name: str, at: str) -> views.Contact:
+        """Connect a contact at an address that a person gives; see `Caller.reach`."""
+        opened = self._unlocked()
+        contact = opened.library.contact(name)
+        if contact.blocked:
+            raise BlockedContactError
+        await opened.peers.reach(contact, parse_address(at))
+        return self.contact(name)
 
     async def open_pairing(
         self, name: str | None

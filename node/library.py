@@ -28,7 +28,6 @@ from .errors import (
     NoSuchPhotoError,
 )
 
-ADDRESSES_PER_CONTACT: Final = 8
 DEVICES_PER_CONTACT: Final = 16
 _SIGNED_BYTES: Final = 4096
 
@@ -245,26 +244,6 @@ class Library:
     def identity_of(self, device: bytes) -> bytes | None:
         """The contact that a device speaks for."""
         return self._db.value("SELECT identity FROM devices WHERE device = ?", device)
-
-    def put_address(self, identity: bytes, host: str, port: int, now: int) -> None:
-        """Remember where a contact was reached; only the last few are kept."""
-        with self._db.transaction():
-            self._db.execute(
-                "INSERT OR REPLACE INTO addresses VALUES (?, ?, ?, ?)", identity, host, port, now
-            )
-            self._db.execute(
-                "DELETE FROM addresses WHERE identity = ?1 AND (host, port) NOT IN (SELECT host,"
-                " port FROM addresses WHERE identity = ?1 ORDER BY seen DESC LIMIT ?2)",
-                identity,
-                ADDRESSES_PER_CONTACT,
-            )
-
-    def addresses(self, identity: bytes) -> list[tuple[str, int]]:
-        """Where a contact was reached, the latest first."""
-        rows = self._db.rows(
-            "SELECT host, port FROM addresses WHERE identity = ? ORDER BY seen DESC", identity
-        )
-        return [(row["host"], row["port"]) for row in rows]
 
     # Photos and their blobs.
 

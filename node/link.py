@@ -31,6 +31,8 @@ PING_SECONDS: Final = 15.0
 """Silence after which the peer is asked whether it is there."""
 SILENCE_SECONDS: Final = 40.0
 """Silence after which the link is taken for dead."""
+CHECK_SECONDS: Final = 5.0
+"""The same, where there is a reason to doubt it: the network changed, or the machine slept."""
 FAREWELL_SECONDS: Final = 2.0
 
 _log = logging.getLogger(__name__)
@@ -50,6 +52,8 @@ class Link:
         self._room.set()
         self._held: list[Received] = []
         self._pings = 0
+        self._heard = asyncio.Event()
+        self._listening = False
         self._writer: asyncio.Task[None] | None = None
         self._born = asyncio.get_running_loop().time()
 
@@ -131,8 +135,11 @@ class Link:
                 await self._deliver(event.message, handle)
             # The peer may have said goodbye in the same breath as its hello.
             while self.session.state is not State.ENDED:
+                self._listening = True
                 async with asyncio.timeout(SILENCE_SECONDS):
                     data = await self.pipe.read()
+                self._listening = False
+                self._heard.set()
                 events = self.session.receive(data) if data else self.session.receive_eof()
                 self._collect()
                 for event in events:
@@ -181,9 +188,28 @@ class Link:
     async def _keep_alive(self) -> None:
         while True:
             await asyncio.sleep(PING_SECONDS)
-            self._pings += 1
             with contextlib.suppress(TooMuchError):  # such a link ends by its silence
-                self.post(Ping(self._pings))
+                self._ping()
+
+    async def check(self) -> None:
+        """Ask whether the peer is still there, and end the link if nothing comes in time."""
+        self._heard.clear()
+        with contextlib.suppress(TooMuchError):
+            self._ping()
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                await self._heard.wait()
+        except TimeoutError:
+            if self._listening:  # else it is this side that has not come to what was said
+                await self.drop()
+
+    async def drop(self) -> None:
+        """End the link without a word: what it ran over is gone. `run` returns soon after."""
+        await self.pipe.close()
+
+    def _ping(self) -> None:
+        self._pings += 1
+        self.post(Ping(self._pings))
 
     def _collect(self) -> None:
         """Move what the session wants to say into the bounded queue."""

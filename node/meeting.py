@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,7 @@ from .events import Events
 from .library import Contact, Library
 from .link import Link
 from .peers import Peers
+from .whereabouts import Whereabouts
 
 SEARCH_SECONDS: Final = 20.0
 """How long a joiner looks for the slot of a typed code."""
@@ -56,6 +57,7 @@ class Meeting:
         *,
         device: LocalDevice,
         library: Library,
+        whereabouts: Whereabouts,
         peers: Peers,
         events: Events,
         discovery: Discovery | None,
@@ -66,6 +68,7 @@ class Meeting:
     ) -> None:
         self._device = device
         self._library = library
+        self._whereabouts = whereabouts
         self._peers = peers
         self._events = events
         self._discovery = discovery
@@ -169,18 +172,12 @@ class Meeting:
         if invitation.expires < self._now():
             raise PairingOverError
         places = [at] if at else [parse_address(text) for text in invitation.addresses]
-        reason: KinlightError = UnreachableError()
-        for address in places:
-            try:
-                return await self._join_at(address, invitation, name)
-            except (PeerError, UnreachableError) as error:
-                reason = error
-        raise reason
+        return await self._join_at(places, invitation, name)
 
     async def _join_code(self, code: Code, at: Address | None, name: str | None) -> Contact:
         """Try the nodes that announce the slot, three in all: more would be guessing."""
         if at is not None:
-            return await self._join_at(at, code, name)
+            return await self._join_at([at], code, name)
         tried: set[str] = set()
         reason: KinlightError = NoSuchNodeError(f"slot {code.slot}")
         with contextlib.suppress(TimeoutError):
@@ -194,31 +191,20 @@ class Meeting:
                             continue
                         tried.add(sighting.instance)
                         try:
-                            return await self._join_any(sighting.addresses, code, name)
+                            return await self._join_at(sighting.addresses, code, name)
                         except (PeerError, UnreachableError) as error:
                             reason = error
                     if isinstance(reason, PeerError):
                         break  # it answered and refused: looking on would only keep people waiting
         raise reason
 
-    async def _join_any(
-        self, addresses: tuple[Address, ...], code: Code, name: str | None
-    ) -> Contact:
-        """The first address that answers; a node has several, and a run is spent only there."""
-        for address in addresses:
-            try:
-                return await self._join_at(address, code, name)
-            except UnreachableError:
-                continue
-        raise UnreachableError
-
     async def _join_at(
-        self, address: Address, secret: Code | Invitation, name: str | None
+        self, addresses: Sequence[Address], secret: Code | Invitation, name: str | None
     ) -> Contact:
-        link, acquaintance = await self._peers.pair(address, secret)
+        """At the first of a node's addresses that answers: a run is spent only there."""
+        link, acquaintance, address = await self._peers.pair(addresses, secret)
         contact = self._pin(acquaintance, name)
-        now = self._now()
-        self._library.put_address(contact.identity, address.host, address.port, now)
+        self._whereabouts.reached(contact.identity, address, self._now())
         await link.close()
         self._peers.forget_refusals()
         return contact

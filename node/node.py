@@ -119,9 +119,13 @@ class Node(NodeAccess, NodeHolding, NodeLibrary):
         """How the node is; the one question that a locked node answers."""
         body = await self._get("status")
         connections = [views.Connection(**item) for item in body.pop("connections")]
+        absent = [views.Absent(**item) for item in body.pop("absent")]
         clock = body.pop("clock")
         return Status(
-            **body, connections=connections, clock=None if clock is None else Clock(**clock)
+            **body,
+            connections=connections,
+            absent=absent,
+            clock=None if clock is None else Clock(**clock),
         )
 
     async def believe_clock(self) -> Clock:
@@ -222,6 +226,15 @@ class Node(NodeAccess, NodeHolding, NodeLibrary):
             "accept": accept, "metadata": metadata, "holder": holder, "backup": backup,
         }  # fmt: skip
         return Contact(**await self._send("PATCH", ("contacts", contact_segment(name)), body))
+
+    async def reach(self, name: str, at: str) -> Contact:
+        """Connect a contact at `host:port`, where they are not found by themselves.
+
+        The address is remembered. Raises `NoSuchContactError`, `BlockedContactError`,
+        `BadAddressError`, `UnreachableError` if nobody answers there, or `UnknownPeerError` if who
+        does is somebody else.
+        """
+        return Contact(**await self._post("contacts", contact_segment(name), "reach", at=at))
 
     # Photos.
 

@@ -1,10 +1,4 @@
-"""The peers that are connected now, and the effort to connect the others.
-
-Everybody dials everybody: whoever finds the other first. Nodes seen on the network carry no names,
-so an unknown one is asked once for all contacts that are not connected; one that is a stranger is
-not asked again until the contacts change. Addresses where a contact was reached before are tried
-as well, and again with growing pauses.
-"""
+"""The peers that are connected now; `calling` is the effort to connect the others."""
 
 from __future__ import annotations
 
@@ -12,34 +6,35 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ..crypto.channel import ChannelSettings
-from ..crypto.errors import KinlightError, PeerError
+from ..crypto.errors import KinlightError
 from ..crypto.identity import DeviceChain
 from ..crypto.pairing import Code, Invitation
-from ..protocol import limits
-from ..protocol.errors import RevokedDeviceError, UnknownPeerError
+from ..protocol.errors import RevokedDeviceError
 from ..protocol.messages import Message
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice, PairingWindow, Pinned
 from ..protocol.session import Callee, Session
 from .addresses import Address
-from .discovery import Discovery, Gone
-from .errors import UnreachableError
+from .attempts import Attempt
+from .calling import Caller
+from .discovery import Discovery
 from .events import Events
 from .library import Contact, Library
 from .link import FAREWELL_SECONDS, Link
 from .pipes import Dial, Pipe
+from .surroundings import Footing, Look, Surroundings
+from .tasks import Tasks
+from .whereabouts import Whereabouts
 
 STRANGERS: Final = 32
 """Connections that may be in their hello at a time."""
 STRANGERS_PER_SOURCE: Final = 8
 LINKS_PER_CONTACT: Final = 8
 """Devices of one contact that may be connected at a time."""
-STAGGER_SECONDS: Final = 0.25
-FIRST_PAUSE: Final = 2.0
-LONGEST_PAUSE: Final = 60.0
 SETTLED_SECONDS: Final = 5.0
 """Two links to one device that come up within this time were dialled together."""
 
@@ -62,6 +57,16 @@ class Conversation(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """A link that is up, to whom, what goes on over it, and since when (seconds since 1970)."""
+
+    link: Link
+    contact: Contact
+    conversation: Conversation
+    since: int
+
+
 class Peers:
     """Keeps at most one link per device of a contact."""
 
@@ -71,6 +76,7 @@ class Peers:
         settings: ChannelSettings,
         device: LocalDevice,
         library: Library,
+        whereabouts: Whereabouts,
         events: Events,
         dial: Dial,
         entropy: Entropy,
@@ -84,21 +90,26 @@ class Peers:
         self._device = device
         self._library = library
         self._events = events
-        self._dial_pipe = dial
         self._entropy = entropy
         self._now = now
         self._converse = converse
         self._paired = paired
         self._refuse_caller = refused
         self._lost = lost
-        self._links: dict[bytes, tuple[Link, Contact, Conversation]] = {}
+        self._links: dict[bytes, Standing] = {}
         self._strangers: Counter[str] = Counter()
-        self._refused: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._effort: list[asyncio.Task[None]] = []
-        self._dialling: set[Address] = set()
-        self._asked: dict[str, float] = {}
-        self._nudge = asyncio.Event()
+        self._tasks = Tasks(_log)
+        self._footing = Footing(Look((), 0.0))
+        self._whereabouts = whereabouts
+        self._caller = Caller(
+            dial=dial,
+            link=self._link,
+            carry=lambda link, chain: self._tasks.spawn(self._carry(link, chain)),
+            wanted=self.wanted,
+            whereabouts=whereabouts,
+            entropy=entropy,
+            now=now,
+        )
         self._closed = False
         self.window: PairingWindow | None = None
 
@@ -106,22 +117,35 @@ class Peers:
 
     def connections(self) -> list[tuple[Link, Contact]]:
         """All links that are up."""
-        return [(link, contact) for link, contact, _ in self._links.values()]
+        return [(standing.link, standing.contact) for standing in self._links.values()]
+
+    def standing(self) -> list[Standing]:
+        """The same, with what goes on over them and since when."""
+        return list(self._links.values())
+
+    def interface_of(self, link: Link) -> str | None:
+        """The name of the interface that carries a link, where that is known."""
+        local = link.pipe.local
+        return None if local is None else self._footing.interface_of(local.host)
 
     def connected_names(self) -> set[str]:
         """The names of the contacts that are connected."""
-        return {contact.name for _, contact, _ in self._links.values()}
+        return {standing.contact.name for standing in self._links.values()}
 
     def links(self, identity: bytes) -> list[Link]:
         """The links to devices of a contact."""
-        return [link for link, contact, _ in self._links.values() if contact.identity == identity]
+        return [
+            standing.link
+            for standing in self._links.values()
+            if standing.contact.identity == identity
+        ]
 
     def conversations(self, identity: bytes | None = None) -> list[Conversation]:
         """What goes on with a contact, or with all."""
         return [
-            conversation
-            for _, contact, conversation in self._links.values()
-            if identity in (None, contact.identity)
+            standing.conversation
+            for standing in self._links.values()
+            if identity in (None, standing.contact.identity)
         ]
 
     @property
@@ -133,7 +157,7 @@ class Peers:
 
     async def accept(self, pipe: Pipe) -> None:
         """A connection came in: judge its hello, then carry it."""
-        self._spawn(self._accept(pipe))
+        self._tasks.spawn(self._accept(pipe))
 
     async def _accept(self, pipe: Pipe) -> None:
         source = pipe.remote.host if pipe.remote else ""
@@ -165,95 +189,48 @@ class Peers:
     def _callers(self) -> Iterable[Pinned]:
         return (contact.pinned for contact in self._library.contacts() if not contact.blocked)
 
-    # Dialling.
+    # Calling.
 
-    async def pair(self, address: Address, secret: Code | Invitation) -> tuple[Link, Acquaintance]:
-        """Run a pairing at `address`; raises the reason if it fails."""
-        link = await self._dial(address, secret)
-        try:
-            outcome = await link.open()
-        except KinlightError:
-            await link.pipe.close()
-            raise
-        if not isinstance(outcome, Acquaintance):
-            raise UnknownPeerError
-        return link, outcome
+    async def pair(
+        self, addresses: Sequence[Address], secret: Code | Invitation
+    ) -> tuple[Link, Acquaintance, Address]:
+        """See `Caller.pair`."""
+        return await self._caller.pair(addresses, secret)
 
-    async def _dial(self, address: Address, to: Code | Invitation | tuple[Pinned, ...]) -> Link:
-        try:
-            pipe = await self._dial_pipe(address)
-        except (OSError, TimeoutError):
-            raise UnreachableError(str(address)) from None
-        return self._link(pipe, to)
+    async def call(self, addresses: Iterable[Address]) -> bool | None:
+        """See `Caller.call`."""
+        return await self._caller.call(addresses)
+
+    async def reach(self, contact: Contact, address: Address) -> None:
+        """See `Caller.reach`."""
+        await self._caller.reach(contact, address)
+        await asyncio.sleep(0)  # the link is carried from the loop's next turn on
+
+    def last_try(self, addresses: Iterable[Address]) -> tuple[Address, Attempt] | None:
+        """See `Caller.last_try`."""
+        return self._caller.last_try(addresses)
+
+    def nudge(self) -> None:
+        """Something changed: see at once whom to call where."""
+        self._caller.nudge()
+
+    def forget_refusals(self) -> None:
+        """The contacts changed, so strangers may have become contacts."""
+        self._caller.forget_refusals()
+
+    def start(self, discovery: Discovery | None, surroundings: Surroundings) -> None:
+        """Begin to look for contacts."""
+        self._footing = Footing(surroundings.look())
+        surroundings.listen(self._look)
+        self._caller.start(discovery)
 
     def _link(self, pipe: Pipe, to: Callee | Code | Invitation | tuple[Pinned, ...]) -> Link:
         session = Session(self._settings, self._device, to, self._entropy, self._lost)
         return Link(pipe, session)
 
-    async def call(self, addresses: Iterable[Address]) -> bool | None:
-        """Ask one node for every contact that is not connected.
-
-        It has several addresses and some are stale: each is dialled a moment after the one before
-        (RFC 8305), and those that answer say their hello one after the other until one is a
-        contact. Returns True for a contact, False for a stranger, None if nothing answered.
-        """
-        turn = asyncio.Lock()
-        found = asyncio.Event()
-        fresh = [address for address in addresses if address not in self._dialling]
-        answers = await asyncio.gather(
-            *(
-                self._ask(address, number * STAGGER_SECONDS, turn, found)
-                for number, address in enumerate(fresh)
-            )
-        )
-        return max((answer for answer in answers if answer is not None), default=None)
-
-    async def _ask(
-        self, address: Address, delay: float, turn: asyncio.Lock, found: asyncio.Event
-    ) -> bool | None:
-        self._dialling.add(address)
-        try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(delay):
-                    await found.wait()
-            if found.is_set():
-                return None
-            wanted = [contact.pinned for contact in self._wanted()]
-            for start in range(0, len(wanted), limits.DIAL_TAGS):
-                link = await self._dial(address, tuple(wanted[start : start + limits.DIAL_TAGS]))
-                async with turn:
-                    if found.is_set():
-                        await link.pipe.close()
-                        return None
-                    if await self._greet(link, address):
-                        found.set()
-                        return True
-            return False
-        except (PeerError, UnreachableError) as error:
-            _log.debug("no answer: %s", error.code)
-            return None
-        finally:
-            self._dialling.discard(address)
-
-    async def _greet(self, link: Link, address: Address) -> bool:
-        """Say hello; carry the link if a contact answers."""
-        try:
-            outcome = await link.open()
-        except UnknownPeerError:
-            await link.pipe.close()
-            return False
-        except BaseException:
-            await link.pipe.close()
-            raise
-        if not isinstance(outcome, DeviceChain):
-            return False
-        now = self._now()
-        self._library.put_address(outcome.identity, address.host, address.port, now)
-        self._spawn(self._carry(link, outcome))
-        return True
-
-    def _wanted(self) -> list[Contact]:
-        connected = {contact.identity for _, contact, _ in self._links.values()}
+    def wanted(self) -> list[Contact]:
+        """The contacts that are not connected and not blocked."""
+        connected = {standing.contact.identity for standing in self._links.values()}
         return [
             contact
             for contact in self._library.contacts()
@@ -271,24 +248,26 @@ class Peers:
             await link.close()
             return
         earlier = self._links.get(chain.device)
-        if earlier is not None and self._prefers(earlier[0], link):
+        if earlier is not None and self._prefers(earlier.link, link):
             await link.close()
             return
         self._library.put_device(chain, self._now())
         conversation = self._converse(link, contact)
-        entry = (link, contact, conversation)
-        self._links[chain.device] = entry
+        standing = Standing(link, contact, conversation, self._now())
+        self._links[chain.device] = standing
         try:
             if earlier is not None:
-                await earlier[0].close()
+                await earlier.link.close()
             self._events.publish("connected", contact=contact.name, path=link.pipe.path)
             conversation.start()
             error = await link.run(conversation.handle)
             _log.info("a link ended: %s", error.code if error else "goodbye")
         finally:
-            if self._links.get(chain.device) is entry:
+            if self._links.get(chain.device) is standing:
                 del self._links[chain.device]
                 self._events.publish("disconnected", contact=contact.name)
+            with contextlib.suppress(KinlightError):  # a full disk: it is only for people to see
+                self._whereabouts.left(chain.device, self._now())
             await conversation.close()
             self.nudge()
 
@@ -303,75 +282,20 @@ class Peers:
             return False
         return standing.session.exporter < new.session.exporter
 
-    # The effort.
-
-    def nudge(self) -> None:
-        """Something changed: try now instead of after the pause."""
-        self._nudge.set()
-
-    def forget_refusals(self) -> None:
-        """The contacts changed, so strangers may have become contacts."""
-        self._refused.clear()
-        self._asked.clear()
-        self.nudge()
-
-    def start(self, discovery: Discovery | None) -> None:
-        """Begin to look for contacts."""
-        self._effort.append(asyncio.create_task(self._keep_trying(discovery)))
-        if discovery is not None:
-            self._effort.append(asyncio.create_task(self._watch(discovery)))
-
-    async def _watch(self, discovery: Discovery) -> None:
-        async for event in discovery.events():
-            if isinstance(event, Gone):
-                self._refused.discard(event.instance)
-                self._asked.pop(event.instance, None)
-            elif event.sighting.instance not in self._refused:
-                self.nudge()
-
-    async def _keep_trying(self, discovery: Discovery | None) -> None:
-        pause = FIRST_PAUSE
-        while not self._closed:
-            self._nudge.clear()
-            if self._wanted():
-                if discovery is not None:
-                    for sighting in discovery.sightings():
-                        self._spawn(self._try_sighting(sighting.instance, sighting.addresses))
-                for contact in self._wanted():
-                    known = self._library.addresses(contact.identity)
-                    self._spawn(self.call([Address(host, port) for host, port in known]))
-            try:
-                async with asyncio.timeout(pause):
-                    await self._nudge.wait()
-                pause = FIRST_PAUSE
-                # News come in bursts; half a second more costs nobody anything.
-                await asyncio.sleep(0.05)
-            except TimeoutError:
-                pause = min(2 * pause, LONGEST_PAUSE)
-
-    async def _try_sighting(self, instance: str, addresses: tuple[Address, ...]) -> None:
-        """Ask a node that is in sight, unless it is a stranger or was asked just now."""
-        now = asyncio.get_running_loop().time()
-        if instance in self._refused or now - self._asked.get(instance, -FIRST_PAUSE) < FIRST_PAUSE:
+    async def _look(self, look: Look) -> None:
+        """The machine's network: end what has no ground left, doubt what the change is near to."""
+        change = self._footing.take(look)
+        if not change and not look.slept:
             return
-        self._asked[instance] = now
-        # Both sides see each other at the same moment; with luck only one dials.
-        await asyncio.sleep(int.from_bytes(self._entropy(1)) / 256 * STAGGER_SECONDS)
-        if await self.call(addresses) is False:
-            self._refused.add(instance)
+        for link in [standing.link for standing in self._links.values()]:
+            host = link.pipe.local.host if link.pipe.local else ""
+            if host.partition("%")[0] in change.lost:
+                self._tasks.spawn(link.drop())
+            elif look.slept or self._footing.interface_of(host) in change.names:
+                self._tasks.spawn(link.check())
+        self._caller.try_all_again()
 
-    def _spawn(self, work: Awaitable[object]) -> None:
-        async def run() -> None:
-            await work
-
-        task = asyncio.create_task(run())
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("a connection task failed: %s", type(error).__name__, exc_info=error)
+    # The end.
 
     async def drop(self, identity: bytes) -> None:
         """End all links to a contact."""
@@ -379,21 +303,16 @@ class Peers:
 
     def drop_lost(self) -> None:
         """End the links to devices that were revoked meanwhile, and say why."""
-        for link, _, _ in self._links.values():
-            if self._lost(link.peer):
-                self._spawn(link.close(RevokedDeviceError()))
+        for standing in self._links.values():
+            if self._lost(standing.link.peer):
+                self._tasks.spawn(standing.link.close(RevokedDeviceError()))
 
     async def close(self) -> None:
         """End everything."""
         self._closed = True
-        for task in self._effort:
-            task.cancel()
-        await _close_all([link for link, _, _ in self._links.values()])
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=FAREWELL_SECONDS)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._effort, *self._tasks, return_exceptions=True)
+        await self._caller.close()
+        await _close_all([standing.link for standing in self._links.values()])
+        await self._tasks.close(patience=FAREWELL_SECONDS)
 
 
 async def _close_all(links: list[Link]) -> None:

@@ -23,6 +23,11 @@ class Pipe(Protocol):
         """Where the other end is, if it has an address."""
         ...
 
+    @property
+    def local(self) -> Address | None:
+        """This end's address, if it has one: by it the interface is known that carries the pipe."""
+        ...
+
     async def read(self) -> bytes:
         """The next bytes; empty at the end. `OSError` if the pipe broke."""
         ...

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..crypto.errors import KinlightError
 from . import leaving, names, times
 from .facts import A_CLIP
+from .printing_status import clock_line, status_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from .views import (
         Clock,
-        Connection,
         Contact,
         DeliveryState,
         ExportedFile,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     )
 
 
-_DECODERS: Final = ("pillow", "libjpeg-turbo", "libheif", "avif", "ffmpeg")
 _UNFOLDED: Final = 100_000
 """Columns of what is no terminal."""
 _POLICIES: Final = {
@@ -434,48 +433,6 @@ def _delivery(delivery: DeliveryState) -> str:
 
 def _plain(value: Any) -> Any:
     return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value  # type: ignore[arg-type]
-
-
-def status_lines(status: Status) -> list[tuple[str, str]]:
-    """How the node is, for people: lines, each with its style."""
-    lines = [(f"kinlight {status.version}, process {status.pid}, {status.home}", "")]
-    if status.locked:
-        return [*lines, ("Locked. `kinlight unlock` opens it.", "yellow")]
-    name = names.shown(status.name or "")
-    lines.append((f"Unlocked as {name}, listening on port {status.port}.", ""))
-    if status.discovery == "mdns":
-        others = "1 other node" if status.nodes_seen == 1 else f"{status.nodes_seen} other nodes"
-        lines.append((f"Discovery on this network works: {others} in sight.", ""))
-    else:
-        reason = status.discovery_reason or "It is switched off in config.toml."
-        lines.append((f"No discovery. {reason}", "yellow"))
-    if status.sandbox not in (None, "off"):
-        found = status.libraries
-        by = ", ".join(f"{name} {found[name]}" for name in _DECODERS if name in found)
-        lines.append((f"Pictures are opened in a sandbox ({status.sandbox}), by {by}.", ""))
-    if status.clock is not None and status.clock.witnessed is not None:
-        lines.append(clock_line(status.clock))
-    lines += [(f"  connected: {connection_line(each)}", "") for each in status.connections]
-    if not status.connections:
-        lines.append(("  Nobody is connected at the moment.", ""))
-    return lines
-
-
-def clock_line(clock: Clock) -> tuple[str, str]:
-    """The time by which the node judges, and whether it looks wrong."""
-    if clock.witnessed is None:
-        return f"The time is {times.shown(clock.now)}.", ""
-    text = (
-        f"The clock looks wrong: it says {times.shown(clock.system)}, and this node saw"
-        f" {times.shown(clock.witnessed)} before. Grants that ended in between count again. Set it"
-        " right, or say `kinlight clock --right` if it is."
-    )
-    return text, "yellow"
-
-
-def connection_line(connection: Connection) -> str:
-    """A contact who is connected, and how."""
-    return f"{names.shown(connection.contact)} ({connection.path}, {connection.address})"
 
 
 def size(count: int) -> str:

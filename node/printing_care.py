@@ -9,7 +9,8 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from . import names
-from .printing import Output, clock_line, connection_line, status_lines
+from .printing import Output
+from .printing_status import clock_line, connection_line, status_lines
 
 if TYPE_CHECKING:
     from .views import DoctorProgress, Finding, ServiceState, Status
@@ -101,9 +102,13 @@ def _drawn() -> Generator[Callable[[Status], None]]:
 
 
 def _lasting(status: Status) -> tuple[Status, int | None]:
-    """All but the time, which is another each second, and whether that looks wrong."""
+    """All but the time, which is another each second, and whether that looks wrong; and but when
+    those who are absent were looked for, which comes again and again.
+    """
     clock = status.clock
-    return dataclasses.replace(status, clock=None), None if clock is None else clock.witnessed
+    absent = [dataclasses.replace(each, tried=None) for each in status.absent]
+    lasting = dataclasses.replace(status, clock=None, absent=absent)
+    return lasting, None if clock is None else clock.witnessed
 
 
 def _changes(before: Status, now: Status) -> list[str]:
@@ -119,12 +124,13 @@ def _changes(before: Status, now: Status) -> list[str]:
         lines.append(f"nodes in sight: {now.nodes_seen}")
     if now.sandbox != before.sandbox:
         lines.append(f"sandbox: {now.sandbox or 'off'}")
+    at = now.clock.now if now.clock is not None else 0
     for word, some, others in (
         ("connected", now, before),
         ("disconnected", before, now),
     ):
         lines += [
-            f"{word}: {connection_line(each)}"
+            f"{word}: {connection_line(each, at)}"
             for each in some.connections
             if each not in others.connections
         ]

@@ -7,6 +7,7 @@ announcement can't make a node dial far away: only addresses on its own links, o
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ MAX_SIGHTINGS = 64
 MAX_CANDIDATES = 256
 """Announced names looked at in one reading of the cache."""
 MAX_ADDRESSES = 8
+MAX_SERVICES = 4
+"""Places that one announced name may have at a time."""
 MAX_TXT_BYTES = 256
 
 # RFC 1035, section 3.2, and RFC 2782; python-zeroconf keeps these numbers to itself.
@@ -124,40 +127,71 @@ def _number(value: bytes | None) -> int | None:
 
 def read_sightings(
     cache: DNSCache,
-    known: Iterable[str],
+    known: Mapping[str, Sighting],
     interfaces: Sequence[Interface],
     own_instance: str,
     own_port: int,
 ) -> dict[str, Sighting]:
     """What the cache holds now, by instance, at most MAX_SIGHTINGS.
 
-    The `known` instances keep their places, so a flood of new ones pushes nobody out. `interfaces`
-    are those in use; the addresses on them with `own_port` are our own and are left out.
+    What is `known` keeps its place, instances and addresses alike, so a flood of new ones pushes
+    nobody out. `interfaces` are those in use; the addresses on them with `own_port` are our own and
+    are left out.
     """
     own = {Address(host, own_port) for each in interfaces for host in each.scoped_addresses}
     hosts: dict[str, list[str]] = {}
     sightings: dict[str, Sighting] = {}
     for instance in _candidates(cache, known, own_instance):
         name = f"{instance}.{SERVICE_TYPE}"
-        service = _newest(_live(cache, name, TYPE_SRV))
         text = _newest(_live(cache, name, TYPE_TXT))
-        if not isinstance(service, DNSService) or not isinstance(text, DNSText):
+        claims = decode_txt(text.text) if isinstance(text, DNSText) else None
+        if claims is None:
             continue
-        claims = decode_txt(text.text)
-        if claims is None or service.port == 0:
-            continue
-        # Read once for all: many names may point to one host with thousands of addresses.
-        server = service.server.lower()
-        if server not in hosts:
-            hosts[server] = _hosts(cache, server, interfaces)
-        addresses = [
-            address for host in hosts[server] if (address := Address(host, service.port)) not in own
-        ]
+        claimed: list[list[Address]] = []
+        for service in _services(cache, name):
+            # Read once for all: many names may point to one host with thousands of addresses.
+            server = service.server.lower()
+            if server not in hosts:
+                hosts[server] = _hosts(cache, server, interfaces)
+            claimed.append([Address(host, service.port) for host in hosts[server]])
+        before = known[instance].addresses if instance in known else ()
+        addresses = _bounded([each for each in _in_turns(claimed) if each not in own], before)
         if addresses:
-            sightings[instance] = Sighting(instance, tuple(addresses[:MAX_ADDRESSES]), *claims)
+            sightings[instance] = Sighting(instance, addresses, *claims)
             if len(sightings) == MAX_SIGHTINGS:
                 break
     return sightings
+
+
+def _services(cache: DNSCache, name: str) -> list[DNSService]:
+    """All that say where a service is, the newest first: one of them may be somebody else's lie."""
+    services = [
+        record
+        for record in _live(cache, name, TYPE_SRV)
+        if isinstance(record, DNSService) and record.port
+    ]
+    return sorted(services, key=lambda record: record.created, reverse=True)[:MAX_SERVICES]
+
+
+def _in_turns(claimed: Iterable[Sequence[Address]]) -> list[Address]:
+    """The first of each, then the second of each, and so on, without doubles."""
+    return [
+        address
+        for row in itertools.zip_longest(*claimed)
+        for address in dict.fromkeys(row)
+        if address is not None
+    ]
+
+
+def _bounded(claimed: Sequence[Address], before: Sequence[Address]) -> tuple[Address, ...]:
+    """At most MAX_ADDRESSES of those that are claimed, in their order; known ones go first in."""
+    unique = dict.fromkeys(claimed)
+    chosen = dict.fromkeys([each for each in before if each in unique])
+    for address in unique:
+        if len(chosen) >= MAX_ADDRESSES:
+            break
+        chosen[address] = None
+    return tuple(address for address in unique if address in chosen)
 
 
 def _candidates(cache: DNSCache, known: Iterable[str], own: str) -> list[str]:

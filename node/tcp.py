@@ -14,6 +14,8 @@ from .pipes import PathKind
 
 _READ_BYTES: Final = 256 * 1024
 CONNECT_SECONDS: Final = 5.0
+STAGGER_SECONDS: Final = 0.25
+"""From one dialled address of a node to the next (RFC 8305, section 5)."""
 FAREWELL_SECONDS: Final = 1.0
 
 
@@ -27,6 +29,7 @@ class TcpPipe:
             connection: socket.socket = writer.get_extra_info("socket")
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._remote = _address(writer.get_extra_info("peername"))
+        self._local = _address(writer.get_extra_info("sockname"))
 
     @property
     def path(self) -> PathKind:
@@ -40,6 +43,11 @@ class TcpPipe:
     def remote(self) -> Address | None:
         """The other end's address and port."""
         return self._remote
+
+    @property
+    def local(self) -> Address | None:
+        """This end's address and port."""
+        return self._local
 
     async def read(self) -> bytes:
         """See `Pipe`."""
@@ -66,10 +74,10 @@ class TcpPipe:
             await self._writer.wait_closed()
 
 
-def _address(peername: Any) -> Address | None:
-    if not isinstance(peername, tuple):
+def _address(name: Any) -> Address | None:
+    if not isinstance(name, tuple):
         return None
-    host, port = str(peername[0]), int(peername[1])  # pyright: ignore[reportUnknownArgumentType]
+    host, port = str(name[0]), int(name[1])  # pyright: ignore[reportUnknownArgumentType]
     # A dual-stack socket shows IPv4 peers as ::ffff:a.b.c.d.
     return Address(host.removeprefix("::ffff:") if "." in host else host, port)
 
@@ -78,7 +86,10 @@ async def dial(address: Address) -> TcpPipe:
     """Connect within `CONNECT_SECONDS`; `OSError` or `TimeoutError` if that fails."""
     async with asyncio.timeout(CONNECT_SECONDS):
         reader, writer = await asyncio.open_connection(
-            address.host, address.port, limit=2 * _READ_BYTES
+            address.host,
+            address.port,
+            limit=2 * _READ_BYTES,
+            happy_eyeballs_delay=STAGGER_SECONDS,  # where a name has several addresses
         )
     return TcpPipe(reader, writer)
 

@@ -53,3 +53,11 @@ def shown(seconds: int) -> str:
     except (OverflowError, ValueError, OSError):
         return "the end of time"  # a peer may have written any number
     return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def lasted(seconds: int) -> str:
+    """A length of time for the screen, in its largest whole unit: `40 s`, `3 min`, `2 h`, `5 d`."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{max(seconds, 0)} s"

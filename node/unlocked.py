@@ -74,7 +74,9 @@ from .renditions import Renditions
 from .rules import Rules
 from .searching import Search
 from .sharing import Sharing
+from .surroundings import Surroundings
 from .sync import Sync
+from .whereabouts import Whereabouts
 
 PROBE_SECONDS: Final = 2.0
 _PORT_SETTING: Final = "port"
@@ -360,10 +362,12 @@ class Unlocked:
             expected=partial(_expected, library),
             fetch_missing=self._fetch_missing,
         )
+        self.whereabouts: Final = Whereabouts(database)
         self.peers: Final = Peers(
             settings=ChannelSettings(),
             device=device,
             library=library,
+            whereabouts=self.whereabouts,
             events=events,
             dial=counted_dial(environment.dial, events.counters),
             entropy=environment.entropy,
@@ -388,6 +392,7 @@ class Unlocked:
         self.listener: Final = counted_listener(
             environment.listen, self.peers.accept, events.counters
         )
+        self.surroundings: Final = Surroundings()
         self.discovery: Discovery | None = None
         self._config = config
         self._meeting: Meeting | None = None
@@ -430,11 +435,14 @@ class Unlocked:
         await asyncio.to_thread(self.hold.held.sweep())
         await self._listen()
         if self._config.discovery:
-            self.discovery = Discovery(self.listener.port, self._config.interfaces)
+            self.discovery = Discovery(
+                self.listener.port, self._config.interfaces, surroundings=self.surroundings
+            )
             await self.discovery.start()
         self._meeting = Meeting(
             device=self.device,
             library=self.library,
+            whereabouts=self.whereabouts,
             peers=self.peers,
             events=self._events,
             discovery=self.discovery,
@@ -443,7 +451,8 @@ class Unlocked:
             choose=self._environment.choose,
             now=self.clock,
         )
-        self.peers.start(self.discovery)
+        self.peers.start(self.discovery, self.surroundings)
+        self.surroundings.start()
         self.keeper.start()
         work = [
             self.cataloguer.run(),
@@ -595,6 +604,7 @@ class Unlocked:
         """End all of it. Never raises."""
         try:
             await self.listener.close()
+            await self.surroundings.close()
             await self.peers.close()
             if self.discovery is not None:
                 await self.discovery.close()

@@ -11,11 +11,34 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A contact that is connected now; `path` is `lan`, `direct`, `relay` or `webrtc`."""
+    """A contact that is connected now; `path` is `lan`, `direct`, `relay` or `webrtc`.
+
+    `address` is the other end, `interface` the network interface of this machine that leads there
+    (where it is known), and `since` when the connection came up.
+    """
 
     contact: str
     path: str
     address: str
+    interface: str | None
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A contact that is not connected and not blocked, and how it was looked for.
+
+    `last_seen` is when one of their devices was last here. `address` is where they were tried last,
+    `tried` when, and `outcome` how that went: `no-answer`, `refused` (nobody listens there),
+    `no-way` (this machine's network does not lead there), `unknown-name`, `somebody-else` (another
+    node answered), `broken-off`, or `reached`. All null before the first try of this start.
+    """
+
+    contact: str
+    last_seen: int | None
+    address: str | None = None
+    tried: int | None = None
+    outcome: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +76,7 @@ class Status:
     libraries: dict[str, str] = field(default_factory=dict[str, str])
     clock: Clock | None = None
     connections: list[Connection] = field(default_factory=list[Connection])
+    absent: list[Absent] = field(default_factory=list[Absent])
 
 
 @dataclass(frozen=True, slots=True)

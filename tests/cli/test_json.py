@@ -15,7 +15,7 @@ Neighbours = tuple[Person, Person]
 
 STATUS = {
     *("version", "pid", "home", "locked", "name", "port", "discovery", "discovery_reason"),
-    *("nodes_seen", "sandbox", "libraries", "clock", "connections"),
+    *("nodes_seen", "sandbox", "libraries", "clock", "connections", "absent"),
 }
 CONTACT = {
     *("name", "fingerprint", "safety_number", "verified", "muted", "blocked", "accept"),
@@ -61,7 +61,7 @@ def test_status_of_a_running_node(neighbours: Neighbours) -> None:
     assert status["name"] == "Anna"
     assert not status["locked"]
     (connection,) = status["connections"]
-    assert set(connection) == {"contact", "path", "address"}
+    assert set(connection) == {"contact", "path", "address", "interface", "since"}
     assert connection["contact"] == bob.name
     assert connection["path"] == "lan"
 
@@ -288,6 +288,9 @@ def test_pairing_prints_a_code_then_the_contact(neighbours: Neighbours) -> None:
         (("pair", "7-acid-acorn", "--at", "nowhere"), 2, "bad-address"),
         (("pair", "7-acid-acorn", "--at", "127.0.0.1:1"), 1, "unreachable"),
         (("pair", "kinlight:AAAA"), 2, "invalid-code"),
+        (("contacts", "reach", "nobody", "127.0.0.1:1"), 6, "no-such-contact"),
+        (("contacts", "reach", "bob", "nowhere"), 2, "bad-address"),
+        (("contacts", "reach", "bob", "127.0.0.1:1"), 1, "unreachable"),
     ],
 )
 def test_an_error_is_one_json_object_with_its_exit_code(

@@ -5,9 +5,12 @@
         two_hosts.run("b", ["ping", "-c1", two_hosts.address["a"]])
         two_hosts.ip("a", "link", "set", two_hosts.link, "down")
 
-Needs Linux, root and `ip` (iproute2); without them the tests are skipped and say why. Names are
-drawn anew for each test, so several runs fit on one machine. Afterwards the processes that were
-started are ended by their own ids, then the namespaces are removed, and the links go with them.
+Needs Linux, root and `ip` (iproute2), `Hosts.block` also iptables; without them the tests are
+skipped and say why. Names are drawn anew for each test, so several runs fit on one machine.
+Afterwards the processes that were started are ended by their own ids, then the namespaces are
+removed, and the links go with them.
+
+`apart` and `friends` are Anna on host "a" and Bob on host "b", with daemons of their own.
 """
 
 from __future__ import annotations
@@ -19,9 +22,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 import pytest
+
+from ..scenario.conftest import paired, runtime
+from ..scenario.household import Household, Person
+
+__all__ = ["paired", "runtime"]
+
+Two = tuple[Person, Person]
 
 
 class Hosts:
@@ -47,6 +58,43 @@ class Hosts:
             self.ip(host, "link", "set", "lo", "up")
             self.ip(host, "addr", "add", f"{address}/{self.prefix}", "dev", self.link)
             self.ip(host, "link", "set", self.link, "up")
+
+    def join(self, link: str, subnet: str) -> dict[str, str]:
+        """A second cable between the hosts: each has `link`, and an address that begins so."""
+        near, far = self.namespace["a"], self.namespace["b"]
+        _ip("-n", near, "link", "add", link, "type", "veth", "peer", "name", link, "netns", far)
+        addresses = {"a": f"{subnet}.1", "b": f"{subnet}.2"}
+        for host, address in addresses.items():
+            self.ip(host, "addr", "add", f"{address}/{self.prefix}", "dev", link)
+            self.ip(host, "link", "set", link, "up")
+        return addresses
+
+    def dead_end(self, host: str, link: str, address: str) -> None:
+        """Another link inside one host, up and connected, on which nobody ever answers."""
+        far = f"{link}-far"
+        self.ip(host, "link", "add", link, "type", "veth", "peer", "name", far)
+        self.ip(host, "addr", "add", f"{address}/{self.prefix}", "dev", link)
+        self.ip(host, "link", "set", link, "up")
+        self.ip(host, "link", "set", far, "addrgenmode", "none")
+        self.ip(host, "link", "set", far, "up")
+
+    def no_ipv6(self) -> None:
+        """From here on both hosts have IPv4 only."""
+        setting = "/proc/sys/net/ipv6/conf/all/disable_ipv6"
+        for host in self.address:
+            self.run(host, ["sh", "-c", f"echo 1 > {setting}"])
+
+    def block(self, *rule: str) -> None:
+        """Both hosts drop what comes in and fits this rule of iptables, without a word."""
+        if shutil.which("iptables") is None:
+            pytest.skip("`iptables` is not installed")
+        for host in self.address:
+            self.run(host, ["iptables", "-A", "INPUT", *rule, "-j", "DROP"])
+
+    def sent_packets(self, host: str, link: str) -> int:
+        """Packets that left a host by a link."""
+        statistics = f"/sys/class/net/{link}/statistics/tx_packets"
+        return int(self.run(host, ["cat", statistics]).stdout)
 
     def take_down(self) -> None:
         """End the started processes, then remove the namespaces and with them the link."""
@@ -142,3 +190,32 @@ def two_hosts(_namespaces: None) -> Iterator[Hosts]:
     """Two hosts joined by a cable; see `Hosts`."""
     with hosts() as pair:
         yield pair
+
+
+def _on_hosts(household: Household, hosts: Hosts) -> Two:
+    inside = {
+        host: ("ip", "netns", "exec", namespace) for host, namespace in hosts.namespace.items()
+    }
+    anna = household.person("Anna", inside=inside["a"])
+    return anna, household.person("Bob", inside=inside["b"])
+
+
+@pytest.fixture
+def apart(two_hosts: Hosts, tmp_path: Path, runtime: Path) -> Iterator[Two]:
+    """Anna on host "a" and Bob on host "b", without nodes yet."""
+    household = Household(tmp_path, runtime)
+    try:
+        yield _on_hosts(household, two_hosts)
+    finally:
+        household.close()
+
+
+@pytest.fixture
+def friends(two_hosts: Hosts, tmp_path: Path, runtime: Path, paired: Household) -> Iterator[Two]:
+    """The same, paired and not running. What they know of each other's addresses is stale."""
+    household = Household(tmp_path / "household", runtime)
+    paired.copy(household.folder)
+    try:
+        yield _on_hosts(household, two_hosts)
+    finally:
+        household.close()

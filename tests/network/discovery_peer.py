@@ -15,6 +15,7 @@ import sys
 from typing import Any
 
 from kinlight.node.discovery import Discovery, Gone
+from kinlight.node.surroundings import Surroundings
 
 
 def say(kind: str, **values: Any) -> None:
@@ -67,11 +68,16 @@ async def main() -> None:
         if options.step:
             say("looking")
 
-    discovery = Discovery(options.port, options.interface, pause=pause, host_ttl=options.host_ttl)
+    surroundings = Surroundings(pause=pause)
+    discovery = Discovery(
+        options.port, options.interface, surroundings=surroundings, host_ttl=options.host_ttl
+    )
     await discovery.start()
+    surroundings.start()
     say("started", instance=discovery.instance, state=discovery.state)
     telling = asyncio.create_task(tell_events(discovery))
     await obey(discovery, looks)
+    await surroundings.close()
     await discovery.close()
     await telling
     say("closed")

@@ -108,24 +108,6 @@ def peers(two_hosts: Hosts) -> Iterator[Peers]:
     started.end()
 
 
-def no_ipv6(hosts: Hosts, host: str) -> None:
-    setting = "/proc/sys/net/ipv6/conf/all/disable_ipv6"
-    hosts.run(host, ["sh", "-c", f"echo 1 > {setting}"])
-
-
-def cable(hosts: Hosts, host: str, name: str, address: str) -> None:
-    """Another link inside one host, to nowhere; it is up and its far end too."""
-    hosts.ip(host, "link", "add", name, "type", "veth", "peer", "name", f"{name}-far")
-    hosts.ip(host, "addr", "add", f"{address}/24", "dev", name)
-    hosts.ip(host, "link", "set", name, "up")
-    hosts.ip(host, "link", "set", f"{name}-far", "up")
-
-
-def sent_packets(hosts: Hosts, host: str, name: str) -> int:
-    statistics = f"/sys/class/net/{name}/statistics/tx_packets"
-    return int(hosts.run(host, ["cat", statistics]).stdout)
-
-
 def test_two_hosts_discover_each_other(two_hosts: Hosts, peers: Peers) -> None:
     a = peers.start("a")
     b = peers.start("b")
@@ -230,11 +212,10 @@ def test_a_host_that_comes_back_after_it_was_gone_is_seen_again(
 def test_f15_links_that_cannot_be_used_cost_one_warning_each_and_disturb_nobody(
     two_hosts: Hosts, peers: Peers
 ) -> None:
-    for host in ("a", "b"):
-        no_ipv6(two_hosts, host)
-    cable(two_hosts, "a", "mute0", "10.78.0.1")
+    two_hosts.no_ipv6()
+    two_hosts.dead_end("a", "mute0", "10.78.0.1")
     two_hosts.ip("a", "link", "set", "mute0", "multicast", "off")
-    cable(two_hosts, "a", "off0", "10.79.0.1")
+    two_hosts.dead_end("a", "off0", "10.79.0.1")
     two_hosts.ip("a", "link", "set", "off0", "down")
     a = peers.start("a", "--step")
     a.looks(20)
@@ -250,29 +231,28 @@ def test_f15_links_that_cannot_be_used_cost_one_warning_each_and_disturb_nobody(
     a.looks(20)
     a.state()
     assert a.warnings()[2:] == ["interface mute0 is not used for discovery: it is down"]
-    assert sent_packets(two_hosts, "a", "mute0") == 0
+    assert two_hosts.sent_packets("a", "mute0") == 0
 
 
 def test_f15_only_the_interfaces_of_the_setting_see_any_packet(
     two_hosts: Hosts, peers: Peers
 ) -> None:
-    for host in ("a", "b"):
-        no_ipv6(two_hosts, host)
-    cable(two_hosts, "a", "spare0", "10.78.0.1")
+    two_hosts.no_ipv6()
+    two_hosts.dead_end("a", "spare0", "10.78.0.1")
     a = peers.start("a", "--interface", two_hosts.link)
     b = peers.start("b")
     a.sees(b, two_hosts.address["b"])
     b.sees(a, two_hosts.address["a"])
     assert a.state()["interfaces"] == [two_hosts.link]
-    assert sent_packets(two_hosts, "a", "spare0") == 0
-    assert sent_packets(two_hosts, "a", two_hosts.link) > 0
+    assert two_hosts.sent_packets("a", "spare0") == 0
+    assert two_hosts.sent_packets("a", two_hosts.link) > 0
 
 
 def test_vpn_and_container_links_are_left_alone_unless_the_setting_names_them(
     two_hosts: Hosts, peers: Peers
 ) -> None:
     for number, name in enumerate(("wg0", "docker0")):
-        cable(two_hosts, "a", name, f"10.80.{number}.1")
+        two_hosts.dead_end("a", name, f"10.80.{number}.1")
     assert peers.start("a").state()["interfaces"] == [two_hosts.link]
     named = peers.start("a", "--interface", "wg0", "--port", "4712")
     assert named.state()["interfaces"] == ["wg0"]
@@ -281,8 +261,7 @@ def test_vpn_and_container_links_are_left_alone_unless_the_setting_names_them(
 def test_a_link_that_flaps_between_looks_is_announced_once_it_has_settled(
     two_hosts: Hosts, peers: Peers
 ) -> None:
-    for host in ("a", "b"):
-        no_ipv6(two_hosts, host)
+    two_hosts.no_ipv6()
     a = peers.start("a", "--step")
     b = peers.start("b")
     a.sees(b, two_hosts.address["b"])

@@ -6,38 +6,17 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from kinlight.node import Node
 
-from ..scenario.conftest import runtime
-from ..scenario.household import Household, Person, sha256, together
+from ..scenario.household import sha256, together
 from ..scenario.pictures import noise
 from ..scenario.test_stalled import start, wait_for_links
-from .conftest import Hosts
-
-__all__ = ["runtime"]
+from .conftest import Hosts, Two
 
 pytestmark = pytest.mark.netns
-Two = tuple[Person, Person]
-
-
-@pytest.fixture
-def apart(two_hosts: Hosts, tmp_path: Path, runtime: Path) -> Iterator[Two]:
-    """Anna on host "a" and Bob on host "b", without nodes yet."""
-    household = Household(tmp_path, runtime)
-    inside = {
-        host: ("ip", "netns", "exec", namespace) for host, namespace in two_hosts.namespace.items()
-    }
-    try:
-        yield (
-            household.person("Anna", inside=inside["a"]),
-            household.person("Bob", inside=inside["b"]),
-        )
-    finally:
-        household.close()
 
 
 def seconds_until_seen(people: Two) -> float:
@@ -73,22 +52,6 @@ def test_two_daemons_find_each_other_pair_and_share_20_megabytes(
     with capsys.disabled():
         print(json.dumps(figures), file=sys.stderr)
     assert seen < 30
-
-
-def test_where_multicast_is_blocked_status_says_so_and_an_address_works(
-    two_hosts: Hosts, apart: Two, tmp_path: Path
-) -> None:
-    anna, bob = apart
-    for host in two_hosts.namespace:
-        two_hosts.ip(host, "link", "set", two_hosts.link, "multicast", "off")
-    together(anna.make, bob.make)
-    status = anna.run("status").value
-    assert two_hosts.link in status["discovery_reason"]
-    assert two_hosts.link in anna.screen("status")
-    anna.household.introduce(anna, bob, at=two_hosts.address["a"])
-    bob.run("contacts", "accept-from", "Anna", "always")
-    (item,) = anna.share([noise(tmp_path / "photo.jpg", 100_000, 1)], bob)
-    assert item["state"] == "delivered"
 
 
 def test_a_photo_goes_on_by_itself_after_the_cable_was_out(

@@ -43,6 +43,7 @@ class QueuePipe:
         self.incoming = incoming
         self.outgoing = outgoing
         self.remote: Address | None = remote
+        self.local: Address | None = None
         self.closed = False
 
     async def read(self) -> bytes:

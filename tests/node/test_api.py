@@ -33,6 +33,7 @@ ANY_BODY: dict[str, dict[str, object]] = {
     "/v1/unlock": {"passphrase": "x"},
     "/v1/pair": {},
     "/v1/contacts/{name}": {},
+    "/v1/contacts/{name}/reach": {"at": "192.0.2.1:4711"},
     "/v1/share": {"paths": [], "to": []},
     "/v1/grants": {"to": []},
     "/v1/delegations": {"photos": [], "to": []},

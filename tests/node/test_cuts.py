@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from kinlight.node import peers
+from kinlight.node import attempts
 from kinlight.node.errors import OpenDeliveryError
 
 from .conftest import Picture, Two
@@ -51,7 +51,7 @@ async def test_a_photo_arrives_wherever_the_new_link_is_cut_again(
     joined: Two, network: Network, picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The count begins with the handshake of the link that is to carry it."""
-    monkeypatch.setattr(peers, "FIRST_PAUSE", 0.05)  # after a call that failed
+    monkeypatch.setattr(attempts, "FIRST_PAUSE", 0.05)  # after a call that failed
     await joined.bob.engine.update_contact("Anna", accept="always")
     for portions in range(1, 22):
         original = picture(length=LONG)

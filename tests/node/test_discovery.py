@@ -40,6 +40,7 @@ from kinlight.node.sightings import (
     encode_txt,
     read_sightings,
 )
+from kinlight.node.surroundings import Surroundings
 from zeroconf import (
     DNSAddress,
     DNSCache,
@@ -92,7 +93,7 @@ def read(
     cache = DNSCache()
     for each in heard:
         cache.async_add_records(each)
-    return list(read_sightings(cache, (), interfaces, OWN, 4711).values())
+    return list(read_sightings(cache, {}, interfaces, OWN, 4711).values())
 
 
 def hosts(
@@ -254,7 +255,8 @@ def test_a_thousand_instances_are_cut_to_the_limit_and_the_known_ones_stay() -> 
     for number in range(1000):
         cache.async_add_records(records(f"{number:016x}", host=f"h{number}.local."))
     cache.async_add_records(records(OTHER))
-    sightings = read_sightings(cache, [OTHER], (ETHERNET,), OWN, 4711)
+    known = {OTHER: Sighting(OTHER, (), 1, None)}
+    sightings = read_sightings(cache, known, (ETHERNET,), OWN, 4711)
     assert len(sightings) == MAX_SIGHTINGS
     assert OTHER in sightings
 
@@ -262,6 +264,26 @@ def test_a_thousand_instances_are_cut_to_the_limit_and_the_known_ones_stay() -> 
 def test_a_thousand_addresses_are_cut_to_the_limit() -> None:
     many = [str(ipaddress.ip_address("10.0.4.0") + number) for number in range(1000)]
     assert len(hosts(*many)) == MAX_ADDRESSES
+
+
+def test_a_thousand_addresses_more_push_out_none_that_were_known() -> None:
+    cache = DNSCache()
+    cache.async_add_records(records(OTHER, "10.0.99.2", "10.0.99.3"))
+    known = read_sightings(cache, {}, (ETHERNET,), OWN, 4711)
+    many = [str(ipaddress.ip_address("10.0.4.0") + number) for number in range(1000)]
+    cache.async_add_records(records(OTHER, *many))
+    (sighting,) = read_sightings(cache, known, (ETHERNET,), OWN, 4711).values()
+    assert len(sighting.addresses) == MAX_ADDRESSES
+    assert set(known[OTHER].addresses) < set(sighting.addresses)
+
+
+def test_a_second_announcement_of_a_name_leads_elsewhere_as_well_and_not_instead() -> None:
+    real = records(OTHER, "10.0.0.2")
+    lie = records(OTHER, *(f"10.0.0.{number}" for number in range(100, 120)), host="lie.local.")
+    for heard in ((real, lie), (lie, real)):
+        (sighting,) = read(*heard)
+        assert Address("10.0.0.2", 4711) in sighting.addresses
+        assert len(sighting.addresses) == MAX_ADDRESSES
 
 
 @pytest.mark.parametrize(
@@ -404,14 +426,17 @@ async def start() -> AsyncIterator[Start]:
     if not usable_interfaces() and not usable_interfaces(["lo"]):
         pytest.skip("no interface of this machine can carry multicast")
     started: list[Discovery] = []
+    surroundings = Surroundings()
+    surroundings.start()
 
     async def one(port: int, interfaces: Sequence[str] | None = None) -> Discovery:
-        discovery = Discovery(port, interfaces)
+        discovery = Discovery(port, interfaces, surroundings=surroundings)
         started.append(discovery)
         await discovery.start()
         return discovery
 
     yield one
+    await surroundings.close()
     for discovery in started:
         await discovery.close()
 
@@ -471,9 +496,11 @@ async def test_the_events_end_when_discovery_is_closed(start: Start) -> None:
 
 async def test_every_start_has_names_of_its_own() -> None:
     drawn = itertools.count()
-    first = Discovery(4711, token_hex=lambda size: f"{next(drawn):0{2 * size}x}")
+    here = Surroundings()
+    first = Discovery(4711, surroundings=here, token_hex=lambda size: f"{next(drawn):0{2 * size}x}")
     assert first.instance == "0" * 16
-    assert Discovery(4711).instance != Discovery(4711).instance
+    others = [Discovery(4711, surroundings=here).instance for _ in range(2)]
+    assert len(set(others)) == 2
 
 
 async def test_an_interface_that_does_not_exist_blocks_discovery_and_raises_nothing(
@@ -489,7 +516,7 @@ async def test_an_interface_that_does_not_exist_blocks_discovery_and_raises_noth
 @pytest.mark.parametrize("slot", [-1, 0, 100])
 async def test_a_slot_out_of_range_is_refused(slot: int) -> None:
     with pytest.raises(ValueError, match="slot"):
-        await Discovery(4711).announce_slot(slot)
+        await Discovery(4711, surroundings=Surroundings()).announce_slot(slot)
 
 
 def test_a_sighting_can_be_shown_as_json() -> None:

@@ -29,7 +29,6 @@ from kinlight.node.errors import (
     NoSuchPhotoError,
 )
 from kinlight.node.library import (
-    ADDRESSES_PER_CONTACT,
     DEVICES_PER_CONTACT,
     Contact,
     Delivery,
@@ -393,20 +392,6 @@ def test_of_a_contacts_devices_the_last_seen_are_kept(library: Library) -> None:
     assert len(kept) == DEVICES_PER_CONTACT
     assert chain_of("Anna", f"device {DEVICES_PER_CONTACT + 3}").device in kept
     assert chain_of("Anna", "device 0").device not in kept
-
-
-def test_of_a_contacts_addresses_the_last_used_are_kept(library: Library) -> None:
-    anna, bob = add(library, "Anna"), add(library, "Bob")
-    library.put_address(bob.identity, "192.0.2.1", 1, NOW)
-    for number in range(ADDRESSES_PER_CONTACT + 4):
-        library.put_address(anna.identity, f"192.0.2.{number}", 4430, NOW + number)
-    found = library.addresses(anna.identity)
-    assert len(found) == ADDRESSES_PER_CONTACT
-    assert found[0] == (f"192.0.2.{ADDRESSES_PER_CONTACT + 3}", 4430)
-    library.put_address(anna.identity, "192.0.2.5", 4430, NOW + 1000)
-    assert library.addresses(anna.identity)[0] == ("192.0.2.5", 4430)
-    assert len(library.addresses(anna.identity)) == ADDRESSES_PER_CONTACT
-    assert library.addresses(bob.identity) == [("192.0.2.1", 1)]
 
 
 # Photos

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from kinlight.node.addresses import Address
 from kinlight.node.unlocked import Environment
 from kinlight.node.views import Contact
 from kinlight.protocol.errors import RevokedDeviceError
@@ -55,7 +56,7 @@ async def three(
     library = phone.parts.library
     library.add_contact(bob.parts.device.chain, "Bob", secret, NOW)
     port = bob.parts.listener.port
-    library.put_address(bob.identity, "127.0.0.1", port, NOW)
+    phone.parts.whereabouts.reached(bob.identity, Address("127.0.0.1", port), NOW)
     phone.parts.peers.forget_refusals()
     await phone.until(lambda: phone.connected_to(bob))
     found = Three(laptop, phone, bob, phone.parts.device.signing.public)

@@ -140,8 +140,8 @@ async def test_more_contacts_than_one_hello_may_ask_for_are_all_asked_for(joined
 
 
 async def test_a_contact_is_found_again_where_it_was_before(joined: Two) -> None:
-    assert joined.bob.parts.library.addresses(joined.anna.identity) == [
-        ("127.0.0.1", joined.anna.parts.listener.port)
+    assert joined.bob.parts.whereabouts.of(joined.anna.identity) == [
+        Address("127.0.0.1", joined.anna.parts.listener.port)
     ]
     await joined.anna.restart()
     await joined.bob.until(lambda: joined.bob.connected_to(joined.anna))

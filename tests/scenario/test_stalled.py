@@ -120,6 +120,7 @@ class SlowPipe:
         self._held = b""
         self.path: PathKind = pipe.path
         self.remote = pipe.remote
+        self.local = pipe.local
         self.slow = False
 
     async def read(self) -> bytes:

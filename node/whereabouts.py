@@ -1,0 +1,66 @@
+"""Where contacts were reached, and when they were last here; kept in the library."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .addresses import Address
+from .database import Database
+
+ADDRESSES_PER_CONTACT: Final = 8
+STALE_SECONDS: Final = 30 * 86_400
+"""An address where nobody was reached for so long, and that fails, is forgotten."""
+
+
+class Whereabouts:
+    """The addresses of contacts that once answered with their key, the latest first."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def reached(self, identity: bytes, address: Address, now: int) -> None:
+        """Remember where a contact was reached; only the last few are kept."""
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO addresses VALUES (?, ?, ?, ?)",
+                identity,
+                address.host,
+                address.port,
+                now,
+            )
+            self._db.execute(
+                "DELETE FROM addresses WHERE identity = ?1 AND (host, port) NOT IN (SELECT host,"
+                " port FROM addresses WHERE identity = ?1 ORDER BY seen DESC LIMIT ?2)",
+                identity,
+                ADDRESSES_PER_CONTACT,
+            )
+
+    def of(self, identity: bytes) -> list[Address]:
+        """Where one contact was reached."""
+        return self.known().get(identity, [])
+
+    def known(self) -> dict[bytes, list[Address]]:
+        """Where each contact was reached; who was reached last comes first."""
+        known: dict[bytes, list[Address]] = {}
+        for row in self._db.rows("SELECT identity, host, port FROM addresses ORDER BY seen DESC"):
+            known.setdefault(row["identity"], []).append(Address(row["host"], row["port"]))
+        return known
+
+    def forget_if_stale(self, address: Address, now: int) -> None:
+        """Forget an address that failed and is old, where its contact has a later one."""
+        self._db.write(
+            "DELETE FROM addresses AS old WHERE host = ? AND port = ? AND seen < ? AND seen <"
+            " (SELECT max(seen) FROM addresses WHERE identity = old.identity)",
+            address.host,
+            address.port,
+            now - STALE_SECONDS,
+        )
+
+    def left(self, device: bytes, now: int) -> None:
+        """A device of a contact was here until now."""
+        self._db.write("UPDATE devices SET seen = ? WHERE device = ?", now, device)
+
+    def last_seen(self) -> dict[bytes, int]:
+        """When a device of each contact was here last, or showed its papers in a pairing."""
+        rows = self._db.rows("SELECT identity, max(seen) AS seen FROM devices GROUP BY identity")
+        return {row["identity"]: row["seen"] for row in rows}
