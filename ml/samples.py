@@ -15,7 +15,7 @@ import numpy as np
 
 from .chance import below, integer, logarithmic, real
 from .edits import Donors, edit
-from .photos import Collection, Photo, Pixels, Table
+from .photos import Collection, Photo, PhotosMissing, Pixels, Table
 from .processing import (
     BLOCK,
     Picture,
@@ -137,10 +137,13 @@ class Sampler:
         self._others = [p for p, entry, _ in entries if entry.role != "portrait"]
         # Portraits of some size are pictures like others, too.
         self._large = [p for p in self._portraits if min(photos[p].pixels.shape[:2]) >= 320]
+        self._largest = max(min(photos[p].pixels.shape[:2]) for p in self._others)
         self._pool = [photos[p].tables for p in self._others if photos[p].tables]
 
     def _photo(self, rng: np.random.Generator, side: int) -> Photo:
         """A photo that is larger than `side` both ways."""
+        if side + 2 * BLOCK > self._largest:
+            raise PhotosMissing(f"no photo is larger than {side} pixels both ways")
         while True:
             large = self._large and rng.random() < 0.08
             places = self._large if large else self._others
@@ -150,25 +153,26 @@ class Sampler:
 
     def donors(self, group: str) -> Donors:
         """Pieces of photos of other cameras than that of `group`."""
+        strangers = [p for p in self._others if self._photos[p].entry.group != group]
+        strangers = strangers or self._others
 
         def piece(rng: np.random.Generator, height: int, width: int) -> Pixels:
             for _ in range(20):
-                photo = self._photos[self._others[below(rng, len(self._others))]]
+                photo = self._photos[strangers[below(rng, len(strangers))]]
                 tall, wide = photo.pixels.shape[:2]
-                if photo.entry.group != group and tall >= height and wide >= width:
+                if tall >= height and wide >= width:
                     break
-            else:
-                photo = self._photo(rng, max(height, width))
-                tall, wide = photo.pixels.shape[:2]
             # Seen smaller, like a subject that was cut out of a larger photo.
             factor = real(rng, 0.35, 1) if rng.random() < 0.5 else 1.0
-            factor = max(factor, height / tall, width / wide)
+            factor = min(1.0, max(factor, height / tall, width / wide))
             high, broad = min(round(height / factor), tall), min(round(width / factor), wide)
             top, left = below(rng, tall - high + 1), below(rng, wide - broad + 1)
             cut = np.ascontiguousarray(photo.pixels[top : top + high, left : left + broad])
-            if factor == 1:
-                return cut
-            return cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+            if factor < 1:
+                cut = cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA)
+            # Where no photo is large enough, one is mirrored at its edges.
+            lacking = (0, height - cut.shape[0]), (0, width - cut.shape[1]), (0, 0)
+            return np.pad(cut, lacking, mode="symmetric").astype(np.uint8)
 
         def portrait(rng: np.random.Generator, height: int, width: int) -> Pixels:
             if not self._portraits:

@@ -82,3 +82,8 @@ def test_a_region_is_about_as_large_as_asked() -> None:
             for seed in range(40)
         ]
         assert 0.4 * share < float(np.median(drawn)) < 2 * share
+
+
+def test_a_piece_may_be_larger_than_every_photo(photos: Collection) -> None:
+    piece = Sampler(photos).donors("another camera").photo(np.random.default_rng(1), 900, 1000)
+    assert piece.shape == (900, 1000, 3)

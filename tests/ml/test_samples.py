@@ -56,6 +56,11 @@ def test_a_sample_has_the_size_that_was_asked_for(side: int, photos: Collection)
         assert sample.mask.shape == (side, side)
 
 
+def test_a_sample_larger_than_every_photo_is_refused(photos: Collection) -> None:
+    with pytest.raises(PhotosMissing, match="no photo is larger than 900 pixels"):
+        Sampler(photos).draw(np.random.default_rng(1), 900)
+
+
 def test_a_photo_straight_from_the_camera_keeps_pixels_and_table(photos: Collection) -> None:
     sampler = Sampler(photos)
     found = 0
