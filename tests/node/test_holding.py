@@ -117,7 +117,7 @@ async def test_a_node_that_is_locked_amid_deposits_and_answers_says_nothing_of_e
         await sender.say(part.deposit(household.owner.tag()))
         for each in whole[:20]:
             await owner.say(HeldDone(each.hash, b"receipt"))
-        await owner.say(Collect(0, 256))
+        await owner.say(Collect(0, 256, own=False))
         await eventually(lambda: household.holder.engine.events.counters.pieces_received == 1)
         await household.holder.stop()
     assert [each for each in caplog.records if each.levelname == "ERROR"] == []

@@ -23,7 +23,6 @@ from kinlight.protocol.messages import (
     Collect,
     FetchHeld,
     FetchRefused,
-    HeldDone,
     HeldEnd,
     HeldItem,
     Holding,
@@ -31,7 +30,7 @@ from kinlight.protocol.messages import (
 )
 
 from .conftest import Picture, Start
-from .nodes import TestedNode, eventually
+from .nodes import TestedNode
 
 
 @dataclass
