@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from .edits import KINDS, edit
 from .integrity import Calibration
 from .integrity_net import Width
 from .integrity_runner import Runner, Traces
+from .integrity_tables import tables
 from .photos import Collection, Photo, collect, read_manifest
 from .processing import (
     BLOCK,
@@ -87,6 +88,8 @@ SEED = 90_210
 class Measured:
     """One picture that the network looked at."""
 
+    photo: str
+    """The file that it was made from."""
     edit: str
     way: str
     score: float
@@ -123,7 +126,7 @@ def measure_crops(
         sample = sampler.draw(np.random.default_rng([SEED, 1, number]), side)
         traces = look(runner, Picture(sample.pixels, sample.mask, sample.luma))
         mask = cells_of(sample.mask, traces.chance.shape)
-        found.append(Measured(sample.edit, sample.way, traces.score, traces.chance, mask))
+        found.append(Measured("", sample.edit, sample.way, traces.score, traces.chance, mask))
     return found
 
 
@@ -153,14 +156,14 @@ def measure_robustness(runner: Runner, photos: Collection, count: int) -> list[M
             after = step(picture)
             traces = look(runner, after)
             mask = cells_of(after.mask, traces.chance.shape)
-            found.append(Measured(name, way, traces.score, traces.chance, mask))
+            found.append(Measured("", name, way, traces.score, traces.chance, mask))
     return found
 
 
 def whole_photos(
     photos: Collection, edits: int, roles: Sequence[str]
-) -> Iterator[tuple[str, str, Picture]]:
-    """Kind of edit, way, picture: each photo clean and with so many `edits`, after each way."""
+) -> Iterator[tuple[str, str, str, Picture]]:
+    """File, edit, way, picture: each photo clean and with so many `edits`, after each way."""
     sampler = Sampler(photos)
     kinds = list(KINDS)
     for number, photo in enumerate(photos):
@@ -169,7 +172,7 @@ def whole_photos(
         pixels = np.array(photo.pixels)
         clean = Picture(pixels, np.zeros(pixels.shape[:2], np.uint8), photo.luma)
         for way, step in ON_THE_WAY.items():
-            yield "clean", way, step(clean)
+            yield photo.entry.file, "clean", way, step(clean)
         for nth in range(edits):
             rng = np.random.default_rng([SEED, 3, number, nth])
             kind = kinds[(number * edits + nth) % len(kinds)]
@@ -178,7 +181,7 @@ def whole_photos(
             for way, step in ON_THE_WAY.items():
                 # A camera saves once; who edits saves again, with care.
                 saved = jpeg(edited, 95, 0) if way == "none" else step(edited)
-                yield made.kind, way, saved
+                yield photo.entry.file, made.kind, way, saved
 
 
 def measure_whole(
@@ -186,11 +189,11 @@ def measure_whole(
 ) -> list[Measured]:
     """Whole photos as `whole_photos` makes them."""
     found: list[Measured] = []
-    for kind, way, picture in whole_photos(photos, edits, roles):
+    for file, kind, way, picture in whole_photos(photos, edits, roles):
         traces = look(runner, picture)
         mask = cells_of(picture.mask, traces.chance.shape)
         boxes = len(runner.areas(traces.chance, picture.shape))
-        found.append(Measured(kind, way, traces.score, traces.chance, mask, boxes))
+        found.append(Measured(file, kind, way, traces.score, traces.chance, mask, boxes))
     return found
 
 
@@ -250,10 +253,21 @@ def calibrate(whole: Sequence[Measured], cell: float, area: float) -> Calibratio
     return Calibration(min(signs, 0.999), min(doubt, signs), cell, area)
 
 
-def verdicts(measured: Sequence[Measured], limits: Calibration) -> dict[str, Any]:
+def leaving_out(whole: Sequence[Measured], cell: float, area: float) -> dict[str, Calibration]:
+    """For each photo the thresholds that all the others give.
+
+    Judged by thresholds that it helped to set no photo would ever be a false alarm.
+    """
+    return {
+        photo: calibrate([one for one in whole if one.photo != photo], cell, area)
+        for photo in {one.photo for one in whole}
+    }
+
+
+def verdicts(measured: Sequence[Measured], limits: Mapping[str, Calibration]) -> dict[str, Any]:
     """How many were flagged and how many it can't tell of, with Wilson's interval."""
-    flagged = sum(one.score >= limits.signs and one.boxes > 0 for one in measured)
-    unsure = sum(one.score >= limits.doubt for one in measured) - flagged
+    flagged = sum(one.score >= limits[one.photo].signs and one.boxes > 0 for one in measured)
+    unsure = sum(one.score >= limits[one.photo].doubt for one in measured) - flagged
     return {
         "photos": len(measured),
         "flagged": flagged,
@@ -293,12 +307,13 @@ def report(
         way: {**pixel_figures(group, limits.cell), "image_auc": image_auc(group), "n": len(group)}
         for way, group in grouped(harsher, lambda one: one.way).items()
     }
+    others = leaving_out(whole, limits.cell, limits.area)
     photos: dict[str, Any] = {}
     for way, group in grouped(whole, lambda one: one.way).items():
         edited = [one for one in group if one.edited]
         photos[way] = {
-            "authentic": verdicts([one for one in group if not one.edited], limits),
-            "edited": verdicts(edited, limits),
+            "authentic": verdicts([one for one in group if not one.edited], others),
+            "edited": verdicts(edited, others),
             **pixel_figures(edited, limits.cell),
             "image_auc": image_auc(group),
         }
@@ -353,6 +368,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     harsher = measure_robustness(runner, photos, options.robustness)
 
     figures = {"step": training.step, "plan": asdict(plan), **report(crops, harsher, whole, limits)}
+    (options.run / "figures.md").write_text(tables(figures), encoding="utf-8")
     text = json.dumps(figures, indent=1)
     (options.run / "figures.json").write_text(text + "\n", encoding="utf-8")
     print(text)

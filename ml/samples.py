@@ -159,9 +159,11 @@ class Sampler:
         def piece(rng: np.random.Generator, height: int, width: int) -> Pixels:
             for _ in range(20):
                 photo = self._photos[strangers[below(rng, len(strangers))]]
-                tall, wide = photo.pixels.shape[:2]
-                if tall >= height and wide >= width:
+                if photo.pixels.shape[0] >= height and photo.pixels.shape[1] >= width:
                     break
+            else:
+                photo = self._photos[strangers[below(rng, len(strangers))]]
+            tall, wide = photo.pixels.shape[:2]
             # Seen smaller, like a subject that was cut out of a larger photo.
             factor = real(rng, 0.35, 1) if rng.random() < 0.5 else 1.0
             factor = min(1.0, max(factor, height / tall, width / wide))

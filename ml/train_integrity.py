@@ -318,7 +318,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--held-out", type=int, default=usual.held_out, help="fold for validation")
     parser.add_argument("--cool-down", type=float, default=usual.cool_down)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=0, help="one is best on shared cores")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--pause", type=float, default=5, help="minutes between validations")
     parser.add_argument("--validation", type=int, default=384, help="samples of the validation")
