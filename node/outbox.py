@@ -44,6 +44,8 @@ Check: TypeAlias = Callable[[Capability, DeviceChain, bytes], None]
 
 OFFERS_ON_THE_WAY: Final = 256
 """Offers sent on a link and not yet answered."""
+RETRY_SECONDS: Final = 300.0
+"""About how long one who has too much to do is left alone."""
 _PAGE: Final = 64
 """Deliveries that are read at a time."""
 FINAL_STATES: Final = ("delivered", "refused")
@@ -72,6 +74,8 @@ class _Way:
     """The envelopes that were offered over this link and are still open."""
     unanswered: set[bytes] = field(default_factory=set[bytes])
     answers: asyncio.Event = field(default_factory=asyncio.Event)
+    again: float | None = None
+    """When the device, which had too much to do for something, is offered that again."""
 
 
 class Outbox:
@@ -290,7 +294,11 @@ class Outbox:
                     for delivery in page:
                         await self._offer(link, way, delivery, check)
                     await asyncio.sleep(0)  # all of a page may have been offered before
-                await way.news.wait()
+                try:
+                    async with asyncio.timeout_at(way.again):
+                        await way.news.wait()
+                except TimeoutError:
+                    way.again, way.after = None, 0
         finally:
             ways = [each for each in self._ways_to(device) if each is not way]
             if ways:
@@ -298,6 +306,12 @@ class Outbox:
             else:
                 del self._ways[device]
                 self._changed()
+
+    def _pause(self) -> float:
+        """Seconds until something is offered again: never the same, so that not all come at once
+        to one who has too much to do.
+        """
+        return RETRY_SECONDS * (0.5 + int.from_bytes(self._entropy(2)) / 2**16)
 
     async def _offer(self, link: Link, way: _Way, delivery: Delivery, check: Check) -> None:
         """Offer one delivery, if it is to be offered and this link has not done so."""
@@ -402,6 +416,12 @@ class Outbox:
     def refused(self, device: bytes, message: OfferRefused) -> None:
         """The device doesn't take the photo, now or ever."""
         error = from_wire(message.code)
+        if isinstance(error, BusyError):  # it forgot the offer; what else passes it goes on with
+            for way in self._ways_to(device):
+                way.offered.discard(message.envelope_hash)
+                if way.again is None:
+                    way.again = asyncio.get_running_loop().time() + self._pause()
+                    way.news.set()  # so that this counts from now on
         state = "offered" if isinstance(error, _RETRIED) else "refused"
         self._answer(device, message.envelope_hash, state, error.code, lambda: None)
 

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from kinlight.node import outbox
 from kinlight.node.errors import (
     AmbiguousIdError,
     BadRequestError,
@@ -13,6 +14,7 @@ from kinlight.node.errors import (
     NotHereYetError,
 )
 from kinlight.node.views import Event
+from kinlight.protocol import limits
 from kinlight.protocol.errors import ExpiredGrantError
 
 from .conftest import Picture, Two
@@ -233,3 +235,16 @@ async def test_a_second_link_that_does_not_stay_takes_no_news_from_the_first(
     await asyncio.gather(passing, return_exceptions=True)
     item = await joined.anna.share_one(picture(), "Bob")
     assert item.state == "waiting"
+
+
+async def test_what_had_no_room_there_is_offered_again_on_the_same_link(
+    joined: Two, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(limits, "OFFERS_PER_CONTACT", 1)
+    anna, bob = joined.anna, joined.bob
+    first = await anna.share_one(picture(), "Bob")
+    second = await anna.share_one(picture(), "Bob")
+    assert (first.state, second.state, second.code) == ("waiting", "offered", "busy")
+    bob.engine.decide(first.photo_id or "", accept=False)
+    await anna.until(lambda: anna.delivery_state(second.photo_id or "") == "waiting")
