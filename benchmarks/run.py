@@ -40,6 +40,7 @@ MEASUREMENTS: Final = (
     ("importing",),
     ("sealing",),
     ("capability",),
+    ("holding", "1000"),
     ("transfer",),
 )
 LIMIT_SECONDS: Final = 60

@@ -260,7 +260,7 @@ async def test_leaving_a_blob_does_not_tell_whether_another_left_it(household: H
     probe.told = (left.blobs[0].told,)
     async with household.other.mallory.connected() as conversation:
         conversation.react = depositing = Depositing()
-        assert await leave(conversation, household.other, probe) == "gone"
+        assert await leave(conversation, household.owner, probe) == "gone"
         assert [fetch.content_id for fetch in depositing.asked] == [left.blobs[0].content_id]
         assert await fetched(conversation, left.blobs[0]) == "gone"
 
