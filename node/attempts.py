@@ -17,7 +17,8 @@ from typing import Final, Literal
 from .addresses import Address
 
 FIRST_PAUSE: Final = 2.0
-LONGEST_PAUSE: Final = 60.0
+LONGEST_PAUSE: Final = 30.0
+"""Where multicast is blocked only one of two may know where the other is; who comes back waits."""
 STRANGER_PAUSE: Final = 600.0
 """Before a remembered address where a stranger answered is tried again: addresses are lent anew."""
 REPEAT_PAUSE: Final = 0.25

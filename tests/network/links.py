@@ -43,14 +43,16 @@ def until_alone(person: Person) -> None:
     person.until(_status, lambda status: not status.connections)
 
 
-def until_tried(person: Person, address: str) -> None:
-    """Wait until `person` tried to reach somebody at that address; no event tells of it."""
+def until_refused(person: Person, address: str) -> None:
+    """Wait until `person` found nobody at the address of a contact; no event tells of it."""
 
-    async def tried(node: Node) -> None:
-        while all(each.address != address for each in (await node.status()).absent):  # noqa: ASYNC110
+    async def refused(node: Node) -> None:
+        while ("refused", address) not in {  # noqa: ASYNC110
+            (each.outcome, each.address) for each in (await node.status()).absent
+        }:
             await asyncio.sleep(0.05)
 
-    person.ask(tried)
+    person.ask(refused)
 
 
 def shares(person: Person, other: Person, folder: Path, seed: int) -> None:

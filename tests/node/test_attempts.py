@@ -44,7 +44,7 @@ def attempts(time: Time) -> Attempts:
     return Attempts(time, lambda: NOW)
 
 
-def test_a_place_that_fails_rests_ever_longer_up_to_a_minute(attempts: Attempts) -> None:
+def test_a_place_that_fails_rests_ever_longer_up_to_half_a_minute(attempts: Attempts) -> None:
     assert attempts.seconds_until(HOME) == 0
     pauses: list[float] = []
     for _ in range(8):
