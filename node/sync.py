@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Final
 
-from ..crypto.errors import TruncatedError
+from ..crypto.errors import PeerError, TruncatedError
 from ..protocol import limits
 from ..protocol.allowance import Allowance
 from ..protocol.errors import GoneError, TooMuchError, UnexpectedMessageError
@@ -66,8 +67,8 @@ LARGE_AT_ONCE: Final = 6
 """Photos fetched from one peer at a time: of one piece, and of more. Together with their metadata
 they are as many fetches as a peer lets us have open."""
 PAPERS_SECONDS: Final = 3600.0
-"""How often a link is looked at for papers to show, as our own list is made anew each day, and
-for photos that wait for papers."""
+"""How often a link is looked at for papers to show, as our own list is made anew each day, for
+photos that wait for papers, and for what is held and was put off."""
 
 _log = logging.getLogger(__name__)
 
@@ -177,7 +178,7 @@ class Sync:
         self._spawn(self._keep_showing())
         if self._link.session.takes(Mailbox):
             self.tell_mailbox()
-            self._collector.start()
+            self._spawn(self._collector.start())
             self._spawn(self._depositor.run())
 
     def tell_mailbox(self) -> None:
@@ -185,7 +186,8 @@ class Sync:
         ours = self._mailboxes.ours()
         if self._link.session.takes(Mailbox) and ours is not None and ours != self._told_mailbox:
             self._told_mailbox = ours
-            self._link.post(ours)
+            with contextlib.suppress(PeerError):  # all the others are to hear of it
+                self._link.post(ours)
 
     def collect(self) -> None:
         """Ask for what is held for us, as the contact was chosen to hold just now."""
@@ -228,6 +230,7 @@ class Sync:
             await asyncio.sleep(PAPERS_SECONDS)
             self.show_papers()
             self._fetch_accepted()
+            self._collector.look_again()
 
     def look_again(self) -> None:
         """Papers changed, ours or somebody's: show them, and go on with what waited for them."""
@@ -298,7 +301,8 @@ class Sync:
 
     def answer(self, offer: IncomingOffer) -> None:
         """Tell the device how its offer stands now."""
-        self._inbox.answer(self._link, offer)
+        with contextlib.suppress(PeerError):  # the link is about to end
+            self._inbox.answer(self._link, offer)
 
     @property
     def device(self) -> bytes:
