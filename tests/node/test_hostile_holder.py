@@ -134,8 +134,8 @@ async def test_a_holder_that_answers_nothing_can_be_linked_to_however_much_is_ov
         await conversation.wait_for(Collect)
 
 
-def too_much(_message: Message) -> None:
-    raise TooMuchError
+def too_much(message: Message) -> None:
+    raise TooMuchError(type(message).__name__)
 
 
 async def test_a_holder_that_reads_nothing_does_not_keep_a_person_from_deciding(
