@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Final
 
-from ..crypto.errors import PeerError, TruncatedError
+from ..crypto.errors import LocalError, PeerError, TruncatedError
 from ..protocol import limits
 from ..protocol.allowance import Allowance
 from ..protocol.errors import GoneError, TooMuchError, UnexpectedMessageError
@@ -160,6 +160,7 @@ class Sync:
         self._showing = Showing(link, self._spawn)
         self._asked: set[bytes] = set()
         self._taking = Allowance(limits.PAPERS_AT_ONCE, limits.PAPERS_PER_SECOND)
+        self._news = Allowance(limits.HOLDING_NEWS_AT_ONCE, limits.HOLDING_NEWS_PER_SECOND)
         self._mailboxes = mailboxes
         self._depositing = depositing
         self._blobs = blobs
@@ -310,7 +311,15 @@ class Sync:
         return self._link.peer.device
 
     async def handle(self, message: Message) -> None:
-        """One message of the peer."""
+        """One message of the peer. What goes wrong at this side, a full disk say, does not end the
+        link: what could not be noted is said again on the next one.
+        """
+        try:
+            self._handle(message)
+        except LocalError as error:
+            _log.warning("what a peer said was not noted: %s", error.code)
+
+    def _handle(self, message: Message) -> None:
         device = self._link.peer.device
         match message:
             case Offer():
@@ -331,6 +340,8 @@ class Sync:
                     raise TooMuchError("papers")
                 if self._correspondence.taken(self._link.peer, self._contact, message):
                     self._heard(self._contact.identity)
+            case Mailbox() | Holding() if not self._news.take(asyncio.get_running_loop().time()):
+                raise TooMuchError("news of what is held")
             case Mailbox():
                 if self._mailboxes.told(self._contact.identity, message):
                     self._depositing.tell()
