@@ -117,7 +117,7 @@ async def take(conversation: Conversation) -> int:
     """Collect all there is, a page at a time, and say of each that it is done; how many."""
     count = after = 0
     while True:
-        await conversation.say(Collect(after, 256, False))
+        await conversation.say(Collect(after, 256, own=False))
         page: list[bytes] = []
         while isinstance(message := await conversation.wait_for(HeldItem, HeldEnd), HeldItem):
             after = message.position

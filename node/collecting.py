@@ -9,10 +9,13 @@ what it must be by the record, and the same envelope counts once, whoever brings
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
-from ..crypto.errors import MalformedError
+from ..crypto.errors import MalformedError, PeerError
 from ..protocol import messages
 from ..protocol.errors import UnexpectedMessageError
 from .database import Database
@@ -24,7 +27,10 @@ from .mailboxes import Mailboxes
 PAGE: Final = 64
 """Envelopes that are asked for at a time."""
 WORTHLESS: Final = 256
-"""Envelopes that are nothing for us: who shows more of them is not asked again on that link."""
+"""Envelopes that are nothing for us: who shows more of them is let rest before it is asked again.
+Whoever left them there is another, and what others left lies behind them."""
+REST_SECONDS: Final = 30.0
+"""For how long."""
 SETTLED: Final = ("stored", "declined", "refused")
 """States of an offer with which its envelope need not be held any more."""
 
@@ -73,6 +79,20 @@ class Collecting:
         self.inbox: Final = inbox
         self.seen: Final[dict[bytes, int]] = {}
         """By the holder's device. After a start everything that is still held is seen again."""
+        self._put_off: dict[bytes, int] = {}
+
+    def put_off(self, device: bytes, position: int) -> None:
+        """What has that number there is for later: there was no room for it, or its sender is not
+        known yet.
+        """
+        self._put_off[device] = min(position, self._put_off.get(device, position))
+
+    def take_up(self, device: bytes) -> bool:
+        """Go back to what was put off; whether there is any."""
+        position = self._put_off.pop(device, None)
+        if position is not None:
+            self.seen[device] = min(position - 1, self.seen.get(device, 0))
+        return position is not None
 
 
 class Collector:
@@ -91,6 +111,7 @@ class Collector:
         self._last = 0
         self._shown = 0
         self._worthless = 0
+        self._rests = False
         self._told: set[bytes] = set()
 
     @property
@@ -98,22 +119,40 @@ class Collector:
         holder = self._all.mailboxes.holder(self._holder)
         return holder is not None and holder.chosen
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Say what is over, go on with what was accepted, and ask for what is new."""
         for envelope_hash in self._all.held.of(self._holder):
             offer = self._all.library.offer(envelope_hash)
             if offer is not None and offer.state == "accepted":
                 self._fetch(offer)
-            elif offer is None or offer.state in SETTLED:
-                self._say_done(envelope_hash, offer)
+            elif (offer is None or offer.state in SETTLED) and envelope_hash not in self._told:
+                self._told.add(envelope_hash)
+                await self._link.send(self._done(envelope_hash, offer))
+            await asyncio.sleep(0)  # there may be thousands
+        self._all.take_up(self._device)
         self.ask()
 
     def ask(self) -> None:
         """Ask for what is new, unless it was asked for already."""
-        if self._is_chosen and not self._asked and self._worthless < WORTHLESS:
-            self._asked, self._shown = True, 0
-            self._last = self._all.seen.get(self._device, 0)
-            self._link.post(messages.Collect(self._last, PAGE, own=False))
+        if self._asked or self._rests or not self._is_chosen:
+            return
+        if self._worthless >= WORTHLESS:
+            self._rests = True
+            asyncio.get_running_loop().call_later(REST_SECONDS, self._rested)
+            return
+        self._asked, self._shown = True, 0
+        self._last = self._all.seen.get(self._device, 0)
+        self._say(messages.Collect(self._last, PAGE, own=False))
+
+    def _rested(self) -> None:
+        self._rests, self._worthless = False, 0
+        if not self._link.ended.is_set():
+            self.ask()
+
+    def look_again(self) -> None:
+        """Some time has gone by: there may be room for what was put off."""
+        if not self._asked and self._all.take_up(self._device):
+            self.ask()
 
     def item(self, message: messages.HeldItem) -> None:
         """One envelope that lies there. It may be anything."""
@@ -123,7 +162,8 @@ class Collector:
         if message.position <= self._last:
             raise MalformedError("what is held comes in the order of its numbers")
         self._last = message.position
-        self._all.inbox.collected(self._link, message.envelope, self._judged)
+        put_off = partial(self._all.put_off, self._device, message.position)
+        self._all.inbox.collected(self._link, message.envelope, self._judged, put_off)
 
     def _judged(self, envelope_hash: bytes, offer: IncomingOffer | None) -> None:
         """What became of an envelope; None if it is nothing for us, ever."""
@@ -157,21 +197,33 @@ class Collector:
             self.ask()
 
     def can_bring(self, offer: IncomingOffer) -> bool:
-        """Whether an offer lies there."""
-        return self._all.held.is_held(offer.envelope_hash, self._holder)
+        """Whether an offer lies there, and this device of its holder can be asked for it."""
+        return self._link.session.takes(messages.FetchHeld) and self._all.held.is_held(
+            offer.envelope_hash, self._holder
+        )
 
     def settled(self, offer: IncomingOffer) -> None:
         """An offer was stored, declined or refused: it need not be held any more."""
-        if offer.state in SETTLED and self._all.held.is_held(offer.envelope_hash, self._holder):
+        if offer.state in SETTLED and self.can_bring(offer):
             self._say_done(offer.envelope_hash, offer)
 
     def _say_done(self, envelope_hash: bytes, offer: IncomingOffer | None) -> None:
         if envelope_hash in self._told or self._link.ended.is_set():
             return
         self._told.add(envelope_hash)
+        self._say(self._done(envelope_hash, offer))
+
+    def _done(self, envelope_hash: bytes, offer: IncomingOffer | None) -> messages.HeldDone:
         stored = offer is not None and offer.state == "stored"
         receipt = self._all.inbox.receipt(offer) if offer is not None and stored else b""
-        self._link.post(messages.HeldDone(envelope_hash, receipt))
+        return messages.HeldDone(envelope_hash, receipt)
+
+    def _say(self, message: messages.Message) -> None:
+        """Often for what was done over other links: theirs are not to end by this one, which its
+        reader ends.
+        """
+        with contextlib.suppress(PeerError):
+            self._link.post(message)
 
     def gone(self, envelope_hash: bytes) -> None:
         """It lies there no longer."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ..crypto.blob import Kind
@@ -35,12 +35,18 @@ from .errors import BlobMissingError
 from .library import Delivery, Library, StoredBlob
 from .link import Link
 from .mailboxes import Mailbox, Mailboxes
-from .outbox import Outbox
+from .outbox import FINAL_STATES, Outbox
+from .tasks import together
 
 AWAY_SECONDS: Final = 3
 """How long something is queued before it is left with a holder: a link may be on its way."""
 RETRY_SECONDS: Final = 600.0
 """About how long a holder that had no room is left alone."""
+CONFIRM_SECONDS: Final = 2 * 86_400
+"""How long a holder's word that it holds something counts. Then it is left there again, which costs
+little if it is there, as it says for how long it holds to none but those whose things it holds."""
+LOOK_SECONDS: Final = 3600.0
+"""How often it is looked what is to be left, on a link on which nothing happens."""
 _AT_ONCE: Final = limits.DEPOSITS // 2
 _PAGE: Final = 64
 _BURST_SECONDS: Final = 0.1
@@ -105,6 +111,7 @@ class Depositor:
         self._holder: Final = link.peer.identity
         self._all = depositing
         self._news = asyncio.Event()
+        self._over = asyncio.Event()
         self._answers = asyncio.Event()
         self._under_way: dict[bytes, tuple[bytes, ...]] = {}
         self._quiet_until = 0.0
@@ -114,32 +121,45 @@ class Depositor:
     def tell(self) -> None:
         """There may be something to do."""
         self._news.set()
+        self._over.set()
 
     async def run(self) -> None:
-        """Leave what there is to leave, for as long as the link is up."""
+        """Leave what there is to leave, and withdraw what is over, for as long as the link is up.
+
+        Neither waits for the other: what is being fetched may take hours.
+        """
         self._all.join(self)
         try:
-            while True:
-                self._news.clear()
-                self._tell_over()
-                waits = await self._leave_all()
-                await asyncio.sleep(_BURST_SECONDS)  # news come in bursts
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(waits):
-                        await self._news.wait()
+            await together(
+                self._keep(self._news, self._leave_all), self._keep(self._over, self._tell_over)
+            )
         finally:
             self._all.leave(self)
 
-    def _tell_over(self) -> None:
-        for envelope_hash in self._all.deposits.over(self._holder):
-            if envelope_hash not in self._told_over and envelope_hash not in self._under_way:
-                self._told_over.add(envelope_hash)
-                self._link.post(messages.HeldDone(envelope_hash, b""))
+    async def _keep(self, news: asyncio.Event, work: Callable[[], Awaitable[float]]) -> None:
+        """Do it whenever there are news, and after as many seconds as it says."""
+        while True:
+            news.clear()
+            waits = await work()
+            await asyncio.sleep(_BURST_SECONDS)  # news come in bursts
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(waits):
+                    await news.wait()
 
-    async def _leave_all(self) -> float | None:
+    async def _tell_over(self) -> float:
+        """Say what need not be held any more, also of what is just being fetched."""
+        for envelope_hash in self._all.deposits.over(self._holder):
+            if envelope_hash not in self._told_over:
+                self._told_over.add(envelope_hash)
+                if self._under_way.pop(envelope_hash, None) is not None:
+                    self._answers.set()
+                await self._link.send(messages.HeldDone(envelope_hash, b""))
+        return LOOK_SECONDS
+
+    async def _leave_all(self) -> float:
         """Leave what is for all devices that are away; after how many seconds to look again."""
         clock = asyncio.get_running_loop().time
-        waits: float | None = None
+        waits = LOOK_SECONDS
         for mailbox in self._all.mailboxes.held_by(self._holder):
             if self._not_held.get(mailbox.identity) == mailbox.secret.reveal():
                 continue
@@ -164,8 +184,10 @@ class Depositor:
         after = 0
         while True:
             page = self._all.deposits.to_leave(
-                chain.device, self._holder, self._before(), after, _PAGE
-            )
+                chain.device, self._holder,
+                before=self._before(), confirmed=self._all.now() - CONFIRM_SECONDS,
+                after=after, most=_PAGE,
+            )  # fmt: skip
             for delivery in page:
                 after = delivery.number
                 if self._all.is_here(chain.device) or self._is_quiet():
@@ -179,14 +201,14 @@ class Depositor:
         while len(self._under_way) >= _AT_ONCE:
             self._answers.clear()
             await self._answers.wait()
-        if envelope_hash in self._under_way:
+        current = self._all.library.delivery(envelope_hash)
+        if current is None or current.state in FINAL_STATES or envelope_hash in self._under_way:
             return
         try:
             self._all.check(delivery, chain)
             blobs = self._blobs(delivery)
         except (DeniedError, BlobMissingError) as error:
-            # What waits for papers is judged again when its device comes.
-            self._all.deposits.put(envelope_hash, self._holder, "refused", error.code, now)
+            await self._not_left(envelope_hash, error)
             return
         ends = now + limits.HELD_SECONDS
         expires = day_of(ends if delivery.expires is None else min(ends, delivery.expires))
@@ -194,6 +216,22 @@ class Depositor:
         self._all.deposits.put(envelope_hash, self._holder, "offered", None, now)
         tag = mailbox_tag(mailbox.secret, mailbox.identity, day_of(now))
         await self._link.send(messages.Deposit(tag, delivery.envelope, expires, blobs))
+
+    async def _not_left(self, envelope_hash: bytes, error: DeniedError | BlobMissingError) -> None:
+        """It may not be left now: what waits for papers is judged again when its device comes. If
+        it was left there before, it is withdrawn.
+        """
+        was_left = self._all.deposits.state(envelope_hash, self._holder) is not None
+        now = self._all.now()
+        self._all.deposits.put(envelope_hash, self._holder, "refused", error.code, now)
+        if was_left:
+            self._dropped(envelope_hash)
+            await self._link.send(messages.HeldDone(envelope_hash, b""))
+
+    def _dropped(self, envelope_hash: bytes) -> None:
+        """This holder has it no more; maybe nobody has."""
+        if not self._all.deposits.holders(envelope_hash):
+            self._all.outbox.not_held(envelope_hash)
 
     def _blobs(self, delivery: Delivery) -> tuple[HeldBlob, ...]:
         """All that a delivery is about; `BlobMissingError`."""
@@ -239,6 +277,7 @@ class Depositor:
             self._quiet_until = asyncio.get_running_loop().time() + self._all.pause()
         else:
             deposits.put(envelope_hash, self._holder, "refused", error.code, now)
+        self._dropped(envelope_hash)
         self.tell()
 
     def _leave_out(self, envelope_hash: bytes) -> None:
@@ -261,10 +300,9 @@ class Depositor:
         """It holds an envelope no longer: it was told so, or the time that it gives is over."""
         self._told_over.discard(envelope_hash)
         delivery = self._all.library.delivery(envelope_hash)
-        if delivery is None or delivery.state in ("delivered", "refused"):
+        if delivery is None or delivery.state in FINAL_STATES:
             self._all.deposits.remove(envelope_hash, self._holder)
         elif self._all.deposits.state(envelope_hash, self._holder) is not None:
             now, code = self._all.now(), NotHoldingError.code
             self._all.deposits.put(envelope_hash, self._holder, "refused", code, now)
-            if not self._all.deposits.holders(envelope_hash):
-                self._all.outbox.not_held(envelope_hash)
+            self._dropped(envelope_hash)

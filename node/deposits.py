@@ -18,11 +18,12 @@ class Deposits:
         self._db = database
 
     def to_leave(
-        self, device: bytes, holder: bytes, before: int, after: int, most: int
+        self, device: bytes, holder: bytes, *, before: int, confirmed: int, after: int, most: int
     ) -> list[Delivery]:
         """Deliveries to a device that are to be left with a holder, in their order.
 
-        Those with a `number` beyond `after` that were queued by the time `before`, at most `most`.
+        Those with a `number` beyond `after` that were queued by the time `before`, at most `most`;
+        also what it held for the last time before the time `confirmed`.
         """
         rows = self._db.rows(
             "SELECT * FROM deliveries WHERE device = ?1 AND number > ?3 AND created <= ?4"
@@ -30,12 +31,12 @@ class Deposits:
             " AND state IN ('queued', 'offered', 'held', 'waiting') AND state <> 'waiting'"
             " AND NOT EXISTS (SELECT 1 FROM deposits"
             "  WHERE deposits.envelope_hash = deliveries.envelope_hash"
-            "  AND holder = ?2 AND state IN ('held', 'refused'))"
+            "  AND holder = ?2 AND (state = 'refused' OR state = 'held' AND updated > ?7))"
             " AND (SELECT count(*) FROM deposits"
             "  WHERE deposits.envelope_hash = deliveries.envelope_hash"
             "  AND holder <> ?2 AND state IN ('held', 'offered')) < ?5"
             " ORDER BY number LIMIT ?6",
-            device, holder, after, before, HOLDERS_EACH, most,
+            device, holder, after, before, HOLDERS_EACH, most, confirmed,
         )  # fmt: skip
         return [Delivery(*row) for row in rows]
 

@@ -145,11 +145,13 @@ class Inbox:
         holder: Link,
         sealed: bytes,
         judged: Callable[[bytes, IncomingOffer | None], None],
+        put_off: Callable[[], None],
     ) -> None:
         """Judge an envelope that somebody held for us, as if its sender had offered it.
 
         `judged` hears its hash and what became of it, once that is noted: None if it is nothing for
-        us, whoever brings it. What is for another of our devices, or for a later time, stays there.
+        us, whoever brings it. What is for another of our devices stays there, and what is for a
+        later time, of which `put_off` hears.
         """
         envelope_hash = hashlib.sha256(sealed).digest()
         known = self._library.offer(envelope_hash)
@@ -167,6 +169,7 @@ class Inbox:
             judged(envelope_hash, None)
             return
         if contact is None:
+            put_off()
             return
         sender = contact
 
@@ -182,6 +185,7 @@ class Inbox:
                 judged(envelope_hash, outcome)
             elif isinstance(outcome, Exception):
                 _log.info("what was held was not noted: %s", type(outcome).__name__)
+                put_off()
 
         self._commits.post(note, noted)
 
@@ -354,8 +358,11 @@ class Inbox:
         return True
 
     def _still_accepted(self, offer: IncomingOffer) -> bool:
+        """Not of who was blocked meanwhile, whoever brings it."""
         current = self._library.offer(offer.envelope_hash)
-        return current is not None and current.state == "accepted"
+        contact = self._library.contact_of(offer.identity)
+        wanted = contact is not None and not contact.blocked
+        return wanted and current is not None and current.state == "accepted"
 
     async def _fetch(
         self, link: Link, fetcher: Fetcher, offer: IncomingOffer, arrival: Arrival
@@ -381,7 +388,8 @@ class Inbox:
                 now = self._now()
                 self._library.set_offer_state(offer.envelope_hash, "stored", None, now)
         stored = self._library.offer(offer.envelope_hash) or offer
-        self.answer(link, stored)
+        with contextlib.suppress(PeerError):  # who takes no answers is not to keep it from others
+            self.answer(link, stored)
         self._settled(stored)
         self._publish(stored, self._name_of(offer.identity))
 

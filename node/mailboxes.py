@@ -68,12 +68,15 @@ class Mailboxes:
 
     def told(self, identity: bytes, message: messages.Mailbox) -> bool:
         """A contact says where what is for it may be left; whether that is news."""
+        known = self.of(identity)
         if not message.secret:
+            if known is None:
+                return False
             self.changes += 1
-            return bool(self._db.write("DELETE FROM mailboxes WHERE identity = ?", identity))
+            self._db.write("DELETE FROM mailboxes WHERE identity = ?", identity)
+            return True
         secret = Secret(message.secret)
         is_marked(secret, identity, message.holders)  # raises for what are no marks
-        known = self.of(identity)
         if known is not None and (known.secret, known.holders) == (secret, message.holders):
             return False
         self.changes += 1

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Final
 
-from ..crypto.errors import TruncatedError
+from ..crypto.errors import LocalError, PeerError, TruncatedError
 from ..protocol import limits
 from ..protocol.allowance import Allowance
 from ..protocol.errors import GoneError, TooMuchError, UnexpectedMessageError
@@ -67,8 +68,8 @@ LARGE_AT_ONCE: Final = 6
 """Photos fetched from one peer at a time: of one piece, and of more. Together with their metadata
 they are as many fetches as a peer lets us have open."""
 PAPERS_SECONDS: Final = 3600.0
-"""How often a link is looked at for papers to show, as our own list is made anew each day, and
-for photos that wait for papers."""
+"""How often a link is looked at for papers to show, as our own list is made anew each day, for
+photos that wait for papers, and for what is held and was put off."""
 
 _log = logging.getLogger(__name__)
 
@@ -161,6 +162,7 @@ class Sync:
         self._showing = Showing(link, self._spawn)
         self._asked: set[bytes] = set()
         self._taking = Allowance(limits.PAPERS_AT_ONCE, limits.PAPERS_PER_SECOND)
+        self._news = Allowance(limits.HOLDING_NEWS_AT_ONCE, limits.HOLDING_NEWS_PER_SECOND)
         self._mailboxes = mailboxes
         self._depositing = depositing
         self._blobs = blobs
@@ -180,7 +182,7 @@ class Sync:
         self._spawn(self._keep_showing())
         if self._link.session.takes(Mailbox):
             self.tell_mailbox()
-            self._collector.start()
+            self._spawn(self._collector.start())
             self._spawn(self._depositor.run())
             self._spawn(self._backer.run())
 
@@ -189,7 +191,8 @@ class Sync:
         ours = self._mailboxes.ours()
         if self._link.session.takes(Mailbox) and ours is not None and ours != self._told_mailbox:
             self._told_mailbox = ours
-            self._link.post(ours)
+            with contextlib.suppress(PeerError):  # all the others are to hear of it
+                self._link.post(ours)
 
     def collect(self) -> None:
         """Ask for what is held for us, as the contact was chosen to hold just now."""
@@ -232,6 +235,7 @@ class Sync:
             await asyncio.sleep(PAPERS_SECONDS)
             self.show_papers()
             self._fetch_accepted()
+            self._collector.look_again()
 
     def look_again(self) -> None:
         """Papers changed, ours or somebody's: show them, and go on with what waited for them."""
@@ -302,7 +306,8 @@ class Sync:
 
     def answer(self, offer: IncomingOffer) -> None:
         """Tell the device how its offer stands now."""
-        self._inbox.answer(self._link, offer)
+        with contextlib.suppress(PeerError):  # the link is about to end
+            self._inbox.answer(self._link, offer)
 
     @property
     def device(self) -> bytes:
@@ -310,7 +315,15 @@ class Sync:
         return self._link.peer.device
 
     async def handle(self, message: Message) -> None:
-        """One message of the peer."""
+        """One message of the peer. What goes wrong at this side, a full disk say, does not end the
+        link: what could not be noted is said again on the next one.
+        """
+        try:
+            self._handle(message)
+        except LocalError as error:
+            _log.warning("what a peer said was not noted: %s", error.code)
+
+    def _handle(self, message: Message) -> None:
         device = self._link.peer.device
         match message:
             case Offer():
@@ -331,6 +344,8 @@ class Sync:
                     raise TooMuchError("papers")
                 if self._correspondence.taken(self._link.peer, self._contact, message):
                     self._heard(self._contact.identity)
+            case Mailbox() | Holding() if not self._news.take(asyncio.get_running_loop().time()):
+                raise TooMuchError("news of what is held")
             case Mailbox():
                 if self._mailboxes.told(self._contact.identity, message):
                     self._depositing.tell()

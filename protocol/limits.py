@@ -106,6 +106,11 @@ HELD_RECEIPTS: Final = 10_000
 """Receipts that wait for one contact; the oldest go first."""
 COLLECTED: Final = 256
 """Envelopes that are shown at a time."""
+HOLDING_NEWS_AT_ONCE: Final = 64
+"""`Mailbox` and `Holding` that may come on a link one after the other: each is written down, and
+with each it is looked through what is to be left where."""
+HOLDING_NEWS_PER_SECOND: Final = 1.0
+"""How many more may come after that."""
 
 # Pairing.
 PAIRING_RUNS: Final = pairing.MAX_RUNS

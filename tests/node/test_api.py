@@ -37,6 +37,7 @@ ANY_BODY: dict[str, dict[str, object]] = {
     "/v1/share": {"paths": [], "to": []},
     "/v1/grants": {"to": []},
     "/v1/delegations": {"photos": [], "to": []},
+    "/v1/receipts/list": {"photo": "x"},
     "/v1/policy": {"text": ""},
     "/v1/explain": {"who": "x", "photo": "x"},
     "/v1/attributes": {"who": "x", "attribute": "a=b"},

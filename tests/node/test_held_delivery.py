@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from kinlight.crypto.blob import Manifest
 from kinlight.node.collecting import PAGE, Collector
 from kinlight.node.depositing import AWAY_SECONDS
 from kinlight.node.errors import NoHolderError
+from kinlight.node.held import Item
+from kinlight.node.holding import Hold
 from kinlight.node.library import IncomingOffer
 
 from .conftest import Picture, Start
@@ -173,6 +177,28 @@ async def test_what_is_revoked_or_removed_is_held_no_longer(
     await family.carol_holds(0)
 
 
+async def test_what_is_revoked_while_it_is_being_left_is_held_by_nobody(
+    family: Family, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else happens then that would remind its sender."""
+    anna, carol = family.anna, family.carol
+    await family.bob.stop()
+    comes = asyncio.Event()
+
+    async def slowly(hold: Hold, item: Item, manifests: list[Manifest]) -> None:
+        await comes.wait()
+        await complete(hold, item, manifests)
+
+    complete = Hold.complete
+    monkeypatch.setattr(Hold, "complete", slowly)
+    photo = await family.queue(picture())
+    await family.carol_holds(1)
+    anna.engine.granting.revoke(grant=None, who="Bob", photo=photo, device=None)
+    await carol.until(lambda: held(carol) == 0)
+    comes.set()
+    assert held(carol) == 0
+
+
 async def test_what_waits_for_a_decision_stays_held_until_it_is_made(
     family: Family, picture: Picture
 ) -> None:
@@ -290,6 +316,31 @@ async def test_what_is_held_too_long_is_dropped_and_waits_at_its_sender_again(
     await family.carol.stop()
     await wake(family.bob, family.anna)
     await family.bob_has(photo)
+
+
+async def test_what_was_held_too_long_is_left_again(family: Family, picture: Picture) -> None:
+    await family.bob.stop()
+    photo = await family.leave(picture())
+    family.clock.time += 31 * DAY
+    await family.carol.engine.hold.sweep()
+    family.anna.parts.depositing.tell()
+    await family.carol_holds(1)
+    await family.anna.stop()
+    await wake(family.bob, family.carol)
+    await family.bob_has(photo)
+
+
+async def test_a_holder_that_has_no_more_room_for_what_it_dropped_is_not_said_to_hold_it(
+    family: Family, picture: Picture
+) -> None:
+    await family.bob.stop()
+    photo = await family.leave(picture())
+    family.clock.time += 31 * DAY
+    await family.carol.engine.hold.turn_off([], drop=True)
+    family.anna.parts.depositing.tell()
+    await family.anna.until(lambda: family.anna.delivery_state(photo) == "queued")
+    (delivery,) = family.anna.engine.photo(photo).deliveries
+    assert delivery.held_by == []
 
 
 async def test_who_could_not_say_that_it_has_a_photo_says_so_when_it_comes_again(

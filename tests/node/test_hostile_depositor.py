@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from kinlight.crypto.blob import sealed_length
 from kinlight.node import blobstore, fetching, holder
+from kinlight.node.errors import DiskFullError
 from kinlight.node.mallory import flip_byte
 from kinlight.protocol import limits
 from kinlight.protocol.delivery import HeldBlob
@@ -21,8 +22,10 @@ from kinlight.protocol.messages import (
     FetchHeld,
     FetchRefused,
     Held,
+    HeldEnd,
     HeldReceipt,
     HeldRefused,
+    Holding,
     Mailbox,
     ManifestPart,
     Message,
@@ -450,3 +453,45 @@ async def test_done_for_what_never_was_is_answered_and_changes_nothing(
             await done(conversation, Left.make(), secrets.token_bytes(limits.RECEIPT_BYTES))
     assert household.totals[0] == 1
     assert household.holder.parts.database.value("SELECT count(*) FROM held_receipts") == 0
+
+
+# News of mailboxes.
+
+
+def mailbox(number: int) -> Mailbox:
+    return Mailbox(number.to_bytes(32), bytes(32))
+
+
+async def test_as_many_mailboxes_as_may_come_at_once_are_taken(household: Household) -> None:
+    async with household.other.mallory.connected() as conversation:
+        for number in range(limits.HOLDING_NEWS_AT_ONCE):
+            await conversation.say(mailbox(number))
+        await collect(conversation)
+        known = household.holder.parts.mailboxes.of(household.other.identity)
+        assert known is not None
+        assert known.secret.reveal() == mailbox(limits.HOLDING_NEWS_AT_ONCE - 1).secret
+
+
+@pytest.mark.parametrize("message", [mailbox(1), Mailbox(b"", b""), Holding(1, 1, backup=False)])
+async def test_a_flood_of_news_of_what_is_held_ends_the_link(
+    household: Household, message: Message, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HOLDING_NEWS_PER_SECOND", 0.0)
+    async with household.other.mallory.connected() as conversation:
+        for _ in range(limits.HOLDING_NEWS_AT_ONCE + 1):
+            conversation.link.post(message)
+        await eventually(conversation.link.ended.is_set)
+
+
+async def test_a_full_disk_does_not_end_the_link_to_who_says_what_can_not_be_noted(
+    household: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> bool:
+        raise DiskFullError
+
+    for name in ("told", "offered"):
+        monkeypatch.setattr(household.holder.parts.mailboxes, name, full)
+    async with household.other.mallory.connected() as conversation:
+        await conversation.say(mailbox(1))
+        await conversation.say(Holding(1, 1, backup=False))
+        assert await collect(conversation) == ([], HeldEnd(0, more=False))
