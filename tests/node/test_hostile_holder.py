@@ -26,6 +26,7 @@ from kinlight.protocol.messages import (
     Collect,
     FetchHeld,
     FetchRefused,
+    HeldDone,
     HeldEnd,
     HeldItem,
     Holding,
