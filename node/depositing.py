@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ..crypto.blob import Kind
+from ..crypto.errors import PeerError
 from ..crypto.identity import DeviceChain
 from ..protocol import limits, messages
 from ..protocol.delivery import HeldBlob, day_of, mailbox_tag
@@ -115,6 +116,7 @@ class Depositor:
         self._answers = asyncio.Event()
         self._under_way: dict[bytes, tuple[bytes, ...]] = {}
         self._quiet_until = 0.0
+        self._full_until: dict[bytes, float] = {}
         self._not_held: dict[bytes, bytes] = {}
         self._told_over: set[bytes] = set()
 
@@ -163,6 +165,9 @@ class Depositor:
         for mailbox in self._all.mailboxes.held_by(self._holder):
             if self._not_held.get(mailbox.identity) == mailbox.secret.reveal():
                 continue
+            if self._is_full(mailbox.identity):
+                waits = min(waits, self._full_until[mailbox.identity] - clock())
+                continue
             for chain in self._all.library.devices(mailbox.identity):
                 if self._all.is_here(chain.device):
                     continue
@@ -170,12 +175,16 @@ class Depositor:
                     return self._quiet_until - clock()
                 await self._leave_for(mailbox, chain)
                 if self._all.deposits.are_young(chain.device, self._before()):
-                    waits = AWAY_SECONDS
+                    waits = min(waits, AWAY_SECONDS)
         return waits
 
     def _is_quiet(self) -> bool:
         """Whether it had no room lately."""
         return asyncio.get_running_loop().time() < self._quiet_until
+
+    def _is_full(self, identity: bytes) -> bool:
+        """Whether it had no room for somebody lately; it may well have some for others."""
+        return asyncio.get_running_loop().time() < self._full_until.get(identity, 0.0)
 
     def _before(self) -> int:
         return self._all.now() - AWAY_SECONDS
@@ -190,7 +199,8 @@ class Depositor:
             )  # fmt: skip
             for delivery in page:
                 after = delivery.number
-                if self._all.is_here(chain.device) or self._is_quiet():
+                quiet = self._is_quiet() or self._is_full(mailbox.identity)
+                if quiet or self._all.is_here(chain.device):
                     return
                 await self._leave(mailbox, chain, delivery)
             if len(page) < _PAGE:
@@ -274,11 +284,20 @@ class Depositor:
             self._leave_out(envelope_hash)
         elif isinstance(error, _PASSING):
             deposits.remove(envelope_hash, self._holder)
-            self._quiet_until = asyncio.get_running_loop().time() + self._all.pause()
+            self._leave_alone(envelope_hash, error)
         else:
             deposits.put(envelope_hash, self._holder, "refused", error.code, now)
         self._dropped(envelope_hash)
         self.tell()
+
+    def _leave_alone(self, envelope_hash: bytes, error: PeerError) -> None:
+        """It has no room for somebody, or does not take anything now."""
+        until = asyncio.get_running_loop().time() + self._all.pause()
+        delivery = self._all.library.delivery(envelope_hash)
+        if isinstance(error, HolderFullError) and delivery is not None:
+            self._full_until[delivery.identity] = until
+        else:
+            self._quiet_until = until
 
     def _leave_out(self, envelope_hash: bytes) -> None:
         """It says that it does not hold for somebody: nothing more is left until they agree."""

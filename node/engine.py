@@ -264,8 +264,10 @@ class Engine:
             opened.tell_mailbox()
         if blocked:
             await opened.peers.drop(contact.identity)
+            opened.renew_mailbox()
             await opened.hold.forget(contact.identity)
         elif blocked is False:
+            opened.tell_mailbox()
             opened.hold.look_again()
             opened.peers.forget_refusals()
             opened.open_grants.look_again()

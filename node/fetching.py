@@ -84,6 +84,7 @@ class Fetcher:
         self._room = asyncio.Semaphore(limits.FETCHES)
         self._turns: WeakValueDictionary[Gathering, asyncio.Lock] = WeakValueDictionary()
         self._clock = asyncio.get_running_loop().time
+        self._room = asyncio.Semaphore(limits.FETCHES)  # more are refused, whatever they are for
 
     async def fetch(self, ask: Ask, gathering: Gathering) -> None:
         """Help to bring a blob, until all of it is here; `ask` makes the messages that ask for it.

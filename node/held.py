@@ -483,6 +483,10 @@ class HeldStore:
             "DELETE FROM held_receipts WHERE received <= ?", now - limits.HELD_SECONDS
         )
 
+    def remove_receipts_of(self, depositor: bytes) -> int:
+        """Remove the receipts that wait for somebody; how many."""
+        return self._db.write("DELETE FROM held_receipts WHERE depositor = ?", depositor)
+
     # How much there is.
 
     def total(self) -> Total:

@@ -85,6 +85,7 @@ class Holder:
         self._news_told = False
         self._receipts: asyncio.Task[None] | None = None
         self._receipts_again = False
+        self._receipts_sent: set[bytes] = set()
 
     @property
     def identity(self) -> bytes:
@@ -234,13 +235,14 @@ class Holder:
         task = self._deposits.pop(message.envelope_hash, None)
         if task is not None:  # it is withdrawn before it was whole, and needs no other answer
             task.cancel()
+        self._receipts_sent.discard(message.envelope_hash)
         gone = HeldGone(message.envelope_hash)
         self._hold.done(
             self._contact, message.envelope_hash, message.receipt, lambda: self._say(gone)
         )
 
     def send_receipts(self) -> None:
-        """Send the receipts that were left for the contact."""
+        """Send the receipts that were left for the contact, each once on this link."""
         if self._receipts is None:
             self._receipts = self._started(self._send_receipts())
         else:
@@ -252,7 +254,9 @@ class Holder:
             while True:
                 page = self._hold.held.receipts_for(self._contact, after, _PAGE)
                 for after, receipt in page:
-                    await self._link.send(HeldReceipt(after, receipt))
+                    if after not in self._receipts_sent:
+                        self._receipts_sent.add(after)
+                        await self._link.send(HeldReceipt(after, receipt))
                 if page:
                     continue
                 if not self._receipts_again:

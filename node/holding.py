@@ -105,6 +105,9 @@ class Hold:
     def _admit(
         self, depositor: bytes, owner: bytes, envelope_hash: bytes, message: Deposit
     ) -> Item:
+        contact = self._library.contact_of(depositor)
+        if contact is None or contact.blocked:  # while its links are being ended
+            raise NotHoldingError
         known = self.held.find(depositor, envelope_hash)
         if known is not None:
             if known.owner != owner or set(self.held.blobs_of(known)) != set(message.blobs):
@@ -239,6 +242,7 @@ class Hold:
     async def forget(self, identity: bytes) -> None:
         """A contact was blocked: nothing of it or for it is kept."""
         await self._remove_all(lambda: self.held.remove_of(identity, from_it=True))
+        await self._commits.run(lambda: self.held.remove_receipts_of(identity))
 
     # What a person decides.
 

@@ -194,7 +194,7 @@ class Unlocked:
             papers=self.papers,
             outbox=self.outbox,
             spread=self._spread,
-            lost=self._lost_device,
+            lost=self.renew_mailbox,
             now=self.clock,
         )
         self.renditions: Final = Renditions(
@@ -547,8 +547,8 @@ class Unlocked:
             if isinstance(conversation, Sync):
                 conversation.settled(offer)
 
-    def _lost_device(self) -> None:
-        """Who has a device of ours is not to know what is left for us."""
+    def renew_mailbox(self) -> None:
+        """Who has a device of ours, or was blocked, is not to know what is left for us."""
         if self.mailboxes.ours() is not None:
             self.mailboxes.renew()
             self.tell_mailbox()

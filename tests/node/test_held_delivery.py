@@ -6,15 +6,18 @@ import asyncio
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kinlight.crypto.blob import Manifest
+from kinlight.node import depositing
 from kinlight.node.collecting import PAGE, Collector
 from kinlight.node.depositing import AWAY_SECONDS
 from kinlight.node.errors import NoHolderError
-from kinlight.node.held import Item
+from kinlight.node.held import HeldStore, Item
 from kinlight.node.holding import Hold
 from kinlight.node.library import IncomingOffer
+from kinlight.protocol.errors import HolderFullError
 
 from .conftest import Picture, Start
 from .network import Network
@@ -74,6 +77,8 @@ async def introduced(*people: TestedNode) -> None:
     """All are paired with all, and take what comes."""
     for number, one in enumerate(people):
         for other in people[:number]:
+            if one.connected_to(other):
+                continue
             await one.pair_with(other)
             await one.engine.update_contact(other.name, accept="always")
             await other.engine.update_contact(one.name, accept="always")
@@ -379,3 +384,70 @@ async def test_twenty_four_hours_offline(family: Family, picture: Picture) -> No
         await family.anna.until(
             lambda photo=photo: family.anna.delivery_state(photo) == "delivered"
         )
+
+
+async def test_nothing_comes_from_a_holder_of_who_was_blocked_meanwhile(
+    family: Family, picture: Picture
+) -> None:
+    anna, bob, carol = family.anna, family.bob, family.carol
+    await bob.engine.update_contact("Anna", accept="ask")
+    await bob.stop()
+    photo = await family.leave(picture())
+    await anna.stop()
+    await wake(bob, carol)
+    await bob.until(lambda: bob.inbox_state(photo) == "waiting")
+    await carol.stop()
+    bob.engine.decide(photo, accept=True)
+    await bob.engine.update_contact("Anna", blocked=True)
+    await wake(carol, bob)
+    later = await carol.share_one(picture(), "Bob")  # what was accepted before is fetched before
+    assert later.state == "delivered"
+    assert bob.inbox_state(photo) == "accepted"
+
+
+async def test_who_is_blocked_holds_nothing_and_knows_no_tag_any_more(family: Family) -> None:
+    anna, bob, carol = family.anna, family.bob, family.carol
+    before = anna.parts.mailboxes.of(bob.identity)
+    assert before is not None
+    await bob.engine.update_contact("Carol", blocked=True)
+    await anna.until(lambda: not knows_mailbox(anna, bob))
+    await bob.engine.update_contact("Carol", blocked=False)
+    await anna.until(lambda: knows_mailbox(anna, bob))
+    after = anna.parts.mailboxes.of(bob.identity)
+    assert after is not None
+    assert after.is_held_by(carol.identity)
+    assert after.secret != before.secret
+
+
+async def test_who_has_a_full_mailbox_keeps_nobody_else_s_photos_waiting(
+    family: Family, start: Start, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, carol = family.anna, family.carol
+    dora = await start("Dora")
+    await introduced(anna, carol, dora)
+    await hold(carol, dora)
+    for one in (anna, carol):
+        await one.until(lambda one=one: knows_mailbox(one, dora))
+    full, other = sorted((family.bob, dora), key=lambda node: node.identity)  # as they are asked
+    check = HeldStore._check  # pyright: ignore[reportPrivateUsage]
+
+    def check_for(store: HeldStore, depositor: bytes, owner: bytes, *more: Any) -> None:
+        if owner == full.identity:
+            raise HolderFullError
+        check(store, depositor, owner, *more)
+
+    monkeypatch.setattr(HeldStore, "_check", check_for)
+    monkeypatch.setattr(depositing, "_AT_ONCE", 1)
+    await family.bob.stop()
+    await dora.stop()
+    photos = {
+        node.name: [
+            (await anna.share_one(picture(), node.name, wait=False)).photo_id or "" for _ in "12"
+        ]
+        for node in (full, other)
+    }
+    family.clock.time += AWAY_SECONDS
+    anna.parts.depositing.tell()
+    for photo in photos[other.name]:
+        await anna.until(lambda photo=photo: anna.delivery_state(photo) == "held")
+    assert {anna.delivery_state(photo) for photo in photos[full.name]} == {"queued"}

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from kinlight.crypto.blob import sealed_length
-from kinlight.node import blobstore, fetching, holder
+from kinlight.node import blobstore, fetching, holder, sync
 from kinlight.node.errors import DiskFullError
 from kinlight.node.mallory import flip_byte
 from kinlight.protocol import limits
 from kinlight.protocol.delivery import HeldBlob
-from kinlight.protocol.errors import from_wire
+from kinlight.protocol.errors import NotHoldingError, from_wire
 from kinlight.protocol.messages import (
     Collect,
     Credit,
+    Fetch,
     FetchHeld,
     FetchRefused,
     Held,
@@ -495,3 +497,62 @@ async def test_a_full_disk_does_not_end_the_link_to_who_says_what_can_not_be_not
         await conversation.say(mailbox(1))
         await conversation.say(Holding(1, 1, backup=False))
         assert await collect(conversation) == ([], HeldEnd(0, more=False))
+
+
+async def test_no_more_is_asked_of_one_contact_than_it_lets_us_whatever_it_is_for(
+    household: Household,
+) -> None:
+    """Its photos and what it leaves for others come over one link; it answers nothing here."""
+    sender, asked = household.sender.mallory, Counter[type[Message]]()
+    await household.holder.engine.update_contact("Sender", accept="always")
+    left = [Left.make("", b"a photo") for _ in range(40)]
+
+    def count(message: Message) -> list[Message]:
+        asked[type(message)] += 1
+        return []
+
+    async with sender.connected() as conversation:
+        conversation.react = count
+        for number in range(40):
+            await conversation.say(sender.photo(b"photo", f"{number}.jpg").offer)
+        await eventually(lambda: asked[Fetch] == 2 * sync.SMALL_AT_ONCE)
+        for each in left:
+            await conversation.say(each.deposit(household.owner.tag()))
+        await eventually(lambda: asked.total() >= limits.FETCHES)
+        await collect(conversation)
+        assert asked[Fetch] + asked[FetchHeld] == limits.FETCHES
+
+
+async def test_a_receipt_is_sent_once_on_a_link_however_many_come_after_it(
+    household: Household,
+) -> None:
+    left = [Left.make() for _ in range(3)]
+    async with (
+        household.sender.mallory.connected() as sender,
+        household.owner.mallory.connected() as owner,
+    ):
+        for each in left:
+            assert await leave(sender, household.owner, each) == "held"
+        for each in left:
+            await done(owner, each, b"a receipt")
+            assert (await sender.wait_for(HeldReceipt)).envelope_hash == each.hash
+        await collect(sender)
+        assert [each for each in sender.pending() if isinstance(each, HeldReceipt)] == []
+    async with household.sender.mallory.connected() as sender:
+        again = [(await sender.wait_for(HeldReceipt)).envelope_hash for _ in left]
+    assert set(again) == {each.hash for each in left}
+
+
+async def test_nothing_of_a_blocked_contact_is_kept(household: Household) -> None:
+    left = Left.make()
+    async with household.sender.mallory.connected() as conversation:
+        assert await leave(conversation, household.owner, left) == "held"
+    async with household.owner.mallory.connected() as conversation:
+        await done(conversation, left, b"a receipt")
+    await household.holder.engine.update_contact("Sender", blocked=True)
+    held = household.hold.held
+    assert held.receipts_for(household.sender.identity, b"", 1) == []
+    with pytest.raises(NotHoldingError):  # on a link that is being ended
+        await household.hold.admit(
+            household.sender.identity, left.hash, left.deposit(household.owner.tag())
+        )
