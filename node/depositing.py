@@ -43,9 +43,6 @@ AWAY_SECONDS: Final = 3
 """How long something is queued before it is left with a holder: a link may be on its way."""
 RETRY_SECONDS: Final = 600.0
 """About how long a holder that had no room is left alone."""
-CONFIRM_SECONDS: Final = 2 * 86_400
-"""How long a holder's word that it holds something counts. Then it is left there again, which costs
-little if it is there, as it says for how long it holds to none but those whose things it holds."""
 LOOK_SECONDS: Final = 3600.0
 """How often it is looked what is to be left, on a link on which nothing happens."""
 _AT_ONCE: Final = limits.DEPOSITS // 2
@@ -96,6 +93,14 @@ class Depositing:
         """Something was queued or is over, somebody went, or a mailbox changed."""
         for depositor in self._depositors:
             depositor.tell()
+
+    def told(self, owner: bytes) -> None:
+        """Somebody says where what is for it may be left."""
+        mailbox = self.mailboxes.of(owner)
+        self.deposits.dismiss(
+            owner, lambda holder: mailbox is not None and mailbox.is_held_by(holder)
+        )
+        self.tell()
 
     def pause(self) -> float:
         """Seconds for which a holder is left alone: never the same, so that not all come at once
@@ -194,8 +199,7 @@ class Depositor:
         while True:
             page = self._all.deposits.to_leave(
                 chain.device, self._holder,
-                before=self._before(), confirmed=self._all.now() - CONFIRM_SECONDS,
-                after=after, most=_PAGE,
+                now=self._all.now(), before=self._before(), after=after, most=_PAGE,
             )  # fmt: skip
             for delivery in page:
                 after = delivery.number
@@ -319,7 +323,8 @@ class Depositor:
         """It holds an envelope no longer: it was told so, or the time that it gives is over."""
         self._told_over.discard(envelope_hash)
         delivery = self._all.library.delivery(envelope_hash)
-        if delivery is None or delivery.state in FINAL_STATES:
+        dismissed = self._all.deposits.is_dismissed(envelope_hash, self._holder)
+        if delivery is None or delivery.state in FINAL_STATES or dismissed:
             self._all.deposits.remove(envelope_hash, self._holder)
         elif self._all.deposits.state(envelope_hash, self._holder) is not None:
             now, code = self._all.now(), NotHoldingError.code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from .database import Database
@@ -9,6 +10,13 @@ from .library import Delivery
 
 HOLDERS_EACH: Final = 2
 """With how many holders one envelope is left: one of them may be away when its device comes."""
+
+CONFIRM_SECONDS: Final = 2 * 86_400
+"""How long a holder's word that it holds something counts at least. Then it is left there again,
+which costs little if it is there, as it says for how long it holds only to those for whom it does.
+"""
+_DISMISSED: Final = "dismissed"
+"""The code of what lies at a holder that whose it is does not let hold any more."""
 
 
 class Deposits:
@@ -18,12 +26,12 @@ class Deposits:
         self._db = database
 
     def to_leave(
-        self, device: bytes, holder: bytes, *, before: int, confirmed: int, after: int, most: int
+        self, device: bytes, holder: bytes, *, now: int, before: int, after: int, most: int
     ) -> list[Delivery]:
         """Deliveries to a device that are to be left with a holder, in their order.
 
         Those with a `number` beyond `after` that were queued by the time `before`, at most `most`;
-        also what it held for the last time before the time `confirmed`.
+        also what it held for the last time so long ago that it may have dropped it.
         """
         rows = self._db.rows(
             "SELECT * FROM deliveries WHERE device = ?1 AND number > ?3 AND created <= ?4"
@@ -31,12 +39,14 @@ class Deposits:
             " AND state IN ('queued', 'offered', 'held', 'waiting') AND state <> 'waiting'"
             " AND NOT EXISTS (SELECT 1 FROM deposits"
             "  WHERE deposits.envelope_hash = deliveries.envelope_hash"
-            "  AND holder = ?2 AND (state = 'refused' OR state = 'held' AND updated > ?7))"
+            "  AND holder = ?2 AND (deposits.state = 'refused' OR deposits.state = 'held'"
+            # Twice as late each time: it may also be that whose it is does not want it.
+            "   AND ?7 - deposits.updated < max(?8, deposits.updated - deliveries.created)))"
             " AND (SELECT count(*) FROM deposits"
             "  WHERE deposits.envelope_hash = deliveries.envelope_hash"
             "  AND holder <> ?2 AND state IN ('held', 'offered')) < ?5"
             " ORDER BY number LIMIT ?6",
-            device, holder, after, before, HOLDERS_EACH, most, confirmed,
+            device, holder, after, before, HOLDERS_EACH, most, now, CONFIRM_SECONDS,
         )  # fmt: skip
         return [Delivery(*row) for row in rows]
 
@@ -76,15 +86,52 @@ class Deposits:
 
     def over(self, holder: bytes) -> list[bytes]:
         """Envelopes that a holder may have and need not hold any more: what became of them is
-        known, or their photo was removed.
+        known, their photo was removed, or the holder was dismissed.
         """
         rows = self._db.rows(
             "SELECT deposits.envelope_hash FROM deposits LEFT JOIN deliveries USING (envelope_hash)"
-            " WHERE holder = ? AND coalesce(deliveries.state, 'gone')"
-            " IN ('gone', 'delivered', 'refused')",
+            " WHERE holder = ? AND (deposits.code = ? OR coalesce(deliveries.state, 'gone')"
+            " IN ('gone', 'delivered', 'refused'))",
             holder,
+            _DISMISSED,
         )
         return [row[0] for row in rows]
+
+    def dismiss(self, owner: bytes, holds: Callable[[bytes], bool]) -> None:
+        """Somebody named its holders anew: what lies at others does not count any more."""
+        rows = self._db.rows(
+            "SELECT DISTINCT holder FROM deposits JOIN deliveries USING (envelope_hash)"
+            " WHERE identity = ? AND deposits.state IN ('offered', 'held')",
+            owner,
+        )
+        dismissed = [row[0] for row in rows if not holds(row[0])]
+        if not dismissed:
+            return
+        with self._db.transaction():
+            for holder in dismissed:
+                self._db.execute(
+                    "UPDATE deposits SET state = 'refused', code = ? WHERE holder = ?"
+                    " AND state IN ('offered', 'held') AND envelope_hash IN"
+                    " (SELECT envelope_hash FROM deliveries WHERE identity = ?)",
+                    _DISMISSED, holder, owner,
+                )  # fmt: skip
+            self._db.execute(
+                "UPDATE deliveries SET state = 'queued' WHERE identity = ? AND state = 'held'"
+                " AND NOT EXISTS (SELECT 1 FROM deposits WHERE deposits.state = 'held'"
+                "  AND deposits.envelope_hash = deliveries.envelope_hash)",
+                owner,
+            )
+
+    def is_dismissed(self, envelope_hash: bytes, holder: bytes) -> bool:
+        """Whether an envelope lies at a holder that was dismissed."""
+        return bool(
+            self._db.value(
+                "SELECT 1 FROM deposits WHERE envelope_hash = ? AND holder = ? AND code = ?",
+                envelope_hash,
+                holder,
+                _DISMISSED,
+            )
+        )
 
     def holders(self, envelope_hash: bytes) -> list[str]:
         """The names of those who hold an envelope."""

@@ -348,7 +348,7 @@ class Sync:
                 raise TooMuchError("news of what is held")
             case Mailbox():
                 if self._mailboxes.told(self._contact.identity, message):
-                    self._depositing.tell()
+                    self._depositing.told(self._contact.identity)
             case Holding():
                 self._offered_to_hold(message)
             case Held():

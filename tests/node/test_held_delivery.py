@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 from kinlight.crypto.blob import Manifest
-from kinlight.node import depositing
+from kinlight.crypto.secret import Secret
+from kinlight.node import depositing, deposits
 from kinlight.node.collecting import PAGE, Collector
 from kinlight.node.depositing import AWAY_SECONDS
 from kinlight.node.errors import NoHolderError
 from kinlight.node.held import HeldStore, Item
 from kinlight.node.holding import Hold
 from kinlight.node.library import IncomingOffer
+from kinlight.protocol import delivery as held_delivery
 from kinlight.protocol.errors import HolderFullError
+from kinlight.protocol.messages import Mailbox
 
 from .conftest import Picture, Start
 from .network import Network
@@ -451,3 +454,23 @@ async def test_who_has_a_full_mailbox_keeps_nobody_else_s_photos_waiting(
     for photo in photos[other.name]:
         await anna.until(lambda photo=photo: anna.delivery_state(photo) == "held")
     assert {anna.delivery_state(photo) for photo in photos[full.name]} == {"queued"}
+
+
+async def test_what_lies_with_a_holder_that_was_dismissed_is_left_with_the_next_one(
+    family: Family, start: Start, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another device of Bob says so, say, than the one that the photo is for."""
+    monkeypatch.setattr(deposits, "HOLDERS_EACH", 1)
+    anna, bob, dora = family.anna, family.bob, await start("Dora")
+    await introduced(anna, bob, dora)
+    dora.engine.hold.turn_on([])
+    await bob.stop()
+    photo = await family.leave(picture())
+    secret = Secret(bytes(32))
+    message = Mailbox(secret.reveal(), held_delivery.marks(secret, [dora.identity]))
+    for node in (family.carol, dora, anna):
+        node.parts.mailboxes.told(bob.identity, message)
+    anna.parts.depositing.told(bob.identity)
+    await family.carol_holds(0)
+    await anna.until(lambda: anna.engine.photo(photo).deliveries[0].held_by == ["Dora"])
+    assert anna.delivery_state(photo) == "held"
