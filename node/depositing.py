@@ -90,9 +90,19 @@ class Depositing:
         self._depositors.discard(depositor)
 
     def tell(self) -> None:
-        """Something was queued or is over, somebody went, or a mailbox changed."""
+        """Something was queued, or somebody went."""
         for depositor in self._depositors:
             depositor.tell()
+
+    def over(self, envelope_hash: bytes) -> None:
+        """What became of an envelope is known: nobody need hold it."""
+        for depositor in self._depositors:
+            depositor.over(envelope_hash)
+
+    def look_again(self) -> None:
+        """Something else changed: all that was left, or is to be, is looked at."""
+        for depositor in self._depositors:
+            depositor.look_again()
 
     def told(self, owner: bytes) -> None:
         """Somebody says where what is for it may be left."""
@@ -100,7 +110,7 @@ class Depositing:
         self.deposits.dismiss(
             owner, lambda holder: mailbox is not None and mailbox.is_held_by(holder)
         )
-        self.tell()
+        self.look_again()
 
     def pause(self) -> float:
         """Seconds for which a holder is left alone: never the same, so that not all come at once
@@ -117,7 +127,11 @@ class Depositor:
         self._holder: Final = link.peer.identity
         self._all = depositing
         self._news = asyncio.Event()
-        self._over = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._over: set[bytes] = set()
+        self._looked: dict[bytes, int] = {}
+        self._looked_at = 0
+        self._looks = True
         self._answers = asyncio.Event()
         self._under_way: dict[bytes, tuple[bytes, ...]] = {}
         self._quiet_until = 0.0
@@ -126,9 +140,20 @@ class Depositor:
         self._told_over: set[bytes] = set()
 
     def tell(self) -> None:
-        """There may be something to do."""
+        """There may be something to leave."""
         self._news.set()
-        self._over.set()
+
+    def over(self, envelope_hash: bytes) -> None:
+        """What became of an envelope is known."""
+        self._over.add(envelope_hash)
+        self._ended.set()
+
+    def look_again(self) -> None:
+        """There may be something to leave or to withdraw of all that there is."""
+        self._looked = {}
+        self._looks = True
+        self._news.set()
+        self._ended.set()
 
     async def run(self) -> None:
         """Leave what there is to leave, and withdraw what is over, for as long as the link is up.
@@ -138,7 +163,7 @@ class Depositor:
         self._all.join(self)
         try:
             await together(
-                self._keep(self._news, self._leave_all), self._keep(self._over, self._tell_over)
+                self._keep(self._news, self._leave_all), self._keep(self._ended, self._tell_over)
             )
         finally:
             self._all.leave(self)
@@ -155,18 +180,33 @@ class Depositor:
 
     async def _tell_over(self) -> float:
         """Say what need not be held any more, also of what is just being fetched."""
-        for envelope_hash in self._all.deposits.over(self._holder):
-            if envelope_hash not in self._told_over:
-                self._told_over.add(envelope_hash)
-                if self._under_way.pop(envelope_hash, None) is not None:
-                    self._answers.set()
-                await self._link.send(messages.HeldDone(envelope_hash, b""))
+        over, self._over = self._over, set()
+        looks, self._looks = self._looks, False
+        for envelope_hash in over:
+            if self._all.deposits.state(envelope_hash, self._holder) is not None:
+                await self._withdraw(envelope_hash)
+        after: bytes | None = b""
+        while looks and after is not None:
+            found, after = self._all.deposits.over(self._holder, after, _PAGE)
+            for envelope_hash in found:
+                await self._withdraw(envelope_hash)
+            await asyncio.sleep(0)  # there may be thousands
         return LOOK_SECONDS
+
+    async def _withdraw(self, envelope_hash: bytes) -> None:
+        if envelope_hash not in self._told_over:
+            self._told_over.add(envelope_hash)
+            if self._under_way.pop(envelope_hash, None) is not None:
+                self._answers.set()
+            await self._link.send(messages.HeldDone(envelope_hash, b""))
 
     async def _leave_all(self) -> float:
         """Leave what is for all devices that are away; after how many seconds to look again."""
         clock = asyncio.get_running_loop().time
         waits = LOOK_SECONDS
+        if not 0 <= self._all.now() - self._looked_at < LOOK_SECONDS:
+            self._looked_at = self._all.now()
+            self.look_again()
         for mailbox in self._all.mailboxes.held_by(self._holder):
             if self._not_held.get(mailbox.identity) == mailbox.secret.reveal():
                 continue
@@ -195,20 +235,24 @@ class Depositor:
         return self._all.now() - AWAY_SECONDS
 
     async def _leave_for(self, mailbox: Mailbox, chain: DeviceChain) -> None:
-        after = 0
+        """Leave what is for one device, behind what was looked at before."""
+        looked = self._looked  # another one, once all is to be looked at again
         while True:
-            page = self._all.deposits.to_leave(
+            page, last = self._all.deposits.to_leave(
                 chain.device, self._holder,
-                now=self._all.now(), before=self._before(), after=after, most=_PAGE,
+                now=self._all.now(), before=self._before(),
+                after=looked.get(chain.device, 0), most=_PAGE,
             )  # fmt: skip
             for delivery in page:
-                after = delivery.number
                 quiet = self._is_quiet() or self._is_full(mailbox.identity)
                 if quiet or self._all.is_here(chain.device):
                     return
+                looked[chain.device] = delivery.number
                 await self._leave(mailbox, chain, delivery)
-            if len(page) < _PAGE:
+            if last is None:
                 return
+            looked[chain.device] = last
+            await asyncio.sleep(0)  # of thousands that are held nothing may be to be left
 
     async def _leave(self, mailbox: Mailbox, chain: DeviceChain, delivery: Delivery) -> None:
         envelope_hash, now = delivery.envelope_hash, self._all.now()
@@ -291,12 +335,14 @@ class Depositor:
             self._leave_alone(envelope_hash, error)
         else:
             deposits.put(envelope_hash, self._holder, "refused", error.code, now)
+            self._all.look_again()
         self._dropped(envelope_hash)
         self.tell()
 
     def _leave_alone(self, envelope_hash: bytes, error: PeerError) -> None:
         """It has no room for somebody, or does not take anything now."""
         until = asyncio.get_running_loop().time() + self._all.pause()
+        self._looked = {}
         delivery = self._all.library.delivery(envelope_hash)
         if isinstance(error, HolderFullError) and delivery is not None:
             self._full_until[delivery.identity] = until
@@ -326,7 +372,10 @@ class Depositor:
         dismissed = self._all.deposits.is_dismissed(envelope_hash, self._holder)
         if delivery is None or delivery.state in FINAL_STATES or dismissed:
             self._all.deposits.remove(envelope_hash, self._holder)
+            if dismissed:  # it may have been chosen again
+                self.look_again()
         elif self._all.deposits.state(envelope_hash, self._holder) is not None:
             now, code = self._all.now(), NotHoldingError.code
             self._all.deposits.put(envelope_hash, self._holder, "refused", code, now)
             self._dropped(envelope_hash)
+            self._all.look_again()

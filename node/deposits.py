@@ -27,37 +27,40 @@ class Deposits:
 
     def to_leave(
         self, device: bytes, holder: bytes, *, now: int, before: int, after: int, most: int
-    ) -> list[Delivery]:
+    ) -> tuple[list[Delivery], int | None]:
         """Deliveries to a device that are to be left with a holder, in their order.
 
-        Those with a `number` beyond `after` that were queued by the time `before`, at most `most`;
-        also what it held for the last time so long ago that it may have dropped it.
+        Also what it held for the last time so long ago that it may have dropped it. Of those with
+        a `number` beyond `after` that were queued by the time `before`, `most` are looked at. Gives
+        the number of the last of these, too, None if there is none.
         """
         rows = self._db.rows(
-            "SELECT * FROM deliveries WHERE device = ?1 AND number > ?3 AND created <= ?4"
-            # As the index has it.
-            " AND state IN ('queued', 'offered', 'held', 'waiting') AND state <> 'waiting'"
+            "SELECT *, state <> 'waiting'"
             " AND NOT EXISTS (SELECT 1 FROM deposits"
-            "  WHERE deposits.envelope_hash = deliveries.envelope_hash"
-            "  AND holder = ?2 AND (deposits.state = 'refused' OR deposits.state = 'held'"
+            "  WHERE deposits.envelope_hash = looked.envelope_hash AND holder = ?2"
+            "  AND (deposits.state = 'refused' OR deposits.state = 'held'"
             # Twice as late each time: it may also be that whose it is does not want it.
-            "   AND ?7 - deposits.updated < max(?8, deposits.updated - deliveries.created)))"
+            "   AND ?7 - deposits.updated < max(?8, deposits.updated - looked.created)))"
             " AND (SELECT count(*) FROM deposits"
-            "  WHERE deposits.envelope_hash = deliveries.envelope_hash"
-            "  AND holder <> ?2 AND state IN ('held', 'offered')) < ?5"
-            " ORDER BY number LIMIT ?6",
+            "  WHERE deposits.envelope_hash = looked.envelope_hash"
+            "  AND holder <> ?2 AND deposits.state IN ('held', 'offered')) < ?5"
+            " FROM (SELECT * FROM deliveries WHERE device = ?1 AND number > ?3 AND created <= ?4"
+            "  AND state IN ('queued', 'offered', 'held', 'waiting')"  # as the index has it
+            "  ORDER BY number LIMIT ?6) AS looked",
             device, holder, after, before, HOLDERS_EACH, most, now, CONFIRM_SECONDS,
         )  # fmt: skip
-        return [Delivery(*row) for row in rows]
+        found = [Delivery(*tuple(row)[:-1]) for row in rows if row[-1]]
+        return found, rows[-1]["number"] if rows else None
 
     def are_young(self, device: bytes, before: int) -> bool:
         """Whether something for a device was queued after the time `before`."""
         return bool(
             self._db.value(
-                "SELECT 1 FROM deliveries WHERE device = ? AND created > ?"
-                " AND state IN ('queued', 'offered', 'held', 'waiting') LIMIT 1",
-                device,
+                "SELECT created > ? FROM deliveries WHERE device = ?"
+                " AND state IN ('queued', 'offered', 'held', 'waiting')"
+                " ORDER BY number DESC LIMIT 1",
                 before,
+                device,
             )
         )
 
@@ -84,18 +87,22 @@ class Deposits:
             "DELETE FROM deposits WHERE envelope_hash = ? AND holder = ?", envelope_hash, holder
         )
 
-    def over(self, holder: bytes) -> list[bytes]:
+    def over(self, holder: bytes, after: bytes, most: int) -> tuple[list[bytes], bytes | None]:
         """Envelopes that a holder may have and need not hold any more: what became of them is
         known, their photo was removed, or the holder was dismissed.
+
+        Of those behind the hash `after`, `most` are looked at. Gives the last of them, too, None if
+        there is none.
         """
         rows = self._db.rows(
-            "SELECT deposits.envelope_hash FROM deposits LEFT JOIN deliveries USING (envelope_hash)"
-            " WHERE holder = ? AND (deposits.code = ? OR coalesce(deliveries.state, 'gone')"
-            " IN ('gone', 'delivered', 'refused'))",
-            holder,
-            _DISMISSED,
-        )
-        return [row[0] for row in rows]
+            "SELECT looked.envelope_hash, looked.code = ? OR coalesce(deliveries.state, 'gone')"
+            "  IN ('gone', 'delivered', 'refused')"
+            " FROM (SELECT envelope_hash, coalesce(code, '') AS code FROM deposits"
+            "  WHERE holder = ? AND envelope_hash > ? ORDER BY envelope_hash LIMIT ?) AS looked"
+            " LEFT JOIN deliveries USING (envelope_hash) ORDER BY looked.envelope_hash",
+            _DISMISSED, holder, after, most,
+        )  # fmt: skip
+        return [row[0] for row in rows if row[1]], rows[-1][0] if rows else None
 
     def dismiss(self, owner: bytes, holds: Callable[[bytes], bool]) -> None:
         """Somebody named its holders anew: what lies at others does not count any more."""

@@ -94,8 +94,11 @@ class Outbox:
         entropy: Entropy,
         now: Callable[[], int],
         changed: Callable[[], None],
+        over: Callable[[bytes], None],
     ) -> None:
-        """`changed` is called when something is queued for who is not here, or is over."""
+        """`changed` is called when something is queued for who is not here, or who was here went;
+        `over` with the hash of an envelope of which it is known what became of it.
+        """
         self._device = device
         self._library = library
         self._commits = commits
@@ -106,6 +109,7 @@ class Outbox:
         self._entropy = entropy
         self._now = now
         self._changed = changed
+        self._over = over
         self._ways: dict[bytes, list[_Way]] = {}
 
     # Queuing.
@@ -467,7 +471,7 @@ class Outbox:
         now = self._now()
         self._library.set_delivery_state(delivery.envelope_hash, state, code, now)
         if state in FINAL_STATES:
-            self._changed()
+            self._over(delivery.envelope_hash)
         if state == "refused":
             self._events.counters.refused("delivery", code or "")
         contact = self._library.contact_of(delivery.identity)

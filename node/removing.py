@@ -38,13 +38,16 @@ class Remover:
         receipts: Receipts,
         blobs: BlobStore,
         events: Events,
+        removed: Callable[[], None],
         now: Callable[[], int],
     ) -> None:
+        """`removed` is called when photos are gone, and what was on its way of them."""
         self._db = database
         self._catalogue = catalogue
         self._receipts = receipts
         self._blobs = blobs
         self._events = events
+        self._removed = removed
         self._now = now
 
     async def remove(self, photo_id: bytes, *, force: bool = False) -> Removed:
@@ -85,6 +88,7 @@ class Remover:
             for photo_id in photos:
                 people.update(self._receivers(photo_id))
                 blobs += self._forget(photo_id)
+        self._removed()
         # What a crash leaves behind here is swept up at the next start.
         for content_id in blobs:
             await asyncio.to_thread(self._blobs.remove, content_id)

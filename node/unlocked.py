@@ -174,6 +174,7 @@ class Unlocked:
             entropy=environment.entropy,
             now=self.clock,
             changed=lambda: self.depositing.tell(),
+            over=lambda envelope_hash: self.depositing.over(envelope_hash),
         )
         derivations = Derivations(database)
         self.rules: Final = Rules(
@@ -219,6 +220,7 @@ class Unlocked:
             receipts=self.receipts,
             blobs=blobs,
             events=events,
+            removed=lambda: self.depositing.look_again(),
             now=self.clock,
         )
         lineage = Lineage(device=device, library=library, grants=self.grants, papers=self.papers)

@@ -181,7 +181,6 @@ async def test_what_is_revoked_or_removed_is_held_no_longer(
     await family.carol_holds(2)
     await family.anna.parts.remover.remove(bytes.fromhex(one), force=True)
     family.anna.engine.granting.revoke(grant=None, who="Bob", photo=other, device=None)
-    family.anna.parts.depositing.tell()
     await family.carol_holds(0)
 
 
