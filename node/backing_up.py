@@ -224,7 +224,7 @@ class Backer:
             while True:
                 self._news.clear()
                 contacts = dict(self._all.contacts()) if self._is_on else {}
-                self._tell_over(set(contacts))
+                await self._tell_over(set(contacts))
                 if self._is_on and not self._is_quiet():
                     await self._leave_all(contacts)
                 with contextlib.suppress(TimeoutError):
@@ -236,7 +236,7 @@ class Backer:
     def _is_quiet(self) -> bool:
         return asyncio.get_running_loop().time() < self._quiet_until
 
-    def _tell_over(self, contacts: set[bytes]) -> None:
+    async def _tell_over(self, contacts: set[bytes]) -> None:
         """Say which entries need not be kept: of photos that were removed, of contacts as they were
         before, or all if nothing is backed up there any more.
         """
@@ -248,7 +248,7 @@ class Backer:
             if self._is_on and len(subject) == _DIGEST and not replaced:
                 continue  # what is newer has to be there first
             self._told_over.add(envelope_hash)
-            self._link.post(messages.HeldDone(envelope_hash, b""))
+            await self._link.send(messages.HeldDone(envelope_hash, b""))  # there may be thousands
 
     async def _leave_all(self, contacts: dict[bytes, ContactsBackup]) -> None:
         for digest, entry in contacts.items():

@@ -313,11 +313,10 @@ class HeldStore:
         left for it, or what it left itself.
         """
         rows = self._db.rows(
-            "SELECT position, envelope FROM held_items WHERE owner = ?1 AND position > ?2"
-            " AND (depositor = ?1) = ?3 ORDER BY position LIMIT ?4",
+            f"SELECT position, envelope FROM {_OWN if own else _OF_OTHERS}"  # noqa: S608
+            " AND owner = ? AND position > ? ORDER BY position LIMIT ?",
             owner,
             after,
-            own,
             most,
         )
         return [(row[0], row[1]) for row in rows]
@@ -326,11 +325,10 @@ class HeldStore:
         """Whether something is held whole for somebody behind a position, as in `items_for`."""
         return bool(
             self._db.value(
-                "SELECT 1 FROM held_items WHERE owner = ?1 AND position > ?2"
-                " AND (depositor = ?1) = ?3 LIMIT 1",
+                f"SELECT 1 FROM {_OWN if own else _OF_OTHERS}"  # noqa: S608
+                " AND owner = ? AND position > ? LIMIT 1",
                 owner,
                 after,
-                own,
             )
         )
 
@@ -544,6 +542,8 @@ class HeldStore:
         return lambda: self.store(depositor).sweep(known, expected, most=None)
 
 
+_OWN: Final = "held_items INDEXED BY held_items_own WHERE depositor = owner"
+_OF_OTHERS: Final = "held_items INDEXED BY held_items_of_others WHERE depositor <> owner"
 _COLUMNS: Final = "number, envelope_hash, depositor, owner, expires, position"
 
 

@@ -30,6 +30,7 @@ from ..crypto.errors import (
     TruncatedError,
 )
 from ..protocol.errors import BusyError, PeerFailedError, StaleRevocationsError
+from ..protocol.messages import FetchHeld
 from ..protocol.transfer import Bitmap, Download
 from .backing_up import Backups
 from .blobstore import BlobStore
@@ -234,7 +235,8 @@ class Mender:
         offer = next((offer for offer in offers if offer.device == device), None)
         if offer is not None:
             return _Source(device, under_grant(stored.photo_id, offer.capability))
-        if identity in self._backups.holders(stored.photo_id):
+        takes = link.session.takes(FetchHeld)
+        if takes and identity in self._backups.holders(stored.photo_id):
             return _Source(identity, under_token(blob.fetch_token(stored.key).reveal()))
         return None
 

@@ -415,6 +415,9 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         UNIQUE (envelope_hash, depositor)
     ) STRICT;
     CREATE INDEX held_items_by_owner ON held_items (owner, position);
+    -- Thousands that somebody left itself must not be gone through for each one that others left.
+    CREATE INDEX held_items_of_others ON held_items (owner, position) WHERE depositor <> owner;
+    CREATE INDEX held_items_own ON held_items (owner, position) WHERE depositor = owner;
     CREATE INDEX held_items_by_depositor ON held_items (depositor);
     CREATE INDEX held_items_by_end ON held_items (expires);
     CREATE INDEX held_items_partial ON held_items (depositor, received) WHERE position IS NULL;

@@ -11,15 +11,17 @@ from kinlight.crypto import blob
 from kinlight.crypto.blob import Kind
 from kinlight.crypto.errors import SealBrokenError
 from kinlight.crypto.wrap import KemKey
+from kinlight.node import link
 from kinlight.node.errors import NoBackupError
+from kinlight.node.fetching import Fetcher
 from kinlight.node.views import Finding
-from kinlight.protocol import backup
+from kinlight.protocol import backup, messages, session
 from kinlight.protocol.backup import ContactsBackup, Opened, PhotoBackup
 from kinlight.protocol.photo import Metadata
 
 from .conftest import Picture, Start
 from .network import Network
-from .nodes import Clock, TestedNode
+from .nodes import Clock, TestedNode, eventually
 from .test_held_delivery import introduced, knows_mailbox
 from .three import imported
 
@@ -204,3 +206,40 @@ async def test_a_holder_that_drops_a_backup_gets_it_again_but_not_at_once(
     await pair.anna.stop()
     await pair.carol.engine.hold.forget(pair.anna.identity)
     assert pair.kept() == []
+
+
+async def test_a_backup_of_any_size_can_be_ended_and_its_link_stays(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as were never said to be gone are told at once when it ends."""
+    anna, carol = pair.anna, pair.carol
+    backups = anna.parts.backing_up.backups
+    for number in range(600):
+        backups.put(carol.identity, number.to_bytes(16), number.to_bytes(16))
+    monkeypatch.setattr(link, "QUEUE_BYTES", 16 * 1024)
+    monkeypatch.setattr(link, "POST_BYTES", 64 * 1024)
+    (before,) = anna.parts.peers.links(carol.identity)
+    await anna.engine.update_contact("Carol", holder=True, backup=False)
+    await eventually(lambda: backups.all_of(carol.identity) == [])
+    assert anna.parts.peers.links(carol.identity) == [before]
+
+
+async def test_a_holder_with_an_older_version_is_not_asked_for_a_backup(
+    pair: Pair, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, carol = pair.anna, pair.carol
+    photo = bytes.fromhex(await imported(anna, picture()))
+    await pair.backed_up(1)
+    await carol.stop()
+    for module in (messages, session):
+        monkeypatch.setattr(module, "VERSIONS", (2, 1))
+    await carol.start()
+    await carol.until(lambda: carol.connected_to(anna))
+    await anna.until(lambda: anna.connected_to(carol))
+    stored = anna.parts.library.photo(photo)
+    assert stored is not None
+    repairs = anna.parts.mender._repairs  # pyright: ignore[reportPrivateUsage]
+    repairs.note(stored.record.content_id)
+    (to_carol,) = anna.parts.peers.links(carol.identity)
+    await anna.parts.mender.mend_from(to_carol, Fetcher(to_carol, anna.engine.events.counters))
+    assert repairs.noted() == {stored.record.content_id}
