@@ -30,8 +30,12 @@ class KinlightError(Exception):
         return " ".join((inspect.getdoc(cls) or cls.__name__).split("\n\n")[0].split())
 
     def __str__(self) -> str:
-        sentence = self.sentence()
-        return f"{sentence.rstrip('.')}: {self.detail}" if self.detail else sentence
+        # What happened, to what exactly, and then what to do about it.
+        happened, stop, advice = self.sentence().partition(". ")
+        if not self.detail:
+            return happened + stop + advice
+        exactly = f"{happened.rstrip('.')}: {self.detail}"
+        return f"{exactly.rstrip('.')}. {advice}" if advice else exactly
 
 
 class LocalError(KinlightError):

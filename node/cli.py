@@ -28,6 +28,7 @@ from . import (
     errors,
     names,
     passphrases,
+    printing_holding,
 )
 from .command import (
     Command,
@@ -444,7 +445,7 @@ def let_hold(
     """
     with running(context, home, json) as command:
         contact = command.ask(lambda node: node.update_contact(name, holder=not off, backup=backup))
-        command.out.contact(contact)
+        printing_holding.let(command.out, contact)
 
 
 # Photos.

@@ -37,7 +37,7 @@ def hold(
         typer.Option(metavar="NAME", help="Let this contact keep things here without end."),
     ] = None,
     off: Annotated[
-        bool, typer.Option("--off", help="Hold no longer, for them or anybody.")
+        bool, typer.Option("--off", help="Hold nothing new for those of --for, or for anybody.")
     ] = False,
     drop: Annotated[
         bool, typer.Option("--drop", help="With --off: remove at once what is held.")
@@ -55,15 +55,17 @@ def hold(
     with running(context, home, json) as command:
         names = contacts or []
         terms = quota is not None or per_contact is not None or days is not None or bool(backup)
-        if (off and (terms or status)) or (status and (terms or names)) or (drop and not off):
-            raise BadRequestError(
-                "--off, --status and terms do not go together; --drop needs --off"
-            )
+        if drop and not off:
+            raise BadRequestError("--drop goes with --off: `kinlight hold --off --drop`")
+        if status and (off or terms or names):
+            raise BadRequestError("--status goes alone: it shows all")
+        if off and terms:
+            raise BadRequestError("--off goes with --for and --drop alone")
         if status:
             printing_holding.holding(command.out, command.ask(lambda node: node.holding()))
         elif off:
             left = command.ask(lambda node: node.stop_holding(names, drop=drop))
-            printing_holding.stopped(command.out, left, names)
+            printing_holding.stopped(command.out, left, names, dropped=drop)
         else:
             held = command.ask(
                 lambda node: node.hold(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import errors, printing_receipts
+from . import errors, names, printing_receipts
 from .command import HomeOption, JsonOption, running
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def receipt(
         if out is not None:
             _write(found, out)
         printing_receipts.kept(command.out, found)
+        if out is not None:
+            command.out.say(f"Written to {names.shown(str(out))}.")
 
 
 def _write(found: Sequence[Receipt], path: Path) -> None:
@@ -74,4 +76,5 @@ def _write(found: Sequence[Receipt], path: Path) -> None:
     except FileExistsError:
         raise errors.NameTakenError(path.name) from None
     except OSError as error:
-        raise errors.UnwritableFolderError(error.strerror or type(error).__name__) from None
+        reason = error.strerror or type(error).__name__
+        raise errors.UnwritableFolderError(f"{path.parent}, {reason}") from None

@@ -436,6 +436,17 @@ class Engine:
     ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
         """The steps of a share as they come, and what becomes of each item after that."""
         opened = self._unlocked()
+        async with contextlib.aclosing(self._steps(opened, sharing, wait=wait)) as steps:
+            async for step in steps:
+                yield _with_holders(opened, step) if isinstance(step, views.ShareItem) else step
+
+    async def _steps(
+        self,
+        opened: Unlocked,
+        sharing: AsyncGenerator[views.ShareItem | views.ShareProgress],
+        *,
+        wait: bool,
+    ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
         with self.events.listen(EVENTS) as news:
             following = Following(news, opened.outbox.states)
             async with contextlib.aclosing(sharing):
@@ -614,3 +625,17 @@ def _optional_name(name: str | None) -> str | None:
     if name is not None and name != names.contact_name(name):
         raise BadRequestError("a name is one line of at most 40 characters")
     return name
+
+
+def _with_holders(opened: Unlocked, item: views.ShareItem) -> views.ShareItem:
+    """An item, with the names of those who hold it where it is held."""
+    if item.state != "held" or item.photo_id is None:
+        return item
+    deliveries = opened.outbox.states(bytes.fromhex(item.photo_id))
+    holders = {
+        holder
+        for to, delivery in deliveries
+        if to == item.to and delivery.state == "held"
+        for holder in opened.deposits.holders(delivery.envelope_hash)
+    }
+    return dataclasses.replace(item, held_by=sorted(holders))

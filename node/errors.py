@@ -132,7 +132,9 @@ class UnwritableFolderError(LocalError):
 
 
 class NameTakenError(LocalError):
-    """Another file of that name is there and was left alone. `--keep-both` adds a number."""
+    """Another file of that name is there and was left alone. Choose another name; with `export` and
+    `strip` `--keep-both` adds a number.
+    """
 
     code = "name-taken"
 
@@ -144,7 +146,7 @@ class NoSuchContactError(LocalError):
 
 
 class NoHolderError(LocalError):
-    """That contact does not offer to keep anything for you. `kinlight hold` there begins it."""
+    """That contact does not offer to hold anything for you. `kinlight hold` there begins it."""
 
     code = "no-holder"
 
@@ -156,7 +158,7 @@ class NoBackupError(LocalError):
 
 
 class TooManyHoldersError(LocalError):
-    """No more contacts can keep things for you. End it for another first."""
+    """No more contacts can hold things for you. Take it back from another first (`--off`)."""
 
     code = "too-many-holders"
 
@@ -234,7 +236,7 @@ class FolderTakenError(LocalError):
 
 
 class NoSuchPhotoError(LocalError):
-    """There is no photo with that id. `kinlight inbox` shows those that came."""
+    """There is no photo with that id. `kinlight search` and `kinlight inbox` show those of here."""
 
     code = "no-such-photo"
 

@@ -257,15 +257,21 @@ class Hold:
             days=terms.seconds // DAY_SECONDS,
             items=total.items,
             bytes=total.bytes,
-            contacts=[view for view in contacts if view.holds or view.items or view.left_items],
+            contacts=[
+                view
+                for view in contacts
+                if terms.everybody or view.holds or view.items or view.left_items
+            ],
         )
 
     def _view_of(self, contact: Contact) -> views.HeldFor:
         held = self.held.total_of(contact.identity, "owner")
         left = self.held.total_of(contact.identity, "depositor")
+        mailbox = self._mailboxes.of(contact.identity)
         return views.HeldFor(
             name=contact.name,
             holds=self.terms.holds_for(contact.identity) and not contact.blocked,
+            lets=mailbox is not None and mailbox.is_held_by(self._identity),
             backup=self.terms.backs_up(contact.identity),
             items=held.items,
             bytes=held.bytes,

@@ -37,7 +37,9 @@ class Terms:
     def checked(self) -> Terms:
         """Itself; `BadRequestError` where it makes no sense."""
         if not 0 < self.per_contact <= self.quota <= _MOST_BYTES:
-            raise BadRequestError("what is held for one contact is some of what is held in all")
+            raise BadRequestError(
+                "what is held for one contact is more than nothing, and no more than in all"
+            )
         if not 86_400 <= self.seconds <= limits.HELD_SECONDS:
             raise BadRequestError(f"things are held for 1 to {limits.HELD_SECONDS // 86_400} days")
         return self

@@ -25,7 +25,7 @@ def given(option: Path | None) -> Secret | None:
         with Path(named).open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise BadPassphraseFileError(error.strerror or "") from None
+        raise BadPassphraseFileError(f"{named}, {error.strerror}") from None
     phrase = content.removesuffix(b"\n").removesuffix(b"\r")
     if not phrase or len(content) > _MOST_BYTES:
         raise BadPassphraseFileError("it is empty" if not phrase else "it is too long")
@@ -44,7 +44,7 @@ def words_in(path: Path) -> RecoveryWords:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise BadWordsFileError(reason or "") from None
+        raise BadWordsFileError(f"{path}, {reason}") from None
     return RecoveryWords.parse(text)
 
 
@@ -59,4 +59,4 @@ def save_words(path: Path, words: RecoveryWords) -> None:
     except FileExistsError:
         raise BadWordsFileError("it exists already, and the words of a new node go there") from None
     except OSError as error:
-        raise BadWordsFileError(error.strerror or "") from None
+        raise BadWordsFileError(f"{path}, {error.strerror}") from None

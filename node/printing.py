@@ -128,6 +128,23 @@ class Output:
         if not contacts:
             self.say("No contacts yet. `kinlight pair` meets somebody.")
             return
+        self._contacts(contacts)
+        for contact in contacts:
+            if contact.holder == "offered" and not contact.blocked:
+                name = names.shown(contact.name)
+                self.say(
+                    f"{name} would hold what others send you while you are away:"
+                    f" `kinlight contacts let-hold {shlex.quote(name)}` lets them."
+                )
+
+    def contact(self, contact: Contact) -> None:
+        """One contact."""
+        if self.as_json:
+            self.value(contact)
+        else:
+            self._contacts([contact])
+
+    def _contacts(self, contacts: list[Contact]) -> None:
         rows = [
             (
                 names.shown(contact.name),
@@ -150,13 +167,6 @@ class Output:
             for contact in contacts
         ]
         self.table(("name", "", "", "", "", ""), rows)
-
-    def contact(self, contact: Contact) -> None:
-        """One contact."""
-        if self.as_json:
-            self.value(contact)
-            return
-        self.contacts([contact])
 
     def safety_number(self, contact: Contact) -> None:
         """The number to compare, four lines as it is read out."""
@@ -222,7 +232,8 @@ class Output:
             case "waiting":
                 self.say(f"… {what}: waits there to be accepted")
             case "held":
-                self.say(f"… {what}: is held for them by a contact of both, until they come")
+                holders = " and ".join(map(names.shown, item.held_by)) or "a contact of both"
+                self.say(f"… {what}: held by {holders} until they come for it")
             case "queued" | "offered" if reason:
                 self.say(f"✗ {what}: not yet. {reason}", style="red")
             case "queued":
@@ -319,7 +330,10 @@ class Output:
             ("metadata", f"{photo.policy}: {_POLICIES.get(photo.policy, '')}"),
             ("signed by", f"{author} ({photo.author_fingerprint})"),
             *([("passed on by", ", ".join(map(names.shown, passing)))] if passing else []),
-            ("signature", f"{photo.signature}; every byte checked when it came"),
+            (
+                "signature",
+                photo.signature + ("" if photo.own else "; every byte checked when it came"),
+            ),
             ("content check", "not in this version"),
         ]
         if photo.captured is not None:

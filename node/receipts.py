@@ -114,7 +114,7 @@ def in_file(path: Path) -> views.Receipt:
         with path.open("rb") as file:
             encoded = file.read(limits.RECEIPT_BYTES + 1)
     except OSError as error:
-        raise UnreadableFileError(error.strerror or type(error).__name__) from None
+        raise UnreadableFileError(f"{path}, {error.strerror or type(error).__name__}") from None
     try:
         return _shown(Receipt.decode(encoded))
     except PeerError as error:

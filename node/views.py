@@ -145,11 +145,13 @@ class HeldFor:
     """What this node holds for a contact, sealed: `items` envelopes, of `bytes` with their files,
     since `oldest`. `left_items` and `left_bytes` are what the contact left here for others.
 
-    `holds` if more is taken in for it; `backup` if it may keep things here without end.
+    `holds` if more is taken in for it, and `lets` if the contact lets this node hold for it;
+    `backup` if it may keep things here without end.
     """
 
     name: str
     holds: bool
+    lets: bool
     backup: bool
     items: int
     bytes: int
@@ -198,7 +200,8 @@ class ShareItem:
     `left_out` what a changed copy lacks. `name`, `sha256` and `bytes` are of what goes: the copy,
     where there is one; `max_px` is the longest side that it may have. `file` is the photo's id
     where it was granted out of the library.
-    `grant` is the hash of the grant, by which it can be taken back.
+    `grant` is the hash of the grant, by which it can be taken back. `held_by` names those who hold
+    what is `held`.
     """
 
     file: str
@@ -215,6 +218,7 @@ class ShareItem:
     message: str | None = None
     max_px: int | None = None
     grant: str | None = None
+    held_by: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ Neighbours = tuple[Person, Person]
 
 HOLDING = {"everybody", "quota", "per_contact", "days", "items", "bytes", "contacts"}
 HELD_FOR = {
-    *("name", "holds", "backup", "items", "bytes", "oldest", "left_items", "left_bytes"),
+    *("name", "holds", "lets", "backup", "items", "bytes", "oldest", "left_items", "left_bytes"),
 }
 
 

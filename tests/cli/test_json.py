@@ -23,7 +23,7 @@ CONTACT = {
 }
 SHARE_ITEM = {
     *("file", "name", "to", "state", "photo_id", "sha256", "bytes", "code", "message"),
-    *("policy", "leaves", "left_out", "max_px", "grant"),
+    *("policy", "leaves", "left_out", "max_px", "grant", "held_by"),
 }
 INBOX_ITEM = {
     *("id", "sender", "state", "bytes", "received", "expires", "name", "sha256", "code"),
