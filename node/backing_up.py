@@ -13,30 +13,44 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from ..crypto import encoding
 from ..crypto.blob import Kind
+from ..crypto.errors import LocalError
 from ..protocol import backup, limits, messages
 from ..protocol.backup import ContactsBackup, Entry, KeptContact, PhotoBackup
 from ..protocol.certificates import Certificates
 from ..protocol.delivery import HeldBlob, day_of, mailbox_tag
-from ..protocol.errors import NotHoldingError, from_wire
+from ..protocol.errors import (
+    BusyError,
+    GoneError,
+    HolderFullError,
+    NotHoldingError,
+    PeerFailedError,
+    StorageFullError,
+    from_wire,
+)
 from ..protocol.opening import LocalDevice
 from .database import Database
 from .library import Library, Photo, StoredBlob
 from .link import Link
 from .mailboxes import Mailboxes
+from .tasks import together
 
 LOOK_SECONDS: Final = 30.0
 """How often it is looked whether there is more to back up."""
-RETRY_SECONDS: Final = 600.0
-"""For how long a holder that did not take something is left alone."""
 _AT_ONCE: Final = limits.DEPOSITS // 4
 """Entries under way to one holder: what is for people who are away goes beside them."""
 _PAGE: Final = 64
 _FOREVER: Final = 2**32 - 1
+_AGAIN: Final = (BusyError, HolderFullError, PeerFailedError, StorageFullError)
+"""Refusals that are about the moment: the same bytes are left again, so that what came of them
+counts."""
+_ANEW: Final = (GoneError, NotHoldingError)
+"""Those after which it is sealed anew."""
 
 _log = logging.getLogger(__name__)
 
@@ -112,16 +126,37 @@ class Backups:
         )
         return [row[0] for row in rows]
 
-    def all_of(self, holder: bytes) -> list[tuple[bytes, bytes, bool]]:
-        """(subject, hash of the envelope, whether it is a photo that is here) of all that a holder
-        may have.
+    def of_no_photo(self, holder: bytes) -> list[tuple[bytes, bytes]]:
+        """(subject, hash of the envelope) of all that a holder may have but of photos that are
+        here.
         """
         rows = self._db.rows(
-            "SELECT subject, envelope_hash, photo_id FROM backups"
-            " LEFT JOIN photos ON photo_id = subject WHERE holder = ?",
+            "SELECT subject, envelope_hash FROM backups WHERE holder = ? AND NOT EXISTS"
+            " (SELECT 1 FROM photos WHERE photo_id = subject)",
             holder,
         )
-        return [(row[0], row[1], row[2] is not None) for row in rows]
+        return [(row[0], row[1]) for row in rows]
+
+    def over(self, holder: bytes, envelope_hashes: Iterable[bytes]) -> None:
+        """Entries are not wanted there any more: they count for nothing, and are remembered by
+        their hashes alone until the holder says that it has them no longer.
+        """
+        with self._db.transaction():
+            for envelope_hash in envelope_hashes:
+                self._db.execute(
+                    "UPDATE backups SET subject = ?2, envelope = NULL"
+                    " WHERE holder = ?1 AND envelope_hash = ?2",
+                    holder, envelope_hash,
+                )  # fmt: skip
+
+    def over_all(self, holder: bytes) -> bool:
+        """Nothing counts that a holder has, as in `over`; whether there was anything."""
+        return bool(
+            self._db.write(
+                "UPDATE backups SET subject = envelope_hash, envelope = NULL WHERE holder = ?",
+                holder,
+            )
+        )
 
 
 class BackingUp:
@@ -135,12 +170,15 @@ class BackingUp:
         backups: Backups,
         mailboxes: Mailboxes,
         now: Callable[[], int],
+        pause: Callable[[], float],
     ) -> None:
         self._device = device
         self.library: Final = library
         self.backups: Final = backups
         self.mailboxes: Final = mailboxes
         self.now: Final = now
+        self._pause = pause
+        self._quiet_until: dict[bytes, float] = {}
         self._backers: set[Backer] = set()
 
     def join(self, backer: Backer) -> None:
@@ -155,6 +193,23 @@ class BackingUp:
         """Where to back up has changed."""
         for backer in self._backers:
             backer.tell()
+
+    def leave_alone(self, holder: bytes) -> None:
+        """A holder did not take something, or dropped it: it gets nothing for some minutes, also if
+        it comes again meanwhile.
+        """
+        self._quiet_until[holder] = asyncio.get_running_loop().time() + self._pause()
+
+    def is_quiet(self, holder: bytes) -> bool:
+        """Whether a holder is left alone now."""
+        return asyncio.get_running_loop().time() < self._quiet_until.get(holder, 0.0)
+
+    def began_again(self, holder: bytes) -> None:
+        """A holder takes backups that did not for a while: what it had may be over by now, so it
+        gets all of it again. What is still there need not travel.
+        """
+        if self.backups.over_all(holder):
+            self.leave_alone(holder)
 
     def seal(self, entry: Entry) -> bytes:
         """An entry, for the recovery key."""
@@ -181,153 +236,231 @@ class BackingUp:
                 return None  # of before version 0.2.0: nobody could check any more whose it is
             capability = came.capability
             certificates = Certificates.decode(came.certificates)
+        if certificates.devices.get(photo.record.device) != photo.author:
+            return None
         entry = PhotoBackup(photo.record, keys, capability, certificates)
         return entry, tuple(_held(each) for each in blobs)
 
     def contacts(self) -> Iterator[tuple[bytes, ContactsBackup]]:
-        """(digest, entry) for all contacts, in parts."""
+        """(digest, entry) for all contacts, in parts. Who is blocked is not among them: restored
+        without that word, it would be a contact like any other.
+        """
         contacts = [
             KeptContact(contact.identity, contact.name, contact.pair_secret, contact.verified)
             for contact in self.library.contacts()
+            if not contact.blocked
         ]
         for entry in ContactsBackup.all_of(contacts):
             yield hashlib.sha256(encoding.encode(entry.to_value())).digest(), entry
 
 
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """What a holder has not answered yet: what it is about, and which blobs belong to it."""
+
+    subject: bytes
+    blobs: frozenset[bytes]
+
+
 class Backer:
-    """Backs up with the contact at the other end of one link, if a person here lets it."""
+    """Backs up with the contact at the other end of one link, if a person here lets it.
+
+    What the holder says counts for no more than that it says so: it can claim to have what it has
+    not, drop it, or refuse it. None of this costs more than another try after some minutes.
+    """
 
     def __init__(self, link: Link, backing_up: BackingUp) -> None:
         self._link = link
         self._holder: Final = link.peer.identity
         self._all = backing_up
         self._news = asyncio.Event()
-        self._answers = asyncio.Event()
-        self._under_way: dict[bytes, tuple[bytes, ...]] = {}
+        self._news_of_over = asyncio.Event()
+        self._room = asyncio.Event()
+        self._under_way: dict[bytes, _UnderWay] = {}
         self._told_over: set[bytes] = set()
         self._not_possible: set[bytes] = set()
-        self._quiet_until = 0.0
 
     @property
     def _is_on(self) -> bool:
         holder = self._all.mailboxes.holder(self._holder)
-        return holder is not None and holder.holds and holder.backup and holder.backed_up
+        return holder is not None and holder.takes_backups and holder.backed_up
+
+    @property
+    def _is_wanted(self) -> bool:
+        """Whether a person here wants a backup there, also while the holder takes nothing."""
+        holder = self._all.mailboxes.holder(self._holder)
+        return holder is not None and holder.chosen and holder.backed_up
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether something may be left there now."""
+        return self._is_on and not self._all.is_quiet(self._holder)
 
     def tell(self) -> None:
         """There may be something to do."""
         self._news.set()
+        self._news_of_over.set()
+        self._room.set()
 
     async def run(self) -> None:
-        """Back up what there is, for as long as the link is up."""
+        """Back up what there is, and say what is over, for as long as the link is up.
+
+        Neither waits for the other: a holder may take hours for what it fetches, or not answer.
+        """
         self._all.join(self)
         try:
-            while True:
-                self._news.clear()
-                contacts = dict(self._all.contacts()) if self._is_on else {}
-                await self._tell_over(set(contacts))
-                if self._is_on and not self._is_quiet():
-                    await self._leave_all(contacts)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS if self._is_on else None):
-                        await self._news.wait()
+            await together(
+                self._keep(self._news, self._leave_all),
+                self._keep(self._news_of_over, self._tell_over),
+            )
         finally:
             self._all.leave(self)
 
-    def _is_quiet(self) -> bool:
-        return asyncio.get_running_loop().time() < self._quiet_until
+    async def _keep(self, news: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it whenever there are news, and now and then."""
+        while True:
+            news.clear()
+            try:
+                await work()
+            except LocalError as error:  # a full disk, say
+                _log.warning("the backup does not go on for now: %s", error.code)
+                self._all.leave_alone(self._holder)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS if self._is_on else None):
+                    await news.wait()
 
-    async def _tell_over(self, contacts: set[bytes]) -> None:
+    async def _tell_over(self) -> None:
         """Say which entries need not be kept: of photos that were removed, of contacts as they were
-        before, or all if nothing is backed up there any more.
+        before, or all if nothing is to be backed up there any more.
         """
-        replaced = all(self._all.backups.has(self._holder, subject) for subject in contacts)
-        for subject, envelope_hash, is_here in self._all.backups.all_of(self._holder):
-            wanted = self._is_on and (is_here or subject in contacts)
-            if wanted or envelope_hash in self._told_over or envelope_hash in self._under_way:
-                continue
-            if self._is_on and len(subject) == _DIGEST and not replaced:
-                continue  # what is newer has to be there first
-            self._told_over.add(envelope_hash)
-            await self._link.send(messages.HeldDone(envelope_hash, b""))  # there may be thousands
+        over = [each for each in self._over() if each not in self._told_over]
+        for start in range(0, len(over), _PAGE):
+            page = over[start : start + _PAGE]
+            self._all.backups.over(self._holder, page)
+            for envelope_hash in page:
+                self._told_over.add(envelope_hash)
+                if self._under_way.pop(envelope_hash, None) is not None:
+                    self._room.set()
+                await self._link.send(messages.HeldDone(envelope_hash, b""))
 
-    async def _leave_all(self, contacts: dict[bytes, ContactsBackup]) -> None:
-        for digest, entry in contacts.items():
+    def _over(self) -> list[bytes]:
+        """Hashes of the entries that need not be kept there any more."""
+        backups, holder = self._all.backups, self._holder
+        if not self._is_wanted:
+            backups.over_all(holder)
+            return [envelope_hash for _, envelope_hash in backups.of_no_photo(holder)]
+        contacts = {digest for digest, _ in self._all.contacts()}
+        has_contacts = all(backups.has(holder, digest) for digest in contacts)
+        has_all = has_contacts and not self._missing(1)
+        found: list[bytes] = []
+        for subject, envelope_hash in backups.of_no_photo(holder):
+            # What is newer has to be there first. Of what is left anew the blobs are there, too.
+            if subject == envelope_hash:
+                is_over = has_all
+            elif len(subject) == _DIGEST:
+                is_over = has_contacts and subject not in contacts
+            else:
+                is_over = True
+            if is_over:
+                found.append(envelope_hash)
+        return found
+
+    def _missing(self, most: int) -> list[bytes]:
+        """Ids of photos that can be left there and are not there yet; at least one, if any is."""
+        left_out = self._not_possible
+        found = self._all.backups.missing(self._holder, most + len(left_out))
+        return [photo_id for photo_id in found if photo_id not in left_out]
+
+    async def _leave_all(self) -> None:
+        if not self._goes_on:
+            return
+        for digest, entry in self._all.contacts():
             if not self._all.backups.has(self._holder, digest):
-                await self._leave(digest, lambda entry=entry: (entry, ()))
-        while not self._is_quiet() and self._is_on:
-            most = _PAGE + len(self._not_possible) + len(self._under_way)
+                await self._leave(digest, entry, ())
+        while self._goes_on:
+            under_way = {each.subject for each in self._under_way.values()}
             missing = [
                 photo_id
-                for photo_id in self._all.backups.missing(self._holder, most)
-                if photo_id not in self._not_possible and not self._is_under_way(photo_id)
+                for photo_id in self._missing(_PAGE + len(under_way))
+                if photo_id not in under_way
             ]
             if not missing:
                 return
             for photo_id in missing:
-                if not self._is_quiet():
-                    await self._leave_photo(photo_id)
+                if not await self._leave_photo(photo_id):
+                    return
 
-    async def _leave_photo(self, photo_id: bytes) -> None:
-        photo = self._all.library.photo(photo_id)
+    async def _leave_photo(self, photo_id: bytes) -> bool:
+        """Leave a photo there, if that is possible; False if nothing goes there now."""
+        photo, holder = self._all.library.photo(photo_id), self._all.mailboxes.holder(self._holder)
         found = None if photo is None else self._all.photo(photo)
-        if found is None:
+        if found is None or holder is None:
             self._not_possible.add(photo_id)
-            return
-        await self._leave(photo_id, lambda: found)
+            return True
+        entry, blobs = found
+        if sum(each.length for each in blobs) + limits.ENVELOPE_BYTES > holder.quota:
+            self._not_possible.add(photo_id)  # larger than all that is kept there
+            return True
+        return await self._leave(photo_id, entry, blobs)
 
-    def _is_under_way(self, photo_id: bytes) -> bool:
-        envelope = self._all.backups.envelope(self._holder, photo_id)
-        return envelope is not None and hashlib.sha256(envelope).digest() in self._under_way
-
-    async def _leave(
-        self, subject: bytes, make: Callable[[], tuple[Entry, tuple[HeldBlob, ...]]]
-    ) -> None:
-        while len(self._under_way) >= _AT_ONCE:
-            self._answers.clear()
-            await self._answers.wait()
-        tag = self._all.tag()
-        if tag is None or self._is_quiet() or not self._is_on:
-            return
-        entry, blobs = make()
+    async def _leave(self, subject: bytes, entry: Entry, blobs: tuple[HeldBlob, ...]) -> bool:
+        """Leave an entry there as soon as there is room; False if nothing goes there now."""
+        while len(self._under_way) >= _AT_ONCE and self._goes_on:
+            self._room.clear()
+            await self._room.wait()
         envelope = self._all.backups.envelope(self._holder, subject)
         if envelope is None:
             envelope = await asyncio.to_thread(self._all.seal, entry)
+            if not self._goes_on:
+                return False
             self._all.backups.put(self._holder, subject, envelope)
+        tag = self._all.tag()
+        if tag is None or not self._goes_on:
+            return False
         envelope_hash = hashlib.sha256(envelope).digest()
-        if envelope_hash in self._under_way:
-            return
-        self._under_way[envelope_hash] = tuple(each.content_id for each in blobs)
-        await self._link.send(messages.Deposit(tag, envelope, _FOREVER, blobs))
+        if envelope_hash not in self._under_way:
+            ids = frozenset(each.content_id for each in blobs)
+            self._under_way[envelope_hash] = _UnderWay(subject, ids)
+            await self._link.send(messages.Deposit(tag, envelope, _FOREVER, blobs))
+        return True
 
     # What the other side says.
 
     def to_pull(self, message: messages.FetchHeld) -> StoredBlob | None:
         """A blob that the holder may fetch, as it belongs to what is under way to it."""
-        if not any(message.content_id in blobs for blobs in self._under_way.values()):
+        if not any(message.content_id in each.blobs for each in self._under_way.values()):
             return None
         return self._all.library.blob(message.content_id)
 
     def held(self, envelope_hash: bytes) -> bool:
         """It has an entry and all its blobs; whether that is one of ours."""
-        if self._under_way.pop(envelope_hash, None) is None:
-            return False
+        if self._answered(envelope_hash) is None:
+            return envelope_hash in self._told_over  # it was on its way when that was said
         self._all.backups.held(self._holder, envelope_hash)
-        self._answers.set()
         if not self._under_way:
             self.tell()  # an older entry may be over now
         return True
 
     def refused(self, envelope_hash: bytes, code: int) -> bool:
-        """It does not take an entry now; whether that is one of ours."""
-        if self._under_way.pop(envelope_hash, None) is None:
-            return False
+        """It does not take an entry, now or ever; whether that is one of ours."""
+        refused = self._answered(envelope_hash)
+        if refused is None:
+            return envelope_hash in self._told_over
         error = from_wire(code)
         _log.info("a holder did not take a part of the backup: %s", error.code)
-        if isinstance(error, NotHoldingError):
+        self._all.leave_alone(self._holder)
+        if not isinstance(error, _AGAIN):
             self._all.backups.gone(self._holder, envelope_hash)
-        self._quiet_until = asyncio.get_running_loop().time() + RETRY_SECONDS
-        self._answers.set()
+            if not isinstance(error, _ANEW):
+                self._not_possible.add(refused.subject)  # on this link
         return True
+
+    def _answered(self, envelope_hash: bytes) -> _UnderWay | None:
+        """What was under way and is not any more."""
+        answered = self._under_way.pop(envelope_hash, None)
+        if answered is not None:
+            self._room.set()
+        return answered
 
     def gone(self, envelope_hash: bytes) -> None:
         """It does not have an entry any more."""
@@ -335,12 +468,13 @@ class Backer:
         self._told_over.discard(envelope_hash)
         if self._all.backups.gone(self._holder, envelope_hash) and not told:
             # It dropped what it was to keep: it gets that again, but not as often as it likes.
-            self._quiet_until = asyncio.get_running_loop().time() + RETRY_SECONDS
+            self._all.leave_alone(self._holder)
 
 
 _KINDS: Final = (Kind.ORIGINAL, Kind.METADATA)
 _DIGEST: Final = 32
-"""Bytes of the subject of an entry about contacts; a photo's id is shorter."""
+"""Bytes of the subject of an entry about contacts, and of one that is over; a photo's id is
+shorter."""
 
 
 def _held(stored: StoredBlob) -> HeldBlob:

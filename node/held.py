@@ -422,6 +422,14 @@ class HeldStore:
             expires,
         )
 
+    def begin_backup(self, identity: bytes, expires: int) -> None:
+        """What somebody left for itself, and is still here, ends then and no sooner."""
+        self._db.write(
+            "UPDATE held_items SET expires = ?2 WHERE depositor = ?1 AND owner = ?1",
+            identity,
+            expires,
+        )
+
     def remove_of(self, identity: bytes, *, from_it: bool) -> Removed:
         """Remove some of what is held for somebody; with `from_it`, of what it left, too."""
         rows = self._db.rows(

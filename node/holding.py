@@ -313,6 +313,7 @@ class Hold:
             self.terms.set_for(contact.identity, holds=True)
         for contact in backed_up:
             self.terms.set_backup(contact.identity, backup=True)
+            self.held.begin_backup(contact.identity, LAST_SECOND)
         self._announce()
         return self.view()
 

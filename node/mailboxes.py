@@ -54,6 +54,11 @@ class Holder:
         """Whether it offers to, at present."""
         return self.quota > 0 and self.seconds > 0
 
+    @property
+    def takes_backups(self) -> bool:
+        """Whether it offers to keep what has no end, at present."""
+        return self.holds and self.backup
+
 
 class Mailboxes:
     """What contacts told us of theirs, and our own."""
@@ -123,7 +128,7 @@ class Mailboxes:
     def backup_standing(self, identity: bytes) -> str:
         """Whether a backup is kept with a contact: `chosen`, `offered` or `no`."""
         holder = self.holder(identity)
-        if holder is None or not holder.holds or not holder.backup:
+        if holder is None or not holder.takes_backups:
             return "no"
         return "chosen" if holder.chosen and holder.backed_up else "offered"
 

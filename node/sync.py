@@ -168,6 +168,7 @@ class Sync:
         self._blobs = blobs
         self._events = events
         self._depositor = Depositor(link, depositing)
+        self._backing_up = backing_up
         self._backer = Backer(link, backing_up)
         self._collector = Collector(link, collecting, self.fetch)
         self._told_mailbox: Mailbox | None = None
@@ -395,11 +396,16 @@ class Sync:
                 raise UnexpectedMessageError
 
     def _offered_to_hold(self, message: Holding) -> None:
-        if self._mailboxes.offered(self._contact.identity, message):
+        holder = self._contact.identity
+        was = self._mailboxes.holder(holder)
+        if self._mailboxes.offered(holder, message):
             self._events.publish(
                 "holding", contact=self._contact.name,
                 quota=message.quota, seconds=message.seconds,
             )  # fmt: skip
+        now = self._mailboxes.holder(holder)
+        if was is not None and not was.takes_backups and now is not None and now.takes_backups:
+            self._backing_up.began_again(holder)
         self._backer.tell()
 
     def _pulled(self, message: FetchHeld) -> Allowed:

@@ -325,6 +325,7 @@ class Unlocked:
             backups=backups,
             mailboxes=self.mailboxes,
             now=self.clock,
+            pause=self.depositing.pause,
         )
         self.collecting: Final = Collecting(
             library=library,

@@ -1,25 +1,29 @@
 """What a node leaves of its own with a holder, sealed to its recovery key (docs/spec/backup.md).
 
-One entry for each photo: all that leads from its sealed blobs to the picture. One for the contacts:
-all that is needed to meet them again. Only the 24 words open them, so neither who holds them nor
-who has a device of ours can read in them.
+One entry for each photo: all that leads from its sealed blobs to the picture. Some for the
+contacts: all that is needed to meet them again. Only the 24 words open them, so neither who holds
+them nor who has a device of ours can read in them. Anybody can seal to that key, so each entry
+shows that a device of ours signed it: who has nothing but the words can check that.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from ..crypto import encoding, signing
 from ..crypto.blob import Kind
 from ..crypto.encoding import Reader, Value
 from ..crypto.errors import BadCertificateError, MalformedError
+from ..crypto.identity import MAX_DEVICE_CERTIFICATES
 from ..crypto.secret import Secret
 from ..crypto.signing import Signed
 from ..crypto.wrap import KemKey
 from . import limits
+from .capability import Capability
 from .certificates import Certificates
 from .opening import LocalDevice
 from .padding import open_padded, seal_padded
@@ -69,6 +73,17 @@ class PhotoBackup:
             raise BadCertificateError("the photo's device does not speak for its author")
         return cls(record, keys, capability, certificates)
 
+    def check(self, identity: bytes) -> None:
+        """Check how it came to `identity`: its own needs no grant, another's came by one.
+
+        Whether that grant allows anything is judged apart, with a clock.
+        """
+        if self.record.author != identity:
+            chain = Capability.decode(self.capability)
+            chain.verify(self.record.author, self.certificates.devices)
+        elif self.capability:
+            raise MalformedError("backup: capability")
+
 
 @dataclass(frozen=True, slots=True)
 class KeptContact:
@@ -85,7 +100,7 @@ class KeptContact:
 
     @classmethod
     def read(cls, item: Value) -> KeptContact:
-        """The reverse."""
+        """The reverse of `to_value`."""
         if not isinstance(item, list):
             raise MalformedError("backup: contacts")
         reader = Reader(item, "contact")
@@ -99,8 +114,13 @@ class KeptContact:
 
 @dataclass(frozen=True, slots=True)
 class ContactsBackup:
-    """Some of the contacts: part `part` of `parts`, counted from 0."""
+    """Some of the contacts: part `part` of `parts`, counted from 0, in the order of identities.
 
+    `whole` is the digest of all of them: parts with the same one belong together, whenever each of
+    them was sealed.
+    """
+
+    whole: bytes
     part: int
     parts: int
     contacts: tuple[KeptContact, ...]
@@ -108,23 +128,29 @@ class ContactsBackup:
     def to_value(self) -> list[Value]:
         """What is signed of it."""
         contacts: Value = [contact.to_value() for contact in self.contacts]
-        return ["contacts", self.part, self.parts, contacts]
+        return ["contacts", self.whole, self.part, self.parts, contacts]
 
     @classmethod
     def read(cls, reader: Reader) -> ContactsBackup:
         """The reverse."""
+        whole = reader.octets("whole", 32)
         part, parts = reader.integer("part"), reader.integer("parts")
         if part >= parts:
             raise MalformedError("backup: parts")
         items = reader.array("contacts", CONTACTS_EACH)
-        return cls(part, parts, tuple(KeptContact.read(item) for item in items))
+        contacts = tuple(KeptContact.read(item) for item in items)
+        if not _are_in_order(contacts):
+            raise MalformedError("backup: order of contacts")
+        return cls(whole, part, parts, contacts)
 
     @classmethod
-    def all_of(cls, contacts: Sequence[KeptContact]) -> list[ContactsBackup]:
-        """All contacts, in as many parts as it takes."""
-        starts = range(0, len(contacts), CONTACTS_EACH)
+    def all_of(cls, contacts: Iterable[KeptContact]) -> list[ContactsBackup]:
+        """All contacts, each of them once, in as many parts as it takes; of none, one part."""
+        ordered = tuple(sorted(contacts, key=lambda contact: contact.identity))
+        whole = _digest(ordered)
+        starts = range(0, max(len(ordered), 1), CONTACTS_EACH)
         return [
-            cls(number, len(starts), tuple(contacts[start : start + CONTACTS_EACH]))
+            cls(whole, number, len(starts), ordered[start : start + CONTACTS_EACH])
             for number, start in enumerate(starts)
         ]
 
@@ -137,7 +163,8 @@ def seal(device: LocalDevice, entry: Entry, time: int) -> bytes:
 
     `time` is in seconds since 1970: of two that say the same the later one counts.
     """
-    body: Value = [1, "bak", device.signing.public, time, *entry.to_value()]
+    certificates: Value = [each.signed.to_value() for each in device.chain.certificates]
+    body: Value = [1, "bak", device.signing.public, certificates, time, *entry.to_value()]
     signed = device.signing.sign_value(BACKUP_DOMAIN, body)
     kem = device.chain.recovery_kem
     return seal_padded(kem, _info(device.identity, kem), signed)
@@ -145,9 +172,7 @@ def seal(device: LocalDevice, entry: Entry, time: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An entry as it was found: which device signed it, and when. Whether that is to be believed
-    is for who recovers: it knows its devices.
-    """
+    """An entry, which device of the identity signed it, and when by its clock."""
 
     device: bytes
     time: int
@@ -157,7 +182,9 @@ class Opened:
 def open_sealed(sealed: bytes, kem: KemKey, identity: bytes) -> Opened:
     """Open an entry with the recovery key that the words of `identity` make.
 
-    Raises `SealBrokenError`, `MalformedError`, `BadSignatureError`, `BadCertificateError`.
+    Whether its device was lost since is for the reader to know. Raises `SealBrokenError`,
+    `MalformedError`, `BadCertificateError`, `BadSignatureError`, and `BrokenGrantError` for a photo
+    of somebody else with a grant that is none.
     """
     if len(sealed) > limits.ENVELOPE_BYTES:
         raise MalformedError("backup too long")
@@ -165,18 +192,54 @@ def open_sealed(sealed: bytes, kem: KemKey, identity: bytes) -> Opened:
     reader = Reader(signed.unverified(), "backup")
     reader.literal(1, "bak")
     device = signing.check_public_key(reader.octets("device", signing.KEY_BYTES))
+    papers = reader.array("certificates", MAX_DEVICE_CERTIFICATES)
     time = reader.integer("time", 2**63 - 1)
     kind = reader.text("kind", 16)
+    if Certificates.read(papers).devices.get(device) != identity:
+        raise BadCertificateError("what signed the backup is no device of its identity")
     signing.verify(device, BACKUP_DOMAIN, signed.body, signed.signature)
     match kind:
         case "photo":
             entry: Entry = PhotoBackup.read(reader)
+            entry.check(identity)
         case "contacts":
             entry = ContactsBackup.read(reader)
         case _:
             raise MalformedError("backup: kind")
     reader.end()
     return Opened(device, time, entry)
+
+
+def newest_contacts(found: Iterable[Opened]) -> tuple[KeptContact, ...]:
+    """The contacts as they were last, of all entries that were found: of the parts that belong
+    together and are all there, those with the latest time. None, if there is no whole.
+    """
+    wholes: dict[tuple[bytes, int], dict[int, tuple[KeptContact, ...]]] = {}
+    times: dict[tuple[bytes, int], int] = {}
+    for each in sorted(found, key=lambda opened: opened.time):
+        if isinstance(each.entry, ContactsBackup):
+            key = each.entry.whole, each.entry.parts
+            wholes.setdefault(key, {})[each.entry.part] = each.entry.contacts
+            times[key] = each.time
+    for key in sorted(wholes, key=lambda key: (times[key], key), reverse=True):
+        (whole, count), parts = key, wholes[key]
+        joined = tuple(contact for number in sorted(parts) for contact in parts[number])
+        if len(parts) == count and _are_in_order(joined) and _digest(joined) == whole:
+            return joined
+    return ()
+
+
+def _are_in_order(contacts: Sequence[KeptContact]) -> bool:
+    """Whether their identities rise, so that none is there twice."""
+    identities = [contact.identity for contact in contacts]
+    return all(one < other for one, other in pairwise(identities))
+
+
+def _digest(contacts: Iterable[KeptContact]) -> bytes:
+    digest = hashlib.sha256()
+    for contact in contacts:
+        digest.update(encoding.encode(contact.to_value()))
+    return digest.digest()
 
 
 def _info(identity: bytes, kem_public: bytes) -> bytes:

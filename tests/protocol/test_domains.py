@@ -14,8 +14,17 @@ from kinlight.crypto.errors import (
 )
 from kinlight.crypto.identity import DeviceCertificate, DeviceChain, issue_identity, issue_kem
 from kinlight.crypto.signing import Signed, SigningKey
-from kinlight.protocol import attributes, capability, opening, photo, receipt, revocation
+from kinlight.protocol import (
+    attributes,
+    backup,
+    capability,
+    opening,
+    photo,
+    receipt,
+    revocation,
+)
 from kinlight.protocol.attributes import Attestation
+from kinlight.protocol.backup import ContactsBackup
 from kinlight.protocol.errors import (
     BrokenAttestationError,
     BrokenGrantError,
@@ -30,6 +39,7 @@ from kinlight.protocol.revocation import RevocationList
 
 from .people import NOW, Person, fixed, pinned
 from .photos import Draft, grant_by, record_by
+from .test_backup import Draft as BackupDraft
 from .test_capability import ROOT, Chain
 
 DOMAINS: Mapping[str, bytes] = {
@@ -43,6 +53,7 @@ DOMAINS: Mapping[str, bytes] = {
     "attestation": attributes.ATTESTATION_DOMAIN,
     "revocation": revocation.REVOCATION_DOMAIN,
     "receipt": receipt.RECEIPT_DOMAIN,
+    "backup": backup.BACKUP_DOMAIN,
 }
 
 ALICE, BOB = Person.named("Alice"), Person.named("Bob")
@@ -125,6 +136,11 @@ def read_receipt(domain: bytes) -> None:
     Receipt.decode(moved(said.signed, PHONE, domain).encode())
 
 
+def read_backup(domain: bytes) -> None:
+    contacts = ContactsBackup.all_of([])[0]
+    BackupDraft.of(contacts, domain=domain).open()
+
+
 READERS: Mapping[str, tuple[Callable[[bytes], None], type[PeerError]]] = {
     "identity": (read_identity, BadCertificateError),
     "device": (read_device, BadSignatureError),
@@ -136,16 +152,19 @@ READERS: Mapping[str, tuple[Callable[[bytes], None], type[PeerError]]] = {
     "attestation": (read_attestation, BrokenAttestationError),
     "revocation": (read_revocation, BrokenRevocationsError),
     "receipt": (read_receipt, BadSignatureError),
+    "backup": (read_backup, BadSignatureError),
 }
 
 
 def test_every_domain_of_the_two_rooms_is_in_the_matrix() -> None:
     found = {
         value
-        for module in (identity, opening, photo, capability, attributes, revocation, receipt)
+        for module in (
+            identity, opening, photo, capability, attributes, revocation, receipt, backup,
+        )
         for name, value in vars(module).items()
         if name.endswith("_DOMAIN")
-    }
+    }  # fmt: skip
     assert set(DOMAINS.values()) == found
     assert len(found) == len(DOMAINS)
 

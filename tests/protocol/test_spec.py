@@ -14,10 +14,12 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from kinlight.crypto import encoding, pairing
 from kinlight.crypto.encoding import Value
+from kinlight.crypto.identity import DeviceCertificate
 from kinlight.crypto.pairing import Code, CodeExchange, Invitation, PairingKey, identity_hash
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import Signed, SigningKey
-from kinlight.protocol import delivery, limits, messages
+from kinlight.crypto.wrap import KemKey, seal_to
+from kinlight.protocol import backup, delivery, limits, messages
 from kinlight.protocol.attributes import Attestation
 from kinlight.protocol.capability import Capability, Link
 from kinlight.protocol.errors import WIRE_CODES
@@ -327,6 +329,44 @@ def holding_page(example: Example) -> Example:
     }
 
 
+def backup_page(example: Example) -> Example:
+    root = SigningKey(Secret(_un(example["root seed"])))
+    device = SigningKey(Secret(_un(example["device seed"])))
+    certificate = DeviceCertificate.issue(
+        root, root.public, device.public, not_before=1_700_000_000, seq=1, may_certify=False
+    )
+    contact: Value = [_un(example["contact"]), "Ben", _un(example["pair_secret"]), 1]
+    whole = hashlib.sha256(encoding.encode(contact)).digest()
+    body: Value = [
+        1, "bak", device.public, [certificate.signed.to_value()], 1_800_000_000,
+        "contacts", whole, 0, 1, [contact],
+    ]  # fmt: skip
+    signed = device.sign_value(b"kinlight/backup1", body)
+    kem = KemKey(Secret(_un(example["recovery KEM seed"])))
+    kem_digest = hashlib.sha256(kem.public).digest()
+    info = encoding.encode(["kinlight/bak1", root.public, kem_digest])
+    prefixed = len(signed.encode()).to_bytes(4) + signed.encode()
+    padded = prefixed + bytes(-len(prefixed) % 4096)
+    found = backup.open_sealed(seal_to(kem.public, info, padded), kem, root.public)
+    assert (found.device, found.time) == (device.public, 1_800_000_000)
+    (kept,) = backup.newest_contacts([found])
+    assert kept.to_value() == contact
+    return {
+        "identity": root.public.hex(),
+        "SHA-256 of recovery_kem": kem_digest.hex(),
+        "device": device.public.hex(),
+        "device certificate (not_before 1700000000, seq 1, may_certify 0), E of it": (
+            certificate.signed.encode().hex()
+        ),
+        "whole": whole.hex(),
+        "body (time 1800000000, Ben, verified)": signed.body.hex(),
+        "signature": signed.signature.hex(),
+        "info": info.hex(),
+        "padded, without its zeros": prefixed.hex(),
+        "bytes of padded": str(len(padded)),
+    }
+
+
 PAGES: dict[str, Callable[[Example], Example]] = {
     "channel.md": channel_page,
     "pairing.md": pairing_page,
@@ -336,6 +376,7 @@ PAGES: dict[str, Callable[[Example], Example]] = {
     "revocation.md": revocation_page,
     "receipt.md": receipt_page,
     "holding.md": holding_page,
+    "backup.md": backup_page,
 }
 
 

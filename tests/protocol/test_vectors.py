@@ -12,19 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kinlight.crypto import encoding
+from kinlight.crypto.encoding import Reader
 from kinlight.crypto.errors import KinlightError
 from kinlight.crypto.identity import DeviceChain
 from kinlight.crypto.pairing import Code, Invitation, PairingKey
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import Signed, SigningKey
 from kinlight.crypto.wrap import KemKey
-from kinlight.protocol import delivery, messages
+from kinlight.protocol import backup, delivery, limits, messages
 from kinlight.protocol.attributes import (
     Attestation,
     Attributes,
     decode_shown,
     encode_shown,
 )
+from kinlight.protocol.backup import ContactsBackup, Opened
 from kinlight.protocol.capability import Capability, Request
 from kinlight.protocol.delivery import HeldBlob
 from kinlight.protocol.errors import (
@@ -52,9 +55,11 @@ from .people import FixedEntropy, Person
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 GENERATED = {
-    "generate_protocol.py": ("channel", "pairing", "capability", "record", "receipt", "holding"),
+    "generate_protocol.py": (
+        "channel", "pairing", "capability", "record", "receipt", "holding", "backup",
+    ),
     "generate_grants.py": ("grants", "attestation", "revocation"),
-}
+}  # fmt: skip
 FOLDERS = [folder for folders in GENERATED.values() for folder in folders]
 Case = dict[str, Any]
 _un = bytes.fromhex
@@ -281,6 +286,27 @@ def check_token(case: Case) -> None:
     assert held == HeldBlob.under(bytes(32), 72, Secret(_un(case["file_key"])))
 
 
+def check_backup(case: Case) -> None:
+    kem, identity = KemKey(Secret(_un(case["recovery_kem_seed"]))), _un(case["identity"])
+    found = backup.open_sealed(_un(case["sealed"]), kem, identity)
+    assert kem.open(_un(case["info"]), _un(case["sealed"])) == _un(case["plaintext"])
+    fields: Any = plain(case["fields"])
+    assert (fields[2], fields[4]) == (found.device, found.time)
+    assert encoding.encode(found.entry.to_value()) == encoding.encode(fields[5:])
+
+
+def check_contacts(case: Case) -> None:
+    found: list[Opened] = []
+    for time, encoded in case["found"]:
+        reader = Reader(encoding.decode(_un(encoded), limits.ENVELOPE_BYTES), "backup")
+        reader.literal("contacts")
+        found.append(Opened(bytes(32), time, ContactsBackup.read(reader)))
+    contacts = backup.newest_contacts(found)
+    if not contacts:
+        raise GoneError
+    assert encoding.encode([each.to_value() for each in contacts]) == _un(case["contacts"])
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "frame": check_frame,
     "message": check_message,
@@ -300,6 +326,8 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "mailbox": check_mailbox,
     "marks": check_marks,
     "token": check_token,
+    "backup": check_backup,
+    "contacts": check_contacts,
 }
 
 

@@ -1,7 +1,8 @@
 """Writes the vectors of the protocol: `python tests/vectors/generate_protocol.py [FOLDER]`.
 
 As `generate.py`: from docs/spec alone, without kinlight, the same bytes at every run, but for
-envelopes, whose HPKE randomness the library draws; those are kept from the file that is there.
+envelopes and entries of backups, whose HPKE randomness the library draws; those are kept from the
+file that is there.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import hmac
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from generate import (
     DEVICE_KEM,
+    ENTROPY,
     HERE,
     LAPTOP,
     PHONE,
+    RECOVERY_KEM,
     ROOT,
     STRANGER,
     TABLET,
@@ -144,7 +147,7 @@ def message_cases() -> list[Case]:
         "Deposit": [62, fixed("tag"), fixed("envelope", 100), 20_863, [blob]],
         "Held": [63, fixed("hash")],
         "HeldRefused": [64, fixed("hash"), 24],
-        "Collect": [65, 0, 256],
+        "Collect": [65, 0, 256, 1],
         "HeldItem": [66, 1, fixed("envelope", 100)],
         "HeldEnd": [67, 1, 1],
         "HeldDone": [68, fixed("hash"), b""],
@@ -181,7 +184,7 @@ def message_cases() -> list[Case]:
             [62, fixed("tag"), b"", 0, [[blob[0], 71, blob[2]]]],
         ),
         "a held blob without a token hash": ("truncated", [62, fixed("tag"), b"", 0, [blob[:2]]]),
-        "257 envelopes at a time": ("bad field", [65, 0, 257]),
+        "257 envelopes at a time": ("bad field", [65, 0, 257, 0]),
         "a hello to a known version alone with more": (
             "trailing data",
             [1, [1], "contact", "", fixed("tags", 256), 0],
@@ -578,15 +581,28 @@ def fill(signed: bytes) -> bytes:
     return prefixed + bytes(-len(prefixed) % 4096)
 
 
-def envelope_cases() -> list[Case]:
-    """Ada's phone sends to Ben's laptop."""
-    path = HERE / "record" / "vectors.json"
+def sealer(folder: str, kem_public: bytes) -> Callable[[bytes, bytes], bytes]:
+    """Seals a plaintext to a key in a context, as in the vectors that are there."""
+    path = HERE / folder / "vectors.json"
     cases: list[Case] = json.loads(path.read_text())["cases"] if path.exists() else []
     kept = {(old["plaintext"], old["info"]): old["sealed"] for old in cases if "sealed" in old}
     kem = hpke.MLKEM768X25519PublicKey(
-        MLKEM768PublicKey.from_public_bytes(DEVICE_KEM[:1184]),
-        X25519PublicKey.from_public_bytes(DEVICE_KEM[1184:]),
+        MLKEM768PublicKey.from_public_bytes(kem_public[:1184]),
+        X25519PublicKey.from_public_bytes(kem_public[1184:]),
     )
+
+    def seal(plaintext: bytes, info: bytes) -> bytes:
+        named = (plaintext.hex(), info.hex())
+        if named not in kept:
+            kept[named] = SUITE.encrypt(plaintext, kem, info=info).hex()
+        return bytes.fromhex(kept[named])
+
+    return seal
+
+
+def envelope_cases() -> list[Case]:
+    """Ada's phone sends to Ben's laptop."""
+    seal = sealer("record", DEVICE_KEM)
     keys: list[Value] = [[1, fixed("file key")], [2, fixed("metadata key")]]
     record = signed_record()
     caveats: list[Value] = [VIEW, ["photos", [photo_id(ADA, fixed("nonce", 16))]]]
@@ -614,13 +630,9 @@ def envelope_cases() -> list[Case]:
     ) -> Case:
         plaintext = padded or fill(encode(sign(signer, domain, body(**changes))))
         info = envelope_info(to)
-        named = (plaintext.hex(), info.hex())
-        if named not in kept:
-            kept[named] = SUITE.encrypt(plaintext, kem, info=info).hex()
-        sealed = kept[named]
         return case("envelope", name, kind, expect, sender=public(sent_by), device_seed=
                     bytes(LAPTOP), kem_seed=KEM_SEED, recipient_chain=BEN_CHAIN, info=info,
-                    plaintext=plaintext, sealed=sealed)  # fmt: skip
+                    plaintext=plaintext, sealed=seal(plaintext, info))  # fmt: skip
 
     good = fill(encode(sign(PHONE, b"kinlight/envelope1", body())))
     of_ben = encode([link(STRANGER, LAPTOP, BEN, caveats)])
@@ -791,6 +803,180 @@ def holding_cases() -> list[Case]:
     ]  # fmt: skip
 
 
+# backup
+
+RECOVERY_SEED = hkdf(ENTROPY, b"kinlight/recovery-kem1")
+
+
+def backup_info(identity: bytes = ADA, kem: bytes = RECOVERY_KEM) -> bytes:
+    return encode(["kinlight/bak1", identity, hashlib.sha256(kem).digest()])
+
+
+def kept_contact(label: str, name: str = "", verified: int = 0) -> list[Value]:
+    key = SigningKey(fixed(f"contact {label}"))
+    return [public(key), name or label, fixed(f"pair secret {label}"), verified]
+
+
+def in_order(contacts: Sequence[list[Value]]) -> list[list[Value]]:
+    return sorted(contacts, key=lambda contact: bytes(contact[0]))  # type: ignore[arg-type]
+
+
+def digest_of(contacts: Sequence[list[Value]]) -> bytes:
+    return hashlib.sha256(b"".join(map(encode, contacts))).digest()
+
+
+def backup_cases() -> list[Case]:
+    """Ada's phone backs up; her words are those of `identity`."""
+    seal = sealer("backup", RECOVERY_KEM)
+    keys: list[Value] = [[1, fixed("file key")], [2, fixed("metadata key")]]
+    caveats: list[Value] = [VIEW, ["photos", [photo_id(BEN, fixed("nonce", 16))]]]
+    bens: dict[str, Value] = {
+        "record": signed_record(LAPTOP, author=BEN, device=public(LAPTOP)), "keys": keys,
+        "capability": encode([link(STRANGER, LAPTOP, ADA, caveats)]),
+        "certificates": [BEN_PAPER],
+    }  # fmt: skip
+    own: dict[str, Value] = {
+        "record": signed_record(), "keys": keys, "capability": b"", "certificates": [ADA_PAPER],
+    }  # fmt: skip
+    friends = in_order([kept_contact("Ben", verified=1), kept_contact("Küste"), kept_contact("C")])
+    all_friends: dict[str, Value] = {
+        "whole": digest_of(friends), "part": 0, "parts": 1, "contacts": list(friends),
+    }  # fmt: skip
+    many = in_order([kept_contact(str(number)) for number in range(129)])
+
+    def entry(
+        name: str,
+        kind: str,
+        expect: str,
+        what: dict[str, Value] = own,
+        *,
+        signer: SigningKey = PHONE,
+        device: bytes = public(PHONE),
+        papers: Value = (ADA_PAPER,),
+        domain: bytes = b"kinlight/backup1",
+        info: bytes | None = None,
+        padded: bytes | None = None,
+        version: int = 1,
+        bak: str = "bak",
+        time: int = NOW,
+        says: str = "",
+        **changes: Value,
+    ) -> Case:
+        says = says or ("contacts" if "parts" in what else "photo")
+        fields = list((what | changes).values())
+        body: list[Value] = [version, bak, device, list(papers), time, says, *fields]  # type: ignore[arg-type]
+        plaintext = padded or fill(encode(sign(signer, domain, body)))
+        info = info or backup_info()
+        more = {"fields": readable(body)} if kind == "valid" else {}
+        return case(
+            "backup", name, kind, expect, identity=ADA, recovery_kem_seed=RECOVERY_SEED,
+            info=info, plaintext=plaintext, sealed=seal(plaintext, info), **more,
+        )  # fmt: skip
+
+    body: list[Value] = [1, "bak", public(PHONE), [ADA_PAPER], NOW, "photo", *own.values()]
+    good = fill(encode(sign(PHONE, b"kinlight/backup1", body)))
+    trusted = device_certificate(ROOT, PHONE, may_certify=1)
+    by_phone = device_certificate(PHONE, TABLET)
+    ben: dict[str, Any] = {"signer": LAPTOP, "device": public(LAPTOP)}
+    one = kept_contact("Ben")
+    return [
+        entry("a photo of one's own", "valid", "success"),
+        entry("a photo that came from somebody", "valid", "success", bens),
+        entry("contacts", "valid", "success", all_friends),
+        entry("no contacts", "valid", "success", all_friends, whole=digest_of([]), contacts=[]),
+        entry("by a device that a device certified", "valid", "success", signer=TABLET,
+              device=public(TABLET), papers=[trusted, by_phone]),
+        entry("for another identity", "wrong context", "seal-broken", info=backup_info(BEN)),
+        entry("for another key", "wrong context", "seal-broken",
+              info=backup_info(kem=DEVICE_KEM)),
+        entry("by somebody else's device, with its papers", "forged", "bad-certificate",
+              all_friends, papers=[BEN_PAPER], **ben),
+        entry("by somebody else's device, with hers", "forged", "bad-certificate", all_friends,
+              **ben),
+        entry("by somebody else's device, under the name of hers", "bad signature", "bad-signature",
+              all_friends, signer=LAPTOP),
+        entry("no papers", "broken chain", "bad-certificate", papers=[]),
+        entry("by a device that another may not certify", "broken chain", "bad-certificate",
+              signer=TABLET, device=public(TABLET), papers=[ADA_PAPER, by_phone]),
+        entry("three papers", "too long", "malformed", papers=[ADA_PAPER] * 3),
+        entry("signed as another type", "wrong domain", "bad-signature",
+              domain=b"kinlight/envelope1"),
+        entry("padding not zero", "padding", "malformed", padded=good[:-1] + b"\x01"),
+        entry("padding of a step too many", "padding", "malformed", padded=good + bytes(4096)),
+        entry("no padding", "padding", "malformed",
+              padded=good[: 4 + int.from_bytes(good[:4])]),
+        entry("version 2", "bad field", "malformed", version=2),
+        entry("another type", "bad field", "malformed", bak="env"),
+        entry("a time of 64 bits", "bad field", "malformed", time=2**63),
+        entry("another kind", "bad field", "malformed", says="albums"),
+        entry("a photo as contacts", "wrong type", "malformed", says="contacts"),
+        entry("a photo with one key", "bad field", "malformed", keys=keys[:1]),
+        entry("a photo with keys out of order", "bad field", "malformed", keys=keys[::-1]),
+        entry("a photo of one's own with a grant", "bad field", "malformed",
+              capability=bens["capability"]),
+        entry("a photo of somebody without a grant", "truncated", "malformed", bens,
+              capability=b""),
+        entry("a photo of somebody with the grant of another", "forged", "grant-broken", bens,
+              capability=encode([link(ROOT, PHONE, ADA, caveats)]),
+              certificates=[BEN_PAPER, ADA_PAPER]),
+        entry("a photo with the papers of another", "broken chain", "bad-certificate",
+              certificates=[BEN_PAPER]),
+        entry("a photo with a field too many", "trailing data", "malformed", more=0),
+        entry("a part beyond the last", "bad field", "malformed", all_friends, part=1),
+        entry("no parts", "bad field", "malformed", all_friends, parts=0),
+        entry("129 contacts", "too long", "malformed", all_friends, contacts=list(many)),
+        entry("contacts out of order", "bad field", "malformed", all_friends,
+              contacts=friends[::-1]),
+        entry("a contact twice", "bad field", "malformed", all_friends, contacts=[one, one]),
+        entry("a contact that is no key", "bad key", "malformed", all_friends,
+              contacts=[[bytes(32), *one[1:]]]),
+        entry("a contact without a secret", "bad field", "malformed", all_friends,
+              contacts=[[*one[:2], b"", 0]]),
+    ]  # fmt: skip
+
+
+def newest_cases() -> list[Case]:
+    """Which contacts count, of entries that opened: `found` has their times and, encoded, what
+    follows in their bodies; `contacts` the encoded array of those that count.
+    """
+    few = in_order([kept_contact(str(number)) for number in range(3)])
+    many = in_order([kept_contact(str(number)) for number in range(129)])
+    renamed = [*many[:-1], [many[-1][0], "another name", *many[-1][2:]]]
+
+    def parts(contacts: Sequence[list[Value]], *times: int) -> list[Any]:
+        whole = digest_of(contacts)
+        count = max(1, -(-len(contacts) // 128))
+        cut = [list(contacts[128 * number : 128 * (number + 1)]) for number in range(count)]
+        return [
+            [time, ["contacts", whole, number, count, some]]
+            for number, (time, some) in enumerate(zip(times, cut, strict=True))
+        ]
+
+    def newest(name: str, kind: str, expect: str, found: Sequence[Any],
+               count: Sequence[list[Value]] = ()) -> Case:  # fmt: skip
+        entries = [[time, encode(fields).hex()] for time, fields in found]
+        return case("contacts", name, kind, expect, found=entries,
+                    contacts=encode(list(count)))  # fmt: skip
+
+    first, second = parts(many, NOW, NOW + 9)
+    other_second = parts(renamed, NOW, NOW)[1]
+    old, new = parts(few, NOW), parts(few[:2], NOW + 5)
+    false: list[Any] = [[NOW + 20, ["contacts", digest_of(few), 0, 1, few[:1]]]]
+    return [
+        newest("one entry", "valid", "success", old, few),
+        newest("the newest of two", "valid", "success", [*new, *old], few[:2]),
+        newest("both parts, of different times", "valid", "success", [second, first], many),
+        newest("the latest part tells the time", "valid", "success", [first, second, *new], many),
+        newest("a later part without the other", "valid", "success", [*old, second], few),
+        newest("a later one that is not what its digest says", "valid", "success",
+               [*new, *false], few[:2]),
+        newest("nothing", "truncated", "gone", []),
+        newest("one part of two", "truncated", "gone", [second]),
+        newest("parts of different contacts", "wrong context", "gone", [first, other_second]),
+        newest("another digest", "forged", "gone", false),
+    ]  # fmt: skip
+
+
 def main(folder: Path) -> None:
     about = "What a reader must make of each case. `expect` is success or the error's code."
     for name, cases in (
@@ -800,6 +986,7 @@ def main(folder: Path) -> None:
         ("record", [*record_cases(), *metadata_cases(), *envelope_cases()]),
         ("receipt", receipt_cases()),
         ("holding", holding_cases()),
+        ("backup", [*backup_cases(), *newest_cases()]),
     ):
         write_json(folder / name, name, about, cases)
 
