@@ -42,9 +42,10 @@ _MATCHES = 6
 _EQUAL = 0.92
 """Correlation of what surrounds a pixel with what surrounds its copy."""
 _WINDOW = 11
-_MATCHES_OF_ALL = 12
-_SMALLEST = 0.0035
+_MATCHES_OF_ALL = 20
+_SMALLEST = 0.006
 """Share of the picture that a copy has at least: letters and windows repeat, and are smaller."""
+_CLEAR_MATCHES, _CLEAR_SHARE = 60, 0.01
 _TRIES = 6
 
 
@@ -56,6 +57,11 @@ class Copy:
     second: Flags
     """Both of the reduced picture's shape."""
     matches: int
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether it is so large and so much the same that nothing in nature repeats like it."""
+        return self.matches >= _CLEAR_MATCHES and float(self.first.mean()) >= _CLEAR_SHARE
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def measure_copies(photos: Collection) -> dict[str, Any]:
     which of the two was first is not told, so `f1` can't come near 1.
     """
     sampler = Sampler(photos)
-    alarms = authentic = found = copies = 0
+    alarms = clear_alarms = authentic = found = clear = copies = 0
     single: list[float] = []
     both: list[float] = []
     for number, photo in enumerate(photos):
@@ -43,7 +43,9 @@ def measure_copies(photos: Collection) -> dict[str, Any]:
         clean = Picture(pixels, np.zeros(pixels.shape[:2], np.uint8), photo.luma)
         for step in ON_THE_WAY.values():
             authentic += 1
-            alarms += bool(find_copies(step(clean).pixels).found)
+            seen = find_copies(step(clean).pixels)
+            alarms += bool(seen.found)
+            clear_alarms += any(copy.is_clear for copy in seen.found)
         rng = np.random.default_rng([SEED, 4, number])
         made = edit(rng, pixels, sampler.donors(photo.entry.group), "copy-move")
         if made.origin is None:
@@ -54,12 +56,15 @@ def measure_copies(photos: Collection) -> dict[str, Any]:
         both.append(scores.f1_of((made.mask > 0) | (made.origin > 0), marked))
         copies += 1
         found += both[-1] > 0.1
+        clear += both[-1] > 0.1 and any(copy.is_clear for copy in seen.found)
     return {
         "authentic": authentic,
         "alarms": alarms,
-        "alarms_interval": [round(end, 4) for end in scores.wilson(alarms, authentic)],
+        "clear_alarms": clear_alarms,
+        "clear_alarms_interval": [round(e, 4) for e in scores.wilson(clear_alarms, authentic)],
         "copies": copies,
         "found": found,
+        "found_clear": clear,
         "f1": float(np.mean(single)),
         "f1_of_both": float(np.mean(both)),
     }

@@ -365,20 +365,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runner.calibration = Calibration(signs=0.5, doubt=0.5, cell=cell, area=uncalibrated.area)
     whole = measure_whole(runner, photos, options.edits, ["original"])
     limits = calibrate(whole, cell, uncalibrated.area)
-    harsher = measure_robustness(runner, photos, options.robustness)
-
-    figures = {"step": training.step, "plan": asdict(plan), **report(crops, harsher, whole, limits)}
-    (options.run / "figures.md").write_text(tables(figures), encoding="utf-8")
-    text = json.dumps(figures, indent=1)
-    (options.run / "figures.json").write_text(text + "\n", encoding="utf-8")
-    print(text)
     if options.release:
-        told = {
-            "width": width,
-            "calibration": asdict(limits),
-            "training": {"step": training.step, **asdict(plan)},
-        }
-        print(write_weights("integrity", tensors, told, options.release))
+        about = {"step": training.step, **asdict(plan)}
+        told = {"width": width, "calibration": asdict(limits), "training": about}
+        print(write_weights("integrity", tensors, told, options.release), flush=True)
+    harsher = measure_robustness(runner, photos, options.robustness)
+    figures = {"step": training.step, "plan": asdict(plan), **report(crops, harsher, whole, limits)}
+    (options.run / "figures.json").write_text(
+        json.dumps(figures, indent=1) + "\n", encoding="utf-8"
+    )
+    text = tables(figures)
+    (options.run / "figures.md").write_text(text, encoding="utf-8")
+    print(text)
     return 0
 
 

@@ -28,7 +28,7 @@ Tables = Sequence[Sequence[int]] | Mapping[int, Sequence[int]]
 
 SMALLEST = 128
 """Pixels of the shorter side from which on there is something to go by."""
-LARGEST = 40_000_000
+LARGEST = 24_000_000
 """Pixels up to which memory stays under 1 GB."""
 COARSEST = 24.0
 """Mean of the fifteen lowest entries of a luma table, up to which traces survive (quality 40)."""
@@ -102,16 +102,20 @@ def check(pixels: npt.NDArray[Any], jpeg_tables: Tables | None = None) -> Findin
     if (reason := _out_of_range(rgb, table)) is not None:
         return Finding("cannot-tell", reason)
     finding = _runner().find(rgb, table)
-    copies = _copies(rgb)
-    if copies:
-        return replace(finding, verdict="signs", reason="", copies=copies)
-    return finding
+    return _with_copies(finding, rgb)
 
 
-def _copies(rgb: npt.NDArray[np.uint8]) -> tuple[tuple[Box, Box], ...]:
+def _with_copies(finding: Finding, rgb: npt.NDArray[np.uint8]) -> Finding:
+    """The finding together with what occurs twice in the picture.
+
+    Towers and letters repeat by themselves. So a copy by itself is a sign only if it is large and
+    the same in many points; beside traces of another kind every copy is.
+    """
     from .copymove import find_copies
 
     found = find_copies(rgb)
+    if not found.found:
+        return finding
 
     def box(mask: npt.NDArray[np.bool_]) -> Box:
         rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
@@ -119,7 +123,12 @@ def _copies(rgb: npt.NDArray[np.uint8]) -> tuple[tuple[Box, Box], ...]:
         left, top, right, bottom = (round(float(end) / found.factor) for end in ends)
         return Box(left, top, right - left, bottom - top, 1.0)
 
-    return tuple((box(copy.first), box(copy.second)) for copy in found.found)
+    copies = tuple((box(copy.first), box(copy.second)) for copy in found.found)
+    doubtful = finding.verdict == "cannot-tell"
+    if finding.verdict == "signs" or doubtful or any(copy.is_clear for copy in found.found):
+        return replace(finding, verdict="signs", reason="", copies=copies)
+    twice = "a piece of it occurs twice, as parts of buildings and patterns do as well"
+    return replace(finding, verdict="cannot-tell", reason=twice, copies=copies)
 
 
 _loaded: Runner | None = None

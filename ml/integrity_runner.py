@@ -20,8 +20,8 @@ from .weights import Weights
 
 TILE = 512
 """Pixels of a side of a tile, without its halo."""
-STRIP = 128
-"""Rows of features in a strip, without its halo."""
+STRIP = 16_000
+"""Cells of features in a strip, without its halo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Runner:
         self._net.load_state_dict(dict(weights.tensors))
         self._net = self._net.eval().to(memory_format=torch.channels_last)
         self._bf16 = has_fast_bf16() if bf16 is None else bf16
+        self._exact = torch.bfloat16 if self._bf16 else torch.float32
 
     def find(self, rgb: npt.NDArray[np.uint8], table: npt.NDArray[np.float32] | None) -> Finding:
         """The finding on a photo that is in the calibrated range."""
@@ -95,12 +96,12 @@ class Runner:
         table: npt.NDArray[np.float32] | None,
         *,
         tile: int = TILE,
-        strip: int = STRIP,
+        strip: int | None = None,
     ) -> Traces:
-        """Ask the network; `tile` and `strip` change time and memory, not the answer."""
+        """Ask the network; `tile`, and `strip` in rows, change time and memory, not the answer."""
+        strip = strip or max(16, STRIP // max(1, rgb.shape[1] // BLOCK))
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
-            features = self._features(rgb, table, tile)
-            near = self._near(features, strip)
+            near = self._near(self._features(rgb, table, tile), strip)
             cells, image = self._far(near, strip)
         height, width = (-(-side // BLOCK) * 2 for side in rgb.shape[:2])
         chance = cells.sigmoid()[0, 0, :height, :width].numpy()
@@ -117,7 +118,7 @@ class Runner:
         channels = self._width.head
         kept = torch.empty(
             (1, channels, rows, columns),
-            dtype=torch.bfloat16 if self._bf16 else torch.float32,
+            dtype=torch.bfloat16,  # also where fp32 is used to calculate: it halves the memory
             memory_format=torch.channels_last,
         )
         for top in range(0, height, tile):
@@ -143,7 +144,7 @@ class Runner:
     def _near(self, features: Tensor, strip: int) -> Tensor:
         kept = torch.empty_like(features)
         for begin, end, skip, count in strips(features.shape[2], strip, NEAR):
-            seen = self._net.head.near(features[:, :, begin:end])
+            seen = self._net.head.near(features[:, :, begin:end].to(self._exact))
             kept[:, :, begin + skip : begin + skip + count] = seen[:, :, skip : skip + count]
         return kept
 
@@ -155,7 +156,7 @@ class Runner:
         squares: list[Tensor] = []
         peaks: list[Tensor] = []
         for begin, end, skip, count in strips(near.shape[2], strip, FAR):
-            far = head.look_far(near[:, :, begin:end], mean, variance)
+            far = head.look_far(near[:, :, begin:end].to(self._exact), mean, variance)
             far = far[:, :, skip : skip + count]
             cells.append(head.cells(far))
             exact = far.double()

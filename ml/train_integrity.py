@@ -13,7 +13,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from .integrity_net import CELLS_PER_BLOCK, IntegrityNet, standard_table
 from .photos import Collection, collect, read_manifest
 from .processing import BLOCK
 from .samples import Sample, Sampler
+from .weights import read_weights
 
 CELL = BLOCK // CELLS_PER_BLOCK
 """Pixels of a side of a cell of the map."""
@@ -136,6 +137,11 @@ class Training:
         self.average.load_state_dict(self.net.state_dict())
         self.average = self.average.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.AdamW(self.net.parameters(), lr=plan.rate, weight_decay=0.01)
+
+    def start_from(self, tensors: Mapping[str, Tensor]) -> None:
+        """Begin with released weights; the optimizer warms up anew."""
+        self.net.load_state_dict(dict(tensors))
+        self.average.load_state_dict(dict(tensors))
 
     def learn(self, batch: Batch, progress: float) -> float:
         """One step; `progress` from 0 to 1 says how far the run is. Returns the loss."""
@@ -311,6 +317,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, action="append", required=True, help="may be repeated")
     parser.add_argument("--cache", type=Path, required=True, help="where decoded photos are kept")
     parser.add_argument("--run", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--start", type=Path, help="folder of weights to begin a new run with")
     parser.add_argument("--minutes", type=float, default=120)
     parser.add_argument("--steps", type=int, default=0, help="stop there; 0: by the minutes alone")
     parser.add_argument("--seed", type=int, default=usual.seed)
@@ -339,6 +346,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     checkpoint = options.run / "checkpoint.safetensors"
     if checkpoint.exists():
         training.load(checkpoint)
+    elif options.start:
+        training.start_from(read_weights("integrity", options.start).tensors)
     run = Run(
         options.run,
         training,

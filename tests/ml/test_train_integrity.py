@@ -72,6 +72,14 @@ def test_a_checkpoint_tells_what_was_asked_for(photos: Collection, tmp_path: Pat
     assert load_plan(tmp_path / "run" / "checkpoint.safetensors") == plan
 
 
+def test_a_run_can_begin_with_weights_of_another() -> None:
+    first, second = Training(Plan(seed=1), CPU), Training(Plan(seed=2), CPU)
+    second.start_from(first.average.state_dict())
+    for net in (second.net, second.average):
+        for name, value in first.average.state_dict().items():
+            assert torch.equal(net.state_dict()[name], value)
+
+
 def test_the_validation_is_the_same_every_time(photos: Collection) -> None:
     first, second = (validation_batches(photos, 16) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first[0], second[0], strict=True))
