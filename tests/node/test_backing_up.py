@@ -220,7 +220,7 @@ async def test_a_backup_of_any_size_can_be_ended_and_its_link_stays(
     monkeypatch.setattr(link, "POST_BYTES", 64 * 1024)
     (before,) = anna.parts.peers.links(carol.identity)
     await anna.engine.update_contact("Carol", holder=True, backup=False)
-    await eventually(lambda: backups.all_of(carol.identity) == [])
+    await eventually(lambda: backups.of_no_photo(carol.identity) == [])
     assert anna.parts.peers.links(carol.identity) == [before]
 
 
