@@ -20,7 +20,8 @@ FIRST_PAUSE: Final = 2.0
 LONGEST_PAUSE: Final = 30.0
 """Where multicast is blocked only one of two may know where the other is; who comes back waits."""
 STRANGER_PAUSE: Final = 600.0
-"""Before a remembered address where a stranger answered is tried again: addresses are lent anew."""
+"""The longest before a remembered address where a stranger answered is tried again: addresses are
+lent anew. At first it is not as long: who blocked somebody for a moment looks like a stranger."""
 REPEAT_PAUSE: Final = 0.25
 """Before a place that answered is called again: a link that ends at once is no reason to hurry."""
 
@@ -65,9 +66,9 @@ class Attempts:
         """A try failed. Returns how many did in a row."""
         earlier = self._attempts.get(place)
         failures = 1 + (earlier.failures if earlier else 0)
-        pause = min(FIRST_PAUSE * 2.0 ** (failures - 1), LONGEST_PAUSE)
-        if outcome == "somebody-else" and not place.instance:
-            pause = STRANGER_PAUSE
+        is_strange = outcome == "somebody-else" and not place.instance
+        longest = STRANGER_PAUSE if is_strange else LONGEST_PAUSE
+        pause = min(FIRST_PAUSE * 2.0 ** (failures - 1), longest)
         self._attempts[place] = Attempt(outcome, self._now(), failures, self._clock() + pause)
         return failures
 

@@ -27,7 +27,6 @@ from .holder import Holder
 from .holding_terms import HoldingTerms
 from .library import Contact, Library
 from .mailboxes import Mailboxes
-from .pace import Pace
 from .papers import LAST_SECOND
 from .pulling import Pulls
 
@@ -50,7 +49,6 @@ class Hold:
         mailboxes: Mailboxes,
         commits: Commits,
         counters: Counters,
-        pace: Pace,
         now: Callable[[], int],
     ) -> None:
         self.held: Final = held
@@ -61,7 +59,6 @@ class Hold:
         self._mailboxes = mailboxes
         self._commits = commits
         self._counters = counters
-        self._pace = pace
         self._now = now
         self._tags_of = (-1, -1)
         self._tags: dict[bytes, bytes] = {}
@@ -233,7 +230,7 @@ class Hold:
                 await self.sweep()
             except KinlightError as error:  # a full disk: it is tried again
                 _log.warning("what is held too long could not be removed: %s", error.code)
-            await self._pace.sleep(SWEEP_SECONDS)
+            await asyncio.sleep(SWEEP_SECONDS)
 
     async def close(self) -> None:
         """Wait for files that are being removed."""

@@ -341,7 +341,6 @@ class Unlocked:
             mailboxes=self.mailboxes,
             commits=self.commits,
             counters=events.counters,
-            pace=environment.pace,
             now=self.clock,
         )
         repairs = Repairs(database)

@@ -88,7 +88,7 @@ def test_exit_codes_are_what_they_always_were() -> None:
         5: {"locked", "wrong-passphrase", "wrong-words", "passphrase-needed", "passphrase-file",
             "words-file"},
         6: {"no-such-contact", "no-such-photo", "ambiguous-id", "no-such-node", "not-here-yet",
-            "no-such-album", "no-such-folder", "not-granted"},
+            "no-receipt", "no-such-album", "no-such-folder", "not-granted"},
         7: {"unreadable", "unwritable", "disk-full", "name-taken", "too-large", "file-changed",
             "home-unusable", "blob-missing", "library-damaged", "library-newer",
             "key-file-damaged", "picture-refused", "decoder-died", "decoder-timeout",
