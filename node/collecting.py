@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from ..crypto.errors import MalformedError, PeerError
+from ..crypto.errors import LocalError, MalformedError, PeerError
 from ..protocol import messages
 from ..protocol.errors import UnexpectedMessageError
 from .database import Database
@@ -171,7 +171,8 @@ class Collector:
             self._worthless += 1
             self._say_done(envelope_hash, None)
             return
-        self._all.held.add(envelope_hash, self._holder)
+        with contextlib.suppress(LocalError):  # a full disk: it is shown again after a start
+            self._all.held.add(envelope_hash, self._holder)
         if offer.state == "accepted":
             self._fetch(offer)
         elif offer.state in SETTLED:

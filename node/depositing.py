@@ -48,6 +48,8 @@ LOOK_SECONDS: Final = 3600.0
 _AT_ONCE: Final = limits.DEPOSITS // 2
 _PAGE: Final = 64
 _BURST_SECONDS: Final = 0.1
+_FAILURES: Final = 8
+"""Failures of a holder one after the other with which it is left alone: fewer are about a photo."""
 _PASSING: Final = (BusyError, HolderFullError, StorageFullError, PeerFailedError)
 
 _log = logging.getLogger(__name__)
@@ -136,6 +138,7 @@ class Depositor:
         self._under_way: dict[bytes, tuple[bytes, ...]] = {}
         self._quiet_until = 0.0
         self._full_until: dict[bytes, float] = {}
+        self._failures = 0
         self._not_held: dict[bytes, bytes] = {}
         self._told_over: set[bytes] = set()
 
@@ -206,6 +209,7 @@ class Depositor:
         waits = LOOK_SECONDS
         if not 0 <= self._all.now() - self._looked_at < LOOK_SECONDS:
             self._looked_at = self._all.now()
+            self._not_held.clear()  # its owner may have told the holder since that it holds
             self.look_again()
         for mailbox in self._all.mailboxes.held_by(self._holder):
             if self._not_held.get(mailbox.identity) == mailbox.secret.reveal():
@@ -316,6 +320,7 @@ class Depositor:
     def held(self, envelope_hash: bytes) -> None:
         """It holds an envelope and all its blobs."""
         if self._answered(envelope_hash):
+            self._failures = 0
             now = self._all.now()
             self._all.deposits.put(envelope_hash, self._holder, "held", None, now)
             self._all.outbox.held(envelope_hash)
@@ -340,7 +345,14 @@ class Depositor:
         self.tell()
 
     def _leave_alone(self, envelope_hash: bytes, error: PeerError) -> None:
-        """It has no room for somebody, or does not take anything now."""
+        """It has no room for somebody, or does not take anything now. What can't be brought for a
+        reason of its own, such as a file that can't be read, keeps nothing else waiting.
+        """
+        if isinstance(error, PeerFailedError):
+            self._failures += 1
+            if self._failures < _FAILURES:
+                return
+            self._failures = 0
         until = asyncio.get_running_loop().time() + self._all.pause()
         self._looked = {}
         delivery = self._all.library.delivery(envelope_hash)

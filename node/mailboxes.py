@@ -140,10 +140,15 @@ class Mailboxes:
         return "chosen" if holder.chosen else "offered"
 
     def chosen(self) -> list[Holder]:
-        """Those that hold for us and are let."""
+        """Those that hold for us and are let.
+
+        Never more than contacts can be told of: some may have stopped and begun again meanwhile, or
+        been blocked for a while.
+        """
         rows = self._db.rows(
             "SELECT holdings.* FROM holdings JOIN contacts USING (identity)"
-            " WHERE chosen AND quota AND seconds AND NOT blocked ORDER BY added"
+            " WHERE chosen AND quota AND seconds AND NOT blocked ORDER BY added LIMIT ?",
+            limits.HOLDERS,
         )
         return [_holder(row) for row in rows]
 

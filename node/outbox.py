@@ -7,6 +7,7 @@ import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, TypeAlias
 
 from ..crypto.blob import Kind
@@ -381,7 +382,16 @@ class Outbox:
             self._events.counters.refused("receipt", error.code)
             noted()
             return
-        self._answer(receipt.recipient, envelope_hash, "delivered", None, noted, receipt)
+        device = receipt.recipient
+        self._is_answered(device, envelope_hash, "delivered")
+
+        def then(outcome: object) -> None:
+            """Who kept it keeps it until it is here durably."""
+            if not isinstance(outcome, Exception):
+                noted()
+
+        move = partial(self._move, device, envelope_hash, "delivered", None, receipt)
+        self._commits.post(move, then)
 
     def _receipt(self, message: Delivered | HeldReceipt, device: bytes | None) -> Receipt:
         """The receipt in a message, by `device` where that is known, for what the message names.
@@ -438,17 +448,21 @@ class Outbox:
         noted: Callable[[], None],
         receipt: Receipt | None = None,
     ) -> None:
-        for way in self._ways_to(device):
-            way.unanswered.discard(envelope_hash)
-            if state in FINAL_STATES:
-                way.offered.discard(envelope_hash)
-            way.answers.set()
+        self._is_answered(device, envelope_hash, state)
 
         def note() -> None:
             self._move(device, envelope_hash, state, code, receipt)
             noted()
 
         self._commits.post(note)
+
+    def _is_answered(self, device: bytes, envelope_hash: bytes, state: str) -> None:
+        """Nothing is to be heard any more of an offer, for now or ever."""
+        for way in self._ways_to(device):
+            way.unanswered.discard(envelope_hash)
+            if state in FINAL_STATES:
+                way.offered.discard(envelope_hash)
+            way.answers.set()
 
     def _move(
         self,

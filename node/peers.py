@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from ..crypto.channel import ChannelSettings
-from ..crypto.errors import KinlightError
+from ..crypto.errors import KinlightError, LocalError
 from ..crypto.identity import DeviceChain
 from ..crypto.pairing import Code, Invitation
 from ..protocol.errors import RevokedDeviceError
@@ -251,7 +251,8 @@ class Peers:
         if earlier is not None and self._prefers(earlier.link, link):
             await link.close()
             return
-        self._library.put_device(chain, self._now())
+        with contextlib.suppress(LocalError):  # a full disk: it shows them again on its next link
+            self._library.put_device(chain, self._now())
         conversation = self._converse(link, contact)
         standing = Standing(link, contact, conversation, self._now())
         self._links[chain.device] = standing
@@ -259,7 +260,11 @@ class Peers:
             if earlier is not None:
                 await earlier.link.close()
             self._events.publish("connected", contact=contact.name, path=link.pipe.path)
-            conversation.start()
+            try:
+                conversation.start()
+            except BaseException:  # nobody would read it, nor end it
+                await link.close()
+                raise
             error = await link.run(conversation.handle)
             _log.info("a link ended: %s", error.code if error else "goodbye")
         finally:

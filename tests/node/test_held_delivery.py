@@ -473,3 +473,39 @@ async def test_what_lies_with_a_holder_that_was_dismissed_is_left_with_the_next_
     await family.carol_holds(0)
     await anna.until(lambda: anna.engine.photo(photo).deliveries[0].held_by == ["Dora"])
     assert anna.delivery_state(photo) == "held"
+
+
+async def test_a_holder_that_hears_of_a_mailbox_later_than_its_contacts_is_tried_again(
+    family: Family, picture: Picture
+) -> None:
+    anna, bob, carol = family.anna, family.bob, family.carol
+    await bob.stop()
+    known = carol.parts.mailboxes.of(bob.identity)
+    assert known is not None
+    carol.parts.mailboxes.told(bob.identity, Mailbox(b"", b""))
+    photo = await family.queue(picture())
+    await carol.until(lambda: bool(carol.engine.events.counters.refusals["deposit", "not-holding"]))
+    carol.parts.mailboxes.told(bob.identity, Mailbox(known.secret.reveal(), known.holders))
+    family.clock.time += int(depositing.LOOK_SECONDS)
+    anna.parts.depositing.tell()
+    await anna.until(lambda: anna.delivery_state(photo) == "held")
+
+
+async def test_one_photo_that_can_not_be_read_keeps_no_others_from_being_left(
+    family: Family, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = family.anna
+    monkeypatch.setattr(depositing, "_AT_ONCE", 1)
+    await family.bob.stop()
+    items = await anna.share(*[picture() for _ in range(3)], to="Bob", wait=False)
+    (first, *others) = [item.photo_id or "" for item in items]
+    stored = anna.parts.library.photo(bytes.fromhex(first))
+    assert stored is not None
+    path = anna.parts.blobs.path(stored.record.content_id)
+    path.unlink()
+    path.mkdir()  # as on a disk that fails
+    family.clock.time += AWAY_SECONDS
+    anna.parts.depositing.tell()
+    for photo in others:
+        await anna.until(lambda photo=photo: anna.delivery_state(photo) == "held")
+    assert anna.delivery_state(first) == "queued"

@@ -556,3 +556,19 @@ async def test_nothing_of_a_blocked_contact_is_kept(household: Household) -> Non
         await household.hold.admit(
             household.sender.identity, left.hash, left.deposit(household.owner.tag())
         )
+
+
+async def test_a_full_disk_leaves_no_link_that_nobody_reads(
+    household: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise DiskFullError
+
+    parts = household.holder.parts
+    monkeypatch.setattr(parts.library, "put_device", full)
+    async with household.other.mallory.connected() as conversation:
+        assert await collect(conversation) == ([], HeldEnd(0, more=False))
+    monkeypatch.setattr(parts.mailboxes, "ours", full)  # what is said first on a link
+    async with household.other.mallory.connected() as conversation:
+        await asyncio.wait_for(conversation.link.ended.wait(), 10)
+    await eventually(lambda: parts.peers.connections() == [])

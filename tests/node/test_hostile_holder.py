@@ -30,11 +30,14 @@ from kinlight.protocol.messages import (
     HeldEnd,
     HeldItem,
     Holding,
+    ManifestPart,
     Message,
+    Piece,
 )
 
 from .conftest import Picture, Start
 from .forging import Forgery
+from .holders import Sealed
 from .nodes import TestedNode, eventually
 
 
@@ -207,3 +210,30 @@ async def test_what_is_for_us_is_collected_behind_however_much_that_is_not(
     async with lent.held() as conversation:
         conversation.react = react
         await lent.bob.until(lambda: lent.bob.inbox_state(lent.photo) == "accepted")
+
+
+BROUGHT: dict[str, Callable[[FetchHeld], list[Message]]] = {
+    "no manifest": lambda fetch: [ManifestPart(fetch.request, b"no manifest")],
+    "the manifest of something else": lambda fetch: [
+        ManifestPart(fetch.request, Sealed.of(bytes(3000)).manifest.encode())
+    ],
+    "a piece of something else": lambda fetch: [Piece(fetch.request, 0, bytes(3000))],
+    "a manifest without end": lambda fetch: [ManifestPart(fetch.request, bytes(4096))] * 2,
+}
+
+
+@pytest.mark.parametrize("brought", BROUGHT)
+async def test_nothing_that_a_holder_brings_instead_is_laid_to_the_sender(
+    lent: Lent, brought: str
+) -> None:
+    def bring(message: Message) -> list[Message]:
+        return BROUGHT[brought](message) if isinstance(message, FetchHeld) else []
+
+    bob = lent.bob
+    async with lent.held(bring) as conversation:
+        await conversation.wait_for(FetchHeld)
+        await conversation.wait_for(FetchHeld)
+        await bob.until(lambda: not bob.parts.inbox.fetching)
+        assert bob.inbox_state(lent.photo) == "accepted"
+    await lent.anna.start()
+    await bob.until(lambda: bob.inbox_state(lent.photo) == "stored")

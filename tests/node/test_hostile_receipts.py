@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import SigningKey
-from kinlight.node.errors import UnsignedDeliveryError
+from kinlight.node.database import Database
+from kinlight.node.errors import DiskFullError, UnsignedDeliveryError
 from kinlight.node.mallory import Conversation, Mallory
 from kinlight.protocol import messages, session
 from kinlight.protocol.errors import BrokenReceiptError
 from kinlight.protocol.messages import (
     Delivered,
+    FetchHeld,
+    FetchRefused,
     HeldDone,
     HeldReceipt,
     Message,
@@ -440,3 +443,38 @@ async def test_a_node_of_before_receipts_is_told_in_its_own_words(attacked: Atta
         conversation.react = forgery.serve()
         await conversation.say(forgery.offer())
         await conversation.wait_for(Stored)
+
+
+async def test_who_keeps_a_receipt_keeps_it_until_it_is_noted_durably(
+    sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk shows when the transaction is to be committed; the node may end before it is."""
+    transaction, failed = Database.transaction, list[bool]()
+
+    @contextmanager
+    def full(database: Database) -> Generator[None]:
+        within = database.in_transaction
+        with transaction(database):
+            yield
+            if not within:
+                failed.append(True)
+                raise DiskFullError
+
+    def note(message: Message) -> list[Message]:
+        came.append(type(message))
+        return []
+
+    came = list[type[Message]]()
+    sent.conversation.react = note
+    receipt = HeldReceipt(sent.envelope_hash, sent.true().encoded)
+    with monkeypatch.context() as patch:
+        patch.setattr(Database, "transaction", full)
+        await sent.conversation.say(receipt)
+        await eventually(lambda: bool(failed))
+    await sent.conversation.say(FetchHeld(1, bytes(32), bytes(32), True, ((0, 1),), 1))
+    await sent.conversation.wait_for(FetchRefused)
+    assert HeldDone not in came
+    assert sent.bob.delivery_state(sent.photo) != "delivered"
+    await sent.conversation.say(receipt)
+    await sent.conversation.wait_for(HeldDone)
+    assert sent.bob.delivery_state(sent.photo) == "delivered"
