@@ -30,12 +30,22 @@ class KinlightError(Exception):
         return " ".join((inspect.getdoc(cls) or cls.__name__).split("\n\n")[0].split())
 
     def __str__(self) -> str:
-        # What happened, to what exactly, and then what to do about it.
-        happened, stop, advice = self.sentence().partition(". ")
-        if not self.detail:
-            return happened + stop + advice
-        exactly = f"{happened.rstrip('.')}: {self.detail}"
-        return f"{exactly.rstrip('.')}. {advice}" if advice else exactly
+        happened, advice = self._halves()
+        return f"{happened}: {self.detail}{advice}" if self.detail else self.sentence()
+
+    @classmethod
+    def _halves(cls) -> tuple[str, str]:
+        """What happened, and what to do about it; a detail stands between."""
+        happened, stop, advice = cls.sentence().partition(". ")
+        return happened.rstrip("."), stop + advice
+
+    @classmethod
+    def detail_of(cls, message: str) -> str:
+        """The detail in the text of such an error."""
+        happened, advice = cls._halves()
+        if message == cls.sentence():
+            return ""
+        return message.removeprefix(f"{happened}: ").removesuffix(advice)
 
 
 class LocalError(KinlightError):

@@ -63,6 +63,7 @@ class Command:
 
         async def run() -> _Result:
             async with Node.connect(self.home.path) as node:
+                node.check_version()
                 return await question(node)
 
         return finish(run())

@@ -507,8 +507,7 @@ def from_code(code: str, message: str) -> KinlightError:
     kind = kind_of(code)
     if kind is None or kind in (KinlightError, LocalError, PeerError):
         return InternalError(message)
-    detail = message.removeprefix(kind.sentence().rstrip("."))
-    return kind(detail.removeprefix(".").removeprefix(": "))
+    return kind(kind.detail_of(message))
 
 
 def storage_error(error: OSError) -> LocalError:

@@ -57,7 +57,8 @@ async def ensure_daemon(home: Home) -> bool:
     Whether it was started now.
     """
     try:
-        async with Node.connect(home.path):
+        async with Node.connect(home.path) as node:
+            node.check_version()
             return False
     except NotRunningError:
         pass

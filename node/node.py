@@ -23,11 +23,12 @@ from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
 from . import errors, keys, passphrases, views
 from .client import Paths, absolute, contact_segment, last, read_step, several
-from .errors import NotRunningError, PassphraseNeededError
+from .errors import AlreadyRunningError, NotRunningError, PassphraseNeededError
 from .home import ApiAddress, Home
 from .node_access import NodeAccess
 from .node_holding import NodeHolding
 from .node_library import NodeLibrary
+from .version import VERSION
 from .views import (
     Clock,
     Contact,
@@ -53,6 +54,16 @@ class Node(NodeAccess, NodeHolding, NodeLibrary):
     in `kinlight.node.errors`, `kinlight.protocol.errors` and `kinlight.crypto.errors`.
     """
 
+    version = VERSION
+    """That of the daemon, which may be another than ours until it is started anew."""
+
+    def check_version(self) -> None:
+        """`AlreadyRunningError` if the daemon was started by another version: its answers may be
+        other ones.
+        """
+        if self.version != VERSION:
+            raise AlreadyRunningError(f"version {self.version}, and this is {VERSION}")
+
     # Getting a node.
 
     @classmethod
@@ -71,6 +82,7 @@ class Node(NodeAccess, NodeHolding, NodeLibrary):
         async with contextlib.AsyncExitStack() as stack:
             try:
                 node = await stack.enter_async_context(cls.connect(place.path))
+                node.check_version()
             except NotRunningError:
                 from .daemon import Daemon  # heavy: the whole server
 
@@ -93,7 +105,8 @@ class Node(NodeAccess, NodeHolding, NodeLibrary):
             raise NotRunningError
         async with _client(address) as client:
             node = cls(client)
-            await node.status()
+            # No more than that is the same in all versions.
+            node.version = str((await node._get("status"))["version"])
             yield node
 
     @staticmethod

@@ -143,10 +143,14 @@ def service(out: Output, state: ServiceState) -> None:
         out.value(state)
         return
     if not state.installed:
-        taken = f": {names.shown(state.other)}" if state.other else ""
-        out.say(f"The node in {names.shown(state.home)} is no service{taken}.")
+        out.say(f"The node in {names.shown(state.home)} is not installed as a service.")
+        if state.other:
+            out.say(f"Another service has its place: {names.shown(state.other)}.")
         return
-    out.say(f"{names.shown(state.file)} starts the node in {names.shown(state.home)}.")
+    out.say(
+        f"The node in {names.shown(state.home)} is installed as a service, by"
+        f" {names.shown(state.file)}."
+    )
     if not state.current:
         out.say(
             "It is not what this version would write: `kinlight service install` writes it again.",
@@ -158,12 +162,13 @@ def service(out: Output, state: ServiceState) -> None:
             " the confinement is left out.",
             style="yellow",
         )
-    out.say("It starts at login." if state.enabled else "It does not start at login.")
+    out.say("It starts at login." if state.enabled else "It does not start at login yet.")
     if state.running:
         out.say("It runs now. It starts locked: `kinlight unlock` opens the keys.")
     elif state.running is None:
         out.say(
-            f"Nobody who starts services answers here ({state.system}). Where you log in, type:"
+            f"{state.system} does not answer here, so it was not started. Type this where you log"
+            " in:"
         )
     else:
         out.say("It does not run now. To start it, type:")

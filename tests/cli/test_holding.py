@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 import pytest
 from kinlight.node import sizes
 from kinlight.node.errors import BadRequestError
+from kinlight.node.views import Holding
 
-from ..scenario.household import Person
+from ..scenario.household import Household, Person, together
+from ..scenario.test_stalled import wait_for_links
 
 Neighbours = tuple[Person, Person]
 
@@ -44,6 +49,52 @@ def test_terms_change_alone_and_for_whom_alone(neighbours: Neighbours) -> None:
     assert "Bob may keep things here without end." in anna.screen("hold", "--for", "Bob")
     held = anna.run("hold", "--off", "--for", "Bob", "--drop").value
     assert held["contacts"] == []
+
+
+def test_who_is_left_out_is_named_and_what_is_dropped_is_said(neighbours: Neighbours) -> None:
+    anna, _ = neighbours
+    anna.run("hold", "--quota", "10GB", "--per-contact", "2GB", "--days", "30")
+    anna.run("hold")
+    anna.run("hold", "--off", "--for", "Bob")
+    assert "You hold for all contacts but Bob" in anna.screen("hold", "--status")
+    assert "nothing new" in anna.screen("hold", "--status")
+    assert "What was held is removed." in anna.screen("hold", "--off", "--drop")
+
+
+def test_an_offer_to_hold_is_seen_taken_and_named_in_a_share(
+    household: Household, photo: Path
+) -> None:
+    anna, bob, carol = map(household.person, ("Anna", "Bob", "Carol O'Neil"))
+    together(anna.make, bob.make, carol.make)
+    household.introduce(anna, bob)
+    household.introduce(carol, anna)
+    household.introduce(carol, bob)
+    refused = bob.run("contacts", "let-hold", "Carol O'Neil", code=1)
+    assert refused.message.startswith(
+        "That contact does not offer to hold anything for you: Carol O'Neil. `kinlight hold`"
+    )
+    carol.run("hold")
+    bob.until(lambda node: node.contact("Carol O'Neil"), lambda found: found.holder == "offered")
+    listed = bob.screen("contacts", "list")
+    assert "Carol O'Neil would hold what others send you while you are away" in listed
+    assert shlex.quote("Carol O'Neil") in listed
+    assert "if they let you" in carol.screen("hold", "--status")
+    assert "learns who sends you something" in bob.screen("contacts", "let-hold", "Carol O'Neil")
+    carol.until(lambda node: node.holding(), lambda found: _lets(found, "Bob"))
+    wait_for_links(anna, "Bob", "Carol O'Neil")
+    bob.stop()
+    (item,) = anna.run("share", photo, "--with", "Bob").values
+    assert (item["state"], item["held_by"]) == ("held", ["Carol O'Neil"])
+    again = anna.screen("share", photo, "--with", "Bob")
+    assert "beach.jpg for Bob: held by Carol O'Neil until they come for it" in again
+    assert "held by Carol O'Neil" in anna.screen("show", str(item["photo_id"]))
+    stopped = carol.screen("hold", "--off", "--for", "Bob")
+    assert "What is here stays until it is fetched or its time is over: 1 item" in stopped
+    assert "`kinlight hold --off --for Bob --drop` removes it now." in stopped
+
+
+def _lets(found: Holding, name: str) -> bool:
+    return [contact.lets for contact in found.contacts if contact.name == name] == [True]
 
 
 @pytest.mark.parametrize(

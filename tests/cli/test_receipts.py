@@ -69,6 +69,10 @@ def test_a_file_that_is_there_is_left_alone(
     file.write_bytes(b"another")
     assert anna.run("receipt", item["photo_id"], "-o", file, code=7).error == "name-taken"
     assert file.read_bytes() == b"another"
+    new = tmp_path / "new.receipt"
+    assert f"Written to {new}." in anna.screen("receipt", item["photo_id"], "-o", new)
+    missing = anna.run("receipt", "--check", tmp_path / "none", code=7)
+    assert str(tmp_path / "none") in missing.message
 
 
 @pytest.mark.parametrize("change", ["cut", "flipped", "longer", "empty", "large"])

@@ -85,7 +85,10 @@ def test_without_a_manager_the_file_is_written_and_the_commands_are_said(
     assert state["file"] == str(unit_file)
     assert (state["installed"], state["current"], state["running"]) == (True, True, None)
     assert state["start_with"][-1] == f"systemctl --user enable --now {UNIT}"
-    assert "enable --now" in anna.screen("service", "install")
+    shown = anna.screen("service", "install")
+    assert f"The node in {anna.home} is installed as a service, by {unit_file}." in shown
+    assert "systemd does not answer here, so it was not started." in shown
+    assert "enable --now" in shown
     assert anna.run("service", "status", code=1).value == state
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -275,3 +276,29 @@ def test_settings_that_make_no_sense_are_named(resting: Person) -> None:
     assert resting.run("status", code=4).error == "not-running"
     (resting.home / "config.toml").write_text("[network]\nport = 0\n")
     assert resting.start().value["locked"] is False
+
+
+OLDER = """
+from kinlight.node import version
+version.VERSION = "0.0.1"
+from kinlight.node.cli import main
+main()
+"""
+
+
+def test_after_an_update_the_daemon_of_the_version_before_is_named_and_can_be_ended(
+    resting: Person,
+) -> None:
+    older = resting.popen("up", "--foreground", "--locked", program=(sys.executable, "-c", OLDER))
+    assert older.stdout is not None
+    while not (resting.home / "api.json").exists():
+        assert older.poll() is None, older.communicate()
+        time.sleep(0.05)  # there is no event for a file of another process
+    for words in (("status",), ("contacts", "list"), ("up", "--locked")):
+        refused = resting.run(*words, code=1)
+        assert refused.error == "already-running"
+        assert "version 0.0.1" in refused.message
+        assert "`kinlight down`" in refused.message
+    resting.run("down")
+    assert older.wait() == 0
+    resting.run("up", "--locked")

@@ -55,3 +55,9 @@ def test_a_detail_follows_the_sentence() -> None:
     assert str(MalformedError("photo record: kind")).endswith("allows: photo record: kind")
     assert str(KeyFileError()).startswith("The key file is damaged.")
     assert KeyFileError("why").detail == "why"
+
+
+def test_a_detail_stands_before_what_to_do() -> None:
+    assert str(KeyFileError("it is empty")).startswith("The key file is damaged: it is empty. Rest")
+    assert KeyFileError.detail_of(str(KeyFileError("it is empty"))) == "it is empty"
+    assert KeyFileError.detail_of(str(KeyFileError())) == ""

@@ -102,7 +102,9 @@ def test_an_error_is_a_sentence_for_the_user(kind: type[KinlightError]) -> None:
     assert sentence.endswith(".")
     assert "\n" not in sentence
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", kind.code)
-    assert str(kind("detail")) == f"{sentence.rstrip('.')}: detail"
+    happened, _, advice = sentence.rstrip(".").partition(". ")
+    told = f"{happened}: detail. {advice}." if advice else f"{happened}: detail"
+    assert str(kind("detail")) == told
 
 
 def test_codes_are_unique() -> None:
