@@ -153,6 +153,7 @@ async def test_what_a_holder_drops_is_left_there_again_after_a_while(keeper: Kee
         await keeper.choose()
         await keeper.counts(1)
         await conversation.say(HeldGone(hash_of(keeper.photos[0])))
+        await answered(conversation, keeper.anna)
         await keeper.left(2)
         await keeper.counts(1)
         assert hash_of(keeper.photos[0]) != hash_of(keeper.photos[1])
@@ -216,7 +217,7 @@ async def test_a_holder_that_never_answers_keeps_nobody_from_ending_the_backup(
     keeper: Keeper, picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backing_up, "_AT_ONCE", 2)
-    keeper.answers_deposits = False
+    keeper.answers_deposits = keeper.answers_done = False
     for _ in range(3):
         await imported(keeper.anna, picture())
     async with keeper.linked() as conversation:
