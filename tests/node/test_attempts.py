@@ -91,6 +91,9 @@ def test_a_remembered_address_that_is_somebody_elses_now_is_tried_again_much_lat
 ) -> None:
     attempts.denied(HOME, [ANNA])
     assert attempts.worth_asking(HOME, [ANNA]) == [ANNA]
+    assert attempts.seconds_until(HOME) == FIRST_PAUSE  # who was blocked for a moment comes back
+    for _ in range(20):
+        attempts.denied(HOME, [ANNA])
     assert attempts.seconds_until(HOME) == STRANGER_PAUSE
 
 

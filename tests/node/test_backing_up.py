@@ -16,7 +16,7 @@ from kinlight.node.errors import NoBackupError
 from kinlight.node.fetching import Fetcher
 from kinlight.node.views import Finding
 from kinlight.protocol import backup, messages, session
-from kinlight.protocol.backup import ContactsBackup, Opened, PhotoBackup
+from kinlight.protocol.backup import ContactsBackup, Opened, PhotoBackup, newest_contacts
 from kinlight.protocol.photo import Metadata
 
 from .conftest import Picture, Start
@@ -198,14 +198,46 @@ async def test_a_received_photo_is_backed_up_with_the_grant_it_came_by(
     assert entry.capability
 
 
-async def test_a_holder_that_drops_a_backup_gets_it_again_but_not_at_once(
+async def test_a_blocked_contact_is_not_in_the_backup(pair: Pair, start: Start) -> None:
+    """Restored without that word it would be a contact like any other."""
+    dora = await start("Dora")
+    await dora.pair_with(pair.anna)
+    pair.anna.parts.backing_up.tell()
+    await pair.carol.until(lambda: sorted(pair.contacts()) == ["Carol", "Dora"])
+    await pair.anna.engine.update_contact("Dora", blocked=True)
+    pair.anna.parts.backing_up.tell()
+    await pair.carol.until(lambda: pair.contacts() == ["Carol"])
+
+
+async def test_who_finds_the_entries_knows_the_contacts_with_their_secrets(pair: Pair) -> None:
+    await pair.carol.until(lambda: pair.contacts() == ["Carol"])
+    (kept,) = newest_contacts(pair.kept())
+    known = pair.anna.parts.library.contact("Carol")
+    assert (kept.identity, kept.pair_secret) == (known.identity, known.pair_secret)
+
+
+async def test_a_backup_goes_on_in_another_mailbox_after_a_device_was_lost(
     pair: Pair, picture: Picture
 ) -> None:
     await imported(pair.anna, picture())
     await pair.backed_up(1)
+    pair.anna.parts.mailboxes.renew()
+    pair.anna.parts.tell_mailbox()
+    await imported(pair.anna, picture())
+    await pair.backed_up(2)
+
+
+async def test_a_holder_that_begins_again_in_time_keeps_what_it_has_without_end(
+    pair: Pair, picture: Picture, clock: Clock
+) -> None:
+    await imported(pair.anna, picture())
+    await pair.backed_up(1)
     await pair.anna.stop()
-    await pair.carol.engine.hold.forget(pair.anna.identity)
-    assert pair.kept() == []
+    await pair.carol.engine.hold.turn_off([], drop=False)
+    pair.carol.engine.hold.turn_on([], backup=["Anna"])
+    clock.time += 2000 * DAY
+    await pair.carol.engine.hold.sweep()
+    assert len(pair.photos()) == 1
 
 
 async def test_a_backup_of_any_size_can_be_ended_and_its_link_stays(
