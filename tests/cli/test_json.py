@@ -19,7 +19,7 @@ STATUS = {
 }
 CONTACT = {
     *("name", "fingerprint", "safety_number", "verified", "muted", "blocked", "accept"),
-    *("metadata", "connected", "added", "holder"),
+    *("metadata", "connected", "added", "holder", "backup", "backed_up"),
 }
 SHARE_ITEM = {
     *("file", "name", "to", "state", "photo_id", "sha256", "bytes", "code", "message"),
