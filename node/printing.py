@@ -157,8 +157,8 @@ class Output:
                     for word, holds in (
                         ("muted", contact.muted),
                         ("blocked", contact.blocked),
-                        ("holds for you", contact.holder == "chosen"),
-                        ("would hold for you", contact.holder == "offered"),
+                        ("holds for you", contact.holder == "chosen" and not contact.blocked),
+                        ("would hold for you", contact.holder == "offered" and not contact.blocked),
                         (f"has {contact.backed_up:,} backed up", contact.backup == "chosen"),
                     )
                     if holds

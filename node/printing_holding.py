@@ -35,7 +35,7 @@ def started(out: Output, found: Holding) -> None:
 def let(out: Output, contact: Contact) -> None:
     """Whether a contact holds for this node now, and what that means."""
     out.contact(contact)
-    if contact.holder == "chosen" and not out.as_json:
+    if contact.holder == "chosen" and not contact.blocked and not out.as_json:
         name = names.shown(contact.name)
         out.say(
             f"What others send you while you are away is held by {name}, sealed."

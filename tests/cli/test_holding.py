@@ -81,6 +81,9 @@ def test_an_offer_to_hold_is_seen_taken_and_named_in_a_share(
     assert "if they let you" in carol.screen("hold", "--status")
     assert "learns who sends you something" in bob.screen("contacts", "let-hold", "Carol O'Neil")
     carol.until(lambda node: node.holding(), lambda found: _lets(found, "Bob"))
+    assert "holds for you" in bob.screen("contacts", "mute", "Carol O'Neil", "--off")
+    assert "holds for you" not in bob.screen("contacts", "block", "Carol O'Neil")
+    bob.run("contacts", "block", "Carol O'Neil", "--off")
     wait_for_links(anna, "Bob", "Carol O'Neil")
     bob.stop()
     (item,) = anna.run("share", photo, "--with", "Bob").values
