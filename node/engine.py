@@ -259,6 +259,8 @@ class Engine:
         fields = {field: value for field, value in given.items() if value is not None}
         if fields:
             opened.library.update_contact(contact.identity, **fields)
+        if holder and contact.blocked and blocked is not False:
+            raise BlockedContactError(contact.name)
         if holder is not None:
             opened.mailboxes.choose(contact.identity, contact.name, chosen=holder, backup=backup)
             opened.tell_mailbox()

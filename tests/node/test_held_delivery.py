@@ -14,7 +14,7 @@ from kinlight.crypto.secret import Secret
 from kinlight.node import depositing, deposits
 from kinlight.node.collecting import PAGE, Collector
 from kinlight.node.depositing import AWAY_SECONDS
-from kinlight.node.errors import NoHolderError
+from kinlight.node.errors import BlockedContactError, NoHolderError
 from kinlight.node.held import HeldStore, Item
 from kinlight.node.holding import Hold
 from kinlight.node.library import IncomingOffer
@@ -301,6 +301,12 @@ async def test_who_does_not_offer_to_hold_can_not_be_chosen(start: Start) -> Non
     await anna.pair_with(bob)
     with pytest.raises(NoHolderError):
         await anna.engine.update_contact("Ben", holder=True)
+
+
+async def test_who_is_blocked_can_not_be_chosen(family: Family) -> None:
+    await family.bob.engine.update_contact("Carol", blocked=True)
+    with pytest.raises(BlockedContactError):
+        await family.bob.engine.update_contact("Carol", holder=True)
 
 
 async def test_who_is_chosen_no_longer_gets_nothing_more(family: Family, picture: Picture) -> None:
