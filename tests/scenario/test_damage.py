@@ -33,7 +33,6 @@ def test_a_damaged_library_is_named_and_left_as_it_is(couple: Couple, offset: in
     anna.run("status", code=4)  # what it started has ended
     assert library.read_bytes() == damaged
     assert (anna.home / "keys.bin").read_bytes() == keys
-    anna.stop()
     library.write_bytes(whole)
     assert anna.start().value["locked"] is False
     assert len(anna.run("contacts", "list").values) == 1
