@@ -245,12 +245,13 @@ def calibrate(whole: Sequence[Measured], cell: float, area: float) -> Calibratio
 
     `signs` lies above the score of 99 of a hundred clean photos with an area to show (and above
     the highest of them, where there are fewer than a hundred), `doubt` above that of nine in ten.
+    Above 1 it lies where clean photos reach the end of the scale: then no score is a sign.
     """
     clean = sorted(one.score for one in whole if not one.edited and one.boxes)
     every = sorted(one.score for one in whole if not one.edited)
     signs = float(np.quantile(clean, 0.99, method="higher")) + 0.005 if clean else 0.5
     doubt = float(np.quantile(every, 0.9))
-    return Calibration(min(signs, 0.999), min(doubt, signs), cell, area)
+    return Calibration(signs, min(doubt, signs), cell, area)
 
 
 def leaving_out(whole: Sequence[Measured], cell: float, area: float) -> dict[str, Calibration]:
