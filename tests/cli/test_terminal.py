@@ -159,11 +159,11 @@ def test_a_watched_status_is_drawn_again_as_it_changes_until_ctrl_c(
     anna, bob = neighbours
     screen = terminal(anna, "status", "--watch")
     screen.until("Unlocked as Anna")
-    screen.until("Bob +lan +127.0.0.1:")
+    screen.until(r"Bob +lan +[0-9.]+:")
     bob.run("lock")
     screen.until("Nobody is connected at the moment")
     bob.run("unlock", "--passphrase-file", bob.passphrase_file)
-    screen.until("Bob +lan +127.0.0.1:")
+    screen.until(r"Bob +lan +[0-9.]+:")
     screen.type("\x03")
     assert screen.end() == 130
 
