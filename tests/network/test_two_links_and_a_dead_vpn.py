@@ -28,7 +28,10 @@ def test_a_dead_vpn_costs_nothing_and_when_one_cable_is_out_the_other_takes_over
     first = until_linked(bob, anna)
     found = watch.seconds()
     assert first.interface in (two_hosts.link, "veth1")
-    assert f"lan  {first.address} via {first.interface}" in bob.screen("status")
+    while f"lan  {first.address} via {first.interface}" not in bob.screen("status"):
+        first = until_linked(
+            bob, anna
+        )  # both had dialled, and the other link is the one that stays
     shares(anna, bob, tmp_path, 1)
 
     watch = Stopwatch()
