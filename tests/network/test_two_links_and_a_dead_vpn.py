@@ -27,10 +27,9 @@ def test_a_dead_vpn_costs_nothing_and_when_one_cable_is_out_the_other_takes_over
     watch = Stopwatch()
     first = until_linked(bob, anna)
     found = watch.seconds()
+    # Where both had dialled, the other link may be the one that stays.
     while f"lan  {first.address} via {first.interface}" not in bob.screen("status"):
-        first = until_linked(
-            bob, anna
-        )  # both had dialled, and the other link is the one that stays
+        first = until_linked(bob, anna)
     assert first.interface in (two_hosts.link, "veth1")
     shares(anna, bob, tmp_path, 1)
 
