@@ -37,6 +37,7 @@ from .library import Delivery, Library, StoredBlob
 from .link import Link
 from .mailboxes import Mailbox, Mailboxes
 from .outbox import FINAL_STATES, Outbox
+from .pace import about
 from .tasks import together
 
 AWAY_SECONDS: Final = 3
@@ -115,10 +116,8 @@ class Depositing:
         self.look_again()
 
     def pause(self) -> float:
-        """Seconds for which a holder is left alone: never the same, so that not all come at once
-        to one who had no room.
-        """
-        return RETRY_SECONDS * (0.5 + int.from_bytes(self._entropy(2)) / 2**16)
+        """Seconds for which a holder is left alone."""
+        return about(RETRY_SECONDS, self._entropy)
 
 
 class Depositor:

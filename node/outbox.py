@@ -37,6 +37,7 @@ from .events import Events
 from .grants import Grants, Terms
 from .library import Contact, Delivery, Library, Photo
 from .link import Link
+from .pace import about
 from .papers import LAST_SECOND, Papers
 from .receipts import Receipts, fits_clock
 
@@ -312,12 +313,6 @@ class Outbox:
                 del self._ways[device]
                 self._changed()
 
-    def _pause(self) -> float:
-        """Seconds until something is offered again: never the same, so that not all come at once
-        to one who has too much to do.
-        """
-        return RETRY_SECONDS * (0.5 + int.from_bytes(self._entropy(2)) / 2**16)
-
     async def _offer(self, link: Link, way: _Way, delivery: Delivery, check: Check) -> None:
         """Offer one delivery, if it is to be offered and this link has not done so."""
         device = link.peer.device
@@ -434,7 +429,9 @@ class Outbox:
             for way in self._ways_to(device):
                 way.offered.discard(message.envelope_hash)
                 if way.again is None:
-                    way.again = asyncio.get_running_loop().time() + self._pause()
+                    way.again = asyncio.get_running_loop().time() + about(
+                        RETRY_SECONDS, self._entropy
+                    )
                     way.news.set()  # so that this counts from now on
         state = "offered" if isinstance(error, _RETRIED) else "refused"
         self._answer(device, message.envelope_hash, state, error.code, lambda: None)

@@ -11,6 +11,13 @@ from typing import Any, TypeVar
 _News = TypeVar("_News")
 
 
+def about(seconds: float, entropy: Callable[[int], bytes]) -> float:
+    """Half to one and a half times as many: so that not all who were turned away come again at the
+    same moment.
+    """
+    return seconds * (0.5 + int.from_bytes(entropy(2)) / 2**16)
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """A clock in seconds that never goes back, and a way to wait by it."""

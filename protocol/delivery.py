@@ -98,10 +98,6 @@ class HeldBlob:
         """For a message."""
         return [self.content_id, self.length, self.token_hash]
 
-    def opens_with(self, token: bytes) -> bool:
-        """Whether who shows this token is to have it."""
-        return hmac.compare_digest(token_hash(token), self.token_hash)
-
 
 def token_hash(token: bytes) -> bytes:
     """What a holder keeps of a fetch token."""
