@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kinlight.crypto.secret import Secret
-from kinlight.node import following, leaving, originals
+from kinlight.node import ahead, following, leaving, originals
 from kinlight.node.errors import (
     BadRequestError,
     BlockedContactError,
@@ -79,8 +79,10 @@ async def test_photos_go_both_ways_at_once(joined: Two, picture: Picture) -> Non
 
 
 async def test_progress_is_told_while_a_photo_is_sealed_and_sent(
-    joined: Two, picture: Picture
+    joined: Two, picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A fast machine has sealed such a photo before a fifth of a second is over.
+    monkeypatch.setattr(ahead, "PROGRESS_SECONDS", 0)
     await joined.bob.engine.update_contact("Anna", accept="always")
     original = picture(length=1_500_000)
     steps = [
