@@ -37,7 +37,7 @@ from .weights import read_weights
 CELL = BLOCK // CELLS_PER_BLOCK
 """Pixels of a side of a cell of the map."""
 
-SIDES = {192: (28, 0.4), 256: (16, 0.35), 384: (7, 0.15), 512: (4, 0.10)}
+SIDES = {192: (28, 0.27), 256: (16, 0.42), 384: (7, 0.17), 512: (4, 0.10), 768: (2, 0.04)}
 """Side of the samples: how many make a batch, and how often."""
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
