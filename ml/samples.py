@@ -56,20 +56,20 @@ class Way:
 
 
 _WAYS = {
-    "camera": 0.13,
-    "saved": 0.25,
-    "twice": 0.13,
-    "shifted": 0.10,
-    "scaled": 0.14,
-    "messenger": 0.11,
-    "png": 0.07,
-    "screen": 0.04,
-    "webp": 0.03,
+    "camera": 0.14,
+    "saved": 0.36,
+    "twice": 0.10,
+    "shifted": 0.08,
+    "scaled": 0.11,
+    "messenger": 0.08,
+    "png": 0.08,
+    "screen": 0.03,
+    "webp": 0.02,
 }
 
 
 def _quality(rng: np.random.Generator) -> int:
-    return integer(rng, 50, 99) if rng.random() < 0.5 else integer(rng, 75, 98)
+    return integer(rng, 50, 99) if rng.random() < 0.35 else integer(rng, 78, 98)
 
 
 def draw_way(rng: np.random.Generator, long_side: int, pool: Sequence[tuple[Table, ...]]) -> Way:
@@ -77,7 +77,7 @@ def draw_way(rng: np.random.Generator, long_side: int, pool: Sequence[tuple[Tabl
     name = str(rng.choice(list(_WAYS), p=list(_WAYS.values())))
     if name == "camera":
         return Way(name, saves=(0,), subsampling=int(rng.choice([0, 1, 2])))
-    first = real(rng, 0.2, 1) if rng.random() < 0.5 else 1.0
+    first = real(rng, 0.2, 1) if rng.random() < 0.3 else 1.0
     first_quality = _quality(rng) if first < 1 and rng.random() < 0.6 else 0
     tables: tuple[Table, ...] = ()
     saves = (_quality(rng),)
