@@ -10,6 +10,7 @@ torch is imported at the first check. Twelve megapixels need about 0.5 GB beside
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -19,6 +20,7 @@ import numpy.typing as npt
 from .weights import read_weights
 
 if TYPE_CHECKING:
+    from .copymove import Copies
     from .integrity_runner import Runner
 
 Verdict = Literal["no-sign", "signs", "cannot-tell"]
@@ -66,6 +68,8 @@ class Finding:
     """Pieces that occur twice, on which it rests as well. Which was first is not told."""
     weights: str = ""
     """SHA-256 of the weights that judged."""
+    features: npt.NDArray[np.float16] | None = None
+    """What the score was made of, for reports that it was wrong. No picture can be made of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +105,21 @@ def check(pixels: npt.NDArray[Any], jpeg_tables: Tables | None = None) -> Findin
     table = _luma_table(jpeg_tables)
     if (reason := _out_of_range(rgb, table)) is not None:
         return Finding("cannot-tell", reason)
-    finding = _runner().find(rgb, table)
-    return _with_copies(finding, rgb)
+    from .copymove import find_copies
+
+    # Each of them leaves a core idle for a part of its time.
+    with ThreadPoolExecutor(1) as beside:
+        copies = beside.submit(find_copies, rgb)
+        finding = _runner().find(rgb, table)
+    return _with_copies(finding, copies.result())
 
 
-def _with_copies(finding: Finding, rgb: npt.NDArray[np.uint8]) -> Finding:
+def _with_copies(finding: Finding, found: Copies) -> Finding:
     """The finding together with what occurs twice in the picture.
 
     Towers and letters repeat by themselves. So a copy by itself is a sign only if it is large and
     the same in many points; beside traces of another kind every copy is.
     """
-    from .copymove import find_copies
-
-    found = find_copies(rgb)
     if not found.found:
         return finding
 

@@ -273,7 +273,8 @@ class Head(nn.Module):
         with torch.autocast(features.device.type, enabled=False):
             exact = far.float()
             mean, deviation = exact.mean(dim=(2, 3)), exact.std(dim=(2, 3), unbiased=False)
-            return cells, self.score(mean, deviation, exact.amax(dim=(2, 3)), cells)
+            pooled = self.pool(mean, deviation, exact.amax(dim=(2, 3)), cells)
+            return cells, self.score(pooled)
 
     def look_far(self, near: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         """The features next to how unusual they are in the picture, looked at widely.
@@ -288,15 +289,18 @@ class Head(nn.Module):
         """The map's logits."""
         return functional.pixel_shuffle(self.map(far), CELLS_PER_BLOCK).float()
 
-    def score(self, mean: Tensor, deviation: Tensor, peak: Tensor, cells: Tensor) -> Tensor:
-        """The image's logit, of what is known of the whole picture; exact, so never in bf16.
+    def pool(self, mean: Tensor, deviation: Tensor, peak: Tensor, cells: Tensor) -> Tensor:
+        """What is known of the whole picture, shape (n, 3c + 4); exact, so never in bf16.
 
         `mean`, `deviation` and `peak` are those of `look_far`'s result, shape (n, c).
         """
         ordered = cells.detach().flatten(1).sort(dim=1, descending=True).values
         count = ordered.shape[1]
         tops = [ordered[:, : max(1, count // part)].mean(dim=1) for part in (1000, 200, 40, 8)]
-        pooled = torch.cat([mean, deviation, peak, torch.stack(tops, dim=1) / 4], dim=1)
+        return torch.cat([mean, deviation, peak, torch.stack(tops, dim=1) / 4], dim=1)
+
+    def score(self, pooled: Tensor) -> Tensor:
+        """The image's logit, of what `pool` gave."""
         return self.image(pooled)[:, 0]
 
 

@@ -32,6 +32,8 @@ class Traces:
     """0 to 1 for each cell, shape (h/4, w/4) rounded up to whole blocks."""
     score: float
     """0 to 1 for the picture."""
+    features: npt.NDArray[np.float32]
+    """What the score was made of (`Head.pool`)."""
 
 
 def has_fast_bf16() -> bool:
@@ -61,7 +63,13 @@ class Runner:
         limits = self.calibration
         boxes = self.areas(traces.chance, shape)
         seen = np.rint(traces.chance * 255).astype(np.uint8)
-        found = Finding("no-sign", score=traces.score, map=seen, weights=self._sha256)
+        found = Finding(
+            "no-sign",
+            score=traces.score,
+            map=seen,
+            weights=self._sha256,
+            features=traces.features.astype(np.float16),
+        )
         if traces.score < limits.doubt:
             return found
         if traces.score < limits.signs:
@@ -102,10 +110,11 @@ class Runner:
         strip = strip or max(16, STRIP // max(1, rgb.shape[1] // BLOCK))
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
             near = self._near(self._features(rgb, table, tile), strip)
-            cells, image = self._far(near, strip)
+            cells, pooled = self._far(near, strip)
+        image = self._net.head.score(pooled)[0]
         height, width = (-(-side // BLOCK) * 2 for side in rgb.shape[:2])
         chance = cells.sigmoid()[0, 0, :height, :width].numpy()
-        return Traces(chance, float(image.sigmoid()))
+        return Traces(chance, float(image.sigmoid()), pooled[0].numpy())
 
     def _features(
         self, rgb: npt.NDArray[np.uint8], table: npt.NDArray[np.float32] | None, tile: int
@@ -169,8 +178,7 @@ class Runner:
         whole = torch.cat(cells, dim=2)
         with torch.autocast("cpu", enabled=False):
             peak = torch.stack(peaks).amax(dim=0)
-            image = head.score(middle.float(), deviation.float(), peak, whole)
-        return whole, image[0]
+            return whole, head.pool(middle.float(), deviation.float(), peak, whole)
 
 
 def strips(rows: int, strip: int, halo: int) -> list[tuple[int, int, int, int]]:

@@ -101,7 +101,7 @@ def traces(score: float, *spots: tuple[slice, slice]) -> Traces:
     chance = np.zeros((50, 80), np.float32)
     for spot in spots:
         chance[spot] = 0.9
-    return Traces(chance, score)
+    return Traces(chance, score, np.zeros(244, np.float32))
 
 
 EDIT = (slice(10, 20), slice(30, 50))
@@ -155,7 +155,7 @@ def copied() -> Any:
 
 def finds(score: float) -> Any:
     def traces_of(*_: object) -> Traces:
-        return Traces(np.zeros((106, 130), np.float32), score)
+        return Traces(np.zeros((106, 130), np.float32), score, np.zeros(244, np.float32))
 
     return traces_of
 
@@ -176,7 +176,7 @@ def test_a_large_piece_that_occurs_twice_is_a_sign_and_both_places_are_named(
 def test_a_small_piece_that_occurs_twice_is_a_sign_beside_other_traces_only(
     copied: Any, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copymove, "_CLEAR_SHARE", 0.5)
+    monkeypatch.setattr(copymove, "CLEAR_SHARE", 0.5)
     for score, verdict in ((0.1, "cannot-tell"), (0.5, "signs")):
         monkeypatch.setattr(runner, "traces", finds(score))
         finding = check(copied)
