@@ -10,7 +10,6 @@ torch is imported at the first check. Twelve megapixels need about 0.5 GB beside
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -107,11 +106,9 @@ def check(pixels: npt.NDArray[Any], jpeg_tables: Tables | None = None) -> Findin
         return Finding("cannot-tell", reason)
     from .copymove import find_copies
 
-    # Each of them leaves a core idle for a part of its time.
-    with ThreadPoolExecutor(1) as beside:
-        copies = beside.submit(find_copies, rgb)
-        finding = _runner().find(rgb, table)
-    return _with_copies(finding, copies.result())
+    # One after the other: each has use for all cores, and both at once for more than 1 GB.
+    copies = find_copies(rgb)
+    return _with_copies(_runner().find(rgb, table), copies)
 
 
 def _with_copies(finding: Finding, found: Copies) -> Finding:
