@@ -49,6 +49,7 @@ def listening(hosts: Hosts) -> subprocess.Popen[str]:
     return listener
 
 
+@pytest.mark.nightly  # it is about seconds, and those are long on a busy machine
 def test_twenty_flaps_in_ten_seconds_are_at_most_five_announcements_and_all_is_well_after(
     two_hosts: Hosts, friends: Two, capsys: pytest.CaptureFixture[str]
 ) -> None:
