@@ -19,6 +19,8 @@ import numpy.typing as npt
 from .weights import read_weights
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from .integrity_runner import Runner
 
 Verdict = Literal["no-sign", "signs", "cannot-tell"]
@@ -66,6 +68,8 @@ class Finding:
     """Pieces that occur twice, on which it rests as well. Which was first is not told."""
     weights: str = ""
     """SHA-256 of the weights that judged."""
+    features: npt.NDArray[np.float32] | None = None
+    """What the last layers made the score of, for corrections by those who know better; one row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,11 @@ def check(pixels: npt.NDArray[Any], jpeg_tables: Tables | None = None) -> Findin
     table = _luma_table(jpeg_tables)
     if (reason := _out_of_range(rgb, table)) is not None:
         return Finding("cannot-tell", reason)
-    finding = _runner().find(rgb, table)
+    runner = _runner()
+    _pooled.clear()
+    finding = runner.find(rgb, table)
+    if _pooled:
+        finding = replace(finding, features=_pooled[-1])
     return _with_copies(finding, rgb)
 
 
@@ -132,6 +140,8 @@ def _with_copies(finding: Finding, rgb: npt.NDArray[np.uint8]) -> Finding:
 
 
 _loaded: Runner | None = None
+_pooled: list[npt.NDArray[np.float32]] = []
+"""What was known of the whole picture when its score was made, by the last check."""
 
 
 def _runner() -> Runner:
@@ -140,7 +150,13 @@ def _runner() -> Runner:
         from .integrity_runner import Runner
 
         _loaded = Runner(read_weights("integrity"))
+        head = _loaded._net.head  # pyright: ignore[reportPrivateUsage] -- it is not for callers
+        head.image.register_forward_pre_hook(_keep_pooled)
     return _loaded
+
+
+def _keep_pooled(_layers: object, given: tuple[Tensor, ...]) -> None:
+    _pooled.append(given[0][0].float().numpy().copy())
 
 
 def _as_rgb(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8] | Finding:
