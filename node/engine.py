@@ -49,6 +49,7 @@ from .outbox import FINAL_STATES
 from .receipts import Receipts
 from .rules import Rules
 from .sharing import OpenWish, Wish
+from .tickets import Tickets
 from .unlocked import Environment, Unlocked
 from .version import VERSION
 
@@ -129,6 +130,11 @@ class Engine:
     def hold(self) -> Hold:
         """What is held for others."""
         return self._unlocked().hold
+
+    @property
+    def tickets(self) -> Tickets:
+        """The tickets that were made here."""
+        return self._unlocked().tickets
 
     @property
     def keeper(self) -> Keeper:
@@ -301,6 +307,15 @@ class Engine:
         """Use a code; see `Meeting.join`."""
         opened = self._unlocked()
         return self._contact(opened, await opened.meeting.join(text, at, _optional_name(name)))
+
+    def new_ticket(
+        self, *, seconds: int, uses: int, name: str | None, at: list[str]
+    ) -> views.Ticket:
+        """Make a ticket; see `Tickets.new`."""
+        opened = self._unlocked()
+        port = opened.listener.port
+        name = _optional_name(name)
+        return opened.tickets.new(seconds=seconds, uses=uses, name=name, at=at, port=port)
 
     # Photos out.
 

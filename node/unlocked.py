@@ -76,6 +76,7 @@ from .searching import Search
 from .sharing import Sharing
 from .surroundings import Surroundings
 from .sync import Sync
+from .tickets import Tickets
 from .whereabouts import Whereabouts
 
 PROBE_SECONDS: Final = 2.0
@@ -365,6 +366,13 @@ class Unlocked:
             fetch_missing=self._fetch_missing,
         )
         self.whereabouts: Final = Whereabouts(database)
+        self.tickets: Final = Tickets(
+            device=device,
+            database=database,
+            library=library,
+            entropy=environment.entropy,
+            now=self.clock,
+        )
         self.peers: Final = Peers(
             settings=ChannelSettings(),
             device=device,
@@ -376,6 +384,7 @@ class Unlocked:
             now=self.clock,
             converse=self._converse,
             paired=self._paired,
+            tickets=self.tickets.issued,
             refused=self._refused,
             lost=self._is_lost,
         )
@@ -446,6 +455,8 @@ class Unlocked:
             library=self.library,
             whereabouts=self.whereabouts,
             peers=self.peers,
+            tickets=self.tickets,
+            lost=lambda identity, device: self.papers.revocations.revokes_device(identity, device),
             events=self._events,
             discovery=self.discovery,
             port=self.listener.port,
