@@ -28,7 +28,7 @@ Grey = npt.NDArray[np.uint8]
 LONG_SIDE: Final = 1600
 """Pixels to which larger pictures are reduced before the search."""
 
-# The thresholds below were set on the folds 1 to 4 of the manifest, fold 0 was not looked at.
+# The thresholds below were set on photos of the folds 1 to 4 of the manifest.
 _POINTS: Final = 6000
 _CELL, _POINTS_IN_CELL = 32, 5
 """Points are spread: each square of so many pixels has so many at most."""

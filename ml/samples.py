@@ -30,8 +30,6 @@ from .processing import (
 
 CLEAN = 0.45
 """Share of samples without an edit."""
-SMALLEST_WHOLE = 160
-"""Pixels of the shorter side of a whole photo, at the end of its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,29 +221,6 @@ class Sampler:
         if edited:
             picture, name = self._edited(rng, picture, photo.entry.group, kind)
         return self._finished(rng, picture, way, photo, side, name)
-
-    def draw_whole(self, rng: np.random.Generator, *, edited: bool, largest: int) -> Sample:
-        """A whole photo of `largest` pixels at most, edited or not, after its way."""
-        while True:
-            photo = self._photos[self._others[below(rng, len(self._others))]]
-            height, width = photo.pixels.shape[:2]
-            way = draw_way(rng, max(height, width), self._pool)
-            fitting = (largest / (height * width)) ** 0.5 / max(way.factor, 1.0)
-            first = min(1.0, way.first, fitting)
-            if min(height, width) * first * way.factor >= SMALLEST_WHOLE:
-                break
-        mask = np.zeros((height, width), np.uint8)
-        picture = Picture(np.array(photo.pixels), mask, photo.luma)
-        if first < 1:
-            picture = scaled(picture, first, cv2.INTER_AREA)
-            if way.first_quality:
-                picture = jpeg(picture, way.first_quality, way.subsampling)
-        name = "clean"
-        if edited:
-            picture, name = self._edited(rng, picture, photo.entry.group, None)
-        if way.name != "camera" or name != "clean" or first < 1:
-            picture = self._processed(rng, picture, way, photo)
-        return Sample(picture.pixels, picture.mask, picture.luma, name, way.name)
 
     def _edited(
         self, rng: np.random.Generator, picture: Picture, group: str, kind: str | None

@@ -57,6 +57,16 @@ def test_a_copy_that_was_turned_and_scaled_is_found(turn: float, scale: float) -
     assert f1_of(place | (piece > 0), copies.mask()) > 0.6
 
 
+def test_a_copy_that_was_mirrored_is_found_and_called_so() -> None:
+    pixels = scene(24, 420, 520)
+    pixels[PLACE] = pixels[PIECE][:, ::-1]
+    copies = find_copies(compressed(pixels, 90))
+    truth = np.zeros((420, 520), np.bool_)
+    truth[PIECE] = truth[PLACE] = True
+    assert [copy.mirrored for copy in copies.found] == [True]
+    assert f1_of(truth, copies.mask()) > 0.6
+
+
 def test_a_picture_without_a_copy_has_none() -> None:
     for seed in (30, 31, 32):
         assert not find_copies(compressed(scene(seed, 420, 520), 85)).found

@@ -6,9 +6,11 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed (the extra `ml`)")
 
+import torch
 from kinlight.ml import integrity
 from kinlight.ml.integrity import check
-from kinlight.ml.integrity_runner import Runner
+from kinlight.ml.integrity_net import IntegrityNet, standard_table
+from kinlight.ml.integrity_runner import Runner, fused
 from kinlight.ml.weights import FOLDER, LARGEST, read_weights
 
 from .golden import FILE, told
@@ -40,3 +42,26 @@ def test_the_check_names_the_weights_that_judged(monkeypatch: pytest.MonkeyPatch
     finding = check(scene(73, 160, 200))
     assert finding.weights == read_weights("integrity").sha256
     assert finding.verdict in ("no-sign", "signs", "cannot-tell")
+
+
+def test_the_score_can_be_made_again_from_the_features_that_are_told() -> None:
+    finding = check(scene(73, 160, 200))
+    assert finding.features is not None
+    net = IntegrityNet()
+    net.load_state_dict(dict(read_weights("integrity").tensors))
+    with torch.inference_mode():
+        pooled = torch.from_numpy(finding.features.astype("float32"))[None]
+        assert float(net.head.score(pooled).sigmoid()) == pytest.approx(finding.score, abs=0.01)
+
+
+def test_folding_the_normalisations_leaves_what_the_network_says() -> None:
+    plain, folded = IntegrityNet().eval(), IntegrityNet().eval()
+    for net in (plain, folded):
+        net.load_state_dict(dict(read_weights("integrity").tensors))
+    pixels = torch.from_numpy(scene(74, 128, 160).copy()).permute(2, 0, 1)[None].float()
+    about = (standard_table()[None], torch.ones(1))
+    with torch.inference_mode():
+        expected = plain(pixels, *about)
+        found = fused(folded)(pixels, *about)
+    for one, other in zip(expected, found, strict=True):
+        assert float((one - other).abs().max()) < 1e-3

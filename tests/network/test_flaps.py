@@ -32,9 +32,12 @@ ONE_ANNOUNCEMENT = 1.5
 
 def heard(listener: subprocess.Popen[str]) -> list[float]:
     """End the listener; when it heard announcements."""
+    assert listener.stdout is not None
     listener.terminate()
-    out, _ = listener.communicate()
-    return [json.loads(line)["time"] for line in out.splitlines()]
+    # Not `communicate`, which may pass over what `readline` has read ahead.
+    packets = [json.loads(line)["time"] for line in listener.stdout]
+    listener.wait()
+    return packets
 
 
 def gaps(times: list[float]) -> list[float]:
@@ -49,7 +52,6 @@ def listening(hosts: Hosts) -> subprocess.Popen[str]:
     return listener
 
 
-@pytest.mark.nightly  # it is about seconds, and those are long on a busy machine
 def test_twenty_flaps_in_ten_seconds_are_at_most_five_announcements_and_all_is_well_after(
     two_hosts: Hosts, friends: Two, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -69,8 +71,10 @@ def test_twenty_flaps_in_ten_seconds_are_at_most_five_announcements_and_all_is_w
             time.sleep(max(0.0, moment - time.monotonic()))
             two_hosts.ip("a", "link", "set", two_hosts.link, direction)
     flapped = time.monotonic() - begun
+    assert listener.stdout is not None
+    one = json.loads(listener.stdout.readline())["time"]  # a busy machine may take its time
     time.sleep(SETTLED_SECONDS)
-    packets = heard(listener)
+    packets = [one, *heard(listener)]
     announcements = sum(1 for each in gaps(packets) if each > ONE_ANNOUNCEMENT)
     tell(
         capsys,

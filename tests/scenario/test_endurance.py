@@ -23,7 +23,7 @@ WARMING = 0.2
 GROWTH_BYTES = 10_000_000
 """How far memory may seem to grow from then on, by its slope: allocators are not exact."""
 SAMPLE_SECONDS = 10.0
-LAST = 9
+LAST = 3
 """Samples at the end: what is held for a moment, such as a second link, is not in all of them."""
 SMALL, LARGE = 12, 8_000_000
 """Photos that each shares in a round, and bytes of the one that goes with them now and then."""
