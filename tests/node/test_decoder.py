@@ -463,17 +463,25 @@ async def test_closing_ends_the_service_and_every_child() -> None:
     await eventually(lambda: not any(child.is_running() for child in children))
 
 
-async def test_what_waits_as_a_service_is_closed_starts_no_other() -> None:
+async def test_what_waits_as_a_service_is_closed_starts_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(decoder_process, "_REPORT_SECONDS", 0.2)
     decoder = Decoder()
     await decoder.probe()
-    waiting = [asyncio.create_task(decoder.pixels(slow_picture(), max_px=64)) for _ in range(4)]
-    await eventually(lambda: bool(children_of(decoder)))
-    for child in children_of(decoder):
-        child.suspend()  # it must not be done before the end
+    service = decoder._service  # pyright: ignore[reportPrivateUsage]
+    assert service is not None
+    process = service._process  # pyright: ignore[reportPrivateUsage]
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)  # no picture is done before the end
+    picture = saved(corners(), "PNG")
+    waiting = [asyncio.create_task(decoder.pixels(picture)) for _ in range(4)]
+    await eventually(lambda: decoder.processes == 1 + decoding.AT_ONCE)
     await decoder.close()
     ends = await asyncio.gather(*waiting, return_exceptions=True)
-    assert {type(end) for end in ends} == {DecoderUnavailableError}
+    assert [type(end) for end in ends] == [DecoderUnavailableError] * 4
     assert decoder._service is None  # pyright: ignore[reportPrivateUsage]
+    assert decoder.starts == 1
 
 
 async def test_a_service_with_nothing_to_do_ends_by_itself(
