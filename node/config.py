@@ -22,6 +22,9 @@ TEMPLATE: Final = """\
 [pictures]
 # sandbox = "process"  # refuse to open pictures in a weaker one: process, rlimits or seccomp
 
+[check]
+# received = true      # look for signs of editing in photos that come; needs the extra `ml`
+
 [log]
 # format = "text"      # text, or json: one object a line
 
@@ -36,7 +39,8 @@ class Config:
     """What can be set. `port` 0 takes any free one; `interfaces` None means the usual ones.
 
     `sandbox` is the weakest one in which pictures may be opened; see `sandbox`. `format` is that of
-    the log. `desktop` and `details` are about notifications; see `notifying`.
+    the log. `desktop` and `details` are about notifications; see `notifying`. `received` says
+    whether what comes from others is looked at for signs of editing.
     """
 
     port: int = 0
@@ -46,6 +50,7 @@ class Config:
     format: Format = "text"
     desktop: bool = False
     details: bool = False
+    received: bool = True
 
     @classmethod
     def load(cls, home: Home) -> Config:
@@ -58,20 +63,25 @@ class Config:
             raise BadConfigError(str(error)) from None
         network = _section(document, "network")
         pictures = _section(document, "pictures")
+        check = _section(document, "check")
         log = _section(document, "log")
         notify = _section(document, "notify")
         if document:
-            raise BadConfigError("the sections are [network], [pictures], [log] and [notify]")
+            raise BadConfigError(
+                "the sections are [network], [pictures], [check], [log] and [notify]"
+            )
         port = network.pop("port", 0)
         interfaces = network.pop("interfaces", None)
         discovery = network.pop("discovery", True)
         sandbox = pictures.pop("sandbox", "process")
+        received = check.pop("received", True)
         form = log.pop("format", "text")
         desktop = notify.pop("desktop", False)
         details = notify.pop("details", False)
         for name, settings in (
             ("network", network),
             ("pictures", pictures),
+            ("check", check),
             ("log", log),
             ("notify", notify),
         ):
@@ -83,11 +93,14 @@ class Config:
             raise BadConfigError("discovery is true or false")
         if sandbox not in LEVELS:
             raise BadConfigError(f"sandbox is one of {', '.join(LEVELS)}")
+        if type(received) is not bool:
+            raise BadConfigError("received is true or false")
         if form not in FORMATS:
             raise BadConfigError(f"format is one of {', '.join(FORMATS)}")
         if type(desktop) is not bool or type(details) is not bool:
             raise BadConfigError("desktop and details are true or false")
-        return cls(port, _names(interfaces), discovery, sandbox, form, desktop, details)
+        names = _names(interfaces)
+        return cls(port, names, discovery, sandbox, form, desktop, details, received)
 
 
 def _section(document: dict[str, object], name: str) -> dict[str, object]:
