@@ -41,7 +41,8 @@ def _enter(niceness: int) -> None:
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     if sys.platform == "win32":
         return
-    os.nice(niceness)
+    with contextlib.suppress(OSError):  # a service's confinement may forbid it
+        os.nice(niceness)
     bounds = {resource.RLIMIT_CORE: 0, resource.RLIMIT_DATA: MEMORY_BYTES}
     for kind, bound in bounds.items():
         # macOS takes no bound on memory: the time limit holds.

@@ -125,6 +125,7 @@ class Checker:
         """A photo came from somebody; to be called within the transaction that enters it."""
         if self._received:
             self._checks.wait(photo_id)
+            self._left.discard(photo_id)  # one that was removed may come again
             self._news.set()
 
     async def check(self, photo: Photo, *, again: bool = False) -> Check:
