@@ -324,7 +324,9 @@ class Output:
             self.value(photo)
             return
         author = "you" if photo.own else names.shown(photo.author or "somebody you don't know")
-        checked = ["not yet"] if photo.verdict is None else verdict_lines(photo.verdict)
+        checked = [f"not done; `kinlight check --photo {photo.id[:8]}` does it"]
+        if photo.verdict is not None:
+            checked = verdict_lines(photo.verdict)
         passing = [sender for sender in photo.senders if sender != photo.author]
         self.say(names.shown(photo.name), style="bold")
         rows = [
@@ -340,7 +342,7 @@ class Output:
                 photo.signature + ("" if photo.own else "; every byte checked when it came"),
             ),
             *(
-                ("content check" if number == 0 else "", line)
+                ("content check" if number == 0 else "", names.shown(line))
                 for number, line in enumerate(checked)
             ),
         ]
