@@ -25,7 +25,7 @@ from .check_wire import BrokenWorkerError, MissingPartError, Seen
 from .decoder_wire import ANSWER, BadAnswerError, Stored
 from .errors import CheckDiedError, CheckTimeoutError, CheckUnavailableError
 
-NEEDED: Final = ("torch", "numpy", "safetensors")
+NEEDED: Final = ("torch", "numpy", "cv2", "safetensors")
 """What the extra `ml` brings."""
 START_SECONDS: Final = 120.0
 """To load torch, from a slow disk."""

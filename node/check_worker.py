@@ -68,12 +68,14 @@ def _begin_picture() -> None:
 
 def _prepare(threads: int) -> None:
     """Load everything and look at something, so that the first picture takes no longer."""
+    import cv2
     import numpy as np
     import torch
 
     from ..ml import integrity
 
     torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
     side = integrity.SMALLEST
     integrity.check(np.random.default_rng(1).integers(0, 256, (side, side, 3), dtype=np.uint8))
 
