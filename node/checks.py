@@ -16,8 +16,9 @@ from weakref import WeakValueDictionary
 import msgpack
 
 from ..crypto.errors import KinlightError
-from . import verdicts
+from . import verdicts, views
 from .blobstore import BlobStore
+from .catalogue import Catalogue
 from .cataloguing import LOOKED_AT_BYTES, PATIENCE, PAUSE_SECONDS, Cataloguer
 from .check_service import CheckService
 from .check_wire import Seen
@@ -86,6 +87,33 @@ class Checks:
     def verdict(self, photo_id: bytes) -> str | None:
         """The verdict alone."""
         return self._db.value("SELECT verdict FROM checks WHERE photo_id = ?", photo_id)
+
+
+class Verdicts:
+    """What it comes to for people: what was seen of a photo, with who signed it and its C2PA."""
+
+    def __init__(
+        self, *, us: bytes, checks: Checks, library: Library, catalogue: Catalogue
+    ) -> None:
+        """`us` is the own identity."""
+        self._us = us
+        self._checks = checks
+        self._library = library
+        self._catalogue = catalogue
+
+    def of(self, photo: Photo) -> views.Verdict | None:
+        """The verdict on a photo that is here; None if nobody has looked yet."""
+        check = self._checks.get(photo.photo_id)
+        if check is None:
+            return None
+        author = self._library.contact_of(photo.author)
+        signature = verdicts.signed_by(
+            author.name if author else None, own=photo.author == self._us
+        )
+        facts = self._catalogue.facts(photo.photo_id)
+        return verdicts.join(
+            check.seen, facts, signature, seconds=check.seconds, checked=check.checked
+        )
 
 
 class Checker:

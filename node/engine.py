@@ -22,7 +22,7 @@ from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
 from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
-from . import exporting, forms, grants, keys, library, names, policies, verdicts, views
+from . import exporting, forms, grants, keys, library, names, policies, views
 from .addresses import parse_address
 from .collection import Collection
 from .config import Config
@@ -499,21 +499,7 @@ class Engine:
             pieces_total=pieces[1] if pieces else None,
             author=author.name if author else None,
             author_fingerprint=fingerprint(offer.record.author),
-            verdict=None if photo is None else self._verdict(opened, photo),
-        )
-
-    @staticmethod
-    def _verdict(opened: Unlocked, photo: library.Photo) -> views.Verdict | None:
-        check = opened.checks.get(photo.photo_id)
-        if check is None:
-            return None
-        author = opened.library.contact_of(photo.author)
-        signature = verdicts.signed_by(
-            author.name if author else None, own=photo.author == opened.device.identity
-        )
-        facts = opened.catalogue.facts(photo.photo_id)
-        return verdicts.join(
-            check.seen, facts, signature, seconds=check.seconds, checked=check.checked
+            verdict=None if photo is None else opened.verdicts.of(photo),
         )
 
     async def check(self, photo: str) -> views.Verdict:
@@ -521,7 +507,7 @@ class Engine:
         opened = self._unlocked()
         found = opened.inbox.require(opened.library.find_photo_id(photo))
         await opened.checker.check(found, again=True)
-        verdict = self._verdict(opened, found)
+        verdict = opened.verdicts.of(found)
         if verdict is None:  # it was removed meanwhile
             raise NoSuchPhotoError
         return verdict
@@ -592,7 +578,7 @@ class Engine:
             position=item.position,
             place=item.place,
             senders=sorted({sender.name for sender in senders if sender is not None}),
-            verdict=self._verdict(opened, found),
+            verdict=opened.verdicts.of(found),
         )
 
     def tag(

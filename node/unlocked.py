@@ -22,7 +22,7 @@ from .blobstore import BlobStore
 from .catalogue import Catalogue
 from .cataloguing import Cataloguer
 from .check_service import CheckService
-from .checks import Checker, Checks
+from .checks import Checker, Checks, Verdicts
 from .clock import KEPT_SECONDS, Clock
 from .collecting import Collecting, HeldOffers
 from .collection import Collection
@@ -147,6 +147,9 @@ class Unlocked:
         )
         self.check_service: Final = CheckService()
         self.checks: Final = Checks(database)
+        self.verdicts: Final = Verdicts(
+            us=device.identity, checks=self.checks, library=library, catalogue=self.catalogue
+        )
         self.checker: Final = Checker(
             checks=self.checks,
             library=library,
