@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from ..protocol.opening import Transport
 from .addresses import Address
 from .pipes import Dial, Listen, Listener, PathKind, Pipe
 
@@ -58,6 +59,11 @@ class CountedPipe:
     def local(self) -> Address | None:
         """As the pipe's."""
         return self._pipe.local
+
+    @property
+    def transport(self) -> Transport | None:
+        """As the pipe's."""
+        return self._pipe.transport
 
     async def read(self) -> bytes:
         """The next bytes."""

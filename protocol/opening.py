@@ -37,6 +37,14 @@ Entropy = Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
+class Transport:
+    """The ids by which a pipe knows its two ends before they know each other, where it does."""
+
+    own: bytes
+    peer: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class LocalDevice:
     """This device: its keys, its papers, and the name that it gives itself when pairing."""
 
