@@ -225,7 +225,9 @@ class Peers:
         self._caller.start(discovery)
 
     def _link(self, pipe: Pipe, to: Callee | Code | Invitation | tuple[Pinned, ...]) -> Link:
-        session = Session(self._settings, self._device, to, self._entropy, self._lost)
+        session = Session(
+            self._settings, self._device, to, self._entropy, self._lost, pipe.transport
+        )
         return Link(pipe, session)
 
     def wanted(self) -> list[Contact]:
