@@ -19,6 +19,10 @@ TEMPLATE: Final = """\
 # interfaces = ["eth0"]  # only these; default: all but container and VPN ones
 # discovery = true     # announce and look for nodes in the local network (DNS-SD)
 
+[wide]
+# on = false           # reach and be reached beyond the local network, by libp2p
+# port = 0             # 0: any free port
+
 [pictures]
 # sandbox = "process"  # refuse to open pictures in a weaker one: process, rlimits or seccomp
 
@@ -36,7 +40,8 @@ class Config:
     """What can be set. `port` 0 takes any free one; `interfaces` None means the usual ones.
 
     `sandbox` is the weakest one in which pictures may be opened; see `sandbox`. `format` is that of
-    the log. `desktop` and `details` are about notifications; see `notifying`.
+    the log. `desktop` and `details` are about notifications; see `notifying`. `wide` turns on the
+    wide area, on `wide_port`.
     """
 
     port: int = 0
@@ -46,6 +51,8 @@ class Config:
     format: Format = "text"
     desktop: bool = False
     details: bool = False
+    wide: bool = False
+    wide_port: int = 0
 
     @classmethod
     def load(cls, home: Home) -> Config:
@@ -57,28 +64,34 @@ class Config:
         except (OSError, ValueError) as error:
             raise BadConfigError(str(error)) from None
         network = _section(document, "network")
+        wide = _section(document, "wide")
         pictures = _section(document, "pictures")
         log = _section(document, "log")
         notify = _section(document, "notify")
         if document:
-            raise BadConfigError("the sections are [network], [pictures], [log] and [notify]")
+            raise BadConfigError(
+                "the sections are [network], [wide], [pictures], [log] and [notify]"
+            )
         port = network.pop("port", 0)
         interfaces = network.pop("interfaces", None)
         discovery = network.pop("discovery", True)
+        wide_on = wide.pop("on", False)
+        wide_port = wide.pop("port", 0)
         sandbox = pictures.pop("sandbox", "process")
         form = log.pop("format", "text")
         desktop = notify.pop("desktop", False)
         details = notify.pop("details", False)
         for name, settings in (
             ("network", network),
+            ("wide", wide),
             ("pictures", pictures),
             ("log", log),
             ("notify", notify),
         ):
             if settings:
                 raise BadConfigError(f"unknown setting {next(iter(settings))!r} in [{name}]")
-        if type(port) is not int or not 0 <= port < 65536:
-            raise BadConfigError("port is a number from 0 to 65535")
+        if type(wide_on) is not bool:
+            raise BadConfigError("on is true or false")
         if type(discovery) is not bool:
             raise BadConfigError("discovery is true or false")
         if sandbox not in LEVELS:
@@ -87,7 +100,17 @@ class Config:
             raise BadConfigError(f"format is one of {', '.join(FORMATS)}")
         if type(desktop) is not bool or type(details) is not bool:
             raise BadConfigError("desktop and details are true or false")
-        return cls(port, _names(interfaces), discovery, sandbox, form, desktop, details)
+        return cls(
+            _port(port),
+            _names(interfaces),
+            discovery,
+            sandbox,
+            form,
+            desktop,
+            details,
+            wide_on,
+            _port(wide_port),
+        )
 
 
 def _section(document: dict[str, object], name: str) -> dict[str, object]:
@@ -95,6 +118,12 @@ def _section(document: dict[str, object], name: str) -> dict[str, object]:
     if not isinstance(section, dict):
         raise BadConfigError(f"[{name}] is a section")
     return cast("dict[str, object]", section)
+
+
+def _port(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 65536:
+        raise BadConfigError("port is a number from 0 to 65535")
+    return value
 
 
 def _names(value: object) -> tuple[str, ...] | None:

@@ -94,8 +94,15 @@ def counted_listener(
     listen: Listen, accept: Callable[[Pipe], Awaitable[None]], counters: Counters
 ) -> Listener:
     """A listener that hands counted pipes to `accept`."""
+    return listen(counted_accept(accept, counters))
+
+
+def counted_accept(
+    accept: Callable[[Pipe], Awaitable[None]], counters: Counters
+) -> Callable[[Pipe], Awaitable[None]]:
+    """`accept` with what it takes counted."""
 
     async def counted(pipe: Pipe) -> None:
         await accept(CountedPipe(pipe, counters))
 
-    return listen(counted)
+    return counted

@@ -205,13 +205,17 @@ class WideArea:
         return StreamPipe(self._bridge, stream, Transport(self.peer, peer), path, remote)
 
     def addresses(self) -> list[Multiaddr]:
-        """Where this node can be dialled, as far as it can know: not through a router."""
-        return [
-            multiaddr(host, self.port, self.peer)
+        """Where this node can be dialled, as far as it can know: not through a router.
+
+        A machine without a network has loopback alone.
+        """
+        hosts = [
+            host
             for interface in usable_interfaces()
             for host in interface.addresses
             if not host.startswith("fe80:")  # means nothing without the caller's interface
         ]
+        return [multiaddr(host, self.port, self.peer) for host in hosts or ["127.0.0.1"]]
 
     async def close(self) -> None:
         """End it, and all pipes over it. Never raises."""

@@ -17,6 +17,7 @@ from ..crypto.identity import DeviceChain
 from ..protocol.errors import DeniedError
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from . import tcp
+from .addresses import Address
 from .backing_up import BackingUp, Backups
 from .blobstore import BlobStore
 from .catalogue import Catalogue
@@ -28,7 +29,7 @@ from .commits import Commits
 from .config import Config
 from .copies import Copies
 from .correspondence import Correspondence
-from .counters import counted_dial, counted_listener
+from .counters import counted_accept, counted_dial, counted_listener
 from .database import Database
 from .decoder import Decoder
 from .delegating import Delegating
@@ -67,7 +68,7 @@ from .outbox import Outbox
 from .pace import Pace
 from .papers import Papers
 from .peers import Peers
-from .pipes import Dial, Listen
+from .pipes import Dial, Listen, Pipe
 from .receipts import Receipts
 from .removing import Remover
 from .renditions import Renditions
@@ -77,6 +78,7 @@ from .sharing import Sharing
 from .surroundings import Surroundings
 from .sync import Sync
 from .whereabouts import Whereabouts
+from .wide import Wide
 
 PROBE_SECONDS: Final = 2.0
 _PORT_SETTING: Final = "port"
@@ -371,7 +373,7 @@ class Unlocked:
             library=library,
             whereabouts=self.whereabouts,
             events=events,
-            dial=counted_dial(environment.dial, events.counters),
+            dial=counted_dial(self._dial, events.counters),
             entropy=environment.entropy,
             now=self.clock,
             converse=self._converse,
@@ -393,6 +395,15 @@ class Unlocked:
         )
         self.listener: Final = counted_listener(
             environment.listen, self.peers.accept, events.counters
+        )
+        self.wide: Final = Wide(
+            on=config.wide,
+            port=config.wide_port,
+            library=library,
+            tcp=environment.dial,
+            accept=counted_accept(self.peers.accept, events.counters),
+            entropy=environment.entropy,
+            events=events,
         )
         self.surroundings: Final = Surroundings()
         self.discovery: Discovery | None = None
@@ -453,6 +464,7 @@ class Unlocked:
             choose=self._environment.choose,
             now=self.clock,
         )
+        self.wide.start()
         self.peers.start(self.discovery, self.surroundings)
         self.surroundings.start()
         self.keeper.start()
@@ -513,6 +525,9 @@ class Unlocked:
             await self.listener.start(0)
         if self.listener.port != last:
             self.library.set_setting(_PORT_SETTING, self.listener.port.to_bytes(2))
+
+    async def _dial(self, address: Address) -> Pipe:
+        return await self.wide.dial(address)
 
     def _converse(self, link: Link, contact: Contact) -> Sync:
         return Sync(
@@ -608,6 +623,7 @@ class Unlocked:
             await self.listener.close()
             await self.surroundings.close()
             await self.peers.close()
+            await self.wide.close()
             if self.discovery is not None:
                 await self.discovery.close()
             for task in self._tasks:
