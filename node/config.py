@@ -22,6 +22,7 @@ TEMPLATE: Final = """\
 [wide]
 # on = false           # reach and be reached beyond the local network, by libp2p
 # port = 0             # 0: any free port
+# relay = false        # let contacts reach each other through this node, which reads nothing of it
 
 [pictures]
 # sandbox = "process"  # refuse to open pictures in a weaker one: process, rlimits or seccomp
@@ -41,7 +42,7 @@ class Config:
 
     `sandbox` is the weakest one in which pictures may be opened; see `sandbox`. `format` is that of
     the log. `desktop` and `details` are about notifications; see `notifying`. `wide` turns on the
-    wide area, on `wide_port`.
+    wide area, on `wide_port`; with `wide_relay` contacts reach each other through this node.
     """
 
     port: int = 0
@@ -53,6 +54,7 @@ class Config:
     details: bool = False
     wide: bool = False
     wide_port: int = 0
+    wide_relay: bool = False
 
     @classmethod
     def load(cls, home: Home) -> Config:
@@ -77,6 +79,7 @@ class Config:
         discovery = network.pop("discovery", True)
         wide_on = wide.pop("on", False)
         wide_port = wide.pop("port", 0)
+        wide_relay = wide.pop("relay", False)
         sandbox = pictures.pop("sandbox", "process")
         form = log.pop("format", "text")
         desktop = notify.pop("desktop", False)
@@ -90,8 +93,8 @@ class Config:
         ):
             if settings:
                 raise BadConfigError(f"unknown setting {next(iter(settings))!r} in [{name}]")
-        if type(wide_on) is not bool:
-            raise BadConfigError("on is true or false")
+        if type(wide_on) is not bool or type(wide_relay) is not bool:
+            raise BadConfigError("on and relay are true or false")
         if type(discovery) is not bool:
             raise BadConfigError("discovery is true or false")
         if sandbox not in LEVELS:
@@ -110,6 +113,7 @@ class Config:
             details,
             wide_on,
             _port(wide_port),
+            wide_relay,
         )
 
 

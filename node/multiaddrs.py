@@ -41,6 +41,10 @@ class Multiaddr(Address):
         relay, circuit, _ = self.host.partition("/p2p-circuit/")
         return Multiaddr(relay, 0) if circuit else None
 
+    def onward_to(self, peer: bytes) -> Multiaddr:
+        """The way to a node through the one at this address."""
+        return Multiaddr(f"{self.host}/p2p-circuit/p2p/{peer_id_text(peer)}", 0)
+
     @property
     def endpoint(self) -> Address:
         """Where the first connection of the way goes: host or name, and TCP port."""

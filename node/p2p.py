@@ -115,8 +115,11 @@ class WideArea:
     `seed` makes the transport key (32 bytes): no identity, and worth nothing but reachability.
     """
 
-    def __init__(self, seed: bytes, accept: Callable[[Pipe], Awaitable[None]]) -> None:
+    def __init__(
+        self, seed: bytes, accept: Callable[[Pipe], Awaitable[None]], *, relaying: bool = False
+    ) -> None:
         self._seed = seed
+        self._relaying = relaying
         self._accept = accept
         self._bridge = Bridge("kinlight-wide-area")
         self._host: Host | None = None
@@ -143,7 +146,7 @@ class WideArea:
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
         async def begin() -> None:
-            host = Host(self._seed, accepted)
+            host = Host(self._seed, accepted, relaying=self._relaying)
 
             async def serve(*, task_status: trio.TaskStatus[None]) -> None:
                 try:
@@ -160,7 +163,8 @@ class WideArea:
         def accepted(
             stream: Stream, peer: bytes, source: Address | None
         ) -> Callable[[bytes], None]:
-            pipe = self._pipe(stream, peer, "direct", source)
+            path: PathKind = "relay" if source is not None and source.port == 0 else "direct"
+            pipe = self._pipe(stream, peer, path, source)
 
             async def accept() -> None:
                 await self._accept(pipe)
@@ -195,7 +199,8 @@ class WideArea:
 
         with _as_os_errors():
             stream = await self._bridge.call(host.dial, address, unwanted=unwanted)
-        pipe = self._pipe(stream, address.peer, "direct", address.endpoint)
+        path: PathKind = "direct" if address.via is None else "relay"
+        pipe = self._pipe(stream, address.peer, path, address.endpoint)
         self._bridge.post(lambda: host.pump(stream, lambda data: _tell(loop, pipe, data)))
         return pipe
 
@@ -215,7 +220,22 @@ class WideArea:
             for host in interface.addresses
             if not host.startswith("fe80:")  # means nothing without the caller's interface
         ]
-        return [multiaddr(host, self.port, self.peer) for host in hosts or ["127.0.0.1"]]
+        direct = [multiaddr(host, self.port, self.peer) for host in hosts or ["127.0.0.1"]]
+        relays = self._host.relays() if self._host else []
+        return [*direct, *(relay.onward_to(self.peer) for relay in relays)]
+
+    async def accompany(self, peer: bytes, ended: asyncio.Event) -> None:
+        """A link with a contact stands on a direct connection until `ended`: while it does each of
+        the two may relay for the other.
+        """
+        host = self._host
+        if host is None:
+            return
+        self._bridge.post(lambda: host.met(peer))
+        try:
+            await ended.wait()
+        finally:
+            self._bridge.post(lambda: host.parted(peer))
 
     async def close(self) -> None:
         """End it, and all pipes over it. Never raises."""

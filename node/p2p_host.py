@@ -38,6 +38,7 @@ from multiaddr import Multiaddr as RawMultiaddr
 from .addresses import Address
 from .multiaddrs import Multiaddr
 from .p2p_muxer import BoundedYamux
+from .p2p_relay import HOP, STOP, Relay, relayed
 from .p2p_stream import Stream
 
 PROTOCOL: Final = TProtocol("/kinlight/channel/1")
@@ -67,8 +68,11 @@ logging.getLogger("libp2p").propagate = False
 class Host:
     """One libp2p host with the transport key of `seed` (32 bytes). `serve` is its life."""
 
-    def __init__(self, seed: bytes, accepted: Accepted) -> None:
+    def __init__(self, seed: bytes, accepted: Accepted, *, relaying: bool = False) -> None:
         self._accepted = accepted
+        self._relay = Relay(self, serving=relaying)
+        self._dialled: dict[bytes, Multiaddr] = {}
+        self._outgoing: set[trio.SocketStream] = set()
         self._host = _build(seed)
         self._swarm = cast("Swarm", self._host.get_network())
         self._nursery: trio.Nursery | None = None
@@ -77,6 +81,9 @@ class Host:
         self._upgrading: Counter[str] = Counter()
         self._streams: defaultdict[SwarmConn, set[Stream]] = defaultdict(set)
         self._host.set_stream_handler(PROTOCOL, self._take)
+        self._host.set_stream_handler(STOP, self._relay.stop)
+        if relaying:
+            self._host.set_stream_handler(HOP, self._relay.hop)
         handle = self._swarm.common_stream_handler
 
         async def guarded(stream: INetStream) -> None:
@@ -111,6 +118,8 @@ class Host:
             # Before `run` is left: a stream that is open then would keep its socket for ever.
             with trio.CancelScope(shield=True), trio.move_on_after(CLOSE_SECONDS):
                 await self._host.close()
+            for stream in self._outgoing:  # those of which libp2p lost sight
+                stream.socket.close()
             nursery.cancel_scope.cancel()
 
     def close(self) -> None:
@@ -160,7 +169,10 @@ class Host:
             await trio.aclose_forcefully(stream)
 
     async def _stay(self, muxed: Any) -> None:
-        """Until the connection has ended; who connects and wants nothing is sent away."""
+        """Until the connection has ended; who connects and wants nothing is sent away.
+
+        A relay has a link on its connection, so it is none of those.
+        """
         while True:
             with trio.move_on_after(IDLE_SECONDS):
                 await muxed.event_closed.wait()
@@ -184,11 +196,11 @@ class Host:
         peer = ID(target.peer)
         if peer == self._host.get_id():
             raise OSError("that is this node itself")
-        with trio.fail_after(DIAL_SECONDS):
-            connection = self._standing(peer)
+        with trio.fail_after(DIAL_SECONDS if target.via is None else 2 * DIAL_SECONDS):
+            connection = self._standing(peer, through=target.via is not None)
             if connection is None:
-                connection = await self._connect(target.endpoint, peer)
-            return await self._open(connection)
+                connection = await self._connect(target, peer)
+            return self._stream(await self.open(connection, PROTOCOL), connection)
 
     def pump(self, stream: Stream, deliver: Callable[[bytes], None]) -> None:
         """Begin to read a stream that was dialled."""
@@ -198,14 +210,27 @@ class Host:
         """Close a stream that nobody wants."""
         self._spawn(stream.close)
 
-    def _standing(self, peer: ID) -> SwarmConn | None:
+    def standing(self, peer: bytes) -> SwarmConn | None:
+        """A direct connection to a peer."""
+        return self._standing(ID(peer), through=False)
+
+    def _standing(self, peer: ID, *, through: bool) -> SwarmConn | None:
         for each in self._swarm.get_connections(peer):
-            if isinstance(each, SwarmConn) and not each.is_closed:
+            if (
+                isinstance(each, SwarmConn)
+                and not each.is_closed
+                and relayed(each.muxed_conn) == through
+            ):
                 return each
         return None
 
-    async def _connect(self, endpoint: Address, peer: ID) -> SwarmConn:
+    async def _connect(self, target: Multiaddr, peer: ID) -> SwarmConn:
+        if target.via is not None:
+            return await self._connect_through(target.via, peer)
+        endpoint = target.endpoint
+        self._dialled[target.peer] = target
         stream = await _tcp(endpoint)
+        self._outgoing = {each for each in self._outgoing if each.socket.fileno() >= 0} | {stream}
         try:
             raw = RawConnection(_Socket(stream, _remote(stream) or endpoint), True)
             return await self._swarm.upgrade_outbound_raw_conn(raw, peer)
@@ -213,12 +238,21 @@ class Host:
             await trio.aclose_forcefully(stream)
             raise
 
-    async def _open(self, connection: SwarmConn) -> Stream:
+    async def _connect_through(self, relay: Multiaddr, peer: ID) -> SwarmConn:
+        raw = await self._relay.circuit(relay.peer, peer.to_bytes())
+        try:
+            return await self._swarm.upgrade_outbound_raw_conn(raw, peer)
+        except BaseException:
+            self._spawn(raw.close)
+            raise
+
+    async def open(self, connection: SwarmConn, protocol: TProtocol) -> INetStream:
+        """A stream that speaks a protocol; raises what prevented it."""
         raw = None
         try:
             raw = await connection.new_stream()
             await self._host.multiselect_client.select_one_of(
-                [PROTOCOL], MultiselectCommunicator(raw), int(DIAL_SECONDS)
+                [protocol], MultiselectCommunicator(raw), int(DIAL_SECONDS)
             )
         except BaseException:
             # It may be dead without anybody knowing: the next call makes another one.
@@ -227,7 +261,42 @@ class Host:
             elif raw is not None:
                 self._spawn(raw.reset)
             raise
-        return self._stream(raw, connection)
+        return raw
+
+    # Relays.
+
+    def met(self, peer: bytes) -> None:
+        """A link with a contact stands on a direct connection: each may relay for the other."""
+        self._relay.met(peer)
+        if peer in self._dialled:
+            self._spawn(self._relay.reserve, peer, self._dialled[peer])
+
+    def parted(self, peer: bytes) -> None:
+        """It has ended."""
+        self._relay.parted(peer)
+
+    def relays(self) -> list[Multiaddr]:
+        """The relays through which this node can be reached; may be asked from any thread."""
+        return list(self._relay.reachable.values())
+
+    async def admit(self, raw: RawConnection, remote: Address) -> None:
+        """A connection came in by a circuit; returns when it has ended."""
+        if not self._has_room(remote.host):
+            await raw.close()
+            return
+        self._sources[remote.host] += 1
+        try:
+            self._upgrading[remote.host] += 1
+            try:
+                muxed: Any = await self._swarm.upgrade_inbound_raw_conn(raw, _raw(remote))
+            finally:
+                self._upgrading[remote.host] -= 1
+                self._upgrading += Counter()
+            await self._stay(muxed)
+        finally:
+            self._sources[remote.host] -= 1
+            self._sources += Counter()
+            await raw.close()
 
     # Streams and their connections.
 

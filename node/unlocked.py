@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -77,11 +78,14 @@ from .searching import Search
 from .sharing import Sharing
 from .surroundings import Surroundings
 from .sync import Sync
+from .tasks import Tasks
 from .whereabouts import Whereabouts
 from .wide import Wide
 
 PROBE_SECONDS: Final = 2.0
 _PORT_SETTING: Final = "port"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +403,7 @@ class Unlocked:
         self.wide: Final = Wide(
             on=config.wide,
             port=config.wide_port,
+            relaying=config.wide_relay,
             library=library,
             tcp=environment.dial,
             accept=counted_accept(self.peers.accept, events.counters),
@@ -410,6 +415,7 @@ class Unlocked:
         self._config = config
         self._meeting: Meeting | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._accompanying = Tasks(_log)
 
     @classmethod
     async def open(
@@ -530,6 +536,7 @@ class Unlocked:
         return await self.wide.dial(address)
 
     def _converse(self, link: Link, contact: Contact) -> Sync:
+        self._accompanying.spawn(self.wide.accompany(link))
         return Sync(
             link,
             contact,
@@ -623,6 +630,7 @@ class Unlocked:
             await self.listener.close()
             await self.surroundings.close()
             await self.peers.close()
+            await self._accompanying.close()
             await self.wide.close()
             if self.discovery is not None:
                 await self.discovery.close()

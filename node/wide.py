@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from ..protocol.opening import Entropy
 from .addresses import Address
-from .errors import BadAddressError, WideAreaOffError
+from .errors import WideAreaOffError
 from .events import Events
 from .library import Library
+from .link import Link
 from .multiaddrs import Multiaddr
 from .pipes import Dial, Pipe
 
@@ -42,6 +43,7 @@ class Wide:
         *,
         on: bool,
         port: int,
+        relaying: bool,
         library: Library,
         tcp: Dial,
         accept: Callable[[Pipe], Awaitable[None]],
@@ -51,6 +53,7 @@ class Wide:
         self.state: State = "starting" if on else "off"
         self.reason: str | None = None
         self._port = port
+        self._relaying = relaying
         self._library = library
         self._tcp = tcp
         self._accept = accept
@@ -68,7 +71,7 @@ class Wide:
         try:
             # Half a second in which others get on with what they do.
             module = await asyncio.to_thread(importlib.import_module, f"{__package__}.p2p")
-            area: WideArea = module.WideArea(self._seed(), self._accept)
+            area: WideArea = module.WideArea(self._seed(), self._accept, relaying=self._relaying)
             await self._listen(area)
         except OSError as error:
             self.state, self.reason = "failed", error.strerror or str(error)
@@ -111,19 +114,23 @@ class Wide:
             return await self._tcp(address)
         if self.state == "starting" and self._starting is not None:
             await asyncio.wait({self._starting})
-        if self._area is None or address.via is not None:
+        if self._area is None:
             raise OSError(errno.ENETUNREACH, "no way leads there")
         return await self._area.dial(address)
 
     def check(self, address: Address) -> None:
         """Before a person waits for it: raises why no way can lead to such an address, if none can.
 
-        `WideAreaOffError`; `BadAddressError` for one through a relay.
+        `WideAreaOffError`.
         """
-        if isinstance(address, Multiaddr) and address.via is not None:
-            raise BadAddressError("this version goes through no relays yet")
         if isinstance(address, Multiaddr) and self.state in ("off", "failed"):
             raise WideAreaOffError(self.reason or "")
+
+    async def accompany(self, link: Link) -> None:
+        """For as long as a link stands: contacts who reach each other directly may relay."""
+        transport = link.pipe.transport
+        if self._area is not None and transport is not None and link.pipe.path == "direct":
+            await self._area.accompany(transport.peer, link.ended)
 
     async def close(self) -> None:
         """End it. Never raises."""

@@ -39,6 +39,7 @@ class Stranger:
         self.host = host
         self.swarm = cast("Swarm", host.get_network())
         self.peer: bytes = host.get_id().to_bytes()
+        self.sockets: list[trio.SocketStream] = []
 
     async def run(self, work: Callable[..., Awaitable[_T]], *arguments: Any) -> _T:
         return await self._bridge.call(work, *arguments)
@@ -47,6 +48,7 @@ class Stranger:
         """In its trio loop."""
         with trio.fail_after(20):
             stream = await trio.open_tcp_stream(target.endpoint.host, target.endpoint.port)
+            self.sockets.append(stream)
             raw = RawConnection(TrioTCPStream(stream), True)
             return await self.swarm.upgrade_outbound_raw_conn(raw, ID(target.peer))
 
@@ -91,9 +93,12 @@ async def stranger(
                 await stop[0].wait()
                 with trio.move_on_after(5, shield=True):
                     await host.close()
+                for each in met.sockets:
+                    each.socket.close()
 
+        met = Stranger(bridge, host)
         await bridge.nursery.start(serve)
-        return Stranger(bridge, host)
+        return met
 
     try:
         yield await bridge.call(begin)

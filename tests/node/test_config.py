@@ -62,6 +62,7 @@ def test_every_setting_of_the_template_can_be_set(tmp_path: Path) -> None:
         ("[wide]\non = 1", "on"),
         ("[wide]\nport = 65536", "port"),
         ("[wide]\nrelay = 1", "relay"),
+        ("[wide]\nrelays = true", "relays"),
         ("[network]\ninterfaces = []", "interfaces"),
         ('[network]\ninterfaces = "eth0"', "interfaces"),
         ('[network]\ninterfaces = ["eth0", 1]', "interfaces"),
