@@ -57,7 +57,7 @@ def _octets(length: int | None = None, maximum: int | None = None) -> Any:
     return _form(lambda reader, name: reader.octets(name, length, maximum), bytes)
 
 
-def _transport() -> Any:
+def _transport(*, default: bytes) -> Any:
     """A transport id at the end of a message, absent where the pipe has none."""
 
     def read(reader: Reader, name: str) -> bytes:
@@ -68,7 +68,7 @@ def _transport() -> Any:
             raise MalformedError(name)
         return found
 
-    return dataclasses.field(default=b"", metadata={"read": read, "write": bytes, "last": True})
+    return dataclasses.field(default=default, metadata={"read": read, "write": bytes, "last": True})
 
 
 def _choice(*lengths: int) -> Any:
@@ -232,7 +232,7 @@ class Prove(Message):
 
     chain: bytes = _octets(maximum=limits.CHAIN_BYTES)
     signature: bytes = _octets(SIGNATURE_BYTES)
-    transport: bytes = _transport()
+    transport: bytes = _transport(default=b"")
 
 
 @_message(4)
@@ -248,7 +248,7 @@ class PairConfirm(Message):
 
     confirmation: bytes = _octets(pairing.CONFIRMATION_BYTES)
     signature: bytes = _octets(SIGNATURE_BYTES)
-    transport: bytes = _transport()
+    transport: bytes = _transport(default=b"")
 
 
 @_message(6)
