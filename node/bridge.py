@@ -30,6 +30,7 @@ class Bridge:
     def __init__(self, name: str) -> None:
         self._name = name
         self._thread: threading.Thread | None = None
+        self._started: asyncio.Future[None] | None = None
         self._token: trio.lowlevel.TrioToken | None = None
         self._nursery: trio.Nursery | None = None
         self._stop: trio.Event | None = None
@@ -38,6 +39,7 @@ class Bridge:
         """Start the thread; returns when its loop runs."""
         loop = asyncio.get_running_loop()
         started: asyncio.Future[None] = loop.create_future()
+        self._started = started
 
         async def main() -> None:
             async with trio.open_nursery() as nursery:
@@ -51,7 +53,7 @@ class Bridge:
 
         self._thread = threading.Thread(target=trio.run, args=(main,), name=self._name, daemon=True)
         self._thread.start()
-        await started
+        await asyncio.shield(started)  # `close` waits for it too
 
     async def call(
         self,
@@ -126,9 +128,11 @@ class Bridge:
 
     async def close(self) -> None:
         """End the loop and its thread, whatever still runs there."""
-        thread, stop = self._thread, self._stop
-        if thread is None or stop is None:
+        thread, started = self._thread, self._started
+        if thread is None or started is None:
             return
-        self.post(stop.set)
+        await started
+        if self._stop is not None:
+            self.post(self._stop.set)
         await asyncio.to_thread(thread.join, JOIN_SECONDS)
         self._thread = self._token = self._stop = None

@@ -136,8 +136,8 @@ class WideArea:
             await self._bridge.start()
             failed = await self._begin(listening)
         except BaseException:
-            listening.close()
             await self._bridge.close()
+            listening.close()
             raise
         self._tasks.spawn(self._keep(failed))
 
@@ -146,6 +146,13 @@ class WideArea:
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
         async def begin() -> None:
+            try:
+                await serving()
+            except BaseException:
+                listening.close()
+                raise
+
+        async def serving() -> None:
             host = Host(self._seed, accepted, relaying=self._relaying)
 
             async def serve(*, task_status: trio.TaskStatus[None]) -> None:
@@ -172,7 +179,11 @@ class WideArea:
             loop.call_soon_threadsafe(lambda: self._tasks.spawn(accept()))
             return lambda data: _tell(loop, pipe, data)
 
-        await self._bridge.call(begin)
+        try:
+            await self._bridge.call(begin)
+        except BridgeClosedError:
+            listening.close()
+            raise
         return ended
 
     async def _keep(self, ended: asyncio.Event) -> None:

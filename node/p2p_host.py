@@ -113,13 +113,15 @@ class Host:
             self._nursery = nursery
             nursery.start_soon(self._accept_all, listener)
             task_status.started()
-            await self._stop.wait()
-            self._nursery = None
-            # Before `run` is left: a stream that is open then would keep its socket for ever.
-            with trio.CancelScope(shield=True), trio.move_on_after(CLOSE_SECONDS):
-                await self._host.close()
-            for stream in self._outgoing:  # those of which libp2p lost sight
-                stream.socket.close()
+            try:
+                await self._stop.wait()
+            finally:
+                self._nursery = None  # nobody is called or taken any more
+                # Before `run` is left: a stream that is open then would keep its socket for ever.
+                with trio.CancelScope(shield=True), trio.move_on_after(CLOSE_SECONDS):
+                    await self._host.close()
+                for stream in self._outgoing:  # those of which libp2p lost sight
+                    stream.socket.close()
             nursery.cancel_scope.cancel()
 
     def close(self) -> None:
@@ -136,7 +138,11 @@ class Host:
                 await trio.sleep(EXHAUSTED_SECONDS)
                 continue
             remote = _remote(stream)
-            if remote is None or not self._has_room(remote.host):
+            if (
+                self._nursery is None  # it ends
+                or remote is None
+                or not self._has_room(remote.host)
+            ):
                 await trio.aclose_forcefully(stream)
             else:
                 self._spawn(self._accept, stream, remote)
@@ -230,6 +236,9 @@ class Host:
         endpoint = target.endpoint
         self._dialled[target.peer] = target
         stream = await _tcp(endpoint)
+        if self._nursery is None:  # `serve` has closed all that it knew of
+            stream.socket.close()
+            raise OSError("the wide area was turned off")
         self._outgoing = {each for each in self._outgoing if each.socket.fileno() >= 0} | {stream}
         try:
             raw = RawConnection(_Socket(stream, _remote(stream) or endpoint), True)

@@ -7,7 +7,9 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, TypeVar, cast
 
+import pytest
 import trio
+from kinlight.node import p2p_host
 from kinlight.node.bridge import Bridge
 from kinlight.node.multiaddrs import Multiaddr
 from kinlight.node.p2p_host import PROTOCOL, YAMUX
@@ -59,6 +61,13 @@ class Stranger:
         with trio.fail_after(20):
             await MultiselectClient().select_one_of([protocol], communicator, 10)
         return stream
+
+
+@pytest.fixture
+def slow_dials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that hangs is given up during a test, however slow the machine is."""
+    for limit in ("DIAL_SECONDS", "UPGRADE_SECONDS", "IDLE_SECONDS"):
+        monkeypatch.setattr(p2p_host, limit, 600.0)
 
 
 def noise(keys: KeyPair) -> dict[Any, Any]:

@@ -16,7 +16,9 @@ from kinlight.node.unlocked import Environment
 from kinlight.protocol.errors import WrongTransportError
 
 from .nodes import Clock, TestedNode
-from .strangers import stranger
+from .strangers import slow_dials, stranger
+
+__all__ = ["slow_dials"]
 
 
 def make(tmp_path: Path, name: str, settings: str = "on = true") -> TestedNode:
@@ -92,6 +94,7 @@ async def test_a_photo_goes_over_the_wide_area(couple: Couple, tmp_path: Path) -
     assert item.state == "delivered"
 
 
+@pytest.mark.usefixtures("slow_dials")
 async def test_a_dead_first_address_does_not_delay_the_second(couple: Couple) -> None:
     bob = couple.bob
     await apart(couple)

@@ -17,8 +17,10 @@ from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, PeerId, Status
 from libp2p.relay.circuit_v2.utils import read_delimited_msg, write_delimited_msg
 
 from .nodes import TestedNode
-from .strangers import Stranger, stranger
+from .strangers import Stranger, slow_dials, stranger
 from .test_wide import loopback, make, meet, paths
+
+__all__ = ["slow_dials"]
 
 
 @dataclass
@@ -128,6 +130,7 @@ async def test_who_does_not_relay_speaks_no_such_protocol(three: Three) -> None:
             await asked(other, loopback(three.anna), type=HopMessage.RESERVE)
 
 
+@pytest.mark.usefixtures("slow_dials")
 async def test_one_contact_has_so_many_circuits_and_no_more(three: Three) -> None:
     await three.anna.until(lambda: three.annas_address() is not None)
     host: Any = three.bob.parts.wide._area._host  # pyright: ignore
