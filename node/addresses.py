@@ -78,9 +78,14 @@ def parse_address(text: str, default_port: int | None = None) -> Address:
         raise BadAddressError(f"{port} is no port; ports go from 1 to 65535")
     if bracketed:
         return Address(_checked_ipv6(host), port)
-    if _HOST.fullmatch(host) is None or (host.replace(".", "").isdigit() and not _is_ipv4(host)):
+    if not is_host_name(host) and not _is_ipv4(host):
         raise BadAddressError("the host is neither a name nor an IP address")
     return Address(host, port)
+
+
+def is_host_name(text: str) -> bool:
+    """Whether it can be the name of a host, rather than a number or anything else."""
+    return _HOST.fullmatch(text) is not None and not text.replace(".", "").isdigit()
 
 
 def _checked_ipv6(host: str) -> str:

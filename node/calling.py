@@ -26,6 +26,7 @@ from .discovery import Discovery
 from .errors import UnreachableError
 from .library import Contact
 from .link import Link
+from .multiaddrs import Multiaddr
 from .pipes import Dial, Pipe
 from .tasks import Tasks
 from .tcp import STAGGER_SECONDS
@@ -154,7 +155,9 @@ class Caller:
         known = self._whereabouts.known()
         for identity, addresses in known.items():
             if identity in wanted:
-                places = [Place(address) for address in addresses if address not in in_sight]
+                # The local network first: it may answer before the others are even dialled.
+                ways = sorted(addresses, key=lambda each: isinstance(each, Multiaddr))
+                places = [Place(address) for address in ways if address not in in_sight]
                 groups.append((places, [identity]))
         remembered = {Place(address) for addresses in known.values() for address in addresses}
         self._attempts.keep(remembered.union(*(places for places, _ in groups)))

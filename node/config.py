@@ -19,6 +19,11 @@ TEMPLATE: Final = """\
 # interfaces = ["eth0"]  # only these; default: all but container and VPN ones
 # discovery = true     # announce and look for nodes in the local network (DNS-SD)
 
+[wide]
+# on = false           # reach and be reached beyond the local network, by libp2p
+# port = 0             # 0: any free port
+# relay = false        # let contacts reach each other through this node, which reads nothing of it
+
 [pictures]
 # sandbox = "process"  # refuse to open pictures in a weaker one: process, rlimits or seccomp
 
@@ -40,7 +45,8 @@ class Config:
 
     `sandbox` is the weakest one in which pictures may be opened; see `sandbox`. `format` is that of
     the log. `desktop` and `details` are about notifications; see `notifying`. `received` says
-    whether what comes from others is looked at for signs of editing.
+    whether what comes from others is looked at for signs of editing. `wide` turns on the wide
+    area, on `wide_port`; with `wide_relay` contacts reach each other through this node.
     """
 
     port: int = 0
@@ -51,6 +57,9 @@ class Config:
     desktop: bool = False
     details: bool = False
     received: bool = True
+    wide: bool = False
+    wide_port: int = 0
+    wide_relay: bool = False
 
     @classmethod
     def load(cls, home: Home) -> Config:
@@ -62,17 +71,21 @@ class Config:
         except (OSError, ValueError) as error:
             raise BadConfigError(str(error)) from None
         network = _section(document, "network")
+        wide = _section(document, "wide")
         pictures = _section(document, "pictures")
         check = _section(document, "check")
         log = _section(document, "log")
         notify = _section(document, "notify")
         if document:
             raise BadConfigError(
-                "the sections are [network], [pictures], [check], [log] and [notify]"
+                "the sections are [network], [wide], [pictures], [check], [log] and [notify]"
             )
         port = network.pop("port", 0)
         interfaces = network.pop("interfaces", None)
         discovery = network.pop("discovery", True)
+        wide_on = wide.pop("on", False)
+        wide_port = wide.pop("port", 0)
+        wide_relay = wide.pop("relay", False)
         sandbox = pictures.pop("sandbox", "process")
         received = check.pop("received", True)
         form = log.pop("format", "text")
@@ -80,6 +93,7 @@ class Config:
         details = notify.pop("details", False)
         for name, settings in (
             ("network", network),
+            ("wide", wide),
             ("pictures", pictures),
             ("check", check),
             ("log", log),
@@ -87,8 +101,8 @@ class Config:
         ):
             if settings:
                 raise BadConfigError(f"unknown setting {next(iter(settings))!r} in [{name}]")
-        if type(port) is not int or not 0 <= port < 65536:
-            raise BadConfigError("port is a number from 0 to 65535")
+        if type(wide_on) is not bool or type(wide_relay) is not bool:
+            raise BadConfigError("on and relay are true or false")
         if type(discovery) is not bool:
             raise BadConfigError("discovery is true or false")
         if sandbox not in LEVELS:
@@ -99,8 +113,19 @@ class Config:
             raise BadConfigError(f"format is one of {', '.join(FORMATS)}")
         if type(desktop) is not bool or type(details) is not bool:
             raise BadConfigError("desktop and details are true or false")
-        names = _names(interfaces)
-        return cls(port, names, discovery, sandbox, form, desktop, details, received)
+        return cls(
+            port=_port(port),
+            interfaces=_names(interfaces),
+            discovery=discovery,
+            sandbox=sandbox,
+            format=form,
+            desktop=desktop,
+            details=details,
+            received=received,
+            wide=wide_on,
+            wide_port=_port(wide_port),
+            wide_relay=wide_relay,
+        )
 
 
 def _section(document: dict[str, object], name: str) -> dict[str, object]:
@@ -108,6 +133,12 @@ def _section(document: dict[str, object], name: str) -> dict[str, object]:
     if not isinstance(section, dict):
         raise BadConfigError(f"[{name}] is a section")
     return cast("dict[str, object]", section)
+
+
+def _port(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 65536:
+        raise BadConfigError("port is a number from 0 to 65535")
+    return value
 
 
 def _names(value: object) -> tuple[str, ...] | None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from ..protocol.opening import Transport
 from .addresses import Address
 from .pipes import Dial, Listen, Listener, PathKind, Pipe
 
@@ -59,6 +60,11 @@ class CountedPipe:
         """As the pipe's."""
         return self._pipe.local
 
+    @property
+    def transport(self) -> Transport | None:
+        """As the pipe's."""
+        return self._pipe.transport
+
     async def read(self) -> bytes:
         """The next bytes."""
         data = await self._pipe.read()
@@ -88,8 +94,15 @@ def counted_listener(
     listen: Listen, accept: Callable[[Pipe], Awaitable[None]], counters: Counters
 ) -> Listener:
     """A listener that hands counted pipes to `accept`."""
+    return listen(counted_accept(accept, counters))
+
+
+def counted_accept(
+    accept: Callable[[Pipe], Awaitable[None]], counters: Counters
+) -> Callable[[Pipe], Awaitable[None]]:
+    """`accept` with what it takes counted."""
 
     async def counted(pipe: Pipe) -> None:
         await accept(CountedPipe(pipe, counters))
 
-    return listen(counted)
+    return counted

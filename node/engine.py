@@ -23,7 +23,6 @@ from ..crypto.secret import Secret
 from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
 from . import exporting, forms, grants, keys, library, names, policies, views
-from .addresses import parse_address
 from .collection import Collection
 from .config import Config
 from .doctor import Doctor
@@ -46,6 +45,7 @@ from .home import Home
 from .keeping import Keeper
 from .meeting import OpenCode
 from .metrics import Metrics
+from .multiaddrs import parse_any_address
 from .outbox import FINAL_STATES
 from .receipts import Receipts
 from .rules import Rules
@@ -156,6 +156,9 @@ class Engine:
             sandbox=opened.decoder.level,
             libraries=opened.decoder.libraries,
             clock=opened.clock.view(),
+            wide=opened.wide.state,
+            wide_reason=opened.wide.reason,
+            wide_addresses=opened.wide.addresses(),
             connections=[
                 views.Connection(
                     standing.contact.name,
@@ -282,7 +285,9 @@ class Engine:
         contact = opened.library.contact(name)
         if contact.blocked:
             raise BlockedContactError
-        await opened.peers.reach(contact, parse_address(at))
+        address = parse_any_address(at)
+        opened.wide.check(address)
+        await opened.peers.reach(contact, address)
         return self.contact(name)
 
     async def open_pairing(
@@ -301,6 +306,8 @@ class Engine:
     async def join_pairing(self, text: str, at: str | None, name: str | None) -> views.Contact:
         """Use a code; see `Meeting.join`."""
         opened = self._unlocked()
+        if at is not None:
+            opened.wide.check(parse_any_address(at))
         return self._contact(opened, await opened.meeting.join(text, at, _optional_name(name)))
 
     # Photos out.

@@ -427,6 +427,12 @@ class UnreachableError(LocalError):
     code = "unreachable"
 
 
+class WideAreaOffError(LocalError):
+    """That address is of the wide area, which is off: set `on = true` in [wide] of config.toml."""
+
+    code = "wide-area-off"
+
+
 class ForeignRequestError(LocalError):
     """The local API answers programs of this machine only, not web pages."""
 

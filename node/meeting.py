@@ -28,6 +28,7 @@ from .errors import (
 from .events import Events
 from .library import Contact, Library
 from .link import Link
+from .multiaddrs import parse_any_address
 from .peers import Peers
 from .whereabouts import Whereabouts
 
@@ -161,7 +162,7 @@ class Meeting:
 
     async def join(self, text: str, at: str | None, name: str | None) -> Contact:
         """Pair with whoever shows this code or QR text; `at` gives an address to try."""
-        address = parse_address(at) if at is not None else None
+        address = parse_any_address(at) if at is not None else None
         if Invitation.matches(text):
             return await self._join_invitation(Invitation.parse(text), address, name)
         return await self._join_code(Code.parse(text), address, name)

@@ -97,7 +97,8 @@ class Peers:
         self._refuse_caller = refused
         self._lost = lost
         self._links: dict[bytes, Standing] = {}
-        self._strangers: Counter[str] = Counter()
+        # Apart, so that no crowd of the wide area can keep the local network waiting.
+        self._strangers = {"local": Counter[str](), "wide": Counter[str]()}
         self._tasks = Tasks(_log)
         self._footing = Footing(Look((), 0.0))
         self._whereabouts = whereabouts
@@ -151,7 +152,7 @@ class Peers:
     @property
     def greeting(self) -> int:
         """Callers whose hello is under way."""
-        return self._strangers.total()
+        return sum(each.total() for each in self._strangers.values())
 
     # Being dialled.
 
@@ -161,14 +162,15 @@ class Peers:
 
     async def _accept(self, pipe: Pipe) -> None:
         source = pipe.remote.host if pipe.remote else ""
+        strangers = self._strangers["local" if pipe.transport is None else "wide"]
         if (
             self._closed
-            or self._strangers.total() >= STRANGERS
-            or self._strangers[source] >= STRANGERS_PER_SOURCE
+            or strangers.total() >= STRANGERS
+            or strangers[source] >= STRANGERS_PER_SOURCE
         ):
             await pipe.close()
             return
-        self._strangers[source] += 1
+        strangers[source] += 1
         callee = Callee(self._callers, lambda: self.window)
         link = self._link(pipe, callee)
         try:
@@ -179,8 +181,8 @@ class Peers:
             await pipe.close()
             return
         finally:
-            self._strangers[source] -= 1
-            self._strangers += Counter()  # drops the zeros
+            strangers[source] -= 1
+            strangers += Counter()  # drops the zeros
         if isinstance(outcome, Acquaintance):
             await self._paired(link, outcome)
         else:
@@ -225,7 +227,9 @@ class Peers:
         self._caller.start(discovery)
 
     def _link(self, pipe: Pipe, to: Callee | Code | Invitation | tuple[Pinned, ...]) -> Link:
-        session = Session(self._settings, self._device, to, self._entropy, self._lost)
+        session = Session(
+            self._settings, self._device, to, self._entropy, self._lost, pipe.transport
+        )
         return Link(pipe, session)
 
     def wanted(self) -> list[Contact]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
 
+from ..protocol.opening import Transport
 from .addresses import Address
 
 PathKind = Literal["lan", "direct", "relay", "webrtc"]
@@ -26,6 +27,11 @@ class Pipe(Protocol):
     @property
     def local(self) -> Address | None:
         """This end's address, if it has one: by it the interface is known that carries the pipe."""
+        ...
+
+    @property
+    def transport(self) -> Transport | None:
+        """By which keys the pipe itself knows its two ends, if it knows any."""
         ...
 
     async def read(self) -> bytes:

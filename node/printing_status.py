@@ -30,6 +30,7 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
     name = names.shown(status.name or "")
     lines.append((f"Unlocked as {name}, listening on port {status.port}.", ""))
     lines.append(_discovery_line(status))
+    lines += _wide_lines(status)
     if status.sandbox not in (None, "off"):
         found = status.libraries
         by = ", ".join(f"{name} {found[name]}" for name in _DECODERS if name in found)
@@ -62,6 +63,19 @@ def _discovery_line(status: Status) -> tuple[str, str]:
         )
         return text, "yellow"
     return "No other node is in sight: nobody is there, or this network blocks multicast.", ""
+
+
+def _wide_lines(status: Status) -> list[tuple[str, str]]:
+    match status.wide:
+        case "on":
+            addresses = [(f"  {address}", "") for address in status.wide_addresses]
+            return [("The wide area is on. Contacts reach this node at", ""), *addresses]
+        case "starting":
+            return [("The wide area is about to start.", "")]
+        case "failed":
+            return [(f"The wide area does not work: {status.wide_reason}.", "yellow")]
+        case _:
+            return []
 
 
 def clock_line(clock: Clock) -> tuple[str, str]:

@@ -49,6 +49,11 @@ class TcpPipe:
         """This end's address and port."""
         return self._local
 
+    @property
+    def transport(self) -> None:
+        """TCP knows nobody."""
+        return
+
     async def read(self) -> bytes:
         """See `Pipe`."""
         return await self._reader.read(_READ_BYTES)
@@ -109,7 +114,7 @@ class TcpListener:
 
     async def start(self, port: int) -> None:
         """Listen on `port`, or on any free one for 0. `OSError` if that can't be."""
-        listening = _listening_socket(port)
+        listening = listening_socket(port)
         self._port = listening.getsockname()[1]
 
         async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -124,7 +129,7 @@ class TcpListener:
             self._server = None
 
 
-def _listening_socket(port: int) -> socket.socket:
+def listening_socket(port: int) -> socket.socket:
     """One dual-stack socket where the system has IPv6, else one for IPv4."""
     if socket.has_dualstack_ipv6():
         with contextlib.suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from ..crypto.identity import DeviceChain
 from ..protocol.errors import DeniedError
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from . import tcp
+from .addresses import Address
 from .backing_up import BackingUp, Backups
 from .blobstore import BlobStore
 from .catalogue import Catalogue
@@ -30,7 +32,7 @@ from .commits import Commits
 from .config import Config
 from .copies import Copies
 from .correspondence import Correspondence
-from .counters import counted_dial, counted_listener
+from .counters import counted_accept, counted_dial, counted_listener
 from .database import Database
 from .decoder import Decoder
 from .delegating import Delegating
@@ -69,7 +71,7 @@ from .outbox import Outbox
 from .pace import Pace
 from .papers import Papers
 from .peers import Peers
-from .pipes import Dial, Listen
+from .pipes import Dial, Listen, Pipe
 from .receipts import Receipts
 from .removing import Remover
 from .renditions import Renditions
@@ -78,10 +80,14 @@ from .searching import Search
 from .sharing import Sharing
 from .surroundings import Surroundings
 from .sync import Sync
+from .tasks import Tasks
 from .whereabouts import Whereabouts
+from .wide import Wide
 
 PROBE_SECONDS: Final = 2.0
 _PORT_SETTING: Final = "port"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,7 +399,7 @@ class Unlocked:
             library=library,
             whereabouts=self.whereabouts,
             events=events,
-            dial=counted_dial(environment.dial, events.counters),
+            dial=counted_dial(self._dial, events.counters),
             entropy=environment.entropy,
             now=self.clock,
             converse=self._converse,
@@ -416,11 +422,22 @@ class Unlocked:
         self.listener: Final = counted_listener(
             environment.listen, self.peers.accept, events.counters
         )
+        self.wide: Final = Wide(
+            on=config.wide,
+            port=config.wide_port,
+            relaying=config.wide_relay,
+            library=library,
+            tcp=environment.dial,
+            accept=counted_accept(self.peers.accept, events.counters),
+            entropy=environment.entropy,
+            events=events,
+        )
         self.surroundings: Final = Surroundings()
         self.discovery: Discovery | None = None
         self._config = config
         self._meeting: Meeting | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._accompanying = Tasks(_log)
 
     @classmethod
     async def open(
@@ -475,6 +492,7 @@ class Unlocked:
             choose=self._environment.choose,
             now=self.clock,
         )
+        self.wide.start()
         self.peers.start(self.discovery, self.surroundings)
         self.surroundings.start()
         self.keeper.start()
@@ -537,7 +555,11 @@ class Unlocked:
         if self.listener.port != last:
             self.library.set_setting(_PORT_SETTING, self.listener.port.to_bytes(2))
 
+    async def _dial(self, address: Address) -> Pipe:
+        return await self.wide.dial(address)
+
     def _converse(self, link: Link, contact: Contact) -> Sync:
+        self._accompanying.spawn(self.wide.accompany(link))
         return Sync(
             link,
             contact,
@@ -631,6 +653,8 @@ class Unlocked:
             await self.listener.close()
             await self.surroundings.close()
             await self.peers.close()
+            await self._accompanying.close()
+            await self.wide.close()
             if self.discovery is not None:
                 await self.discovery.close()
             for task in self._tasks:

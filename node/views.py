@@ -60,7 +60,9 @@ class Status:
 
     `discovery` is `mdns`, `blocked` (then `discovery_reason` says why) or `off`. `sandbox` is how
     pictures are caged when they are opened: `seccomp`, `rlimits` or `process`; `off` for the first
-    seconds. `libraries` are those that open them, by name and version.
+    seconds. `libraries` are those that open them, by name and version. `wide` says whether the wide
+    area is `off`, `starting`, `on` or `failed` (then `wide_reason` says why); `wide_addresses` are
+    those by which this node can be reached there, as far as it can know.
     """
 
     version: str
@@ -77,6 +79,9 @@ class Status:
     clock: Clock | None = None
     connections: list[Connection] = field(default_factory=list[Connection])
     absent: list[Absent] = field(default_factory=list[Absent])
+    wide: str = "off"
+    wide_reason: str | None = None
+    wide_addresses: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Final
 
 from .addresses import Address
 from .database import Database
+from .multiaddrs import stored_address
 
 ADDRESSES_PER_CONTACT: Final = 8
 STALE_SECONDS: Final = 30 * 86_400
@@ -43,7 +44,7 @@ class Whereabouts:
         """Where each contact was reached; who was reached last comes first."""
         known: dict[bytes, list[Address]] = {}
         for row in self._db.rows("SELECT identity, host, port FROM addresses ORDER BY seen DESC"):
-            known.setdefault(row["identity"], []).append(Address(row["host"], row["port"]))
+            known.setdefault(row["identity"], []).append(stored_address(row["host"], row["port"]))
         return known
 
     def forget_if_stale(self, address: Address, now: int) -> None:

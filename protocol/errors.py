@@ -51,6 +51,12 @@ class WrongPeerError(PeerError):
     code = "wrong-peer"
 
 
+class WrongTransportError(PeerError):
+    """It was reached by another transport key than its device certifies: somebody is in between."""
+
+    code = "wrong-transport"
+
+
 class NotPairingError(PeerError):
     """No pairing code is open there. Ask for a new code and type it within two minutes."""
 
@@ -262,6 +268,7 @@ WIRE_CODES: Final[dict[int, type[PeerError]]] = {
     10: BadSignatureError,
     11: SealBrokenError,
     12: PieceMismatchError,
+    13: WrongTransportError,
     20: GoneError,
     21: BusyError,
     22: StorageFullError,

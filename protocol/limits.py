@@ -21,6 +21,8 @@ TAG_STEP: Final = 8
 """Their number is filled up to a multiple of this."""
 VERSIONS: Final = 16
 """Protocol versions that a hello may list."""
+TRANSPORT_BYTES: Final = 64
+"""Of the id by which a pipe knows one of its ends, such as a libp2p peer id."""
 
 # Messages.
 MESSAGE_BYTES: Final = 1024 * 1024

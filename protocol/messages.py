@@ -57,6 +57,20 @@ def _octets(length: int | None = None, maximum: int | None = None) -> Any:
     return _form(lambda reader, name: reader.octets(name, length, maximum), bytes)
 
 
+def _transport(*, default: bytes) -> Any:
+    """A transport id at the end of a message, absent where the pipe has none."""
+
+    def read(reader: Reader, name: str) -> bytes:
+        if not reader.more():
+            return b""
+        found = reader.octets(name, maximum=limits.TRANSPORT_BYTES)
+        if not found:  # nothing has one form only
+            raise MalformedError(name)
+        return found
+
+    return dataclasses.field(default=default, metadata={"read": read, "write": bytes, "last": True})
+
+
 def _choice(*lengths: int) -> Any:
     """Octets of one of these lengths."""
 
@@ -132,7 +146,9 @@ class Message:
     def encode(self) -> bytes:
         """Canonical bytes."""
         items = (
-            field.metadata["write"](getattr(self, field.name)) for field in _fields(type(self))
+            field.metadata["write"](getattr(self, field.name))
+            for field in _fields(type(self))
+            if getattr(self, field.name) or "last" not in field.metadata
         )
         return encoding.encode([self.number, *items])
 
@@ -153,6 +169,7 @@ _Kind = TypeVar("_Kind", bound=type[Message])
         _flag,
         _text,
         _octets,
+        _transport,
         _choice,
         _versions,
         _version,
@@ -211,10 +228,11 @@ class Welcome(Message):
 
 @_message(3)
 class Prove(Message):
-    """A device's chain, and its signature over this channel."""
+    """A device's chain, and its signature over this channel and over its transport id, if any."""
 
     chain: bytes = _octets(maximum=limits.CHAIN_BYTES)
     signature: bytes = _octets(SIGNATURE_BYTES)
+    transport: bytes = _transport(default=b"")
 
 
 @_message(4)
@@ -226,10 +244,11 @@ class PairChain(Message):
 
 @_message(5)
 class PairConfirm(Message):
-    """Key confirmation over both chains, and the device's signature over this channel."""
+    """Key confirmation over both chains, and the device's signature as in `Prove`."""
 
     confirmation: bytes = _octets(pairing.CONFIRMATION_BYTES)
     signature: bytes = _octets(SIGNATURE_BYTES)
+    transport: bytes = _transport(default=b"")
 
 
 @_message(6)

@@ -28,12 +28,20 @@ from ..crypto.secret import Secret
 from ..crypto.signing import SigningKey
 from ..crypto.wrap import KemKey
 from . import limits
-from .errors import NotPairingError, UnknownPeerError, WrongPeerError
+from .errors import NotPairingError, UnknownPeerError, WrongPeerError, WrongTransportError
 from .messages import PairChain, PairConfirm, Prove
 
 HELLO_DOMAIN: Final = b"kinlight/hello1"
 
 Entropy = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """The ids by which a pipe knows its two ends before they know each other, where it does."""
+
+    own: bytes
+    peer: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +102,20 @@ class PairingWindow:
         self.used = self.closed = True
 
 
-def _signed_body(mode: str, role: Role, exporter: bytes, chain_digest: bytes, peer: bytes) -> bytes:
-    return encoding.encode([1, "hello", mode, role, exporter, chain_digest, peer])
+def _signed_body(
+    mode: str, role: Role, exporter: bytes, chain_digest: bytes, peer: bytes, transport: bytes
+) -> bytes:
+    last = [transport] if transport else []
+    return encoding.encode([1, "hello", mode, role, exporter, chain_digest, peer, *last])
+
+
+def _check_transport(shown: bytes, transport: Transport | None) -> None:
+    """Whether the id that a device certifies is the one by which the pipe knows it."""
+    if transport is None:
+        if shown:
+            raise MalformedError("this pipe knows no transport ids")
+    elif shown != transport.peer:
+        raise WrongTransportError
 
 
 def _check_hello(chain: DeviceChain, body: bytes, signature: bytes) -> None:
@@ -148,10 +168,18 @@ def recognise_answer(contacts: Iterable[Pinned], tag: bytes, exporter: bytes) ->
 class ContactOpening:
     """Two contacts that recognised each other by tags show their papers and sign."""
 
-    def __init__(self, device: LocalDevice, role: Role, exporter: bytes, peer: Pinned) -> None:
+    def __init__(
+        self,
+        device: LocalDevice,
+        role: Role,
+        exporter: bytes,
+        peer: Pinned,
+        transport: Transport | None = None,
+    ) -> None:
         self._device = device
         self._role: Role = role
         self._exporter = exporter
+        self._transport = transport
         self.peer: Final = peer
 
     def accept_tag(self) -> bytes:
@@ -161,16 +189,27 @@ class ContactOpening:
     def prove(self) -> Prove:
         """Our papers and our signature, for this contact on this channel only."""
         chain = self._device.chain
-        body = _signed_body("contact", self._role, self._exporter, chain.digest, self.peer.identity)
-        return Prove(chain.encoded, self._device.signing.sign(HELLO_DOMAIN, body))
+        own = self._transport.own if self._transport else b""
+        body = _signed_body(
+            "contact", self._role, self._exporter, chain.digest, self.peer.identity, own
+        )
+        return Prove(chain.encoded, self._device.signing.sign(HELLO_DOMAIN, body), own)
 
     def check_proof(self, proof: Prove) -> DeviceChain:
-        """The contact's device; `WrongPeerError` if the papers are not this contact's."""
+        """The contact's device; `WrongPeerError` if the papers are not this contact's, and
+        `WrongTransportError` if the pipe leads to another transport key than they certify.
+        """
         chain = DeviceChain.decode(proof.chain)
         if chain.identity != self.peer.identity:
             raise WrongPeerError
+        _check_transport(proof.transport, self._transport)
         body = _signed_body(
-            "contact", _other(self._role), self._exporter, chain.digest, self._device.identity
+            "contact",
+            _other(self._role),
+            self._exporter,
+            chain.digest,
+            self._device.identity,
+            proof.transport,
         )
         _check_hello(chain, body, proof.signature)
         return chain
@@ -195,11 +234,13 @@ class PairOpening:
         exporter: bytes,
         secret: Code | Invitation,
         entropy: Entropy,
+        transport: Transport | None = None,
     ) -> None:
         self._device = device
         self._role: Role = role
         self._dialer = role == "dialer"
         self._exporter = exporter
+        self._transport = transport
         self._invitation = secret if isinstance(secret, Invitation) else None
         self._exchange: CodeExchange | None = None
         self._key: PairingKey | None = None
@@ -256,10 +297,13 @@ class PairOpening:
     def confirm_message(self) -> PairConfirm:
         """Key confirmation over both chains, and our signature."""
         mine, theirs = self._device.chain.digest, self._peer_chain().digest
-        body = _signed_body("pair", self._role, self._exporter, mine, self._peer_chain().identity)
+        own = self._transport.own if self._transport else b""
+        peer = self._peer_chain().identity
+        body = _signed_body("pair", self._role, self._exporter, mine, peer, own)
         return PairConfirm(
             self._confirmation(mine, theirs, dialer=self._dialer),
             self._device.signing.sign(HELLO_DOMAIN, body),
+            own,
         )
 
     def receive_confirm(self, message: PairConfirm) -> Acquaintance:
@@ -270,8 +314,14 @@ class PairOpening:
         )
         if not hmac.compare_digest(message.confirmation, expected):
             raise WrongCodeError
+        _check_transport(message.transport, self._transport)
         body = _signed_body(
-            "pair", _other(self._role), self._exporter, chain.digest, self._device.identity
+            "pair",
+            _other(self._role),
+            self._exporter,
+            chain.digest,
+            self._device.identity,
+            message.transport,
         )
         _check_hello(chain, body, message.signature)
         secret = self._shared_key().pair_secret(self._device.identity, chain.identity)

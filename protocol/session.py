@@ -57,6 +57,7 @@ from .opening import (
     PairingWindow,
     PairOpening,
     Pinned,
+    Transport,
     dial_tags,
     recognise,
     recognise_answer,
@@ -165,7 +166,8 @@ class Session:
 
     `to` says what for: the contacts that a listener may turn out to be (at most
     `limits.DIAL_TAGS`), a code or a QR secret; or, for a listener, a `Callee`. `lost` says of a
-    device that proved itself whether its identity has revoked it.
+    device that proved itself whether its identity has revoked it. `transport` are the ids by which
+    the pipe knows its ends, if it does: each side certifies its own in the hello.
     """
 
     def __init__(
@@ -175,6 +177,7 @@ class Session:
         to: Sequence[Pinned] | Code | Invitation | Callee,
         entropy: Entropy,
         lost: Callable[[DeviceChain], bool] = _none_lost,
+        transport: Transport | None = None,
     ) -> None:
         if isinstance(to, Sequence) and not 1 <= len(to) <= limits.DIAL_TAGS:
             raise ValueError(f"a hello asks for 1 to {limits.DIAL_TAGS} contacts")
@@ -186,6 +189,7 @@ class Session:
         self._to = to
         self._entropy = entropy
         self._lost = lost
+        self._transport = transport
         self._channel = Channel(self.role, settings)
         self._frames = FrameReader()
         self._opening_bytes = 0
@@ -352,7 +356,7 @@ class Session:
             # Random bytes and the end: a stranger can't tell it from a node that knows others.
             self._queue(Welcome(self.version, self._entropy(pairing.TAG_BYTES)))
             raise UnknownPeerError
-        self._contact = ContactOpening(self._device, self.role, self._channel.exporter, peer)
+        self._contact = self._contact_with(peer)
         self._queue(Welcome(self.version, self._contact.accept_tag()))
         self._queue(self._contact.prove())
 
@@ -375,7 +379,7 @@ class Session:
         if isinstance(self._to, Callee | Code | Invitation):
             raise UnexpectedMessageError
         peer = recognise_answer(self._to, welcome.proof, self._channel.exporter)
-        self._contact = ContactOpening(self._device, self.role, self._channel.exporter, peer)
+        self._contact = self._contact_with(peer)
         self._queue(self._contact.prove())
 
     def _answer_chain(self, message: PairChain) -> None:
@@ -422,7 +426,14 @@ class Session:
         return Ended(error)
 
     def _pair_opening(self, secret: Code | Invitation) -> PairOpening:
-        return PairOpening(self._device, self.role, self._channel.exporter, secret, self._entropy)
+        exporter = self._channel.exporter
+        return PairOpening(
+            self._device, self.role, exporter, secret, self._entropy, self._transport
+        )
+
+    def _contact_with(self, peer: Pinned) -> ContactOpening:
+        exporter = self._channel.exporter
+        return ContactOpening(self._device, self.role, exporter, peer, self._transport)
 
     def _contact_opening(self) -> ContactOpening:
         if self._contact is None:

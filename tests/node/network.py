@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from kinlight.node.addresses import Address
 from kinlight.node.pipes import PathKind, Pipe
+from kinlight.protocol.opening import Transport
 
 Accept = Callable[[Pipe], Awaitable[None]]
 
@@ -44,6 +45,7 @@ class QueuePipe:
         self.outgoing = outgoing
         self.remote: Address | None = remote
         self.local: Address | None = None
+        self.transport: Transport | None = None
         self.closed = False
 
     async def read(self) -> bytes:

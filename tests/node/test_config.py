@@ -31,6 +31,8 @@ def test_every_setting_of_the_template_can_be_set(tmp_path: Path) -> None:
     text = '[network]\nport = 65535\ninterfaces = ["a", "b"]\ndiscovery = false\n'
     assert load(tmp_path, text) == Config(65535, ("a", "b"), False)
     assert load(tmp_path, '[pictures]\nsandbox = "seccomp"\n') == Config(sandbox="seccomp")
+    text = "[wide]\non = true\nport = 4711\n"
+    assert load(tmp_path, text) == Config(wide=True, wide_port=4711)
     assert load(tmp_path, '[log]\nformat = "json"\n') == Config(format="json")
     assert load(tmp_path, "[check]\nreceived = false\n") == Config(received=False)
     text = "[notify]\ndesktop = true\ndetails = true\n"
@@ -61,6 +63,10 @@ def test_every_setting_of_the_template_can_be_set(tmp_path: Path) -> None:
         ("[network]\nport = true", "port"),
         ('[network]\nport = "80"', "port"),
         ("[network]\ndiscovery = 1", "discovery"),
+        ("[wide]\non = 1", "on"),
+        ("[wide]\nport = 65536", "port"),
+        ("[wide]\nrelay = 1", "relay"),
+        ("[wide]\nrelays = true", "relays"),
         ("[network]\ninterfaces = []", "interfaces"),
         ('[network]\ninterfaces = "eth0"', "interfaces"),
         ('[network]\ninterfaces = ["eth0", 1]', "interfaces"),

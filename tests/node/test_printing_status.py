@@ -78,3 +78,12 @@ def test_what_discovery_can_know_is_said_and_no_more(
     seen: int, connections: list[Connection], words: str
 ) -> None:
     assert words in text(replace(STATUS, nodes_seen=seen, connections=connections))
+
+
+def test_the_wide_area_is_told_of_only_where_it_is_on() -> None:
+    assert "wide area" not in text(STATUS)
+    on = replace(STATUS, wide="on", wide_addresses=["/ip4/192.0.2.7/tcp/1/p2p/12D3Koo"])
+    assert "The wide area is on. Contacts reach this node at\n  /ip4/192.0.2.7/" in text(on)
+    assert "about to start" in text(replace(STATUS, wide="starting"))
+    failed = replace(STATUS, wide="failed", wide_reason="Address already in use")
+    assert "does not work: Address already in use." in text(failed)

@@ -43,6 +43,7 @@ from kinlight.protocol.opening import (
     LocalDevice,
     PairOpening,
     Pinned,
+    Transport,
     recognise,
 )
 from kinlight.protocol.photo import KINDS, Envelope, Metadata, PhotoRecord
@@ -92,7 +93,10 @@ def check_frame(case: Case) -> None:
 def check_message(case: Case) -> None:
     message = messages.decode(_un(case["encoded"]))
     assert type(message).__name__ == case["name"]
-    assert dataclasses.astuple(message) == plain(case["fields"])  # type: ignore[arg-type]
+    values = dataclasses.astuple(message)  # type: ignore[arg-type]
+    shown = len(case["fields"])
+    assert values[:shown] == plain(case["fields"])
+    assert not any(values[shown:])  # a transport id that is absent
     assert message.encode() == _un(case.get("written", case["encoded"]))
 
 
@@ -111,11 +115,19 @@ def judge(chain: str) -> LocalDevice:
     return LocalDevice(anybody.signing, anybody.kem, DeviceChain.decode(_un(chain)), "judge")
 
 
+def reached(case: Case) -> Transport | None:
+    """What the judge's pipe knows."""
+    return Transport(b"judge", _un(case["pipe"])) if "pipe" in case else None
+
+
 def check_prove(case: Case) -> None:
     role = "listener" if case["prover"] == "dialer" else "dialer"
     contact = Pinned(_un(case["contact"]), Secret(bytes(32)))
-    opening = ContactOpening(judge(case["judge"]), role, _un(case["exporter"]), contact)
-    chain = opening.check_proof(Prove(_un(case["chain"]), _un(case["signature"])))
+    opening = ContactOpening(
+        judge(case["judge"]), role, _un(case["exporter"]), contact, reached(case)
+    )
+    shown = _un(case.get("transport", ""))
+    chain = opening.check_proof(Prove(_un(case["chain"]), _un(case["signature"]), shown))
     assert chain.identity == contact.identity
 
 
@@ -125,7 +137,8 @@ class KeyedPairing(PairOpening):
     def __init__(self, case: Case) -> None:
         key, exporter = Secret(_un(case["key"])), _un(case["exporter"])
         invitation = Invitation(bytes(32), key, (), 0)  # a QR secret takes the key's place
-        super().__init__(judge(case["judge"]), "listener", exporter, invitation, FixedEntropy())
+        device, entropy = judge(case["judge"]), FixedEntropy()
+        super().__init__(device, "listener", exporter, invitation, entropy, reached(case))
 
 
 def check_code(case: Case) -> None:
@@ -140,7 +153,8 @@ def check_papers(case: Case) -> None:
 def check_confirm(case: Case) -> None:
     run = KeyedPairing(case)
     run.receive_chain(PairChain(_un(case["sealed"])))
-    met = run.receive_confirm(PairConfirm(_un(case["confirmation"]), _un(case["signature"])))
+    shown = _un(case.get("transport", ""))
+    met = run.receive_confirm(PairConfirm(_un(case["confirmation"]), _un(case["signature"]), shown))
     assert met.name == "Ada's phone"
     assert met.pair_secret.reveal() == _un(case["pair_secret"])
     key = PairingKey(Secret(_un(case["key"])), _un(case["exporter"]))

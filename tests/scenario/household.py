@@ -286,10 +286,10 @@ class Household:
     def introduce(self, host: Person, guest: Person, *, at: str | None = "127.0.0.1") -> Value:
         """Pair by a code that `host` shows; without `at` the guest has to find the host."""
         showing = host.popen("pair")
-        code = json.loads(_line(showing))["code"]
+        code = json.loads(line(showing))["code"]
         where = ("--at", f"{at}:{host.port}") if at is not None else ()
         contact = guest.run("pair", code, *where).value["contact"]
-        assert json.loads(_line(showing))["contact"]["safety_number"] == contact["safety_number"]
+        assert json.loads(line(showing))["contact"]["safety_number"] == contact["safety_number"]
         assert showing.wait(PATIENCE) == 0
         return contact
 
@@ -361,7 +361,7 @@ def _environment(runtime: Path) -> dict[str, str]:
     return kept | {"HOME": str(runtime), "XDG_RUNTIME_DIR": str(runtime), "NO_COLOR": "1"}
 
 
-def _line(process: subprocess.Popen[str]) -> str:
+def line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line, process.stderr.read() if process.stderr else ""

@@ -121,6 +121,7 @@ class SlowPipe:
         self.path: PathKind = pipe.path
         self.remote = pipe.remote
         self.local = pipe.local
+        self.transport = pipe.transport
         self.slow = False
 
     async def read(self) -> bytes:

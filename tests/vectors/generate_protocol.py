@@ -74,10 +74,19 @@ def frame(message: bytes) -> bytes:
 
 
 def hello_signature(
-    key: SigningKey, mode: str, role: str, exporter: bytes, chain: bytes, peer: bytes
+    key: SigningKey,
+    mode: str,
+    role: str,
+    exporter: bytes,
+    chain: bytes,
+    peer: bytes,
+    transport: bytes | None = None,
 ) -> bytes:
     digest = hashlib.sha256(chain).digest()
-    signature = sign(key, b"kinlight/hello1", [1, "hello", mode, role, exporter, digest, peer])[1]
+    body: list[Value] = [1, "hello", mode, role, exporter, digest, peer]
+    if transport is not None:
+        body.append(transport)
+    signature = sign(key, b"kinlight/hello1", body)[1]
     assert isinstance(signature, bytes)
     return signature
 
@@ -154,6 +163,10 @@ def message_cases() -> list[Case]:
         "HeldGone": [69, fixed("hash")],
         "HeldReceipt": [70, fixed("hash"), fixed("receipt", 200)],
     }
+    reached: dict[str, list[Value]] = {
+        "Prove": [*good["Prove"], fixed("transport", 64)],
+        "PairConfirm": [*good["PairConfirm"], fixed("transport", 1)],
+    }
     bad: dict[str, tuple[str, list[Value]]] = {
         "no number": ("truncated", []),
         "number of no message": ("unknown number", [7]),
@@ -185,6 +198,9 @@ def message_cases() -> list[Case]:
         ),
         "a held blob without a token hash": ("truncated", [62, fixed("tag"), b"", 0, [blob[:2]]]),
         "257 envelopes at a time": ("bad field", [65, 0, 257, 0]),
+        "a transport id of no bytes": ("not minimal", [*good["Prove"], b""]),
+        "a transport id of 65 bytes": ("too long", [*good["Prove"], bytes(65)]),
+        "a field behind the transport id": ("trailing data", [*reached["PairConfirm"], 0]),
         "a hello to a known version alone with more": (
             "trailing data",
             [1, [1], "contact", "", fixed("tags", 256), 0],
@@ -202,7 +218,7 @@ def message_cases() -> list[Case]:
         *(
             case("message", name, "valid", "success", encoded=encode(items),
                  fields=readable(items[1:]))
-            for name, items in good.items()
+            for name, items in (*good.items(), *reached.items())
         ),
         *(
             case("message", name, kind, "malformed", encoded=encode(items))
@@ -264,10 +280,17 @@ def proof_cases() -> list[Case]:
         chain: bytes = ADA_CHAIN,
         signed_chain: bytes | None = None,
         peer: bytes = BEN,
+        signed: bytes | None = None,
+        **reached: bytes,
     ) -> Case:
-        signature = hello_signature(key, mode, role, exporter, signed_chain or chain, peer)
+        body_end = signed if signed is not None else reached.get("transport")
+        signature = hello_signature(
+            key, mode, role, exporter, signed_chain or chain, peer, body_end
+        )
         return case("prove", name, kind, expect, prover="dialer", exporter=X, judge=BEN_CHAIN,
-                    contact=ADA, chain=chain, signature=signature)  # fmt: skip
+                    contact=ADA, chain=chain, signature=signature, **reached)  # fmt: skip
+
+    own, other = fixed("peer id", 38), fixed("other peer id", 38)
 
     return [
         proof("a contact", "valid", "success"),
@@ -282,6 +305,15 @@ def proof_cases() -> list[Case]:
         proof("the key in papers of another identity", "not the contact", "wrong-peer",
               chain=stolen),
         proof("papers cut", "truncated", "malformed", chain=ADA_CHAIN[:-1]),
+        proof("by the transport key of the pipe", "valid", "success", transport=own, pipe=own),
+        proof("by another transport key", "somebody between", "wrong-transport", transport=other,
+              pipe=own),
+        proof("by no transport key on a pipe that knows one", "somebody between",
+              "wrong-transport", pipe=own),
+        proof("by a transport key on a pipe that knows none", "bad field", "malformed",
+              transport=own),
+        proof("over another transport key", "bad signature", "wrong-peer", transport=own, pipe=own,
+              signed=other),
     ]  # fmt: skip
 
 
@@ -303,17 +335,21 @@ def pairing_cases() -> list[Case]:
         return case("papers", name, kind, expect, key=key, exporter=X, judge=BEN_CHAIN,
                     sealed=sealed)  # fmt: skip
 
-    def confirm(name: str, kind: str, expect: str, confirmed: bytes, signature: bytes) -> Case:
+    def confirm(name: str, kind: str, expect: str, confirmed: bytes, signature: bytes,
+                **reached: bytes) -> Case:  # fmt: skip
         context = b"kinlight/pair-chain1\x00A" + X
         sealed = wrap(pairing_key, context, encode([ADA_CHAIN, "Ada's phone"]), "papers")
         secret = hkdf(pairing_key, b"pair1" + b"".join(sorted((ADA, BEN))))
         return case("confirm", name, kind, expect, key=key, exporter=X, judge=BEN_CHAIN,
                     sealed=sealed, confirmation=confirmed, signature=signature,
-                    pair_secret=secret)  # fmt: skip
+                    pair_secret=secret, **reached)  # fmt: skip
 
     def signature(signer: SigningKey = PHONE, mode: str = "pair", role: str = "dialer",
-                  exporter: bytes = X, peer: bytes = BEN) -> bytes:  # fmt: skip
-        return hello_signature(signer, mode, role, exporter, ADA_CHAIN, peer)
+                  exporter: bytes = X, peer: bytes = BEN,
+                  transport: bytes | None = None) -> bytes:  # fmt: skip
+        return hello_signature(signer, mode, role, exporter, ADA_CHAIN, peer, transport)
+
+    own, other = fixed("peer id", 38), fixed("other peer id", 38)
 
     good = encode([ADA_CHAIN, "Ada's phone"])
     codes: dict[str, tuple[str, str, str]] = {
@@ -360,6 +396,16 @@ def pairing_cases() -> list[Case]:
                 signature(exporter=OTHER_X)),
         confirm("signature for another peer", "wrong context", "wrong-peer", confirmation(),
                 signature(peer=ADA)),
+        confirm("by the transport key of the pipe", "valid", "success", confirmation(),
+                signature(transport=own), transport=own, pipe=own),
+        confirm("by another transport key", "somebody between", "wrong-transport", confirmation(),
+                signature(transport=other), transport=other, pipe=own),
+        confirm("by no transport key on a pipe that knows one", "somebody between",
+                "wrong-transport", confirmation(), signature(), pipe=own),
+        confirm("by a transport key on a pipe that knows none", "bad field", "malformed",
+                confirmation(), signature(transport=own), transport=own),
+        confirm("over no transport key", "bad signature", "wrong-peer", confirmation(),
+                signature(), transport=own, pipe=own),
     ]  # fmt: skip
 
 

@@ -1,0 +1,435 @@
+"""The libp2p host, in the trio thread: how it is built, who may connect, whom it calls.
+
+Noise and Yamux only: a default host takes plaintext too, where whoever knows somebody's public key
+is believed to be them. It dials nobody by itself, and it accepts and dials here and not in libp2p,
+whose own listener counts connections that have ended and shares its port with whoever asks.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, cast
+
+import trio
+from libp2p import new_host
+from libp2p.abc import INetStream
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.crypto.x25519 import create_new_key_pair as create_new_x25519_key_pair
+from libp2p.custom_types import TProtocol
+from libp2p.host.basic_host import BasicHost
+from libp2p.io.trio import TrioTCPStream
+from libp2p.network.config import ConnectionConfig
+from libp2p.network.connection.raw_connection import RawConnection
+from libp2p.network.connection.swarm_connection import SwarmConn
+from libp2p.network.swarm import Swarm
+from libp2p.peer.id import (  # pyright: ignore[reportMissingTypeStubs] - its folder is no package
+    ID,
+)
+from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
+from libp2p.rcmgr.manager import ResourceLimits, ResourceManager
+from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
+from libp2p.security.noise.transport import Transport as NoiseTransport
+from multiaddr import Multiaddr as RawMultiaddr
+
+from .addresses import Address
+from .multiaddrs import Multiaddr
+from .p2p_muxer import BoundedYamux
+from .p2p_relay import HOP, STOP, Relay, relayed
+from .p2p_stream import Stream
+
+PROTOCOL: Final = TProtocol("/kinlight/channel/1")
+YAMUX: Final = TProtocol("/yamux/1.0.0")
+
+CONNECTIONS: Final = 128
+CONNECTIONS_PER_SOURCE: Final = 16
+UPGRADES: Final = 32
+"""Connections that may be in their handshake at a time."""
+UPGRADES_PER_SOURCE: Final = 8
+UPGRADE_SECONDS: Final = 3.0
+DIAL_SECONDS: Final = 5.0
+IDLE_SECONDS: Final = 30.0
+"""How long who connects may take until it speaks kinlight."""
+CLOSE_SECONDS: Final = 5.0
+EXHAUSTED_SECONDS: Final = 0.5
+
+Accepted = Callable[[Stream, bytes, Address | None], Callable[[bytes], None]]
+"""Told of a stream that was opened, by whom and from where; returns who takes its bytes."""
+
+_log = logging.getLogger(__name__)
+# It names peers and addresses, and calls every ended connection an error.
+logging.getLogger("libp2p").addHandler(logging.NullHandler())
+logging.getLogger("libp2p").propagate = False
+
+
+class Host:
+    """One libp2p host with the transport key of `seed` (32 bytes). `serve` is its life."""
+
+    def __init__(self, seed: bytes, accepted: Accepted, *, relaying: bool = False) -> None:
+        self._accepted = accepted
+        self._relay = Relay(self, serving=relaying)
+        self._dialled: dict[bytes, Multiaddr] = {}
+        self._outgoing: set[trio.SocketStream] = set()
+        self._host = _build(seed)
+        self._swarm = cast("Swarm", self._host.get_network())
+        self._nursery: trio.Nursery | None = None
+        self._stop = trio.Event()
+        self._sources: Counter[str] = Counter()
+        self._upgrading: Counter[str] = Counter()
+        self._streams: defaultdict[SwarmConn, set[Stream]] = defaultdict(set)
+        self._host.set_stream_handler(PROTOCOL, self._take)
+        self._host.set_stream_handler(STOP, self._relay.stop)
+        if relaying:
+            self._host.set_stream_handler(HOP, self._relay.hop)
+        handle = self._swarm.common_stream_handler
+
+        async def guarded(stream: INetStream) -> None:
+            try:
+                await handle(stream)
+            except Exception as error:  # what gets out of a handler would end the whole host
+                _log.debug("a stream of the wide area failed: %s", error)
+                await stream.reset()
+
+        self._swarm.set_stream_handler(guarded)
+
+    @property
+    def peer(self) -> bytes:
+        """Its peer id."""
+        return self._host.get_id().to_bytes()
+
+    async def serve(
+        self,
+        listening: socket.socket,
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Accept connections at the socket, which is closed at the end, until `close`."""
+        listening.setblocking(False)
+        listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+        async with listener, self._host.run([]), trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._accept_all, listener)
+            task_status.started()
+            try:
+                await self._stop.wait()
+            finally:
+                self._nursery = None  # nobody is called or taken any more
+                # Before `run` is left: a stream that is open then would keep its socket for ever.
+                with trio.CancelScope(shield=True), trio.move_on_after(CLOSE_SECONDS):
+                    await self._host.close()
+                for stream in self._outgoing:  # those of which libp2p lost sight
+                    stream.socket.close()
+            nursery.cancel_scope.cancel()
+
+    def close(self) -> None:
+        """Have `serve` end."""
+        self._stop.set()
+
+    # Being called.
+
+    async def _accept_all(self, listener: trio.SocketListener) -> None:
+        while True:
+            try:
+                stream = await listener.accept()
+            except OSError:  # no descriptor is left, or so; those who wait are taken later
+                await trio.sleep(EXHAUSTED_SECONDS)
+                continue
+            remote = _remote(stream)
+            if (
+                self._nursery is None  # it ends
+                or remote is None
+                or not self._has_room(remote.host)
+            ):
+                await trio.aclose_forcefully(stream)
+            else:
+                self._spawn(self._accept, stream, remote)
+
+    def _has_room(self, source: str) -> bool:
+        return (
+            self._sources.total() < CONNECTIONS
+            and self._sources[source] < CONNECTIONS_PER_SOURCE
+            and self._upgrading.total() < UPGRADES
+            and self._upgrading[source] < UPGRADES_PER_SOURCE
+        )
+
+    async def _accept(self, stream: trio.SocketStream, remote: Address) -> None:
+        source = remote.host
+        self._sources[source] += 1
+        try:
+            self._upgrading[source] += 1
+            try:
+                raw = RawConnection(_Socket(stream, remote), False)
+                muxed: Any = await self._swarm.upgrade_inbound_raw_conn(raw, _raw(remote))
+            finally:
+                self._upgrading[source] -= 1
+                self._upgrading += Counter()  # drops the zeros
+            await self._stay(muxed)
+        except Exception as error:
+            _log.debug("a connection was not taken: %s", error)
+        finally:
+            self._sources[source] -= 1
+            self._sources += Counter()
+            await trio.aclose_forcefully(stream)
+
+    async def _stay(self, muxed: Any) -> None:
+        """Until the connection has ended; who connects and wants nothing is sent away.
+
+        A relay has a link on its connection, so it is none of those.
+        """
+        while True:
+            with trio.move_on_after(IDLE_SECONDS):
+                await muxed.event_closed.wait()
+                return
+            if not any(each.muxed_conn is muxed for each in self._streams):
+                await muxed.close()
+                return
+
+    async def _take(self, raw: INetStream) -> None:
+        connection = _connection(raw)
+        stream = self._stream(raw, connection)
+        deliver = self._accepted(
+            stream, connection.muxed_conn.peer_id.to_bytes(), _source(connection)
+        )
+        await stream.pump(deliver)
+
+    # Calling.
+
+    async def dial(self, target: Multiaddr) -> Stream:
+        """A stream to the node at this address; raises what prevented it."""
+        peer = ID(target.peer)
+        if peer == self._host.get_id():
+            raise OSError("that is this node itself")
+        with trio.fail_after(DIAL_SECONDS if target.via is None else 2 * DIAL_SECONDS):
+            connection = self._standing(peer, through=target.via is not None)
+            if connection is None:
+                connection = await self._connect(target, peer)
+            return self._stream(await self.open(connection, PROTOCOL), connection)
+
+    def pump(self, stream: Stream, deliver: Callable[[bytes], None]) -> None:
+        """Begin to read a stream that was dialled."""
+        self._spawn(stream.pump, deliver)
+
+    def let_go(self, stream: Stream) -> None:
+        """Close a stream that nobody wants."""
+        self._spawn(stream.close)
+
+    def standing(self, peer: bytes) -> SwarmConn | None:
+        """A direct connection to a peer."""
+        return self._standing(ID(peer), through=False)
+
+    def _standing(self, peer: ID, *, through: bool) -> SwarmConn | None:
+        for each in self._swarm.get_connections(peer):
+            if (
+                isinstance(each, SwarmConn)
+                and not each.is_closed
+                and relayed(each.muxed_conn) == through
+            ):
+                return each
+        return None
+
+    async def _connect(self, target: Multiaddr, peer: ID) -> SwarmConn:
+        if target.via is not None:
+            return await self._connect_through(target.via, peer)
+        endpoint = target.endpoint
+        self._dialled[target.peer] = target
+        stream = await _tcp(endpoint)
+        if self._nursery is None:  # `serve` has closed all that it knew of
+            stream.socket.close()
+            raise OSError("the wide area was turned off")
+        self._outgoing = {each for each in self._outgoing if each.socket.fileno() >= 0} | {stream}
+        try:
+            raw = RawConnection(_Socket(stream, _remote(stream) or endpoint), True)
+            return await self._swarm.upgrade_outbound_raw_conn(raw, peer)
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+
+    async def _connect_through(self, relay: Multiaddr, peer: ID) -> SwarmConn:
+        raw = await self._relay.circuit(relay.peer, peer.to_bytes())
+        try:
+            return await self._swarm.upgrade_outbound_raw_conn(raw, peer)
+        except BaseException:
+            self._spawn(raw.close)
+            raise
+
+    async def open(self, connection: SwarmConn, protocol: TProtocol) -> INetStream:
+        """A stream that speaks a protocol; raises what prevented it."""
+        raw = None
+        try:
+            raw = await connection.new_stream()
+            await self._host.multiselect_client.select_one_of(
+                [protocol], MultiselectCommunicator(raw), int(DIAL_SECONDS)
+            )
+        except BaseException:
+            # It may be dead without anybody knowing: the next call makes another one.
+            if not self._streams.get(connection):
+                self._spawn(_close, connection)
+            elif raw is not None:
+                self._spawn(raw.reset)
+            raise
+        return raw
+
+    # Relays.
+
+    def met(self, peer: bytes) -> None:
+        """A link with a contact stands on a direct connection: each may relay for the other."""
+        self._relay.met(peer)
+        if peer in self._dialled:
+            self._spawn(self._relay.reserve, peer, self._dialled[peer])
+
+    def parted(self, peer: bytes) -> None:
+        """It has ended."""
+        self._relay.parted(peer)
+
+    def relays(self) -> list[Multiaddr]:
+        """The relays through which this node can be reached; may be asked from any thread."""
+        return list(self._relay.reachable.values())
+
+    async def admit(self, raw: RawConnection, remote: Address) -> None:
+        """A connection came in by a circuit; returns when it has ended."""
+        if not self._has_room(remote.host):
+            await raw.close()
+            return
+        self._sources[remote.host] += 1
+        try:
+            self._upgrading[remote.host] += 1
+            try:
+                muxed: Any = await self._swarm.upgrade_inbound_raw_conn(raw, _raw(remote))
+            finally:
+                self._upgrading[remote.host] -= 1
+                self._upgrading += Counter()
+            await self._stay(muxed)
+        finally:
+            self._sources[remote.host] -= 1
+            self._sources += Counter()
+            await raw.close()
+
+    # Streams and their connections.
+
+    def _stream(self, raw: INetStream, connection: SwarmConn) -> Stream:
+        async def ended(stream: Stream) -> None:
+            left = self._streams[connection]
+            left.discard(stream)
+            if not left:
+                self._streams.pop(connection, None)
+                await _close(connection)
+
+        stream = Stream(raw, ended)
+        self._streams[connection].add(stream)
+        return stream
+
+    def _spawn(self, work: Callable[..., Awaitable[object]], *arguments: object) -> None:
+        async def guarded() -> None:
+            try:
+                await work(*arguments)
+            except Exception as error:  # what gets out would end the whole host
+                _log.debug("in the wide area: %s", error)
+
+        if self._nursery is not None:
+            self._nursery.start_soon(guarded)
+
+
+class _Socket(TrioTCPStream):
+    """A TCP connection that knows its other end, also where that has an IPv6 address."""
+
+    def __init__(self, stream: trio.SocketStream, remote: Address) -> None:
+        super().__init__(stream)
+        self._remote = remote
+
+    def get_remote_address(self) -> tuple[str, int] | None:
+        return self._remote.host, self._remote.port
+
+
+def _build(seed: bytes) -> BasicHost:
+    keys = create_new_key_pair(seed)
+    host = new_host(
+        key_pair=keys,
+        sec_opt={
+            NOISE: NoiseTransport(keys, noise_privkey=create_new_x25519_key_pair().private_key)
+        },
+        muxer_opt={YAMUX: BoundedYamux},
+        negotiate_timeout=int(DIAL_SECONDS),
+        connection_config=ConnectionConfig(
+            max_connections=2 * CONNECTIONS,
+            min_connections=0,
+            low_watermark=0,
+            high_watermark=2 * CONNECTIONS,
+            auto_connect_interval=1e9,
+            dial_timeout=DIAL_SECONDS,
+            inbound_upgrade_timeout=UPGRADE_SECONDS,
+            outbound_upgrade_timeout=DIAL_SECONDS,
+        ),
+        resource_manager=ResourceManager(
+            limits=ResourceLimits(
+                max_connections=4 * CONNECTIONS, max_streams=1024, max_memory_mb=256
+            ),
+            # All that counts is counted above; these would refuse contacts on a busy machine.
+            enable_metrics=False,
+            enable_connection_tracking=False,
+            enable_memory_limits=False,
+            enable_circuit_breaker=False,
+            enable_graceful_degradation=False,
+            enable_rate_limiting=False,
+        ),
+    )
+    swarm = cast("Swarm", host.get_network())
+    negotiate = swarm.upgrader.muxer_multistream.new_conn
+
+    async def bounded(connection: Any, peer: Any) -> Any:
+        await negotiate(connection, peer)  # it makes its own kind, whatever `muxer_opt` says
+        return BoundedYamux(connection, peer, connection.is_initiator)
+
+    swarm.upgrader.muxer_multistream.new_conn = bounded  # type: ignore[method-assign]
+
+    async def nobody() -> None:
+        """A host would dial whoever it merely knows of, and so tell them that it is here."""
+
+    swarm.auto_connector.maybe_connect = nobody  # type: ignore[method-assign]
+    return cast("BasicHost", host)
+
+
+async def _tcp(endpoint: Address) -> trio.SocketStream:
+    """Connect; the error of the system where the host is an address."""
+    try:
+        version = ipaddress.ip_address(endpoint.host).version
+    except ValueError:
+        return await trio.open_tcp_stream(endpoint.host, endpoint.port)
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    connection = trio.socket.socket(family, socket.SOCK_STREAM)
+    try:
+        await connection.connect((endpoint.host, endpoint.port))
+    except BaseException:
+        connection.close()
+        raise
+    return trio.SocketStream(connection)
+
+
+async def _close(connection: SwarmConn) -> None:
+    with trio.CancelScope(shield=True), trio.move_on_after(CLOSE_SECONDS):
+        await connection.close()
+
+
+def _remote(stream: trio.SocketStream) -> Address | None:
+    try:
+        host, port, *_ = stream.socket.getpeername()
+    except OSError:  # it has gone already
+        return None
+    return Address(host.removeprefix("::ffff:") if "." in host else host, port)
+
+
+def _raw(address: Address) -> RawMultiaddr:
+    version = 6 if ":" in address.host else 4
+    return RawMultiaddr(f"/ip{version}/{address.host.partition('%')[0]}/tcp/{address.port}")
+
+
+def _connection(stream: INetStream) -> SwarmConn:
+    return cast("Any", stream).swarm_conn
+
+
+def _source(connection: SwarmConn) -> Address | None:
+    muxed: Any = connection.muxed_conn
+    remote = muxed.get_remote_address()
+    return None if remote is None else Address(*remote)

@@ -1,0 +1,143 @@
+"""Whether this node speaks to the wide area, and what it is there. Off unless the settings say so.
+
+With it off nothing of libp2p is imported. It starts beside everything else, and where it can't, the
+local network goes on: `state` and `reason` say how it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import importlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, Literal
+
+from ..protocol.opening import Entropy
+from .addresses import Address
+from .errors import WideAreaOffError
+from .events import Events
+from .library import Library
+from .link import Link
+from .multiaddrs import Multiaddr
+from .pipes import Dial, Pipe
+
+if TYPE_CHECKING:
+    from .p2p import WideArea
+
+State = Literal["off", "starting", "on", "failed"]
+
+SEED_BYTES: Final = 32
+_SEED_SETTING: Final = "transport-seed"
+_PORT_SETTING: Final = "wide-port"
+
+_log = logging.getLogger(__name__)
+
+
+class Wide:
+    """The node's side of the wide area; `dial` reaches addresses of every kind."""
+
+    def __init__(
+        self,
+        *,
+        on: bool,
+        port: int,
+        relaying: bool,
+        library: Library,
+        tcp: Dial,
+        accept: Callable[[Pipe], Awaitable[None]],
+        entropy: Entropy,
+        events: Events,
+    ) -> None:
+        self.state: State = "starting" if on else "off"
+        self.reason: str | None = None
+        self._port = port
+        self._relaying = relaying
+        self._library = library
+        self._tcp = tcp
+        self._accept = accept
+        self._entropy = entropy
+        self._events = events
+        self._area: WideArea | None = None
+        self._starting: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to start, if it is on."""
+        if self.state == "starting":
+            self._starting = asyncio.create_task(self._start())
+
+    async def _start(self) -> None:
+        try:
+            # Half a second in which others get on with what they do.
+            module = await asyncio.to_thread(importlib.import_module, f"{__package__}.p2p")
+            area: WideArea = module.WideArea(self._seed(), self._accept, relaying=self._relaying)
+            await self._listen(area)
+        except OSError as error:
+            self.state, self.reason = "failed", error.strerror or str(error)
+            _log.warning("the wide area does not start: %s", self.reason)
+        except Exception:
+            self.state, self.reason = "failed", "libp2p does not work here; the log says why"
+            _log.exception("the wide area does not start")
+        else:
+            self._area, self.state = area, "on"
+        self._events.publish("wide", state=self.state)
+
+    def _seed(self) -> bytes:
+        """What the transport key is made of: no identity, and kept so that addresses stay."""
+        seed = self._library.setting(_SEED_SETTING)
+        if seed is None:
+            seed = self._entropy(SEED_BYTES)
+            self._library.set_setting(_SEED_SETTING, seed)
+        return seed
+
+    async def _listen(self, area: WideArea) -> None:
+        """On the port of the settings, else on the one of last time, else on any free one."""
+        if self._port:
+            await area.start(self._port)
+            return
+        last = int.from_bytes(self._library.setting(_PORT_SETTING) or b"")
+        try:
+            await area.start(last)
+        except OSError:
+            await area.start(0)
+        if area.port != last:
+            self._library.set_setting(_PORT_SETTING, area.port.to_bytes(2))
+
+    def addresses(self) -> list[str]:
+        """Where it can be dialled, as far as it can know."""
+        return [] if self._area is None else [str(each) for each in self._area.addresses()]
+
+    async def dial(self, address: Address) -> Pipe:
+        """A pipe to any address; `OSError` or `TimeoutError` if that fails."""
+        if not isinstance(address, Multiaddr):
+            return await self._tcp(address)
+        if self.state == "starting" and self._starting is not None:
+            await asyncio.wait({self._starting})
+        if self._area is None:
+            raise OSError(errno.ENETUNREACH, "no way leads there")
+        return await self._area.dial(address)
+
+    def check(self, address: Address) -> None:
+        """Before a person waits for it: raises why no way can lead to such an address, if none can.
+
+        `WideAreaOffError`.
+        """
+        if isinstance(address, Multiaddr) and self.state in ("off", "failed"):
+            raise WideAreaOffError(self.reason or "")
+
+    async def accompany(self, link: Link) -> None:
+        """For as long as a link stands: contacts who reach each other directly may relay."""
+        transport = link.pipe.transport
+        if self._area is not None and transport is not None and link.pipe.path == "direct":
+            await self._area.accompany(transport.peer, link.ended)
+
+    async def close(self) -> None:
+        """End it. Never raises."""
+        if self._starting is not None:
+            self._starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._starting
+        if self._area is not None:
+            await self._area.close()
+            self._area, self.state = None, "off"

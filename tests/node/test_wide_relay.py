@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from kinlight.node import p2p_relay
+from kinlight.node.errors import UnreachableError
+from kinlight.node.multiaddrs import Multiaddr
+from kinlight.node.p2p_relay import CIRCUITS_PER_PEER, HOP
+from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, PeerId, Status
+from libp2p.relay.circuit_v2.utils import read_delimited_msg, write_delimited_msg
+
+from .nodes import TestedNode
+from .strangers import Stranger, slow_dials, stranger
+from .test_wide import loopback, make, meet, paths
+
+__all__ = ["slow_dials"]
+
+
+@dataclass
+class Three:
+    """Anna and Bob, who met through Fred, a contact of both who relays."""
+
+    anna: TestedNode
+    bob: TestedNode
+    fred: TestedNode
+
+    def annas_address(self) -> str | None:
+        """Through Fred, once she can be reached so."""
+        shown = map(Multiaddr.parse, self.anna.engine.status().wide_addresses)
+        return next((str(each) for each in shown if each.via is not None), None)
+
+
+@pytest.fixture
+async def three(tmp_path: Path) -> AsyncGenerator[Three]:
+    anna, bob = make(tmp_path, "Anna"), make(tmp_path, "Bob")
+    fred = make(tmp_path, "Fred", "on = true\nrelay = true")
+    for node in (anna, bob, fred):
+        await node.start()
+    for node in (anna, bob, fred):
+        await node.until(lambda node=node: node.engine.status().wide == "on")
+    for node in (anna, bob):
+        await meet(fred, node, str(loopback(fred)))
+    met = Three(anna, bob, fred)
+    await anna.until(lambda: met.annas_address() is not None)
+    await meet(anna, bob, met.annas_address() or "")
+    await bob.engine.update_contact("Anna", accept="always")
+    yield met
+    for node in (anna, bob, fred):
+        await node.stop()
+
+
+def to_anna(node: TestedNode) -> str | None:
+    """The path by which a node is connected with Anna."""
+    connections = node.engine.status().connections
+    return next((each.path for each in connections if each.contact == "Anna"), None)
+
+
+async def test_two_share_through_a_third_who_relays(three: Three, tmp_path: Path) -> None:
+    anna, bob = three.anna, three.bob
+    assert to_anna(bob) == "relay"
+    await anna.until(lambda: "relay" in paths(anna))
+    assert sorted(paths(three.fred)) == ["direct", "direct"]
+    photo = tmp_path / "beach.jpg"
+    photo.write_bytes(secrets.token_bytes(5_000_000))
+    assert (await anna.share_one(photo, "Bob")).state == "delivered"
+
+
+async def test_a_relay_that_cuts_circuits_loses_no_photo(
+    three: Three, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(p2p_relay, "CIRCUIT_BYTES", 4_000_000)
+    anna, bob = three.anna, three.bob
+    photo = tmp_path / "beach.jpg"
+    photo.write_bytes(secrets.token_bytes(9_000_000))
+    assert (await anna.share_one(photo, "Bob")).state == "delivered"
+    assert bob.engine.events.counters.bytes_received < 14_000_000  # it went on where it was
+    await bob.until(lambda: to_anna(bob) == "relay")
+
+
+async def test_both_find_their_way_again_when_the_relay_was_away(three: Three) -> None:
+    anna, bob, fred = three.anna, three.bob, three.fred
+    await fred.stop()
+    await bob.until(lambda: not paths(bob))
+    await fred.start()
+    await bob.until(lambda: to_anna(bob) == "relay")
+    await anna.until(lambda: "relay" in paths(anna))
+
+
+async def test_with_no_reservation_the_way_is_closed(three: Three) -> None:
+    """Anna has no link with Fred any more, and so no place there."""
+    await three.anna.until(lambda: three.annas_address() is not None)
+    address = three.annas_address()
+    assert address is not None
+    await three.anna.stop()
+    with pytest.raises(UnreachableError):
+        await three.bob.engine.reach("Anna", address)
+
+
+async def asked(other: Stranger, relay: Multiaddr, **message: Any) -> int:
+    """What a relay says to somebody who has no link with it."""
+
+    async def ask() -> int:
+        stream = await other.open(await other.connect(relay), HOP)
+        await write_delimited_msg(stream, HopMessage(**message))
+        with trio.fail_after(20):
+            return (await read_delimited_msg(stream, HopMessage)).status
+
+    return await other.run(ask)
+
+
+async def test_strangers_are_not_relayed(three: Three) -> None:
+    relay, anna = loopback(three.fred), loopback(three.anna)
+    async with stranger() as other:
+        assert await asked(other, relay, type=HopMessage.RESERVE) == Status.PERMISSION_DENIED
+        target = PeerId(id=anna.peer)
+        answer = await asked(other, relay, type=HopMessage.CONNECT, peer=target)
+        assert answer == Status.PERMISSION_DENIED
+
+
+async def test_who_does_not_relay_speaks_no_such_protocol(three: Three) -> None:
+    async with stranger() as other:
+        with pytest.raises(Exception, match=r"rotocol|multiselect"):
+            await asked(other, loopback(three.anna), type=HopMessage.RESERVE)
+
+
+@pytest.mark.usefixtures("slow_dials")
+async def test_one_contact_has_so_many_circuits_and_no_more(three: Three) -> None:
+    await three.anna.until(lambda: three.annas_address() is not None)
+    host: Any = three.bob.parts.wide._area._host  # pyright: ignore
+    bridge: Any = three.bob.parts.wide._area._bridge  # pyright: ignore
+    fred, anna = loopback(three.fred).peer, loopback(three.anna).peer
+    more = CIRCUITS_PER_PEER - 1  # they are connected by one
+    circuits = [await bridge.call(host._relay.circuit, fred, anna) for _ in range(more)]
+    with pytest.raises(OSError, match="RESOURCE_LIMIT_EXCEEDED"):
+        await bridge.call(host._relay.circuit, fred, anna)
+    for circuit in circuits:
+        await bridge.call(circuit.close)
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await bridge.call((await bridge.call(host._relay.circuit, fred, anna)).close)
+                break
+            except OSError:
+                await asyncio.sleep(0.1)

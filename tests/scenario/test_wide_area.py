@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from kinlight.node import Node
+from kinlight.node.multiaddrs import Multiaddr, multiaddr
+
+from .household import Household, Person, line
+
+WIDE = "[network]\ndiscovery = false\n\n[wide]\non = true\n"
+
+
+def beyond(household: Household, name: str, settings: str = WIDE) -> Person:
+    """Somebody who announces nothing and is in the wide area."""
+    person = household.person(name)
+    person.make()
+    person.stop()
+    (person.home / "config.toml").write_text(settings)
+    person.start()
+    return person
+
+
+def address_of(person: Person) -> str:
+    """On loopback, so that the test depends on no network."""
+
+    async def addresses(node: Node) -> list[str]:
+        return (await node.status()).wide_addresses
+
+    found = person.until(addresses, bool)
+    shown = Multiaddr.parse(found[0])
+    return str(multiaddr("127.0.0.1", shown.endpoint.port, shown.peer))
+
+
+def paths(person: Person) -> list[str]:
+    return [link["path"] for link in person.run("status").value["connections"]]
+
+
+def pair(host: Person, guest: Person) -> None:
+    """By a code, at an address of the wide area."""
+    showing = host.popen("pair")
+    code = json.loads(line(showing))["code"]
+    guest.run("pair", code, "--at", address_of(host))
+    json.loads(line(showing))
+    assert showing.wait(60) == 0
+
+
+def until_connected(person: Person, path: str) -> None:
+    async def links(node: Node) -> list[str]:
+        return [link.path for link in (await node.status()).connections]
+
+    person.until(links, lambda found: path in found)
+
+
+def test_two_who_met_in_the_wide_area_share_a_photo_there(
+    household: Household, tmp_path: Path
+) -> None:
+    anna, bob = beyond(household, "Anna"), beyond(household, "Bob")
+    pair(anna, bob)
+    bob.run("contacts", "accept-from", "Anna", "always")
+    until_connected(bob, "direct")
+    photo = tmp_path / "beach.jpg"
+    photo.write_bytes(bytes(range(256)) * 20_000)
+    (item,) = anna.run("share", photo, "--with", "Bob", "--metadata", "original").values
+    assert item["state"] == "delivered"
+    bob.has_whole({item["photo_id"]: photo}, tmp_path / "out")
+    assert paths(anna) == paths(bob) == ["direct"]
+    screen = anna.screen("status")
+    assert "The wide area is on." in screen
+    assert "direct" in screen
+
+    # Both remember: after a restart nobody types an address again.
+    anna.stop()
+    bob.stop()
+    anna.start()
+    bob.start()
+    until_connected(anna, "direct")
+
+
+def test_a_contact_of_the_local_network_is_reached_in_the_wide_area(
+    household: Household,
+) -> None:
+    anna, bob = beyond(household, "Anna"), beyond(household, "Bob")
+    household.introduce(anna, bob)
+    address = address_of(anna)
+    bob.run("contacts", "reach", "Anna", address)
+    assert paths(bob) in (["lan"], ["direct"])  # of two links as young either stays
+    false = str(
+        multiaddr(
+            "127.0.0.1",
+            Multiaddr.parse(address).endpoint.port,
+            bytes.fromhex("002408011220") + bytes(32),
+        )
+    )
+    assert bob.run("contacts", "reach", "Anna", false, code=1).error == "unreachable"
+    relayed = f"{address}/p2p-circuit/p2p/{address.rpartition('/')[2]}"  # Anna relays for nobody
+    assert bob.run("contacts", "reach", "Anna", relayed, code=1).error == "unreachable"
+    assert (
+        bob.run("contacts", "reach", "Anna", "/ip4/127.0.0.1/tcp/1", code=2).error == "bad-address"
+    )
+
+
+def test_with_the_wide_area_off_its_addresses_are_refused_with_the_reason(
+    household: Household,
+) -> None:
+    anna = beyond(household, "Anna")
+    bob = beyond(household, "Bob", "[network]\ndiscovery = false\n")
+    household.introduce(anna, bob)
+    answer = bob.run("contacts", "reach", "Anna", address_of(anna), code=1)
+    assert answer.error == "wide-area-off"
+    answer = bob.run("pair", "7-maple-orbit", "--at", address_of(anna), code=1)
+    assert answer.error == "wide-area-off"
+    status = bob.run("status").value
+    assert (status["wide"], status["wide_addresses"]) == ("off", [])
+    assert bob.run("contacts", "list").values
+
+
+def test_a_taken_port_is_named_and_the_local_network_goes_on(household: Household) -> None:
+    anna = beyond(household, "Anna")
+    port = Multiaddr.parse(address_of(anna)).endpoint.port
+    bob = beyond(household, "Bob", f"{WIDE}port = {port}\n")
+
+    async def state(node: Node) -> str:
+        return (await node.status()).wide
+
+    bob.until(state, lambda found: found == "failed")
+    assert "in use" in bob.run("status").value["wide_reason"]
+    household.introduce(anna, bob)
+    until_connected(bob, "lan")

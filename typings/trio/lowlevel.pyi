@@ -1,0 +1,6 @@
+from collections.abc import Callable
+
+class TrioToken:
+    def run_sync_soon(self, sync_fn: Callable[..., object], *args: object) -> None: ...
+
+def current_trio_token() -> TrioToken: ...
