@@ -49,6 +49,7 @@ from .outbox import FINAL_STATES
 from .receipts import Receipts
 from .rules import Rules
 from .sharing import OpenWish, Wish
+from .tickets import Tickets
 from .unlocked import Environment, Unlocked
 from .version import VERSION
 
@@ -129,6 +130,11 @@ class Engine:
     def hold(self) -> Hold:
         """What is held for others."""
         return self._unlocked().hold
+
+    @property
+    def tickets(self) -> Tickets:
+        """The tickets that were made here."""
+        return self._unlocked().tickets
 
     @property
     def keeper(self) -> Keeper:
@@ -305,9 +311,20 @@ class Engine:
     async def join_pairing(self, text: str, at: str | None, name: str | None) -> views.Contact:
         """Use a code; see `Meeting.join`."""
         opened = self._unlocked()
-        if at is not None:
-            opened.wide.check(parse_any_address(at))
         return self._contact(opened, await opened.meeting.join(text, at, _optional_name(name)))
+
+    async def new_ticket(
+        self, *, seconds: int, uses: int, name: str | None, at: list[str]
+    ) -> views.Ticket:
+        """Make a ticket; see `Tickets.new`."""
+        opened = self._unlocked()
+        await opened.wide.settled()  # one that was made earlier would lack its addresses
+        port = opened.listener.port
+        name = _optional_name(name)
+        wide = opened.wide.addresses()
+        return opened.tickets.new(
+            seconds=seconds, uses=uses, name=name, at=at, port=port, wide=wide
+        )
 
     # Photos out.
 

@@ -104,6 +104,11 @@ class Wide:
         if area.port != last:
             self._library.set_setting(_PORT_SETTING, area.port.to_bytes(2))
 
+    async def settled(self) -> None:
+        """Until it is known whether it starts."""
+        if self.state == "starting" and self._starting is not None:
+            await asyncio.wait({self._starting})
+
     def addresses(self) -> list[str]:
         """Where it can be dialled, as far as it can know."""
         return [] if self._area is None else [str(each) for each in self._area.addresses()]
@@ -112,8 +117,7 @@ class Wide:
         """A pipe to any address; `OSError` or `TimeoutError` if that fails."""
         if not isinstance(address, Multiaddr):
             return await self._tcp(address)
-        if self.state == "starting" and self._starting is not None:
-            await asyncio.wait({self._starting})
+        await self.settled()
         if self._area is None:
             raise OSError(errno.ENETUNREACH, "no way leads there")
         return await self._area.dial(address)

@@ -6,7 +6,7 @@ from pathlib import Path
 from kinlight.node import Node
 from kinlight.node.multiaddrs import Multiaddr, multiaddr
 
-from .household import Household, Person, line
+from .household import Household, Person, is_well, line
 
 WIDE = "[network]\ndiscovery = false\n\n[wide]\non = true\n"
 
@@ -75,6 +75,27 @@ def test_two_who_met_in_the_wide_area_share_a_photo_there(
     anna.start()
     bob.start()
     until_connected(anna, "direct")
+
+
+def test_a_ticket_makes_contacts_in_the_wide_area(household: Household, tmp_path: Path) -> None:
+    anna, bob = beyond(household, "Anna"), beyond(household, "Bob")
+    address = address_of(anna)
+    made = anna.run("ticket", "new", "--at", address).value
+    assert made["addresses"][0] == address
+    shown = anna.run("status").value["wide_addresses"]
+    assert set(made["addresses"]) >= set(shown[:2])
+    # At this address alone, so that it can't be the local network by which they meet.
+    bob.run("pair", made["text"], "--at", address)
+    bob.run("contacts", "accept-from", "Anna", "always")
+    until_connected(bob, "direct")
+    photo = tmp_path / "beach.jpg"
+    photo.write_bytes(bytes(range(256)) * 5_000)
+    (item,) = anna.run("share", photo, "--with", "Bob", "--metadata", "original").values
+    assert item["state"] == "delivered"
+    bob.has_whole({item["photo_id"]: photo}, tmp_path / "out")
+    assert paths(anna) == paths(bob) == ["direct"]
+    is_well(anna)
+    is_well(bob)
 
 
 def test_a_contact_of_the_local_network_is_reached_in_the_wide_area(
