@@ -56,7 +56,7 @@ def new(
         typer.Option(
             "--at",
             metavar="ADDRESS",
-            help="Where this node can be reached as well, host:port; may be given again.",
+            help="Where this node can be reached as well; may be given again.",
         ),
     ] = None,
     qr: QrOption = True,
