@@ -16,6 +16,7 @@ Neighbours = tuple[Person, Person]
 STATUS = {
     *("version", "pid", "home", "locked", "name", "port", "discovery", "discovery_reason"),
     *("nodes_seen", "sandbox", "libraries", "clock", "connections", "absent"),
+    *("wide", "wide_reason", "wide_addresses"),
 }
 CONTACT = {
     *("name", "fingerprint", "safety_number", "verified", "muted", "blocked", "accept"),
