@@ -26,6 +26,7 @@ from . import (
     cli_receipts,
     cli_service,
     cli_tickets,
+    cli_wide,
     errors,
     names,
     passphrases,
@@ -465,6 +466,7 @@ cli_access.add_to(app)
 cli_library.add_to(app)
 cli_pictures.add_to(app)
 cli_holding.add_to(app)
+cli_wide.add_to(app)
 cli_care.add_to(app)
 cli_service.add_to(app)
 

@@ -24,7 +24,7 @@ from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
 from . import exporting, forms, grants, keys, library, names, policies, views
 from .collection import Collection
-from .config import Config
+from .config import Config, set_wide
 from .doctor import Doctor
 from .errors import (
     BadRequestError,
@@ -294,6 +294,36 @@ class Engine:
         opened.wide.check(address)
         await opened.peers.reach(contact, address)
         return self.contact(name)
+
+    async def wide(self) -> views.WideArea:
+        """How this node is in the wide area."""
+        opened = self._unlocked()
+        peers, circuits, passed = await opened.wide.relayed()
+        names = {
+            standing.link.pipe.transport.peer: standing.contact.name
+            for standing in opened.peers.standing()
+            if standing.link.pipe.transport is not None
+        }
+        return views.WideArea(
+            state=opened.wide.state,
+            reason=opened.wide.reason,
+            addresses=opened.wide.addresses(),
+            relaying=opened.wide.relaying,
+            reachable=sorted(names[peer] for peer in peers if peer in names),
+            circuits=circuits,
+            bytes_relayed=passed,
+        )
+
+    async def set_wide(self, *, on: bool | None, relay: bool | None) -> views.WideArea:
+        """Turn the wide area on or off, and relaying in it; None leaves it. The settings say so
+        from then on. `BadConfigError` if they can't be changed.
+        """
+        opened = self._unlocked()
+        relay = opened.wide.relaying if relay is None else relay
+        on = opened.wide.on if on is None else on
+        set_wide(self.home, on=on, relay=relay)
+        await opened.wide.turn(on=on, relaying=relay)
+        return await self.wide()
 
     async def open_pairing(
         self, name: str | None

@@ -434,7 +434,7 @@ class UnreachableError(LocalError):
 
 
 class WideAreaOffError(LocalError):
-    """That address is of the wide area, which is off: set `on = true` in [wide] of config.toml."""
+    """That address is of the wide area, which is off. `kinlight wide --on` turns it on."""
 
     code = "wide-area-off"
 

@@ -29,6 +29,7 @@ from .node_access import NodeAccess
 from .node_holding import NodeHolding
 from .node_library import NodeLibrary
 from .node_tickets import NodeTickets
+from .node_wide import NodeWide
 from .version import VERSION
 from .views import (
     Clock,
@@ -48,7 +49,7 @@ WATCH_SECONDS: Final = 1.0
 """How often `watch_status` looks where nothing is told: nodes in sight come and go without."""
 
 
-class Node(NodeAccess, NodeHolding, NodeLibrary, NodeTickets):
+class Node(NodeAccess, NodeHolding, NodeLibrary, NodeTickets, NodeWide):
     """A kinlight node. Get one from `open` (or `connect`, which never starts one).
 
     Every method raises a `KinlightError` whose text is a sentence for the user; the classes are

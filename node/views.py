@@ -85,6 +85,24 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class WideArea:
+    """This node in the wide area. `state` is `off`, `starting`, `on` or `failed`, and then `reason`
+    says why; at `addresses` it can be reached there, as far as it can know.
+
+    With `relaying` contacts reach each other through it: `reachable` names those who can be reached
+    so now, over `circuits` went `bytes_relayed`, both ways, since the wide area was turned on.
+    """
+
+    state: str
+    reason: str | None
+    addresses: list[str]
+    relaying: bool
+    reachable: list[str]
+    circuits: int
+    bytes_relayed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something that is not as it must be in the home, found by `doctor`.
 

@@ -136,6 +136,37 @@ def test_with_the_wide_area_off_its_addresses_are_refused_with_the_reason(
     assert bob.run("contacts", "list").values
 
 
+def test_the_wide_area_and_relaying_are_turned_on_and_off_by_a_command(
+    household: Household,
+) -> None:
+    fred = household.newcomer("Fred")
+    found = fred.run("wide").value
+    assert (found["state"], found["addresses"], found["relaying"]) == ("off", [], False)
+    found = fred.run("relay").value
+    assert (found["state"], found["relaying"]) == ("on", True)
+    assert found["addresses"]
+    assert fred.run("relay", "--status").value == fred.run("wide").value == found
+    assert "nobody yet" in fred.screen("relay", "--status")
+    assert found["addresses"][0] in fred.screen("wide")
+    fred.stop()
+    fred.start()
+
+    async def state(node: Node) -> str:
+        return (await node.wide()).state
+
+    fred.until(state, lambda word: word == "on")
+    assert fred.run("wide").value["relaying"]
+    assert not fred.run("relay", "--off").value["relaying"]
+    assert fred.run("wide", "--off").value["state"] == "off"
+    assert "is off" in fred.screen("wide")
+    assert fred.run("relay", "--off", "--status", code=2).error == "bad-request"
+    settings = (fred.home / "config.toml").read_text()
+    (fred.home / "config.toml").write_text("wide = {on = false}\n")
+    assert fred.run("wide", "--on", code=1).error == "bad-config"
+    (fred.home / "config.toml").write_text(settings)
+    is_well(fred)
+
+
 def test_a_taken_port_is_named_and_the_local_network_goes_on(household: Household) -> None:
     anna = beyond(household, "Anna")
     port = Multiaddr.parse(address_of(anna)).endpoint.port
