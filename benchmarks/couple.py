@@ -32,7 +32,7 @@ class Couple:
 async def daemon(path: Path, name: str) -> AsyncGenerator[Node]:
     """A new node and its daemon, a process of its own, unlocked, without discovery."""
     Node.create(path, passphrase=PASSPHRASE, name=name)
-    (path / "config.toml").write_text("[network]\ndiscovery = false\n")
+    (path / "config.toml").write_text("[network]\ndiscovery = false\n[check]\nreceived = false\n")
     starting = asyncio.create_task(launch.ensure_daemon(Home(path)))
     try:
         await asyncio.shield(starting)

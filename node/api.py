@@ -86,6 +86,7 @@ class ShareBody(BaseModel):
     to: list[str]
     metadata: str | None = None
     rehash: bool = False
+    check: bool = False
     max_px: int | None = None
     until: int | None = None
     wait: bool = True
@@ -268,6 +269,7 @@ async def post_share(request: Request, body: ShareBody) -> StreamingResponse:
         metadata=body.metadata,
         max_px=body.max_px,
         rehash=body.rehash,
+        check=body.check,
         until=body.until,
         wait=body.wait,
     )
@@ -296,6 +298,12 @@ async def post_decline(request: Request, photo: str) -> views.InboxItem:
 async def get_photo(request: Request, photo: str) -> views.PhotoDetails:
     """All about a photo that is here."""
     return _engine(request).photo(photo)
+
+
+@_router.post("/photos/{photo}/check")
+async def post_check(request: Request, photo: str) -> views.Verdict:
+    """Look at a photo for signs of editing, also if that was done before."""
+    return await _engine(request).check(photo)
 
 
 @_router.post("/photos/{photo}/export")

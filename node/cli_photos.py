@@ -43,6 +43,12 @@ RehashOption = Annotated[
     bool,
     typer.Option("--rehash", help="Read files again although they look as they did before."),
 ]
+CheckOption = Annotated[
+    bool,
+    typer.Option(
+        "--check", help="Look for signs of editing first, and tell; it goes all the same."
+    ),
+]
 WaitOption = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Stay until it is there or can't get there.")
 ]
@@ -67,6 +73,7 @@ def share(
     metadata: MetadataOption = None,
     max_px: MaxPxOption = None,
     rehash: RehashOption = False,
+    check: CheckOption = False,
     wait: WaitOption = True,
     home: HomeOption = None,
     json: JsonOption = False,
@@ -80,8 +87,9 @@ def share(
 
             with command.out.progress() as bars:
                 steps = node.share_steps(
-                    paths, to, metadata=metadata, max_px=max_px, until=end, rehash=rehash, wait=wait
-                )
+                    paths, to, metadata=metadata, max_px=max_px, until=end, rehash=rehash,
+                    check=check, wait=wait,
+                )  # fmt: skip
                 items = await last(steps, bars.show, bars.stands)
             if not items:
                 raise errors.NoPhotosError

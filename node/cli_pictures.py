@@ -24,7 +24,7 @@ PathsArgument = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Put the commands into the command line, in the order of its help."""
-    for run in (inspect, strip):
+    for run in (inspect, strip, check):
         app.command()(run)
 
 
@@ -78,6 +78,62 @@ def strip(
             return done
 
         if not finish(work()):
+            raise typer.Exit(errors.EXIT_FILES)
+
+
+def check(
+    context: typer.Context,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE...", help="Pictures.", readable=False),
+    ] = None,
+    map_out: Annotated[
+        str | None,
+        typer.Option(
+            "--map",
+            metavar="OUT",
+            help="Write what looks edited as a grey PNG, a new file; or into a folder.",
+        ),
+    ] = None,
+    photo: Annotated[
+        str | None,
+        typer.Option("--photo", metavar="ID", help="Check a photo of the library again instead."),
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Look for signs of editing: signatures and C2PA first, then a network. It may be wrong."""
+    with running(context, home, json) as command:
+        from . import printing_checks
+
+        if photo is not None:
+            if files or map_out is not None:
+                raise errors.BadRequestError("--photo is for one photo, without files and a map")
+            chosen = photo
+            printing_checks.verdict(command.out, command.ask(lambda node: node.check(chosen)))
+            return
+        if not files:
+            raise errors.BadRequestError("say which files to check")
+        from . import loose_checks
+
+        paths = files
+
+        async def look() -> list[str]:
+            codes: list[str] = []
+            found = loose_checks.checked(
+                paths,
+                out=None if map_out is None else Path(map_out),
+                into_folder=map_out is not None and _means_folder(map_out),
+            )
+            async for file in found:
+                printing_checks.checked(command.out, file)
+                codes += [file.code] if file.code is not None else []
+            return codes
+
+        codes = finish(look())
+        if "picture-refused" in codes:
+            raise typer.Exit(errors.EXIT_REFUSED)
+        if codes:
             raise typer.Exit(errors.EXIT_FILES)
 
 

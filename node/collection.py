@@ -8,6 +8,8 @@ from pathlib import Path
 from ..protocol.opening import LocalDevice
 from . import names, searching, times, views
 from .catalogue import Catalogue
+from .check_wire import WORDS
+from .checks import Checks
 from .errors import BadRequestError
 from .facts import C2PA_STATES
 from .importing import Importer
@@ -36,6 +38,7 @@ class Collection:
         search: Search,
         importer: Importer,
         judge: Judge,
+        checks: Checks,
     ) -> None:
         self._device = device
         self._library = library
@@ -44,6 +47,7 @@ class Collection:
         self._search = search
         self._importer = importer
         self._judge = judge
+        self._checks = checks
 
     async def import_photos(
         self, paths: list[Path], *, album: str | None, albums: bool, rehash: bool = False
@@ -80,8 +84,8 @@ class Collection:
         limit: int = 100,
     ) -> list[views.LibraryItem]:
         """The photos that fit, the latest first; see `Node.search`."""
-        if verdict not in (None, *C2PA_STATES):
-            raise BadRequestError(f"verdict is one of {', '.join(C2PA_STATES)}")
+        if verdict not in (None, *WORDS, *C2PA_STATES):
+            raise BadRequestError(f"verdict is one of {', '.join((*WORDS, *C2PA_STATES))}")
         if near is not None and not (abs(near[0]) <= 90 and abs(near[1]) <= 180):
             raise BadRequestError("near is a latitude and a longitude in degrees, as 48.14,11.58")
         if within is not None and near is None:
@@ -160,6 +164,7 @@ class Collection:
             tags=self._marks.tags(found.photo_id),
             sensitivity=self._marks.sensitivity(found.photo_id),
             people=found.people,
+            verdict=None if ended is not None else self._checks.verdict(found.photo_id),
         )
 
     def _ended(self, found: Found) -> str | None:

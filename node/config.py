@@ -28,6 +28,9 @@ TEMPLATE: Final = """\
 [pictures]
 # sandbox = "process"  # refuse to open pictures in a weaker one: process, rlimits or seccomp
 
+[check]
+# received = true      # look for signs of editing in photos that come; needs the extra `ml`
+
 [log]
 # format = "text"      # text, or json: one object a line
 
@@ -42,8 +45,9 @@ class Config:
     """What can be set. `port` 0 takes any free one; `interfaces` None means the usual ones.
 
     `sandbox` is the weakest one in which pictures may be opened; see `sandbox`. `format` is that of
-    the log. `desktop` and `details` are about notifications; see `notifying`. `wide` turns on the
-    wide area, on `wide_port`; with `wide_relay` contacts reach each other through this node.
+    the log. `desktop` and `details` are about notifications; see `notifying`. `received` says
+    whether what comes from others is looked at for signs of editing. `wide` turns on the wide
+    area, on `wide_port`; with `wide_relay` contacts reach each other through this node.
     """
 
     port: int = 0
@@ -53,6 +57,7 @@ class Config:
     format: Format = "text"
     desktop: bool = False
     details: bool = False
+    received: bool = True
     wide: bool = False
     wide_port: int = 0
     wide_relay: bool = False
@@ -69,11 +74,12 @@ class Config:
         network = _section(document, "network")
         wide = _section(document, "wide")
         pictures = _section(document, "pictures")
+        check = _section(document, "check")
         log = _section(document, "log")
         notify = _section(document, "notify")
         if document:
             raise BadConfigError(
-                "the sections are [network], [wide], [pictures], [log] and [notify]"
+                "the sections are [network], [wide], [pictures], [check], [log] and [notify]"
             )
         port = network.pop("port", 0)
         interfaces = network.pop("interfaces", None)
@@ -82,6 +88,7 @@ class Config:
         wide_port = wide.pop("port", 0)
         wide_relay = wide.pop("relay", False)
         sandbox = pictures.pop("sandbox", "process")
+        received = check.pop("received", True)
         form = log.pop("format", "text")
         desktop = notify.pop("desktop", False)
         details = notify.pop("details", False)
@@ -89,6 +96,7 @@ class Config:
             ("network", network),
             ("wide", wide),
             ("pictures", pictures),
+            ("check", check),
             ("log", log),
             ("notify", notify),
         ):
@@ -100,21 +108,24 @@ class Config:
             raise BadConfigError("discovery is true or false")
         if sandbox not in LEVELS:
             raise BadConfigError(f"sandbox is one of {', '.join(LEVELS)}")
+        if type(received) is not bool:
+            raise BadConfigError("received is true or false")
         if form not in FORMATS:
             raise BadConfigError(f"format is one of {', '.join(FORMATS)}")
         if type(desktop) is not bool or type(details) is not bool:
             raise BadConfigError("desktop and details are true or false")
         return cls(
-            _port(port),
-            _names(interfaces),
-            discovery,
-            sandbox,
-            form,
-            desktop,
-            details,
-            wide_on,
-            _port(wide_port),
-            wide_relay,
+            port=_port(port),
+            interfaces=_names(interfaces),
+            discovery=discovery,
+            sandbox=sandbox,
+            format=form,
+            desktop=desktop,
+            details=details,
+            received=received,
+            wide=wide_on,
+            wide_port=_port(wide_port),
+            wide_relay=wide_relay,
         )
 
 

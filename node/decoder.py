@@ -36,6 +36,7 @@ from .decoder_wire import (
     Level,
     Luma,
     Pixels,
+    Stored,
 )
 from .errors import (
     DecoderDiedError,
@@ -182,6 +183,14 @@ class Decoder:
         with _opened(source) as file:
             return await self._ask(file, {"op": "luma"}, _luma, MAX_PIXELS)
 
+    async def stored(self, source: Source, most: int) -> Stored:
+        """The pixels as they are stored, if there are no more than `most`; of JPEGs the tables too.
+
+        For what looks for traces of how they came about, which a turn or a scaling would blur.
+        """
+        with _opened(source) as file:
+            return await self._ask(file, {"op": "stored", "most": most}, _stored, most * 4)
+
     async def no_location(self, source: Source) -> Edit:
         """How to make a copy that tells no place; see `stripping`."""
         with _opened(source) as file:
@@ -304,6 +313,13 @@ def _luma(answer: Answer, payload: bytearray) -> Luma:
     width, height = answer.size()
     _expect(payload, width * height)
     return Luma(width, height, payload, answer.tables())
+
+
+def _stored(answer: Answer, payload: bytearray) -> Stored:
+    width, height = answer.size()
+    mode, tables, turn, unfit = answer.mode(), answer.tables(), answer.turn(), answer.unfit()
+    _expect(payload, 0 if unfit else width * height * CHANNELS[mode])
+    return Stored(width, height, mode, payload, tables, turn, unfit)
 
 
 def _edit(answer: Answer, payload: bytearray, length: int) -> Edit:

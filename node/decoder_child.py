@@ -20,7 +20,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn, cast
 
@@ -117,9 +117,23 @@ def _pixels(
     return header, made.data + icc if icc else made.data
 
 
+def _stored(
+    data: Buffer, request: dict[str, object]
+) -> tuple[dict[str, object], bytes | bytearray]:
+    made = picture.stored(_opened(data, sniff(data)), cast("int", request["most"]))
+    return {
+        "width": made.width, "height": made.height, "mode": made.mode,
+        "tables": _table_list(made.tables), "turn": made.turn, "unfit": made.unfit,
+    }, made.data  # fmt: skip
+
+
+def _table_list(tables: Mapping[int, tuple[int, ...]]) -> list[list[int]]:
+    return [[number, *table] for number, table in sorted(tables.items())]
+
+
 def _luma(data: Buffer, _request: dict[str, object]) -> tuple[dict[str, object], bytes | bytearray]:
     made = picture.luma(_opened(data, sniff(data)))
-    tables = [[number, *table] for number, table in sorted(made.tables.items())]
+    tables = _table_list(made.tables)
     return {"width": made.width, "height": made.height, "tables": tables}, made.data
 
 
@@ -160,6 +174,7 @@ OPERATIONS: Final[
     "inspect": _inspect,
     "pixels": _pixels,
     "luma": _luma,
+    "stored": _stored,
     "no_location": _no_location,
     "encode": _encode,
     "c2pa": _c2pa,

@@ -7,15 +7,14 @@ import contextlib
 import json
 import os
 import signal
-import site
 import socket
 import subprocess
 import sys
 from collections.abc import Generator
-from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from ..crypto.errors import LocalError
+from . import own_python
 from .decoder_wire import (
     ANSWER,
     HELLO,
@@ -72,14 +71,14 @@ class Zygote:
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(  # noqa: ASYNC220 - it outlives this call, and starts fast
-                _command("main", str(theirs.fileno())),
+                own_python.command("decoder_child", "main", str(theirs.fileno())),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
-                cwd=_FOLDER,
-                env=_ENVIRONMENT,
+                cwd=own_python.FOLDER,
+                env=own_python.ENVIRONMENT,
             )
         ours.setblocking(False)
         loop = asyncio.get_running_loop()
@@ -250,23 +249,6 @@ def _read_only(file: BinaryIO) -> Generator[int]:
         os.close(descriptor)
 
 
-# A library of ours looks for its native part in the current folder first: that must be one that
-# nobody else can write to. And nothing counts that the user's shell has set.
-_FOLDER: Final = str(Path(__file__).resolve().parent)
-_ENVIRONMENT: Final = {key: os.environ[key] for key in ("SYSTEMROOT",) if key in os.environ}
-
-
-def _command(function: str, *arguments: str) -> list[str]:
-    """Python without the user's settings, but with a user's own installation if we are in one."""
-    own = site.getusersitepackages()
-    paths = [own] if own in sys.path else []
-    code = (
-        f"import sys; sys.path += sys.argv[{1 + len(arguments)}:];"
-        f" from kinlight.node.decoder_child import {function}; {function}()"
-    )
-    return [sys.executable, "-I", "-c", code, *arguments, *paths]
-
-
 async def _exactly(loop: asyncio.AbstractEventLoop, source: socket.socket, size: int) -> bytearray:
     data = bytearray(size)
     view = memoryview(data)
@@ -291,8 +273,8 @@ async def _run_process(
 ) -> tuple[bytes, bytearray]:
     """Without fork: the picture through pipes to a process that ends after it."""
     process = await asyncio.create_subprocess_exec(
-        *_command("once"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, cwd=_FOLDER, env=_ENVIRONMENT,
+        *own_python.command("decoder_child", "once"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, cwd=own_python.FOLDER, env=own_python.ENVIRONMENT,
     )  # fmt: skip
     file.seek(0)
     sink = cast("asyncio.StreamWriter", process.stdin)

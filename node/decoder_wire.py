@@ -86,6 +86,29 @@ class Luma:
     tables: Mapping[int, tuple[int, ...]]
 
 
+Unfit = Literal["", "bits", "palette", "ink", "large"]
+UNFIT: Final[tuple[Unfit, ...]] = ("", "bits", "palette", "ink", "large")
+"""Why the pixels of a picture are not handed out as they are stored: they have other than 8 bits,
+are numbers of a palette, amounts of ink, or more than were asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Pixels as the file stores them: not turned, not scaled, in its own colours, 8 bits a channel.
+
+    `mode` is L, RGB or RGBA; `turn` the EXIF number (1 to 8) of the turn that is left to do, and
+    `tables` as in `Luma`. Where they are `unfit` there are no data.
+    """
+
+    width: int
+    height: int
+    mode: str
+    data: bytes | bytearray
+    tables: Mapping[int, tuple[int, ...]]
+    turn: int = 1
+    unfit: Unfit = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
     """How to make a new file out of a picture: keep runs of its bytes, put others in between.
@@ -220,6 +243,17 @@ class Answer:
         if state not in C2PA_STATES:
             raise BadAnswerError("c2pa")
         return state, None if code is None else _word(code)
+
+    def turn(self) -> int:
+        """An EXIF orientation."""
+        return self._integer("turn", 1, 8)
+
+    def unfit(self) -> Unfit:
+        """One of `UNFIT`."""
+        unfit = self._text("unfit")
+        if unfit not in UNFIT:
+            raise BadAnswerError("unfit")
+        return unfit
 
     def flag(self, name: str) -> bool:
         """True or false."""

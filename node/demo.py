@@ -118,6 +118,7 @@ async def _daemon(path: Path, name: str) -> AsyncGenerator[Node]:
     await asyncio.to_thread(
         launch.make_node, home, Secret(passphrase.encode()), name, lambda _words: None
     )
+    home.config.write_text("[check]\nreceived = false\n")  # nobody stays for the verdicts
     await launch.ensure_daemon(home)
     try:
         async with Node.connect(path) as node:

@@ -43,6 +43,7 @@ _CACHES: Final = {
     ("copies", "photos"): "photo_id NOT IN (SELECT photo_id FROM photos)"
     " OR source_id NOT IN (SELECT photo_id FROM photos)",
     ("facts", "photos"): "photo_id NOT IN (SELECT photo_id FROM photos)",
+    ("checks", "photos"): "photo_id NOT IN (SELECT photo_id FROM photos)",
 }
 """Rows that are made again where they miss, by table and what they point at: which are to go."""
 

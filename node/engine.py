@@ -32,6 +32,7 @@ from .errors import (
     EndedGrantError,
     LockedError,
     NoHomeError,
+    NoSuchPhotoError,
     NotWaitingError,
 )
 from .events import Events
@@ -367,11 +368,13 @@ class Engine:
         max_px: int | None = None,
         until: int | None,
         rehash: bool = False,
+        check: bool = False,
         wait: bool,
     ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
         """Seal, queue and, if `wait`, follow each photo until it is there or is going nowhere.
 
-        `metadata` is the policy for all of them; None takes that of each contact.
+        `metadata` is the policy for all of them; None takes that of each contact. With `check` each
+        photo is looked at for signs of editing before it is queued, whatever that comes to.
 
         Yields one item per file and contact when it is queued and one more for each change, with
         progress in between.
@@ -381,7 +384,7 @@ class Engine:
         if not paths:
             raise BadRequestError("say what to share and with whom")
         async with contextlib.aclosing(
-            self._follow(opened.sharing.run(paths, wish, rehash=rehash), wait=wait)
+            self._follow(opened.sharing.run(paths, wish, rehash=rehash, check=check), wait=wait)
         ) as steps:
             async for step in steps:
                 yield step
@@ -550,7 +553,18 @@ class Engine:
             pieces_total=pieces[1] if pieces else None,
             author=author.name if author else None,
             author_fingerprint=fingerprint(offer.record.author),
+            verdict=None if photo is None else opened.verdicts.of(photo),
         )
+
+    async def check(self, photo: str) -> views.Verdict:
+        """Look at a photo that is here for signs of editing, also if that was done before."""
+        opened = self._unlocked()
+        found = opened.inbox.require(opened.library.find_photo_id(photo))
+        await opened.checker.check(found, again=True)
+        verdict = opened.verdicts.of(found)
+        if verdict is None:  # it was removed meanwhile
+            raise NoSuchPhotoError
+        return verdict
 
     def decide(self, photo: str, *, accept: bool) -> views.InboxItem:
         """Accept or decline the latest open offer of a photo; `photo` begins its id.
@@ -618,6 +632,7 @@ class Engine:
             position=item.position,
             place=item.place,
             senders=sorted({sender.name for sender in senders if sender is not None}),
+            verdict=opened.verdicts.of(found),
         )
 
     def tag(

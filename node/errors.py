@@ -325,6 +325,24 @@ class OldPictureLibraryError(LocalError):
     code = "picture-library-old"
 
 
+class CheckUnavailableError(LocalError):
+    """Signs of editing can't be looked for here. `pip install "kinlight[ml]"` installs what can."""
+
+    code = "check-unavailable"
+
+
+class CheckDiedError(LocalError):
+    """The process that looks for signs of editing ended without an answer."""
+
+    code = "check-died"
+
+
+class CheckTimeoutError(LocalError):
+    """The check for signs of editing took too long, so it was given up."""
+
+    code = "check-timeout"
+
+
 class UsageError(LocalError):
     """The command was not understood."""
 

@@ -85,8 +85,11 @@ class Inbox:
         fingerprint_key: Secret,
         now: Callable[[], int],
         settled: Callable[[IncomingOffer], None],
+        arrived: Callable[[bytes], None],
     ) -> None:
-        """`settled` hears of each offer that was stored, declined or refused."""
+        """`settled` hears of each offer that was stored, declined or refused, `arrived` of each
+        photo within the transaction that enters it.
+        """
         self._device = device
         self._judge = judge
         self._library = library
@@ -96,6 +99,7 @@ class Inbox:
         self._fingerprint_key = fingerprint_key
         self._now = now
         self._settled = settled
+        self._arrived = arrived
         self._arrivals = Arrivals(blobs, events)
         self._running: dict[asyncio.Task[bool], bytes] = {}
 
@@ -443,6 +447,7 @@ class Inbox:
             self._library.add_photo(
                 record, details, blobs, fingerprint, now, stored_offer=offer.envelope_hash
             )
+            self._arrived(offer.photo_id)
 
         await self._commits.run(enter)
 

@@ -50,7 +50,7 @@ async def inspected(paths: Sequence[Path]) -> AsyncGenerator[Inspected]:
             for error in closed:
                 why = UnreadableFileError(error.strerror or "")
                 folder = Path(cast("str", error.filename))
-                yield Inspected(_text(folder), _unread(why), readable=False)
+                yield Inspected(shown_path(folder), _unread(why), readable=False)
             for file in files:
                 under_way.append(asyncio.create_task(_inspect(decoder, file)))
                 if len(under_way) == _AHEAD:
@@ -64,9 +64,9 @@ async def inspected(paths: Sequence[Path]) -> AsyncGenerator[Inspected]:
 
 async def _inspect(decoder: Decoder, file: Path) -> Inspected:
     try:
-        return Inspected(_text(file), await decoder.inspect(file))
+        return Inspected(shown_path(file), await decoder.inspect(file))
     except UnreadableFileError as error:
-        return Inspected(_text(file), _unread(error), readable=False)
+        return Inspected(shown_path(file), _unread(error), readable=False)
 
 
 def _unread(error: UnreadableFileError) -> Facts:
@@ -91,7 +91,9 @@ async def stripped(
                     decoder, file, out, policy, into_folder=into_folder, keep_both=keep_both
                 )
             except KinlightError as error:
-                yield StrippedFile(_text(file), None, policy, code=error.code, message=str(error))
+                yield StrippedFile(
+                    shown_path(file), None, policy, code=error.code, message=str(error)
+                )
 
 
 async def _strip(
@@ -103,13 +105,15 @@ async def _strip(
             path = out / leaving.name if into_folder else out
             content = leaving.content or source
             path, already = await asyncio.to_thread(
-                _write, content, path, status.st_mtime_ns, keep_both=keep_both
+                write_new, content, path, status.st_mtime_ns, keep_both=keep_both
             )
             left_out, kind = list(leaving.left_out), leaving.facts.format
-            return StrippedFile(_text(file), _text(path), policy, left_out, kind, already)
+            return StrippedFile(shown_path(file), shown_path(path), policy, left_out, kind, already)
 
 
-def _write(content: BinaryIO, path: Path, modified: int, *, keep_both: bool) -> tuple[Path, bool]:
+def write_new(
+    content: BinaryIO, path: Path, modified: int, *, keep_both: bool
+) -> tuple[Path, bool]:
     """A new file, whole and on the disk before it has its name; see `exporting.settle`."""
     make_folder(path.parent)
     temporary = path.with_name(f".kinlight-{secrets.token_hex(8)}.part")
@@ -131,6 +135,6 @@ def _write(content: BinaryIO, path: Path, modified: int, *, keep_both: bool) -> 
         temporary.unlink(missing_ok=True)
 
 
-def _text(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """A path to print: bytes that are no text are replaced."""
     return os.fsencode(path).decode("utf-8", "replace")

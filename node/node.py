@@ -264,6 +264,7 @@ class Node(NodeAccess, NodeHolding, NodeLibrary, NodeTickets, NodeWide):
         max_px: int | None = None,
         until: int | None = None,
         rehash: bool = False,
+        check: bool = False,
         wait: bool = True,
         progress: Callable[[ShareProgress], None] | None = None,
     ) -> list[ShareItem]:
@@ -276,11 +277,19 @@ class Node(NodeAccess, NodeHolding, NodeLibrary, NodeTickets, NodeWide):
         is delivered, refused, waiting for a person, or its contact was not there for ten seconds;
         the node delivers such later. A file that can't be shared is a `failed` item and the others
         go on. A file that was taken before and has its size, time and inode still is not read
-        again, unless `rehash` says so.
+        again, unless `rehash` says so. With `check` each photo is looked at for signs of editing
+        before it goes, and its item tells the verdict; it goes whatever that is.
         One path and one name need no list.
         """
         steps = self.share_steps(
-            paths, to, metadata=metadata, max_px=max_px, until=until, rehash=rehash, wait=wait
+            paths,
+            to,
+            metadata=metadata,
+            max_px=max_px,
+            until=until,
+            rehash=rehash,
+            check=check,
+            wait=wait,
         )
         return await last(steps, progress)
 
@@ -293,13 +302,14 @@ class Node(NodeAccess, NodeHolding, NodeLibrary, NodeTickets, NodeWide):
         max_px: int | None = None,
         until: int | None = None,
         rehash: bool = False,
+        check: bool = False,
         wait: bool = True,
     ) -> AsyncGenerator[ShareItem | ShareProgress]:
         """As `share`, but yields every step: progress, and each item whenever its state changes."""
         places = [absolute(path) for path in several(paths)]
         async for line in self._stream(
             "share", paths=places, to=several(to), metadata=metadata, max_px=max_px, until=until,
-            rehash=rehash, wait=wait,
+            rehash=rehash, check=check, wait=wait,
         ):  # fmt: skip
             yield read_step(line, ShareItem, ShareProgress)
 

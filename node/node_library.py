@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from . import views
 from .client import Client, Paths, absolute, photo_segment, read_step, several
@@ -17,6 +18,7 @@ from .views import (
     LibraryItem,
     PhotoDetails,
     RemovedPhoto,
+    Verdict,
 )
 
 
@@ -79,8 +81,9 @@ class NodeLibrary(Client):
         (`2026`, `2026-07-14T09:30`) and belong to the span; a photo without a capture time is found
         by its file's. `tag` is a word of `tag`, and `person` a contact: author, sender or receiver.
         `camera` and `place` are parts of words, `near` is (latitude, longitude) in degrees,
-        `within` (5) in kilometres, and `verdict` the C2PA state. Nothing of this leaves the
-        machine. Raises `NoSuchContactError`, `NoSuchAlbumError`, `BadDayError`, `BadRequestError`.
+        `within` (5) in kilometres, and `verdict` the word of a `Verdict` or the C2PA state. Nothing
+        of this leaves the machine. Raises `NoSuchContactError`, `NoSuchAlbumError`, `BadDayError`,
+        `BadRequestError`.
         """
         found = await self._post(
             "library", "search", words=words, start=start, end=end, person=person, album=album,
@@ -164,21 +167,36 @@ class NodeLibrary(Client):
 
     async def inbox(self) -> list[InboxItem]:
         """Every photo that was offered to this node, oldest first."""
-        return [InboxItem(**item) for item in await self._get("inbox")]
+        return [_inbox_item(item) for item in await self._get("inbox")]
 
     async def accept(self, photo: str) -> InboxItem:
         """Fetch a photo that waits; `photo` is its id or the beginning of it."""
-        return InboxItem(**await self._post("inbox", photo_segment(photo), "accept"))
+        return _inbox_item(await self._post("inbox", photo_segment(photo), "accept"))
 
     async def decline(self, photo: str) -> InboxItem:
         """Decline a photo that waits."""
-        return InboxItem(**await self._post("inbox", photo_segment(photo), "decline"))
+        return _inbox_item(await self._post("inbox", photo_segment(photo), "decline"))
 
     async def get(self, photo: str) -> PhotoDetails:
         """All about a photo that is here; `NoSuchPhotoError`, `NotHereYetError`."""
         body = await self._get("photos", photo_segment(photo))
         deliveries = [views.DeliveryState(**item) for item in body.pop("deliveries")]
-        return PhotoDetails(**body, deliveries=deliveries)
+        verdict = body.pop("verdict")
+        return PhotoDetails(
+            **body,
+            deliveries=deliveries,
+            verdict=None if verdict is None else read_verdict(verdict),
+        )
+
+    async def check(self, photo: str) -> Verdict:
+        """Look at a photo that is here for signs of editing, also if that was done before.
+
+        `photo` is its id. What comes from others is looked at by itself, and `get` and `inbox` tell
+        what was seen. Raises `NoSuchPhotoError`, `NotHereYetError`, `BlobMissingError`. Takes
+        seconds; the first time more.
+        """
+        body = await self._post("photos", photo_segment(photo), "check")
+        return read_verdict(body)
 
     async def export(
         self,
@@ -214,3 +232,16 @@ class NodeLibrary(Client):
         `DecoderTimeoutError`, `BlobMissingError`.
         """
         return await self._bytes("photos", photo_segment(photo), name)
+
+
+def _inbox_item(body: dict[str, Any]) -> InboxItem:
+    verdict = body.pop("verdict")
+    return InboxItem(**body, verdict=None if verdict is None else read_verdict(verdict))
+
+
+def read_verdict(body: dict[str, Any]) -> Verdict:
+    """A verdict out of JSON."""
+    body["regions"] = [views.Region(**each) for each in body["regions"]]
+    body["provenance"] = views.Provenance(**body["provenance"])
+    body["evidence"] = [views.Evidence(**each) for each in body["evidence"]]
+    return Verdict(**body)

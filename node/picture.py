@@ -20,7 +20,7 @@ import pillow_heif
 from PIL import Image, ImageCms, ImageFile
 
 from .buffers import BufferFile
-from .decoder_wire import MAX_PIXELS, Luma, Pixels
+from .decoder_wire import MAX_PIXELS, Luma, Pixels, Stored, Unfit
 from .facts import MAX_SIDE, Buffer, PictureError
 from .isobmff import Meta
 
@@ -407,14 +407,48 @@ def _converted(image: Image.Image, profile: Any) -> Image.Image:
     return converted
 
 
+def _tables(image: Image.Image) -> dict[int, tuple[int, ...]]:
+    return {
+        int(number): tuple(int(value) for value in table)
+        for number, table in getattr(image, "quantization", {}).items()
+    }
+
+
+def _unfit(image: Image.Image, most: int) -> Unfit:
+    """Why a picture's pixels are not looked at for traces; to be asked before it is loaded."""
+    if image.width * image.height > most:
+        return "large"
+    if image.mode in ("P", "PA"):
+        return "palette"
+    if image.mode == "CMYK":
+        return "ink"
+    # Pillow gives of 16 bits of colour the upper 8, and says so in how it unpacks them alone.
+    if image.mode not in ("L", "LA", "RGB", "RGBA", "RGBX") or ";16" in str(
+        getattr(image, "tile", "")
+    ):
+        return "bits"
+    return ""
+
+
+def stored(opened: Opened, most: int) -> Stored:
+    """The first frame as it is stored, if it has no more than `most` pixels; see `Stored`."""
+    with _refusing():
+        image = opened.image
+        unfit = _unfit(image, most)
+        width, height = image.size
+        if unfit:
+            return Stored(width, height, "L", b"", {}, opened.turn, unfit)
+        tables = _tables(image)
+        image.load()
+        made = _eight_bits(image)
+        return Stored(made.width, made.height, made.mode, made.tobytes(), tables, opened.turn)
+
+
 def luma(opened: Opened) -> Luma:
     """Brightness of the first frame, full size, as it is stored; see `Luma`."""
     with _refusing():
         image = opened.image
-        tables = {
-            int(number): tuple(int(value) for value in table)
-            for number, table in getattr(image, "quantization", {}).items()
-        }
+        tables = _tables(image)
         if opened.format == "jpeg" and image.mode == "RGB":
             image.draft("L", image.size)  # the Y channel itself, without a way over RGB
         image.load()

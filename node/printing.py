@@ -14,6 +14,7 @@ from ..crypto.errors import KinlightError
 from . import leaving, names, times
 from .facts import A_CLIP
 from .printing_status import clock_line, status_lines
+from .verdicts import WORDS, short_verdict, verdict_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -223,6 +224,8 @@ class Output:
             self.value(item)
             return
         what = f"{names.shown(item.name)} for {names.shown(item.to)}"
+        if item.verdict is not None:
+            what += f" ({WORDS[item.verdict]})"
         reason = names.shown(item.message or item.code or "")
         match item.state:
             case "delivered":
@@ -283,11 +286,12 @@ class Output:
                 names.shown(item.name or "a photo"),
                 size(item.bytes),
                 self._inbox_state(item),
+                short_verdict(item.verdict),
                 times.shown(item.received),
             )
             for item in items
         ]
-        self.table(("id", "from", "name", "size", "state", "received"), rows)
+        self.table(("id", "from", "name", "size", "state", "check", "received"), rows)
         if any(item.state == "waiting" for item in items):
             self.say("`kinlight inbox accept ID` fetches a waiting photo.")
 
@@ -320,6 +324,9 @@ class Output:
             self.value(photo)
             return
         author = "you" if photo.own else names.shown(photo.author or "somebody you don't know")
+        checked = [f"not done; `kinlight check --photo {photo.id[:8]}` does it"]
+        if photo.verdict is not None:
+            checked = verdict_lines(photo.verdict)
         passing = [sender for sender in photo.senders if sender != photo.author]
         self.say(names.shown(photo.name), style="bold")
         rows = [
@@ -334,7 +341,10 @@ class Output:
                 "signature",
                 photo.signature + ("" if photo.own else "; every byte checked when it came"),
             ),
-            ("content check", "not in this version"),
+            *(
+                ("content check" if number == 0 else "", names.shown(line))
+                for number, line in enumerate(checked)
+            ),
         ]
         if photo.captured is not None:
             rows.append(("captured", f"{photo.captured} ({photo.captured_source})"))

@@ -501,6 +501,20 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX held_receipts_by_time ON held_receipts (depositor, received);
     """,
+    # 7: version 0.3.0, the check for signs of editing
+    """
+    -- What was seen of a photo. One that `waits` is to be looked at, for the first time or because
+    -- nothing could look when it came. Photos of before this version do not wait.
+    CREATE TABLE checks (
+        photo_id BLOB PRIMARY KEY REFERENCES photos ON DELETE CASCADE,
+        waits INTEGER NOT NULL,
+        verdict TEXT,      -- joined with what is signed; NULL: not checked yet
+        seen BLOB,         -- msgpack, with what it may be corrected by later
+        seconds REAL,
+        checked INTEGER    -- seconds since 1970
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX checks_waiting ON checks (photo_id) WHERE waits;
+    """,
     # 8: version 0.3.0, tickets
     """
     CREATE TABLE tickets (

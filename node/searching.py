@@ -14,7 +14,7 @@ from ..protocol.photo import Metadata
 from . import catalogue, names
 from .catalogue import LISTED
 from .database import Database, Row
-from .facts import Facts
+from .facts import C2PA_STATES, Facts
 
 _EARTH_KM: Final = 6371.0
 _DEGREE_KM: Final = math.pi * _EARTH_KM / 180
@@ -163,8 +163,10 @@ def _conditions(query: Query) -> tuple[list[str], list[object]]:
     if query.near is not None:
         degrees = query.within / _DEGREE_KM
         need("abs(facts.latitude - ?) <= ?", query.near[0], degrees)
-    if query.verdict is not None:
+    if query.verdict in C2PA_STATES:
         need("facts.c2pa = ?", query.verdict)
+    elif query.verdict is not None:
+        need("photos.photo_id IN (SELECT photo_id FROM checks WHERE verdict = ?)", query.verdict)
     return conditions, values
 
 

@@ -24,6 +24,7 @@ from .ahead import Work, in_order
 from .blobstore import BlobStore
 from .catalogue import Catalogue, ImportedFile
 from .cataloguing import Cataloguer
+from .checks import Checker
 from .commits import Commits
 from .copies import Copies, Sendable
 from .errors import BlockedContactError, NotOursError, UnreadableFileError
@@ -103,6 +104,8 @@ class _Taking:
 
     rehash: bool
     looked: bool
+    checked: bool = False
+    """Looked at for signs of editing, which keeps nothing from going."""
 
 
 class Sharing:
@@ -119,6 +122,7 @@ class Sharing:
         catalogue: Catalogue,
         cataloguer: Cataloguer,
         copies: Copies,
+        checker: Checker,
         rules: Rules,
         outbox: Outbox,
         open_grants: OpenGrants,
@@ -133,6 +137,7 @@ class Sharing:
         self._catalogue = catalogue
         self._cataloguer = cataloguer
         self._copies = copies
+        self._checker = checker
         self._rules = rules
         self._outbox = outbox
         self._open_grants = open_grants
@@ -140,13 +145,14 @@ class Sharing:
         self._now = now
 
     async def run(
-        self, paths: list[Path], wish: Wish, *, rehash: bool = False
+        self, paths: list[Path], wish: Wish, *, rehash: bool = False, check: bool = False
     ) -> AsyncGenerator[ShareItem | ShareProgress]:
         """Seal and queue each file for each contact; yields one item per file and contact.
 
         The clip of a live photo goes with its still, or is left out with it. A file that can't be
         shared yields `failed` items and the others go on. A file that was shared or imported before
-        and has not changed since is not read again, unless `rehash` says so.
+        and has not changed since is not read again, unless `rehash` says so. With `check` it is
+        looked at for signs of editing first.
         """
         wish.check()
         closed: list[OSError] = []
@@ -157,7 +163,7 @@ class Sharing:
             for contact in wish.contacts:
                 yield _failed(error.filename, contact.name, wish.form(contact), reason)
         looked = sum(map(len, groups)) <= LOOKED_FIRST or self._rules.there
-        taking = _Taking(rehash, looked)
+        taking = _Taking(rehash, looked or check, check)
         jobs = (partial(self._send, files, wish, taking) for files in groups)
         async with contextlib.aclosing(in_order(jobs)) as steps:
             async for step in steps:
@@ -210,11 +216,18 @@ class Sharing:
             here = {photo.photo_id: path for path, photo in taken.items()}
             for path, photo in taken.items():
                 if self._catalogue.still_of(photo.photo_id) not in here:
-                    items += await self._share(str(path), photo, wish, work, here, taking.looked)
+                    verdict = await self._check(photo) if taking.checked else None
+                    shared = await self._share(str(path), photo, wish, work, here, taking.looked)
+                    items += (dataclasses.replace(item, verdict=verdict) for item in shared)
         finally:
             if work.stopped or any(item.state == "failed" for item in items):
                 await self._remover.undo(new)
         return items
+
+    async def _check(self, photo: Photo) -> str | None:
+        with contextlib.suppress(KinlightError):  # it is shared whether it can be looked at or not
+            return (await self._checker.check(photo)).verdict
+        return None
 
     async def _take(self, path: Path, new: list[bytes], taking: _Taking, work: Work) -> Photo:
         """The photo of a file, looked at and joined with its other half; `new` if it was made."""

@@ -23,6 +23,8 @@ from .backing_up import BackingUp, Backups
 from .blobstore import BlobStore
 from .catalogue import Catalogue
 from .cataloguing import Cataloguer
+from .check_service import CheckService
+from .checks import Checker, Checks, Verdicts
 from .clock import KEPT_SECONDS, Clock
 from .collecting import Collecting, HeldOffers
 from .collection import Collection
@@ -150,6 +152,23 @@ class Unlocked:
             decoder=self.decoder,
             events=events,
         )
+        self.check_service: Final = CheckService()
+        self.checks: Final = Checks(database)
+        self.verdicts: Final = Verdicts(
+            us=device.identity, checks=self.checks, library=library, catalogue=self.catalogue
+        )
+        self.checker: Final = Checker(
+            checks=self.checks,
+            library=library,
+            cataloguer=self.cataloguer,
+            blobs=blobs,
+            commits=self.commits,
+            decoder=self.decoder,
+            service=self.check_service,
+            events=events,
+            now=self.clock,
+            received=config.received,
+        )
         self.importer: Final = Importer(
             originals=self.originals,
             library=library,
@@ -260,6 +279,7 @@ class Unlocked:
             catalogue=self.catalogue,
             cataloguer=self.cataloguer,
             copies=self.copies,
+            checker=self.checker,
             rules=self.rules,
             outbox=self.outbox,
             open_grants=self.open_grants,
@@ -287,6 +307,7 @@ class Unlocked:
             search=Search(database),
             importer=self.importer,
             judge=self.judge,
+            checks=self.checks,
         )
         self.explainer: Final = Explainer(
             device=device,
@@ -313,6 +334,7 @@ class Unlocked:
             fingerprint_key=keys.fingerprint_key,
             now=self.clock,
             settled=self._settled,
+            arrived=self.checker.arrived,
         )
         self.deposits: Final = Deposits(database)
         self.depositing: Final = Depositing(
@@ -488,6 +510,7 @@ class Unlocked:
         self.keeper.start()
         work = [
             self.cataloguer.run(),
+            self.checker.run(),
             self._probe(),
             self.open_grants.run(),
             self._witness(),
@@ -652,6 +675,7 @@ class Unlocked:
             await self.hold.close()
             await self.keeper.close()
             await self.importer.close()
+            await self.check_service.close()
             await self.decoder.close()
         finally:
             with contextlib.suppress(KinlightError):

@@ -269,7 +269,7 @@ class ShareItem:
     where there is one; `max_px` is the longest side that it may have. `file` is the photo's id
     where it was granted out of the library.
     `grant` is the hash of the grant, by which it can be taken back. `held_by` names those who hold
-    what is `held`.
+    what is `held`. `verdict` is the word of `Verdict` where the photo was to be checked first.
     """
 
     file: str
@@ -287,6 +287,7 @@ class ShareItem:
     max_px: int | None = None
     grant: str | None = None
     held_by: list[str] = field(default_factory=list[str])
+    verdict: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,7 +451,7 @@ class LibraryItem:
     the picture does not open. `tags` and `sensitivity` (`low`, `normal`, `high`) are what somebody
     here said of it. `ended` says why a photo of somebody else is not to be seen any more,
     `grant-expired`, `grant-revoked` or `attribute-missing`; its name is empty then, and nothing is
-    said of its picture.
+    said of its picture. `verdict` is the word of `Verdict`, None until the photo was checked.
     """
 
     id: str
@@ -476,6 +477,7 @@ class LibraryItem:
     sensitivity: str = "normal"
     people: list[str] = field(default_factory=list[str])
     ended: str | None = None
+    verdict: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,6 +515,71 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True)
+class Region:
+    """An area that looks edited: `box` is left, top, width and height in pixels of the upright
+    picture, `score` 0 to 1.
+    """
+
+    box: list[int]
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What is signed: `signature` is `valid` of a photo that is here and `none` of a file, which
+    carries none; `c2pa` is `none`, `valid`, `valid-untrusted` or `invalid`.
+    """
+
+    signature: str
+    c2pa: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing that a verdict rests on. `kind` is `signature`, `c2pa` or `network`, `says` one
+    word of it, and `text` a sentence for people.
+    """
+
+    kind: str
+    says: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a picture bears signs of having been edited; `evidence` comes strongest first.
+
+    `verdict` is `no-sign`, `signs` or `cannot-tell`. Signatures and C2PA go before what the network
+    saw. No sign proves nothing, and a sign is a reason to look. `score` (0 to 1, for comparing
+    pictures) is None if the network was not asked, and `model` is the SHA-256 of its weights then
+    as well. `reason` says why it can't tell, or what goes before the network. `seconds` is how long
+    it took and `checked` when that was (None of a file).
+    """
+
+    verdict: str
+    score: float | None
+    reason: str
+    regions: list[Region]
+    provenance: Provenance
+    model: str | None
+    seconds: float
+    evidence: list[Evidence] = field(default_factory=list[Evidence])
+    checked: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFile:
+    """The verdict on a file, or why it was refused: then `code` says so, and the verdict is
+    `cannot-tell`. `map` is where the map was written, if one was asked for and could be made.
+    """
+
+    file: str
+    verdict: Verdict
+    map: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InboxItem:
     """A photo that a contact offered.
 
@@ -521,7 +588,7 @@ class InboxItem:
     back); `code` says why it was refused or has ended, or what delays it. `name`, `sha256` and the
     exact size are told while it is stored; `bytes` is the padded size otherwise. `author` is the
     contact whose photo it is, None if that is nobody known: then `sender` passed it on.
-    `author_fingerprint` is of the author in any case.
+    `author_fingerprint` is of the author in any case. `verdict` is None until the photo is checked.
     """
 
     id: str
@@ -538,6 +605,7 @@ class InboxItem:
     pieces_total: int | None = None
     author: str | None = None
     author_fingerprint: str = ""
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -593,7 +661,7 @@ class PhotoDetails:
     contact's name, or None if the author is no contact; `own` says that it is this node's identity.
     `senders` are the contacts who sent it: its author, or who passed it on.
     `deliveries` are those of the photo and of its copies for sharing. `captured` to `place` are as
-    in `LibraryItem`.
+    in `LibraryItem`. `verdict` is None until the photo was checked.
     """
 
     id: str
@@ -626,6 +694,7 @@ class PhotoDetails:
     position: list[float] | None = None
     place: str | None = None
     senders: list[str] = field(default_factory=list[str])
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

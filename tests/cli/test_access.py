@@ -12,7 +12,7 @@ Neighbours = tuple[Person, Person]
 
 SHARE_ITEM = {
     *("file", "name", "to", "state", "photo_id", "sha256", "bytes", "policy", "leaves"),
-    *("left_out", "code", "message", "max_px", "grant", "held_by"),
+    *("left_out", "code", "message", "max_px", "grant", "held_by", "verdict"),
 }
 GRANT = {
     *("hash", "photo", "of", "name", "to", "operations", "max_px", "location", "until", "state"),

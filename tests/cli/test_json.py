@@ -24,17 +24,17 @@ CONTACT = {
 }
 SHARE_ITEM = {
     *("file", "name", "to", "state", "photo_id", "sha256", "bytes", "code", "message"),
-    *("policy", "leaves", "left_out", "max_px", "grant", "held_by"),
+    *("policy", "leaves", "left_out", "max_px", "grant", "held_by", "verdict"),
 }
 INBOX_ITEM = {
     *("id", "sender", "state", "bytes", "received", "expires", "name", "sha256", "code"),
-    *("message", "pieces", "pieces_total", "author", "author_fingerprint"),
+    *("message", "pieces", "pieces_total", "author", "author_fingerprint", "verdict"),
 }
 PHOTO = {
     *("id", "name", "media_type", "bytes", "sha256", "modified", "policy", "own", "author"),
     *("author_fingerprint", "author_device", "signature", "content_id", "added", "expires"),
     *("deliveries", "captured", "captured_source", "camera", "width", "height", "c2pa", "refused"),
-    *("clip", "albums", "tags", "sensitivity", "position", "place", "senders"),
+    *("clip", "albums", "tags", "sensitivity", "position", "place", "senders", "verdict"),
 }
 DELIVERY = {"to", "state", "code", "expires", "updated", "policy"}
 

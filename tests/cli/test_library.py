@@ -20,7 +20,7 @@ IMPORT_ITEM = {
 LIBRARY_ITEM = {
     *("id", "name", "media_type", "bytes", "modified", "added", "policy", "own", "captured"),
     *("captured_source", "camera", "width", "height", "position", "place", "c2pa", "refused"),
-    *("clip", "albums", "tags", "sensitivity", "people", "ended"),
+    *("clip", "albums", "tags", "sensitivity", "people", "ended", "verdict"),
 }
 FOLDER = {
     *("path", "kind", "state", "album", "contact", "to", "metadata", "photos", "message"),

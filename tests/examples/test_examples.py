@@ -47,7 +47,9 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
         nodes: list[Node] = []
         for path, name in ((made.anna, "Anna"), (made.bob, "Bob")):
             Node.create(path, passphrase=PASSPHRASE, name=name)
-            (path / "config.toml").write_text("[network]\ndiscovery = false\n")
+            (path / "config.toml").write_text(
+                "[network]\ndiscovery = false\n[check]\nreceived = false\n"
+            )
             await stack.enter_async_context(Daemon.running(Home(path)))
             node = await stack.enter_async_context(Node.connect(path))
             await node.unlock(PASSPHRASE)

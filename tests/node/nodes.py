@@ -47,7 +47,9 @@ class Clock:
 def make_home(
     path: Path, name: str, words: RecoveryWords | None = None
 ) -> tuple[Home, RecoveryWords]:
-    """A home with keys, that looks for nobody in the local network; `words` give its identity."""
+    """A home with keys, that looks for nobody in the local network and for no edits; `words` give
+    its identity.
+    """
     known = [] if words is None else [bytes(Mnemonic("english").to_entropy(words.phrase()))]
 
     def entropy(length: int) -> bytes:
@@ -59,7 +61,7 @@ def make_home(
         home, PASSPHRASE, name,
         entropy=entropy, now=NOW, cost=CHEAP, show=shown.append,
     )  # fmt: skip
-    home.config.write_text("[network]\ndiscovery = false\n")
+    home.config.write_text("[network]\ndiscovery = false\n[check]\nreceived = false\n")
     return home, shown[0]
 
 

@@ -34,6 +34,7 @@ def test_every_setting_of_the_template_can_be_set(tmp_path: Path) -> None:
     text = "[wide]\non = true\nport = 4711\n"
     assert load(tmp_path, text) == Config(wide=True, wide_port=4711)
     assert load(tmp_path, '[log]\nformat = "json"\n') == Config(format="json")
+    assert load(tmp_path, "[check]\nreceived = false\n") == Config(received=False)
     text = "[notify]\ndesktop = true\ndetails = true\n"
     assert load(tmp_path, text) == Config(desktop=True, details=True)
 
@@ -50,6 +51,9 @@ def test_every_setting_of_the_template_can_be_set(tmp_path: Path) -> None:
         ("[pictures]\nformats = 1", "formats"),
         ("pictures = 3", "pictures"),
         ('[pictures]\nsandbox = "none"', "sandbox"),
+        ("[check]\nreceived = 1", "received"),
+        ("[check]\nsent = true", "sent"),
+        ("check = true", "check"),
         ("[notify]\ndesktop = 1", "desktop"),
         ('[notify]\ndetails = "yes"', "details"),
         ("[notify]\nsound = true", "sound"),

@@ -277,6 +277,71 @@ async def test_a_profile_is_applied_or_kept_but_never_dropped(decoder: Decoder) 
         assert shows_the_corners(await decoder.pixels(saved(corners(), "PNG", icc_profile=wrong)))
 
 
+async def test_stored_pixels_are_those_of_the_file_not_turned_and_in_its_own_colours(
+    decoder: Decoder,
+) -> None:
+    image = noise((40, 24))
+    jpeg = saved(image, "JPEG", quality=80, exif=turned(6), icc_profile=made_profile("LAB"))
+    stored = await decoder.stored(jpeg, 960)
+    with Image.open(io.BytesIO(jpeg)) as opened:
+        tables = {
+            number: tuple(table) for number, table in cast("Any", opened).quantization.items()
+        }
+        assert bytes(stored.data) == opened.convert("RGB").tobytes()
+    assert (stored.width, stored.height, stored.mode) == (40, 24, "RGB")
+    assert (stored.turn, stored.tables, stored.unfit) == (6, tables, "")
+    for mode in ("L", "RGB", "RGBA"):
+        other = await decoder.stored(saved(noise((9, 7), mode), "PNG"), 63)
+        assert (other.mode, other.tables, other.turn) == (mode, {}, 1)
+        assert bytes(other.data) == noise((9, 7), mode).tobytes()
+    with_alpha = await decoder.stored(saved(noise((9, 7), "LA"), "PNG"), 63)
+    assert with_alpha.mode == "RGBA"
+
+
+async def test_stored_pixels_that_are_not_a_photo_s_are_not_handed_out(decoder: Decoder) -> None:
+    grey16 = Image.frombytes("I;16", (4, 4), bytes(32))
+    tiff16 = b"II*\0" + struct.pack("<I", 8) + _sixteen_bit_ifd()
+    for data, unfit in (
+        (saved(noise((4, 4)).convert("P"), "PNG"), "palette"),
+        (saved(noise((4, 4)).convert("P"), "GIF"), "palette"),
+        (saved(noise((4, 4), "CMYK"), "JPEG"), "ink"),
+        (saved(grey16, "PNG"), "bits"),
+        (saved(Image.new("1", (4, 4)), "PNG"), "bits"),
+        (saved(Image.new("F", (4, 4)), "TIFF"), "bits"),
+        (_png_of_sixteen_bits(), "bits"),
+        (tiff16, "bits"),
+        (saved(noise((4, 5)), "PNG"), "large"),
+    ):
+        stored = await decoder.stored(data, 16)
+        assert (stored.unfit, bytes(stored.data)) == (unfit, b""), unfit
+
+
+def _png_of_sixteen_bits() -> bytes:
+    """Four by four pixels of 16 bits of each colour, which Pillow can't write."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    header = struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)
+    rows = zlib.compress((b"\0" + bytes(24)) * 4)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    )
+
+
+def _sixteen_bit_ifd() -> bytes:
+    """A TIFF's directory for the same, with the pixels after it."""
+    entries = [
+        (256, 3, 1, 4), (257, 3, 1, 4), (258, 3, 3, 8 + 2 + 9 * 12 + 4), (259, 3, 1, 1),
+        (262, 3, 1, 2), (273, 4, 1, 8 + 2 + 9 * 12 + 4 + 6), (277, 3, 1, 3), (278, 3, 1, 4),
+        (279, 4, 1, 96),
+    ]  # fmt: skip
+    packed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return struct.pack("<H", 9) + packed + bytes(4) + struct.pack("<HHH", 16, 16, 16) + bytes(96)
+
+
 async def test_luma_is_the_y_of_the_file_as_it_is_stored_with_its_tables(decoder: Decoder) -> None:
     data = saved(noise((40, 24)), "JPEG", quality=71, exif=turned(6))
     luma = await decoder.luma(data)

@@ -11,7 +11,7 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinlight.node import decoder_process, decoder_wire
+from kinlight.node import decoder_wire, own_python
 from kinlight.node.decoder import Decoder, memory_file
 from kinlight.node.decoder_wire import (
     ANSWER,
@@ -226,10 +226,10 @@ async def lying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerat
     async def start(lie: bytes, status: int = 0) -> Decoder:
         (tmp_path / "lie").write_bytes(lie)
 
-        def command(_function: str, *arguments: str) -> list[str]:
+        def command(_module: str, _function: str, *arguments: str) -> list[str]:
             return [sys.executable, "-c", LIAR, *arguments, str(tmp_path / "lie"), str(status)]
 
-        monkeypatch.setattr(decoder_process, "_command", command)
+        monkeypatch.setattr(own_python, "command", command)
         decoder = Decoder()
         opened.append(decoder)
         return decoder

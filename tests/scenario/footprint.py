@@ -8,9 +8,10 @@ footprint.resting(anna, no_more_than=before)
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -33,6 +34,8 @@ class Footprint:
     tasks: int
     resident: int
     children: int
+    opened: tuple[str, ...] = field(default=(), compare=False)
+    """What the descriptors are, for who must find out which of them is one too many."""
 
     def within(self, other: Footprint) -> bool:
         """Whether it holds no more than `other`; memory is for who looks at many of these.
@@ -44,6 +47,19 @@ class Footprint:
             self.descriptors <= other.descriptors + DESCRIPTORS_OF_A_CHILD * more
             and self.tasks <= other.tasks
         )
+
+
+def opened(pid: int) -> tuple[str, ...]:
+    """What each descriptor of a process is: a path, or a socket with its two addresses."""
+    process = psutil.Process(pid)
+    ends = {
+        each.fd: f"{each.laddr} {each.raddr} {each.status}" for each in process.net_connections()
+    }
+    found: list[str] = []
+    for name in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208 - links, of which some lead nowhere
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found.append(ends.get(int(name)) or os.readlink(f"/proc/{pid}/fd/{name}"))  # noqa: PTH115
+    return tuple(sorted(found))
 
 
 def numbers(text: str) -> dict[str, float]:
@@ -79,11 +95,13 @@ async def _resting(node: Node, person: Person, bound: Footprint | None) -> Footp
     while True:
         found = numbers(await node.metrics())
         files = sealed_files(person)
+        names = opened(person.pid)
         held = Footprint(
-            len(os.listdir(f"/proc/{person.pid}/fd")),  # noqa: PTH208 - only their number matters
+            len(names),
             int(found["tasks"]),
             int(found["process_resident_memory_bytes"]),
             len(psutil.Process(person.pid).children()),
+            names,
         )
         unnamed = sum(file.stat().st_size for file in files) - found["blob_bytes"]
         if not has_work(found) and not unnamed and (bound is None or held.within(bound)):

@@ -138,13 +138,19 @@ class Person:
 
     # The daemon.
 
-    def make(self, *options: str | Path) -> Answer:
-        """Make the node as a first start does, but for a cheap pass phrase; its daemon runs on."""
+    def make(self, *options: str | Path, checks: bool = False) -> Answer:
+        """Make the node as a first start does, but for a cheap pass phrase; its daemon runs on.
+
+        What it receives is looked at for signs of editing only with `checks`: that takes torch.
+        """
         keys.create(
             Home(self.home), Secret(self.passphrase.encode()), self.name,
             entropy=secrets.token_bytes, now=int(time.time()), cost=CHEAP,
             show=lambda words: passphrases.save_words(self.words_file, words),
         )  # fmt: skip
+        if not checks:
+            config = self.home / "config.toml"
+            config.write_text(config.read_text().replace("# received = true", "received = false"))
         return self.start(*options)
 
     def first_start(self, *options: str | Path) -> Answer:

@@ -1,0 +1,41 @@
+"""What is printed of verdicts; see `printing`."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from . import names
+from .printing import Output
+from .verdicts import verdict_lines
+
+if TYPE_CHECKING:
+    from .views import CheckedFile, Verdict
+
+
+def checked(out: Output, found: CheckedFile) -> None:
+    """The verdict on a file."""
+    if out.as_json:
+        verdict = dataclasses.asdict(found.verdict)
+        del verdict["checked"]  # now
+        out.value({"file": found.file, **verdict, "map": found.map, "code": found.code})
+        return
+    out.say(names.shown(found.file), style="bold")
+    if found.code in ("picture-refused", "unreadable"):
+        out.say(f"  {names.shown(found.verdict.reason)}", style="red")
+        return
+    for line in verdict_lines(found.verdict):
+        out.say(f"  {names.shown(line)}")
+    if found.map is not None:
+        out.say(f"  map: {names.shown(found.map)}")
+    elif found.code is not None:
+        out.say(f"  the map was not written: {found.code}", style="red")
+
+
+def verdict(out: Output, found: Verdict) -> None:
+    """The verdict on a photo of the library."""
+    if out.as_json:
+        out.value(found)
+        return
+    for line in verdict_lines(found):
+        out.say(names.shown(line))

@@ -1,0 +1,102 @@
+// A js-libp2p node that does what it is told on standard input, a line of JSON each, and answers
+// with one. With the argument `relay` it lets anybody be reached through it.
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { identify } from '@libp2p/identify'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import { randomBytes } from 'node:crypto'
+import { createInterface } from 'node:readline'
+
+const CHANNEL = '/kinlight/channel/1'
+
+const node = await createLibp2p({
+  addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+  transports: [tcp(), circuitRelayTransport()],
+  connectionEncrypters: [noise()],
+  streamMuxers: [yamux()],
+  connectionGater: { denyDialMultiaddr: () => false }, // loopback is as good as any here
+  services: {
+    identify: identify(),
+    ping: ping(),
+    ...(process.argv.includes('relay') &&
+      { relay: circuitRelayServer({ reservations: { applyDefaultLimit: false } }) })
+  }
+})
+
+/** Sends back what comes, until the other side ends. */
+async function echo (stream) {
+  for await (const data of stream) await send(stream, data.subarray())
+  await stream.close()
+}
+
+/** Sends all of it, waiting wherever the other side has no room. */
+async function send (stream, data) {
+  for (let at = 0; at < data.length; at += 65536) {
+    if (!stream.send(data.subarray(at, at + 65536))) await stream.onDrain()
+  }
+}
+
+/** The same bytes back, or an error. */
+async function echoed (stream, bytes) {
+  const photo = randomBytes(bytes)
+  const sending = send(stream, photo)
+  const parts = []
+  let missing = bytes
+  for await (const data of stream) {
+    parts.push(data.subarray())
+    missing -= data.byteLength
+    if (missing <= 0) break
+  }
+  await sending
+  await stream.close()
+  return Buffer.concat(parts).equals(photo)
+}
+
+await node.handle(CHANNEL, echo, { runOnLimitedConnection: true })
+
+const actions = {
+  addresses: () => node.getMultiaddrs().map(String),
+
+  async identify ({ address }) {
+    const { promise, resolve } = Promise.withResolvers()
+    node.addEventListener('peer:identify', ({ detail }) => resolve(detail), { once: true })
+    await node.dial(multiaddr(address))
+    const { peerId, protocols } = await promise
+    return { peer: peerId.toString(), protocols }
+  },
+
+  ping: ({ address }) => node.services.ping.ping(multiaddr(address)),
+
+  async echo ({ address, bytes }) {
+    const options = { runOnLimitedConnection: true }
+    return await echoed(await node.dialProtocol(multiaddr(address), CHANNEL, options), bytes)
+  },
+
+  /** A channel that stays open, as between contacts, and the relay at its end. */
+  async reserve ({ address }) {
+    await node.dialProtocol(multiaddr(address), CHANNEL)
+    await node.components.transportManager.listen([multiaddr(`${address}/p2p-circuit`)])
+    return node.getMultiaddrs().map(String).filter((each) => each.includes('/p2p-circuit'))
+  },
+
+  async open ({ address }) {
+    await node.dialProtocol(multiaddr(address), CHANNEL)
+    return null
+  }
+}
+
+console.log(JSON.stringify({ answer: { peer: node.peerId.toString(), addresses: actions.addresses() } }))
+for await (const line of createInterface({ input: process.stdin })) {
+  const { action, ...values } = JSON.parse(line)
+  try {
+    console.log(JSON.stringify({ answer: await actions[action](values) }))
+  } catch (error) {
+    console.log(JSON.stringify({ error: String(error.message) }))
+  }
+}
+await node.stop()
+process.exit()
