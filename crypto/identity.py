@@ -146,15 +146,18 @@ class DeviceChain:
                 )
                 for raw in certificates_raw
             )
-            device = _device_of(identity, certificates)
+            device = device_of(identity, certificates)
             kem, not_after = _read_kem(kem_signed, device)
         except BadSignatureError:
             raise BadCertificateError("a signature in it is wrong") from None
         return cls(identity, recovery_kem, device, kem, not_after, certificates, data)
 
 
-def _device_of(identity: bytes, certificates: tuple[DeviceCertificate, ...]) -> bytes:
-    """The device that the certificates lead to: the root certifies, or a device that it let."""
+def device_of(identity: bytes, certificates: tuple[DeviceCertificate, ...]) -> bytes:
+    """The device that the certificates lead to: the root certifies, or a device that it let.
+
+    Raises `BadCertificateError` if they are not a way from the identity to it, one after the other.
+    """
     issuer, may_certify = identity, True
     if not certificates:
         raise BadCertificateError("it has no device certificate")

@@ -204,6 +204,11 @@ def dial_tag(pair_secret: Secret, exporter: bytes) -> bytes:
     return hmac.digest(pair_secret.reveal(), b"dial" + exporter, "sha256")
 
 
+def ticket_tag(secret: Secret, exporter: bytes) -> bytes:
+    """What a dialer shows so that who made a ticket, and nobody else, knows which one it has."""
+    return hmac.digest(secret.reveal(), b"ticket" + exporter, "sha256")
+
+
 def accept_tag(pair_secret: Secret, exporter: bytes) -> bytes:
     """What the listener answers to a `dial_tag` that it recognised."""
     return hmac.digest(pair_secret.reveal(), b"accept" + exporter, "sha256")

@@ -149,6 +149,19 @@ def usable_interfaces(only: Sequence[str] | None = None) -> tuple[Interface, ...
     return tuple(interface for interface in survey(only) if interface.obstacle is None)
 
 
+def places_to_dial(port: int) -> list[Address]:
+    """Where others may dial this machine, for what is passed on by hand rather than announced.
+
+    Link-local IPv6 addresses are left out: they mean nothing without the other's interface.
+    """
+    return [
+        Address(host, port)
+        for interface in usable_interfaces()
+        for host in interface.addresses
+        if not host.startswith("fe80:")
+    ]
+
+
 def survey(only: Sequence[str] | None = None) -> tuple[Interface, ...]:
     """`chosen` of this machine's interfaces now; raises as `all_interfaces` does."""
     return chosen(all_interfaces(), only)

@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from ..crypto.errors import KinlightError
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
-from . import api_access, api_care, api_holding, api_library, errors, views
+from . import api_access, api_care, api_holding, api_library, api_tickets, api_wide, errors, views
 from .api_lines import error_body, lines
 from .engine import Engine
 from .errors import BadRequestError, InternalError
@@ -53,7 +53,7 @@ class UnlockBody(BaseModel):
 
 
 class PairBody(BaseModel):
-    """`code` is a typed code or the text of a QR code; none opens a code here."""
+    """`code` is a typed code, the text of a QR code or a ticket; none opens a code here."""
 
     code: SecretStr | None = None
     at: str | None = None
@@ -118,6 +118,8 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     app.include_router(api_access.router)
     app.include_router(api_care.router)
     app.include_router(api_holding.router)
+    app.include_router(api_tickets.router)
+    app.include_router(api_wide.router)
     app.add_exception_handler(KinlightError, _failed)
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_exception_handler(HTTPException, _unknown)

@@ -18,8 +18,16 @@ from ..crypto.errors import KinlightError, LocalError, PeerError, TruncatedError
 from ..crypto.identity import DeviceChain
 from ..crypto.pairing import Code, Invitation
 from ..protocol import limits
-from ..protocol.errors import UnknownPeerError
+from ..protocol.errors import (
+    ExpiredTicketError,
+    RevokedTicketError,
+    UnknownPeerError,
+    UnknownTicketError,
+    UsedUpTicketError,
+)
 from ..protocol.opening import Acquaintance, Entropy, Pinned
+from ..protocol.session import Bearer
+from ..protocol.ticket import Ticket
 from .addresses import Address
 from .attempts import LONGEST_PAUSE, Attempt, Attempts, Outcome, Place, outcome_of
 from .discovery import Discovery
@@ -43,7 +51,7 @@ STALE_FAILURES: Final = 3
 
 _log = logging.getLogger(__name__)
 
-To = Code | Invitation | tuple[Pinned, ...]
+To = Code | Invitation | Bearer | tuple[Pinned, ...]
 
 
 class Caller:
@@ -333,3 +341,57 @@ class Caller:
                     raise UnknownPeerError
                 return link, outcome, place.address
         raise reason
+
+    async def pair_by_ticket(
+        self, addresses: Sequence[Address], ticket: Ticket
+    ) -> tuple[Link, Acquaintance, Address]:
+        """Meet who made a ticket, at whichever of these addresses it proves itself first.
+
+        All are dialled and greeted at the same time: some may be somebody else's by now, who lets
+        callers wait. Raises `UnreachableError`, or the reason of the refusal that says most.
+        """
+        claims = iter((True,))
+        bearer = Bearer(ticket, lambda: next(claims, False))
+        meeting = [asyncio.create_task(self._meet(bearer, each)) for each in addresses]
+        reasons: list[KinlightError] = []
+        try:
+            for met in asyncio.as_completed(meeting):
+                try:
+                    return await met
+                except KinlightError as error:
+                    reasons.append(error)
+        finally:
+            for task in meeting:
+                task.cancel()
+            await asyncio.gather(*meeting, return_exceptions=True)
+        raise max(reasons, key=_says)
+
+    async def _meet(self, bearer: Bearer, address: Address) -> tuple[Link, Acquaintance, Address]:
+        try:
+            pipe = await self._dialled(Place(address))
+        except (OSError, TimeoutError):
+            raise UnreachableError(str(address)) from None
+        link = self._link(pipe, bearer)
+        try:
+            outcome = await link.open()
+        except BaseException:
+            await pipe.close()
+            raise
+        if not isinstance(outcome, Acquaintance):
+            await pipe.close()
+            raise UnknownPeerError
+        return link, outcome, address
+
+
+def _says(reason: KinlightError) -> int:
+    """How much a refusal says: who knows the ticket before who does not, and anybody before none.
+
+    A refusal proves nothing of who gave it, so it is told and changes nothing.
+    """
+    if isinstance(reason, ExpiredTicketError | RevokedTicketError | UsedUpTicketError):
+        return 4
+    if isinstance(reason, UnknownTicketError):
+        return 2
+    if isinstance(reason, PeerError) and not isinstance(reason, TruncatedError):
+        return 3
+    return 1 if isinstance(reason, TruncatedError) else 0

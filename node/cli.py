@@ -25,6 +25,8 @@ from . import (
     cli_pictures,
     cli_receipts,
     cli_service,
+    cli_tickets,
+    cli_wide,
     errors,
     names,
     passphrases,
@@ -42,6 +44,7 @@ from .command import (
     need_command,
     pass_on,
     running,
+    typed_or_read,
 )
 from .home import Home
 from .printing import Output
@@ -274,7 +277,11 @@ def identity(context: typer.Context, home: HomeOption = None, json: JsonOption =
 def pair(
     context: typer.Context,
     code: Annotated[
-        str | None, typer.Argument(help="The other side's code or QR text; none shows a code here.")
+        str | None,
+        typer.Argument(
+            help="The other side's code, QR text or ticket, or - to read it from stdin;"
+            " none shows a code here."
+        ),
     ] = None,
     at: Annotated[
         str | None, typer.Option("--at", help="host:port of the other node, where it is not found.")
@@ -284,14 +291,15 @@ def pair(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Meet somebody: show a code, or use the one that the other side shows."""
+    """Meet somebody: show a code, or use the code or the ticket of the other side."""
     with running(context, home, json) as command:
+        text = None if code is None else typed_or_read(code)
 
         async def meet(node: Node) -> None:
             from .views import PairingCode
 
-            if code is not None:
-                command.out.paired(await node.pair(code, at=at, name=name))
+            if text is not None:
+                command.out.paired(await node.pair(text, at=at, name=name))
                 return
             async for step in node.open_pairing(name):
                 if isinstance(step, PairingCode):
@@ -448,6 +456,8 @@ def let_hold(
         printing_holding.let(command.out, contact)
 
 
+cli_tickets.add_to(app)
+
 # Photos.
 
 cli_photos.add_to(app)
@@ -456,6 +466,7 @@ cli_access.add_to(app)
 cli_library.add_to(app)
 cli_pictures.add_to(app)
 cli_holding.add_to(app)
+cli_wide.add_to(app)
 cli_care.add_to(app)
 cli_service.add_to(app)
 

@@ -91,6 +91,11 @@ def contact_segment(name: str) -> str:
     return _segment(name, errors.NoSuchContactError)
 
 
+def ticket_segment(ticket: str) -> str:
+    """A ticket's id as a part of a URL's path; `NoSuchTicketError` for what can't be one."""
+    return _segment(ticket, errors.NoSuchTicketError)
+
+
 def _segment(text: str, missing: type[KinlightError]) -> str:
     """A part of a URL's path. Nothing, and dots, would lead elsewhere: they name nobody."""
     if text in ("", ".", ".."):

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 from typer.exceptions import TyperException
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .node import Node
 
 _Result = TypeVar("_Result")
+
+_STDIN_BYTES: Final = 64 * 1024
+"""More is no code and no ticket."""
 
 HomeOption = Annotated[
     Path | None,
@@ -112,6 +115,16 @@ def running(context: typer.Context, home: Path | None, json: bool) -> Generator[
         raise typer.Exit(errors.exit_code(told)) from None
     except KeyboardInterrupt:
         raise typer.Exit(errors.EXIT_INTERRUPTED) from None
+
+
+def typed_or_read(text: str) -> str:
+    """What was typed; where that is `-`, what stdin holds: nobody else then sees it in the list of
+    processes.
+    """
+    if text != "-":
+        return text
+    read = sys.stdin.buffer.read(_STDIN_BYTES)
+    return read.decode(errors="replace")
 
 
 def pass_on(context: typer.Context, home: Path | None, json: bool) -> None:

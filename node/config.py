@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from typing import Final, cast
 
 from .decoder_wire import LEVELS, Level
 from .errors import BadConfigError
-from .home import Home
+from .home import Home, write_file
 from .logfile import FORMATS, Format
 
 TEMPLATE: Final = """\
@@ -126,6 +127,50 @@ class Config:
             wide_port=_port(wide_port),
             wide_relay=wide_relay,
         )
+
+
+def set_wide(home: Home, *, on: bool, relay: bool) -> None:
+    """Set `on` and `relay` in [wide] of `config.toml`; remarks and all else stay as they are.
+
+    `BadConfigError` where that can't be done without changing anything else.
+    """
+    try:
+        text = home.config.read_text("utf-8")
+    except FileNotFoundError:
+        text = ""
+    except (OSError, ValueError) as error:
+        raise BadConfigError(str(error)) from None
+    changed = text
+    for key, value in (("on", on), ("relay", relay)):
+        changed = _with_switch(changed, "wide", key, value=value)
+    try:
+        wanted = tomllib.loads(text)
+        wanted["wide"] = {**_section(wanted, "wide"), "on": on, "relay": relay}
+        if tomllib.loads(changed) != wanted:
+            raise ValueError
+    except ValueError:
+        raise BadConfigError("say on and relay in [wide] there yourself") from None
+    if changed != text:
+        write_file(home.config, changed.encode())
+
+
+def _with_switch(text: str, section: str, key: str, *, value: bool) -> str:
+    """The text with `key = value` in that section: in the place of what it says, or of a remark."""
+    lines = text.splitlines()
+    word = "true" if value else "false"
+    header = re.compile(rf"\s*\[{section}\]\s*(#.*)?")
+    begin = next((number for number, line in enumerate(lines) if header.fullmatch(line)), None)
+    if begin is None:
+        return "\n".join([*lines, *([""] if lines else []), f"[{section}]", f"{key} = {word}", ""])
+    rest = range(begin + 1, len(lines))
+    end = next((number for number in rest if lines[number].lstrip().startswith("[")), len(lines))
+    for said in (rf"\s*{key}\s*=\s*(?:true|false)(.*)", rf"\s*#\s*{key}\s*=\s*(?:true|false)(.*)"):
+        for number in range(begin + 1, end):
+            if found := re.fullmatch(said, lines[number]):
+                lines[number] = f"{key} = {word}{found[1]}"
+                return "\n".join([*lines, ""])
+    lines.insert(begin + 1, f"{key} = {word}")
+    return "\n".join([*lines, ""])
 
 
 def _section(document: dict[str, object], name: str) -> dict[str, object]:

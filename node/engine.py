@@ -24,7 +24,7 @@ from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
 from . import exporting, forms, grants, keys, library, names, policies, views
 from .collection import Collection
-from .config import Config
+from .config import Config, set_wide
 from .doctor import Doctor
 from .errors import (
     BadRequestError,
@@ -50,6 +50,7 @@ from .outbox import FINAL_STATES
 from .receipts import Receipts
 from .rules import Rules
 from .sharing import OpenWish, Wish
+from .tickets import Tickets
 from .unlocked import Environment, Unlocked
 from .version import VERSION
 
@@ -130,6 +131,11 @@ class Engine:
     def hold(self) -> Hold:
         """What is held for others."""
         return self._unlocked().hold
+
+    @property
+    def tickets(self) -> Tickets:
+        """The tickets that were made here."""
+        return self._unlocked().tickets
 
     @property
     def keeper(self) -> Keeper:
@@ -290,6 +296,36 @@ class Engine:
         await opened.peers.reach(contact, address)
         return self.contact(name)
 
+    async def wide(self) -> views.WideArea:
+        """How this node is in the wide area."""
+        opened = self._unlocked()
+        peers, circuits, passed = await opened.wide.relayed()
+        names = {
+            standing.link.pipe.transport.peer: standing.contact.name
+            for standing in opened.peers.standing()
+            if standing.link.pipe.transport is not None
+        }
+        return views.WideArea(
+            state=opened.wide.state,
+            reason=opened.wide.reason,
+            addresses=opened.wide.addresses(),
+            relaying=opened.wide.relaying,
+            reachable=sorted(names[peer] for peer in peers if peer in names),
+            circuits=circuits,
+            bytes_relayed=passed,
+        )
+
+    async def set_wide(self, *, on: bool | None, relay: bool | None) -> views.WideArea:
+        """Turn the wide area on or off, and relaying in it; None leaves it. The settings say so
+        from then on. `BadConfigError` if they can't be changed.
+        """
+        opened = self._unlocked()
+        relay = opened.wide.relaying if relay is None else relay
+        on = opened.wide.on if on is None else on
+        set_wide(self.home, on=on, relay=relay)
+        await opened.wide.turn(on=on, relaying=relay)
+        return await self.wide()
+
     async def open_pairing(
         self, name: str | None
     ) -> AsyncGenerator[views.PairingCode | views.Contact]:
@@ -306,9 +342,20 @@ class Engine:
     async def join_pairing(self, text: str, at: str | None, name: str | None) -> views.Contact:
         """Use a code; see `Meeting.join`."""
         opened = self._unlocked()
-        if at is not None:
-            opened.wide.check(parse_any_address(at))
         return self._contact(opened, await opened.meeting.join(text, at, _optional_name(name)))
+
+    async def new_ticket(
+        self, *, seconds: int, uses: int, name: str | None, at: list[str]
+    ) -> views.Ticket:
+        """Make a ticket; see `Tickets.new`."""
+        opened = self._unlocked()
+        await opened.wide.settled()  # one that was made earlier would lack its addresses
+        port = opened.listener.port
+        name = _optional_name(name)
+        wide = opened.wide.addresses()
+        return opened.tickets.new(
+            seconds=seconds, uses=uses, name=name, at=at, port=port, wide=wide
+        )
 
     # Photos out.
 

@@ -367,6 +367,12 @@ class BadDayError(BadTimeError):
     code = "bad-date"
 
 
+class BadLengthError(BadTimeError):
+    """That is not a length of time. Say 30d, 12h, 45m or 10s."""
+
+    code = "bad-length"
+
+
 class BadRequestError(LocalError):
     """The request can't be understood."""
 
@@ -421,6 +427,24 @@ class PairingSpentError(LocalError):
     code = "pairing-spent"
 
 
+class OwnTicketError(LocalError):
+    """That is a ticket of this node itself. Give it to somebody else."""
+
+    code = "own-ticket"
+
+
+class NoSuchTicketError(LocalError):
+    """There is no ticket with that id here. `kinlight ticket list` shows those that were made."""
+
+    code = "no-such-ticket"
+
+
+class TooManyTicketsError(LocalError):
+    """No more tickets can be open. Revoke one of them first: `kinlight ticket list` shows them."""
+
+    code = "too-many-tickets"
+
+
 class UnreachableError(LocalError):
     """That address did not answer."""
 
@@ -428,7 +452,7 @@ class UnreachableError(LocalError):
 
 
 class WideAreaOffError(LocalError):
-    """That address is of the wide area, which is off: set `on = true` in [wide] of config.toml."""
+    """That address is of the wide area, which is off. `kinlight wide --on` turns it on."""
 
     code = "wide-area-off"
 
@@ -479,6 +503,7 @@ _EXITS: Final[dict[str, int]] = {
     "no-such-photo": EXIT_NOT_FOUND,
     "ambiguous-id": EXIT_NOT_FOUND,
     "no-such-node": EXIT_NOT_FOUND,
+    "no-such-ticket": EXIT_NOT_FOUND,
     "not-here-yet": EXIT_NOT_FOUND,
     "no-receipt": EXIT_NOT_FOUND,
     "not-granted": EXIT_NOT_FOUND,
@@ -501,6 +526,7 @@ _EXITS: Final[dict[str, int]] = {
     "usage": EXIT_USAGE,
     "bad-time": EXIT_USAGE,
     "bad-date": EXIT_USAGE,
+    "bad-length": EXIT_USAGE,
     "bad-address": EXIT_USAGE,
     "bad-request": EXIT_USAGE,
     "bad-policy": EXIT_USAGE,
@@ -509,6 +535,8 @@ _EXITS: Final[dict[str, int]] = {
     "grant-ended": EXIT_USAGE,
     "name-shared": EXIT_USAGE,
     "invalid-code": EXIT_USAGE,
+    "invalid-ticket": EXIT_USAGE,
+    "own-ticket": EXIT_USAGE,
     "not-in-this-version": EXIT_REFUSED,
     "contact-blocked": EXIT_REFUSED,
     "not-ours": EXIT_REFUSED,

@@ -1,4 +1,4 @@
-"""Meeting somebody for the first time, by code or by QR, on either side."""
+"""Meeting somebody for the first time, by code, by QR or by ticket, on either side."""
 
 from __future__ import annotations
 
@@ -14,22 +14,29 @@ from ..crypto.errors import KinlightError, PeerError, WrongCodeError
 from ..crypto.pairing import Code, Invitation
 from ..crypto.secret import Secret
 from ..protocol import limits
+from ..protocol.errors import RevokedDeviceError
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice, PairingWindow
+from ..protocol.ticket import IssuedTicket, Ticket
 from . import names
-from .addresses import Address, parse_address, usable_interfaces
+from .addresses import Address, parse_address, places_to_dial
 from .discovery import Discovery, Sighting
 from .errors import (
+    BadAddressError,
+    BlockedContactError,
     NoSuchNodeError,
+    OwnTicketError,
     PairingOpenError,
     PairingOverError,
     PairingSpentError,
     UnreachableError,
+    WideAreaOffError,
 )
 from .events import Events
 from .library import Contact, Library
 from .link import Link
 from .multiaddrs import parse_any_address
 from .peers import Peers
+from .tickets import Tickets
 from .whereabouts import Whereabouts
 
 SEARCH_SECONDS: Final = 20.0
@@ -60,6 +67,9 @@ class Meeting:
         library: Library,
         whereabouts: Whereabouts,
         peers: Peers,
+        tickets: Tickets,
+        lost: Callable[[bytes, bytes], bool],
+        check: Callable[[Address], None],
         events: Events,
         discovery: Discovery | None,
         port: int,
@@ -71,6 +81,9 @@ class Meeting:
         self._library = library
         self._whereabouts = whereabouts
         self._peers = peers
+        self._tickets = tickets
+        self._lost = lost
+        self._check = check
         self._events = events
         self._discovery = discovery
         self._port = port
@@ -116,12 +129,7 @@ class Meeting:
         free = [slot for slot in pairing.SLOTS if slot not in taken] or list(pairing.SLOTS)
         code = Code.generate(free[self._choose(len(free))], self._choose)
         expires = self._now() + limits.PAIRING_SECONDS
-        addresses = [
-            str(Address(host, self._port))
-            for interface in usable_interfaces()
-            for host in interface.addresses
-            if not host.startswith("fe80:")  # means nothing without the scanner's interface
-        ]
+        addresses = [str(address) for address in places_to_dial(self._port)]
         invitation = Invitation(
             pairing.identity_hash(self._device.identity),
             Secret(self._entropy(pairing.SECRET_BYTES)),
@@ -131,7 +139,10 @@ class Meeting:
         return OpenCode(code, invitation, expires)
 
     async def paired(self, link: Link, acquaintance: Acquaintance) -> None:
-        """A dialer used the code: keep it as a contact, then let it know."""
+        """A dialer used the code or a ticket: keep it as a contact, then let it know."""
+        if link.session.ticket is not None:
+            await self._paired_by_ticket(link, link.session.ticket, acquaintance)
+            return
         current = link.session.window is self._peers.window
         if not current or self._outcome is None or self._outcome.done():
             await link.close()  # its code has ended; another one that is open now is not for it
@@ -141,6 +152,19 @@ class Meeting:
         await link.close()
         if not self._outcome.done():
             self._outcome.set_result(contact)
+
+    async def _paired_by_ticket(
+        self, link: Link, ticket: IssuedTicket, acquaintance: Acquaintance
+    ) -> None:
+        try:
+            contact = self._tickets.use(ticket, acquaintance)
+        except PeerError as error:
+            self._peers.refuse(error)
+            await link.close(error)
+            return
+        link.session.pairing_stored()
+        await link.close()
+        self._met(contact, ticket.ticket_id.hex())
 
     def refused(self, error: KinlightError) -> None:
         """A caller was refused. When no tries are left and none is under way, the code ends."""
@@ -161,8 +185,14 @@ class Meeting:
     # The side that types it.
 
     async def join(self, text: str, at: str | None, name: str | None) -> Contact:
-        """Pair with whoever shows this code or QR text; `at` gives an address to try."""
+        """Pair with whoever shows this code or QR text, or made this ticket; `at` gives an address
+        to try.
+        """
         address = parse_any_address(at) if at is not None else None
+        if address is not None:
+            self._check(address)
+        if Ticket.matches(text):
+            return await self._join_ticket(Ticket.parse(text), address, name)
         if Invitation.matches(text):
             return await self._join_invitation(Invitation.parse(text), address, name)
         return await self._join_code(Code.parse(text), address, name)
@@ -174,6 +204,37 @@ class Meeting:
             raise PairingOverError
         places = [at] if at else [parse_address(text) for text in invitation.addresses]
         return await self._join_at(places, invitation, name)
+
+    async def _join_ticket(self, ticket: Ticket, at: Address | None, name: str | None) -> Contact:
+        if ticket.identity == self._device.identity:
+            raise OwnTicketError
+        ticket.check(self._now())
+        if self._lost(ticket.identity, ticket.device):
+            raise RevokedDeviceError
+        known = self._library.contact_of(ticket.identity)
+        if known is not None and known.blocked:
+            raise BlockedContactError(known.name)
+        places = [at] if at else self._dialable(ticket.addresses)
+        link, acquaintance, address = await self._peers.pair_by_ticket(places, ticket)
+        return await self._joined(link, acquaintance, address, name)
+
+    def _dialable(self, texts: Sequence[str]) -> list[Address]:
+        """The addresses of a ticket that this node knows how to dial; others are for other ways."""
+        found: list[Address] = []
+        reason: KinlightError = UnreachableError("the ticket names none that this version can dial")
+        for text in texts:
+            try:
+                address = parse_any_address(text)
+                self._check(address)
+            except BadAddressError:
+                continue
+            except WideAreaOffError as error:
+                reason = error
+                continue
+            found.append(address)
+        if not found:
+            raise reason
+        return found
 
     async def _join_code(self, code: Code, at: Address | None, name: str | None) -> Contact:
         """Try the nodes that announce the slot, three in all: more would be guessing."""
@@ -204,6 +265,11 @@ class Meeting:
     ) -> Contact:
         """At the first of a node's addresses that answers: a run is spent only there."""
         link, acquaintance, address = await self._peers.pair(addresses, secret)
+        return await self._joined(link, acquaintance, address, name)
+
+    async def _joined(
+        self, link: Link, acquaintance: Acquaintance, address: Address, name: str | None
+    ) -> Contact:
         contact = self._pin(acquaintance, name)
         self._whereabouts.reached(contact.identity, address, self._now())
         await link.close()
@@ -239,6 +305,10 @@ class Meeting:
             acquaintance.pair_secret,
             self._now(),
         )
-        self._events.publish("paired", contact=contact.name)
-        self._peers.forget_refusals()
+        self._met(contact)
         return contact
+
+    def _met(self, contact: Contact, ticket: str | None = None) -> None:
+        by = {} if ticket is None else {"ticket": ticket}
+        self._events.publish("paired", contact=contact.name, **by)
+        self._peers.forget_refusals()

@@ -28,6 +28,8 @@ from .home import ApiAddress, Home
 from .node_access import NodeAccess
 from .node_holding import NodeHolding
 from .node_library import NodeLibrary
+from .node_tickets import NodeTickets
+from .node_wide import NodeWide
 from .version import VERSION
 from .views import (
     Clock,
@@ -47,7 +49,7 @@ WATCH_SECONDS: Final = 1.0
 """How often `watch_status` looks where nothing is told: nodes in sight come and go without."""
 
 
-class Node(NodeAccess, NodeHolding, NodeLibrary):
+class Node(NodeAccess, NodeHolding, NodeLibrary, NodeTickets, NodeWide):
     """A kinlight node. Get one from `open` (or `connect`, which never starts one).
 
     Every method raises a `KinlightError` whose text is a sentence for the user; the classes are
@@ -197,10 +199,12 @@ class Node(NodeAccess, NodeHolding, NodeLibrary):
             yield read_step(line, PairingCode, Contact)
 
     async def pair(self, code: str, *, at: str | None = None, name: str | None = None) -> Contact:
-        """Use a code like `7-maple-orbit` or a QR code's text.
+        """Use a code like `7-maple-orbit`, a QR code's text or a ticket.
 
         `at` is `host:port` where discovery doesn't reach. Raises `WrongCodeError`,
-        `NoSuchNodeError`, `InvalidCodeError`.
+        `NoSuchNodeError`, `InvalidCodeError`; for a ticket `InvalidTicketError`,
+        `ForgedTicketError`, `ExpiredTicketError`, `RevokedTicketError`, `UsedUpTicketError`,
+        `UnknownTicketError`.
         """
         async for line in self._stream("pair", code=code, at=at, name=name):
             return read_step(line, Contact)

@@ -20,6 +20,7 @@ from .addresses import Address, usable_interfaces
 from .bridge import Bridge, BridgeClosedError
 from .multiaddrs import Multiaddr, multiaddr
 from .p2p_host import Host
+from .p2p_relay import Relayed
 from .p2p_stream import Stream
 from .pipes import PathKind, Pipe
 from .tasks import Tasks
@@ -234,6 +235,17 @@ class WideArea:
         direct = [multiaddr(host, self.port, self.peer) for host in hosts or ["127.0.0.1"]]
         relays = self._host.relays() if self._host else []
         return [*direct, *(relay.onward_to(self.peer) for relay in relays)]
+
+    async def relayed(self) -> Relayed:
+        """What goes through this node now; nothing where it has ended."""
+        host = self._host
+        if host is None:
+            return Relayed()
+
+        async def ask() -> Relayed:
+            return host.relayed()
+
+        return await self._bridge.call(ask)
 
     async def accompany(self, peer: bytes, ended: asyncio.Event) -> None:
         """A link with a contact stands on a direct connection until `ended`: while it does each of

@@ -38,7 +38,7 @@ from multiaddr import Multiaddr as RawMultiaddr
 from .addresses import Address
 from .multiaddrs import Multiaddr
 from .p2p_muxer import BoundedYamux
-from .p2p_relay import HOP, STOP, Relay, relayed
+from .p2p_relay import HOP, STOP, Relay, Relayed, relayed
 from .p2p_stream import Stream
 
 PROTOCOL: Final = TProtocol("/kinlight/channel/1")
@@ -287,6 +287,10 @@ class Host:
     def relays(self) -> list[Multiaddr]:
         """The relays through which this node can be reached; may be asked from any thread."""
         return list(self._relay.reachable.values())
+
+    def relayed(self) -> Relayed:
+        """What goes through this node now."""
+        return self._relay.relayed()
 
     async def admit(self, raw: RawConnection, remote: Address) -> None:
         """A connection came in by a circuit; returns when it has ended."""

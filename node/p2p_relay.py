@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import trio
@@ -52,6 +53,16 @@ _PORTION: Final = 64 * 1024
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """What a node relays: the peers that can be reached through it, and how much goes on."""
+
+    reachable: tuple[bytes, ...] = ()
+    circuits: int = 0
+    passed: int = 0
+    """Bytes, both ways together, since the wide area was turned on."""
+
+
 class RefusedError(OSError):
     """The relay does not do it."""
 
@@ -83,6 +94,7 @@ class Relay:
         self._contacts: Counter[bytes] = Counter()
         self._reserved: set[bytes] = set()
         self._circuits: Counter[bytes] = Counter()
+        self._passed = 0
 
     # Who is a contact.
 
@@ -99,6 +111,10 @@ class Relay:
             self.reachable.pop(peer, None)
 
     # The relay.
+
+    def relayed(self) -> Relayed:
+        """What is relayed now."""
+        return Relayed(tuple(self._reserved), self._circuits.total() // 2, self._passed)
 
     async def hop(self, stream: INetStream) -> None:
         """Somebody wants to be reached through this node, or to reach somebody."""
@@ -139,10 +155,39 @@ class Relay:
                 return
             reply = HopMessage(type=HopMessage.STATUS, status=Status.OK, limit=_limit())
             await write_delimited_msg(stream, reply)
-            await _join(stream, onward)
+            await self._join(stream, onward)
         finally:
             self._circuits.subtract(ends)
             self._circuits += Counter()  # drops the zeros
+
+    async def _join(self, one: INetStream, other: INetStream) -> None:
+        """Pass bytes on until either side ends, or it was enough."""
+        left = CIRCUIT_BYTES
+
+        async def carry(source: INetStream, drain: Stream, scope: trio.CancelScope) -> None:
+            nonlocal left
+            try:
+                while left > 0:
+                    data = await source.read(_PORTION)
+                    if not data:
+                        break
+                    left -= len(data)
+                    self._passed += len(data)
+                    await drain.write(data)
+            except Exception as error:
+                _log.debug("a circuit ends: %s", error)
+            finally:
+                scope.cancel()  # waits for no window, and lets no write be cut in the middle
+
+        try:
+            with trio.move_on_after(CIRCUIT_SECONDS):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(carry, one, Stream(other, _nothing), nursery.cancel_scope)
+                    nursery.start_soon(carry, other, Stream(one, _nothing), nursery.cancel_scope)
+        finally:
+            with trio.move_on_after(REPLY_SECONDS, shield=True):
+                await one.reset()
+                await other.reset()
 
     async def _onward(self, connection: SwarmConn, source: bytes) -> INetStream | None:
         try:
@@ -243,35 +288,6 @@ def relayed(muxed: Any) -> bool:
     """Whether a connection goes through a relay."""
     remote = muxed.get_remote_address()
     return remote is not None and remote[1] == 0
-
-
-async def _join(one: INetStream, other: INetStream) -> None:
-    """Pass bytes on until either side ends, or it was enough."""
-    left = CIRCUIT_BYTES
-
-    async def carry(source: INetStream, drain: Stream, scope: trio.CancelScope) -> None:
-        nonlocal left
-        try:
-            while left > 0:
-                data = await source.read(_PORTION)
-                if not data:
-                    break
-                left -= len(data)
-                await drain.write(data)
-        except Exception as error:
-            _log.debug("a circuit ends: %s", error)
-        finally:
-            scope.cancel()  # waits for no window, and lets no write be cut in the middle
-
-    try:
-        with trio.move_on_after(CIRCUIT_SECONDS):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(carry, one, Stream(other, _nothing), nursery.cancel_scope)
-                nursery.start_soon(carry, other, Stream(one, _nothing), nursery.cancel_scope)
-    finally:
-        with trio.move_on_after(REPLY_SECONDS, shield=True):
-            await one.reset()
-            await other.reset()
 
 
 async def _nothing(_: Stream) -> None:

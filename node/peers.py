@@ -14,13 +14,14 @@ from ..crypto.channel import ChannelSettings
 from ..crypto.errors import KinlightError, LocalError
 from ..crypto.identity import DeviceChain
 from ..crypto.pairing import Code, Invitation
-from ..protocol.errors import RevokedDeviceError
+from ..protocol.errors import RevokedDeviceError, UnknownTicketError
 from ..protocol.messages import Message
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice, PairingWindow, Pinned
 from ..protocol.session import Callee, Session
+from ..protocol.ticket import IssuedTicket, Ticket
 from .addresses import Address
 from .attempts import Attempt
-from .calling import Caller
+from .calling import Caller, To
 from .discovery import Discovery
 from .events import Events
 from .library import Contact, Library
@@ -33,6 +34,9 @@ from .whereabouts import Whereabouts
 STRANGERS: Final = 32
 """Connections that may be in their hello at a time."""
 STRANGERS_PER_SOURCE: Final = 8
+WRONG_TICKET_SECONDS: Final = 1.0
+"""A caller with a ticket that nobody made keeps its place for so long after its refusal: so one
+address has eight guesses a second and no more."""
 LINKS_PER_CONTACT: Final = 8
 """Devices of one contact that may be connected at a time."""
 SETTLED_SECONDS: Final = 5.0
@@ -83,6 +87,7 @@ class Peers:
         now: Callable[[], int],
         converse: Callable[[Link, Contact], Conversation],
         paired: Callable[[Link, Acquaintance], Awaitable[None]],
+        tickets: Callable[[], Iterable[IssuedTicket]],
         refused: Callable[[KinlightError], None],
         lost: Callable[[DeviceChain], bool],
     ) -> None:
@@ -94,6 +99,7 @@ class Peers:
         self._now = now
         self._converse = converse
         self._paired = paired
+        self._tickets = tickets
         self._refuse_caller = refused
         self._lost = lost
         self._links: dict[bytes, Standing] = {}
@@ -171,22 +177,31 @@ class Peers:
             await pipe.close()
             return
         strangers[source] += 1
-        callee = Callee(self._callers, lambda: self.window)
+        callee = Callee(self._callers, lambda: self.window, self._tickets)
         link = self._link(pipe, callee)
+        kept = 0.0
         try:
             outcome = await link.open()
         except KinlightError as error:
-            _log.info("a caller was refused: %s", error.code)
-            self._refuse_caller(error)
+            if isinstance(error, UnknownTicketError):
+                kept = WRONG_TICKET_SECONDS
+            self.refuse(error)
             await pipe.close()
             return
         finally:
-            strangers[source] -= 1
-            strangers += Counter()  # drops the zeros
+            if kept:
+                asyncio.get_running_loop().call_later(kept, _let_go, strangers, source)
+            else:
+                _let_go(strangers, source)
         if isinstance(outcome, Acquaintance):
             await self._paired(link, outcome)
         else:
             await self._carry(link, outcome)
+
+    def refuse(self, error: KinlightError) -> None:
+        """A caller was sent away: count it, and tell who may want to know."""
+        _log.info("a caller was refused: %s", error.code)
+        self._refuse_caller(error)
 
     def _callers(self) -> Iterable[Pinned]:
         return (contact.pinned for contact in self._library.contacts() if not contact.blocked)
@@ -198,6 +213,12 @@ class Peers:
     ) -> tuple[Link, Acquaintance, Address]:
         """See `Caller.pair`."""
         return await self._caller.pair(addresses, secret)
+
+    async def pair_by_ticket(
+        self, addresses: Sequence[Address], ticket: Ticket
+    ) -> tuple[Link, Acquaintance, Address]:
+        """See `Caller.pair_by_ticket`."""
+        return await self._caller.pair_by_ticket(addresses, ticket)
 
     async def call(self, addresses: Iterable[Address]) -> bool | None:
         """See `Caller.call`."""
@@ -226,7 +247,7 @@ class Peers:
         surroundings.listen(self._look)
         self._caller.start(discovery)
 
-    def _link(self, pipe: Pipe, to: Callee | Code | Invitation | tuple[Pinned, ...]) -> Link:
+    def _link(self, pipe: Pipe, to: Callee | To) -> Link:
         session = Session(
             self._settings, self._device, to, self._entropy, self._lost, pipe.transport
         )
@@ -327,3 +348,9 @@ class Peers:
 async def _close_all(links: list[Link]) -> None:
     """All at once: a peer that reads nothing must not delay the end of the others."""
     await asyncio.gather(*(link.close() for link in links), return_exceptions=True)
+
+
+def _let_go(strangers: Counter[str], source: str) -> None:
+    """A caller's hello is over."""
+    strangers[source] -= 1
+    strangers += Counter()  # drops the zeros

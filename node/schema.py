@@ -515,6 +515,27 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX checks_waiting ON checks (photo_id) WHERE waits;
     """,
+    # 8: version 0.3.0, tickets
+    """
+    CREATE TABLE tickets (
+        ticket_id BLOB PRIMARY KEY,
+        ticket BLOB NOT NULL,
+        secret BLOB NOT NULL,
+        name TEXT,                 -- what to call who uses it
+        issued INTEGER NOT NULL,   -- seconds since 1970, like all times
+        expires INTEGER NOT NULL,
+        uses INTEGER NOT NULL,
+        revoked INTEGER
+    ) STRICT, WITHOUT ROWID;
+
+    -- Who used a ticket: each identity once. What it did stays done when the contact is no more.
+    CREATE TABLE ticket_uses (
+        ticket_id BLOB NOT NULL REFERENCES tickets ON DELETE CASCADE,
+        identity BLOB NOT NULL,
+        used INTEGER NOT NULL,
+        PRIMARY KEY (ticket_id, identity)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 VERSION: Final = len(MIGRATIONS)

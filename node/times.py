@@ -6,7 +6,7 @@ import datetime
 import re
 from typing import Final
 
-from .errors import BadDayError, BadTimeError
+from .errors import BadDayError, BadLengthError, BadTimeError
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION: Final = re.compile(r"([0-9]{1,6})\s*([smhdw])", re.IGNORECASE)
@@ -32,6 +32,14 @@ def parse_until(text: str, now: int) -> int:
     if not 0 < seconds < _FAR:
         raise BadTimeError
     return seconds
+
+
+def parse_length(text: str) -> int:
+    """`30d`, `12h`, `45m`, `10s`, `2w` as seconds."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise BadLengthError
+    return int(match[1]) * _UNITS[match[2].lower()]
 
 
 def parse_day(text: str) -> str:

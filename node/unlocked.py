@@ -81,6 +81,7 @@ from .sharing import Sharing
 from .surroundings import Surroundings
 from .sync import Sync
 from .tasks import Tasks
+from .tickets import Tickets
 from .whereabouts import Whereabouts
 from .wide import Wide
 
@@ -393,6 +394,13 @@ class Unlocked:
             fetch_missing=self._fetch_missing,
         )
         self.whereabouts: Final = Whereabouts(database)
+        self.tickets: Final = Tickets(
+            device=device,
+            database=database,
+            library=library,
+            entropy=environment.entropy,
+            now=self.clock,
+        )
         self.peers: Final = Peers(
             settings=ChannelSettings(),
             device=device,
@@ -404,6 +412,7 @@ class Unlocked:
             now=self.clock,
             converse=self._converse,
             paired=self._paired,
+            tickets=self.tickets.issued,
             refused=self._refused,
             lost=self._is_lost,
         )
@@ -485,6 +494,9 @@ class Unlocked:
             library=self.library,
             whereabouts=self.whereabouts,
             peers=self.peers,
+            tickets=self.tickets,
+            lost=lambda identity, device: self.papers.revocations.revokes_device(identity, device),
+            check=self.wide.check,
             events=self._events,
             discovery=self.discovery,
             port=self.listener.port,

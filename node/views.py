@@ -85,6 +85,24 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class WideArea:
+    """This node in the wide area. `state` is `off`, `starting`, `on` or `failed`, and then `reason`
+    says why; at `addresses` it can be reached there, as far as it can know.
+
+    With `relaying` contacts reach each other through it: `reachable` names those who can be reached
+    so now, over `circuits` went `bytes_relayed`, both ways, since the wide area was turned on.
+    """
+
+    state: str
+    reason: str | None
+    addresses: list[str]
+    relaying: bool
+    reachable: list[str]
+    circuits: int
+    bytes_relayed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something that is not as it must be in the home, found by `doctor`.
 
@@ -190,6 +208,51 @@ class PairingCode:
 
     def __repr__(self) -> str:
         return f"PairingCode(expires={self.expires})"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A ticket that this node made. `text` is what to pass on; only who made it just now sees it.
+
+    `state` is `open`, `used-up`, `expired` or `revoked`. `used` of `uses` are over; `by` names the
+    contacts who used it, `name` is what to call who does. `addresses` are where it says that this
+    node may be reached, `relays` where it may be asked for.
+    """
+
+    id: str
+    state: str
+    issued: int
+    expires: int
+    uses: int
+    used: int
+    by: list[str]
+    name: str | None
+    addresses: list[str]
+    relays: list[str]
+    text: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Ticket(id={self.id}, state={self.state})"
+
+
+@dataclass(frozen=True, slots=True)
+class TicketDetails:
+    """What a ticket says, whoever made it. Its signature was checked.
+
+    `state` is `valid`, `expired` or `not-yet`, by this machine's clock; whether it was revoked or
+    used up its maker knows alone. `fingerprint` is of its maker's `identity`, `device` signed it.
+    """
+
+    id: str
+    state: str
+    fingerprint: str
+    identity: str
+    device: str
+    issued: int
+    expires: int
+    uses: int
+    addresses: list[str]
+    relays: list[str]
 
 
 @dataclass(frozen=True, slots=True)

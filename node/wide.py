@@ -52,8 +52,8 @@ class Wide:
     ) -> None:
         self.state: State = "starting" if on else "off"
         self.reason: str | None = None
+        self.relaying = relaying
         self._port = port
-        self._relaying = relaying
         self._library = library
         self._tcp = tcp
         self._accept = accept
@@ -61,17 +61,38 @@ class Wide:
         self._events = events
         self._area: WideArea | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._turning = asyncio.Lock()
 
     def start(self) -> None:
         """Begin to start, if it is on."""
         if self.state == "starting":
             self._starting = asyncio.create_task(self._start())
 
+    async def turn(self, *, on: bool, relaying: bool) -> None:
+        """Turn it on or off, and whether it relays; returns when it is so, or has failed.
+
+        Links over it end when something changes, and are made again.
+        """
+        async with self._turning:
+            await self.settled()
+            if (self.state, self.relaying) == ("on" if on else "off", relaying):
+                return
+            await self.close()
+            self.relaying, self.reason = relaying, None
+            self.state = "starting" if on else "off"
+            self.start()
+            await self.settled()
+
+    @property
+    def on(self) -> bool:
+        """Whether it should be on."""
+        return self.state != "off"
+
     async def _start(self) -> None:
         try:
             # Half a second in which others get on with what they do.
             module = await asyncio.to_thread(importlib.import_module, f"{__package__}.p2p")
-            area: WideArea = module.WideArea(self._seed(), self._accept, relaying=self._relaying)
+            area: WideArea = module.WideArea(self._seed(), self._accept, relaying=self.relaying)
             await self._listen(area)
         except OSError as error:
             self.state, self.reason = "failed", error.strerror or str(error)
@@ -104,16 +125,29 @@ class Wide:
         if area.port != last:
             self._library.set_setting(_PORT_SETTING, area.port.to_bytes(2))
 
+    async def settled(self) -> None:
+        """Until it is known whether it starts."""
+        if self.state == "starting" and self._starting is not None:
+            await asyncio.wait({self._starting})
+
     def addresses(self) -> list[str]:
         """Where it can be dialled, as far as it can know."""
         return [] if self._area is None else [str(each) for each in self._area.addresses()]
+
+    async def relayed(self) -> tuple[tuple[bytes, ...], int, int]:
+        """The transport ids that can be reached through this node, the circuits that stand, and
+        the bytes that went through them since it is on.
+        """
+        if self._area is None:
+            return (), 0, 0
+        found = await self._area.relayed()
+        return found.reachable, found.circuits, found.passed
 
     async def dial(self, address: Address) -> Pipe:
         """A pipe to any address; `OSError` or `TimeoutError` if that fails."""
         if not isinstance(address, Multiaddr):
             return await self._tcp(address)
-        if self.state == "starting" and self._starting is not None:
-            await asyncio.wait({self._starting})
+        await self.settled()
         if self._area is None:
             raise OSError(errno.ENETUNREACH, "no way leads there")
         return await self._area.dial(address)
@@ -138,6 +172,7 @@ class Wide:
             self._starting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._starting
+            self._starting = None
         if self._area is not None:
             await self._area.close()
             self._area, self.state = None, "off"

@@ -63,6 +63,48 @@ class NotPairingError(PeerError):
     code = "not-pairing"
 
 
+class UnknownTicketError(PeerError):
+    """The node that answered does not know the ticket. Ask for a new one."""
+
+    code = "ticket-unknown"
+
+
+class ExpiredTicketError(PeerError):
+    """The ticket has expired. Ask for a new one."""
+
+    code = "ticket-expired"
+
+
+class RevokedTicketError(PeerError):
+    """The ticket was taken back by who made it. Ask for a new one."""
+
+    code = "ticket-revoked"
+
+
+class UsedUpTicketError(PeerError):
+    """The ticket was used as often as it may be. Ask for a new one."""
+
+    code = "ticket-used-up"
+
+
+class EarlyTicketError(PeerError):
+    """The ticket is from the future. Check the clocks of both machines."""
+
+    code = "ticket-not-yet"
+
+
+class ForgedTicketError(PeerError):
+    """The ticket was not made by who it says, so nothing was done with it. Don't trust it."""
+
+    code = "ticket-forged"
+
+
+class OtherTicketError(PeerError):
+    """The ticket is of a version that is not known here. Update kinlight on this machine."""
+
+    code = "ticket-other-version"
+
+
 class GoneError(PeerError):
     """The other side no longer has this photo."""
 
@@ -237,6 +279,12 @@ class BrokenReceiptError(PeerError):
     code = "receipt-broken"
 
 
+class InvalidTicketError(LocalError):
+    """That is not a ticket. Copy all of it, from `kinlight:` to its end."""
+
+    code = "invalid-ticket"
+
+
 class UnsupportedGrantError(LocalError):
     """This version can't promise that yet, so it does not pretend to."""
 
@@ -269,6 +317,10 @@ WIRE_CODES: Final[dict[int, type[PeerError]]] = {
     11: SealBrokenError,
     12: PieceMismatchError,
     13: WrongTransportError,
+    14: UnknownTicketError,
+    15: ExpiredTicketError,
+    16: RevokedTicketError,
+    17: UsedUpTicketError,
     20: GoneError,
     21: BusyError,
     22: StorageFullError,

@@ -120,6 +120,20 @@ PAIRING_SECONDS: Final = pairing.LIFETIME_SECONDS
 INVITATION_BYTES: Final = pairing.MAX_INVITATION_BYTES
 INVITATION_ADDRESSES: Final = pairing.MAX_ADDRESSES
 
+# Tickets.
+TICKET_BYTES: Final = 2048
+"""A ticket as bytes, its checksum included: one QR code holds the text of that many."""
+TICKET_TEXT_CHARACTERS: Final = 16 * 1024
+"""Its text as it was pasted, white space included."""
+TICKET_SECONDS: Final = 30 * 86_400
+"""How long one may be valid."""
+TICKET_USES: Final = 100
+TICKET_ADDRESSES: Final = 8
+TICKET_RELAYS: Final = 4
+TICKET_ADDRESS_BYTES: Final = 255
+TICKETS: Final = 64
+"""Tickets of one node that may be open at a time."""
+
 # Key material.
 CHAIN_BYTES: Final = identity.MAX_CHAIN_BYTES
 KEY_FILE_BYTES: Final = keystore.MAX_FILE_BYTES

@@ -25,7 +25,10 @@ VERSIONS: Final = (3, 2, 1)
 VERSION: Final = VERSIONS[0]
 
 MODES: Final = ("contact", "pair", "ticket", "link")
-"""What a dialer may ask for in its hello; the last two are reserved."""
+"""What a dialer may ask for in its hello; the last one is reserved."""
+
+TICKET_VERSIONS: Final = tuple(version for version in VERSIONS if version >= 3)
+"""Those that have the mode `ticket`."""
 
 METHODS: Final = ("code", "qr")
 """How the two sides of a pairing share a secret."""
@@ -210,7 +213,9 @@ def decode(data: bytes) -> Message:
 
 @_message(1)
 class Hello(Message):
-    """Dialer's first word: `proof` is dial tags (contact), a SPAKE2 message or empty (pair)."""
+    """Dialer's first word: `proof` is dial tags (contact), a SPAKE2 message or empty (pair), or the
+    tag of a ticket.
+    """
 
     versions: tuple[int, ...] = _versions()
     mode: str = _text(16)

@@ -1,8 +1,8 @@
-"""Proving who one is inside a fresh channel: to a contact, or for the first time by a code.
+"""Proving who one is inside a fresh channel: to a contact, or to somebody who is to become one.
 
 Every proof covers X, the channel's exporter value, so it is worth nothing on another channel: a
 relay can pass bytes on but can't be either end. Decisions are made here; when each message is
-allowed is the session table's matter (docs/spec/channel.md, docs/spec/pairing.md).
+allowed is the session table's matter (channel.md, pairing.md and ticket.md in docs/spec).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ..crypto.errors import (
     BadCertificateError,
     BadSignatureError,
     MalformedError,
+    PeerError,
     SealBrokenError,
     WrongCodeError,
 )
@@ -28,8 +29,15 @@ from ..crypto.secret import Secret
 from ..crypto.signing import SigningKey
 from ..crypto.wrap import KemKey
 from . import limits
-from .errors import NotPairingError, UnknownPeerError, WrongPeerError, WrongTransportError
+from .errors import (
+    NotPairingError,
+    UnknownPeerError,
+    UnknownTicketError,
+    WrongPeerError,
+    WrongTransportError,
+)
 from .messages import PairChain, PairConfirm, Prove
+from .ticket import IssuedTicket, Ticket
 
 HELLO_DOMAIN: Final = b"kinlight/hello1"
 
@@ -224,15 +232,19 @@ class Acquaintance:
     pair_secret: Secret = field(repr=False)
 
 
+PairSecret = Code | Invitation | Ticket | IssuedTicket
+"""What two strangers share; of a ticket the dialer has the whole, the listener its own record."""
+
+
 class PairOpening:
-    """Two strangers who share a code or a QR secret show that they do, then who they are."""
+    """Two strangers who share a code or another secret show that they do, then who they are."""
 
     def __init__(
         self,
         device: LocalDevice,
         role: Role,
         exporter: bytes,
-        secret: Code | Invitation,
+        secret: PairSecret,
         entropy: Entropy,
         transport: Transport | None = None,
     ) -> None:
@@ -241,7 +253,7 @@ class PairOpening:
         self._dialer = role == "dialer"
         self._exporter = exporter
         self._transport = transport
-        self._invitation = secret if isinstance(secret, Invitation) else None
+        self._secret = secret
         self._exchange: CodeExchange | None = None
         self._key: PairingKey | None = None
         self._peer: DeviceChain | None = None
@@ -254,19 +266,30 @@ class PairOpening:
             self._key = PairingKey(secret.secret, exporter)
 
     @property
+    def mode(self) -> str:
+        """`pair` or `ticket`."""
+        return "ticket" if isinstance(self._secret, Ticket | IssuedTicket) else "pair"
+
+    @property
     def method(self) -> str:
-        """`code` or `qr`."""
+        """`code` or `qr`; nothing for a ticket."""
+        if self.mode == "ticket":
+            return ""
         return "qr" if self._exchange is None else "code"
 
     def first_message(self) -> bytes:
-        """The SPAKE2 message, or nothing where a QR secret needs none."""
+        """The SPAKE2 message, a dialer's tag of its ticket, or nothing where none is needed."""
+        if isinstance(self._secret, Ticket):
+            return pairing.ticket_tag(self._secret.secret, self._exporter)
         return b"" if self._exchange is None else self._exchange.message
 
     def receive_first(self, message: bytes) -> None:
-        """The other side's SPAKE2 message."""
+        """The other side's SPAKE2 message. By a dialer's tag the listener found its ticket."""
+        if isinstance(self._secret, IssuedTicket):
+            return
         if self._exchange is None:
             if message:
-                raise MalformedError("a QR pairing has no SPAKE2 message")
+                raise MalformedError("only a pairing by code has a SPAKE2 message")
             return
         if len(message) != pairing.MESSAGE_BYTES:
             raise WrongCodeError
@@ -282,24 +305,40 @@ class PairOpening:
         try:
             body = self._shared_key().open_chain(message.sealed, dialer=not self._dialer)
         except SealBrokenError:
-            raise WrongCodeError from None
+            raise self._mismatch from None
         reader = Reader(encoding.decode(body, limits.SEALED_CHAIN_BYTES), "papers")
         chain = DeviceChain.decode(reader.octets("chain", maximum=limits.CHAIN_BYTES))
         self._peer_name = reader.text("name", limits.NAME_BYTES)
         reader.end()
-        scanned = self._invitation if self._dialer else None
-        if scanned is not None and not scanned.expects(chain.identity):
-            raise WrongPeerError("it is not the node that showed the QR code")
+        if self._dialer:
+            self._check_expected(chain.identity)
         if chain.identity == self._device.identity:
             raise BadCertificateError("that is this node itself")
+        if isinstance(self._secret, IssuedTicket):
+            self._secret.admit(chain.identity)
         self._peer = chain
+
+    def _check_expected(self, identity: bytes) -> None:
+        """`WrongPeerError` if a QR code or a ticket names somebody else."""
+        match self._secret:
+            case Invitation() as scanned if not scanned.expects(identity):
+                raise WrongPeerError("it is not the node that showed the QR code")
+            case Ticket() as ticket if ticket.identity != identity:
+                raise WrongPeerError("it is not the node that made the ticket")
+            case _:
+                pass
+
+    @property
+    def _mismatch(self) -> type[PeerError]:
+        """Why the other side's key is not ours. Of a ticket it showed that it knows the secret."""
+        return UnknownTicketError if self.mode == "ticket" else WrongCodeError
 
     def confirm_message(self) -> PairConfirm:
         """Key confirmation over both chains, and our signature."""
         mine, theirs = self._device.chain.digest, self._peer_chain().digest
         own = self._transport.own if self._transport else b""
         peer = self._peer_chain().identity
-        body = _signed_body("pair", self._role, self._exporter, mine, peer, own)
+        body = _signed_body(self.mode, self._role, self._exporter, mine, peer, own)
         return PairConfirm(
             self._confirmation(mine, theirs, dialer=self._dialer),
             self._device.signing.sign(HELLO_DOMAIN, body),
@@ -313,10 +352,10 @@ class PairOpening:
             self._device.chain.digest, chain.digest, dialer=not self._dialer
         )
         if not hmac.compare_digest(message.confirmation, expected):
-            raise WrongCodeError
+            raise self._mismatch
         _check_transport(message.transport, self._transport)
         body = _signed_body(
-            "pair",
+            self.mode,
             _other(self._role),
             self._exporter,
             chain.digest,

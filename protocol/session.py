@@ -33,6 +33,7 @@ from .errors import (
     TooMuchError,
     UnexpectedMessageError,
     UnknownPeerError,
+    UnknownTicketError,
     from_wire,
     wire_code,
 )
@@ -56,12 +57,14 @@ from .opening import (
     LocalDevice,
     PairingWindow,
     PairOpening,
+    PairSecret,
     Pinned,
     Transport,
     dial_tags,
     recognise,
     recognise_answer,
 )
+from .ticket import IssuedTicket, Ticket, recognise_ticket
 
 
 class State(Enum):
@@ -81,7 +84,7 @@ class State(Enum):
 
 
 Happening = type[Message] | str
-"""What drives the table: a message type, or `channel up`, `hello contact`, `hello pair`."""
+"""What drives the table: a message type, or `channel up`, `hello contact`, `hello pair`, …"""
 
 _D: Final[Role] = "dialer"
 _L: Final[Role] = "listener"
@@ -100,7 +103,9 @@ _ROWS: Final[tuple[_Row, ...]] = (
     (_D, State.PAIR_CHAIN, PairChain, State.PAIR_CONFIRM),
     (_D, State.PAIR_CONFIRM, PairConfirm, State.PAIR_DONE),
     (_D, State.PAIR_DONE, PairDone, State.PAIRED),
+    (_D, State.CHANNEL, "channel up, ticket", State.PAIR_WELCOME),
     (_L, State.HELLO, "hello pair", State.PAIR_CHAIN),
+    (_L, State.HELLO, "hello ticket", State.PAIR_CHAIN),
     (_L, State.PAIR_CHAIN, PairChain, State.PAIR_CONFIRM),
     (_L, State.PAIR_CONFIRM, PairConfirm, State.PAIRED),
     # Work, and the end.
@@ -151,10 +156,24 @@ Event = Established | Paired | Received | Ended
 
 @dataclass(frozen=True, slots=True)
 class Callee:
-    """What a listener needs to judge a hello: contacts that may call, and an open code, if any."""
+    """What a listener needs to judge a hello: contacts that may call, an open code, tickets."""
 
     contacts: Callable[[], Iterable[Pinned]]
     window: Callable[[], PairingWindow | None]
+    tickets: Callable[[], Iterable[IssuedTicket]] = tuple
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A dialer with a ticket, who may dial several places at the same time.
+
+    Each session asks `claim` once, when the ticket's maker has proved itself and before anything is
+    said that makes a contact. It must give True to one of them and no more: two pairings at once
+    could leave the two sides with different secrets.
+    """
+
+    ticket: Ticket
+    claim: Callable[[], bool]
 
 
 def _none_lost(_: DeviceChain) -> bool:
@@ -165,16 +184,16 @@ class Session:
     """One end of one connection.
 
     `to` says what for: the contacts that a listener may turn out to be (at most
-    `limits.DIAL_TAGS`), a code or a QR secret; or, for a listener, a `Callee`. `lost` says of a
-    device that proved itself whether its identity has revoked it. `transport` are the ids by which
-    the pipe knows its ends, if it does: each side certifies its own in the hello.
+    `limits.DIAL_TAGS`), a code, a QR secret or a ticket; or, for a listener, a `Callee`. `lost`
+    says of a device that proved itself whether its identity has revoked it. `transport` are the ids
+    by which the pipe knows its ends, if it does: each side certifies its own in the hello.
     """
 
     def __init__(
         self,
         settings: ChannelSettings,
         device: LocalDevice,
-        to: Sequence[Pinned] | Code | Invitation | Callee,
+        to: Sequence[Pinned] | Code | Invitation | Bearer | Callee,
         entropy: Entropy,
         lost: Callable[[DeviceChain], bool] = _none_lost,
         transport: Transport | None = None,
@@ -196,6 +215,7 @@ class Session:
         self._contact: ContactOpening | None = None
         self._pair: PairOpening | None = None
         self._window: PairingWindow | None = None
+        self._ticket: IssuedTicket | None = None
         self._acquaintance: Acquaintance | None = None
 
     # What the pipe's driver calls.
@@ -229,6 +249,11 @@ class Session:
     def window(self) -> PairingWindow | None:
         """The open code that a listener's pairing was begun under."""
         return self._window
+
+    @property
+    def ticket(self) -> IssuedTicket | None:
+        """The ticket of ours that a listener's pairing was begun with."""
+        return self._ticket
 
     @property
     def exporter(self) -> bytes:
@@ -305,6 +330,12 @@ class Session:
                 self._pair = self._pair_opening(self._to)
                 self._move("channel up, pair")
                 self._queue(Hello(VERSIONS, "pair", self._pair.method, self._pair.first_message()))
+            case Bearer():
+                self._pair = self._pair_opening(self._to.ticket)
+                self._move("channel up, ticket")
+                self._queue(
+                    Hello(messages.TICKET_VERSIONS, "ticket", "", self._pair.first_message())
+                )
             case _:
                 self._move("channel up, contact")
                 tags = dial_tags(self._to, self._channel.exporter, self._entropy)
@@ -350,7 +381,10 @@ class Session:
             self._answer_pair_hello(hello, self._to.window())
             return
         if hello.method:
-            raise MalformedError("a contact's hello has no method")
+            raise MalformedError("only a hello to pair has a method")
+        if hello.mode == "ticket":
+            self._answer_ticket_hello(hello, self._to.tickets())
+            return
         peer = recognise(self._to.contacts(), hello.proof, self._channel.exporter)
         if peer is None:
             # Random bytes and the end: a stranger can't tell it from a node that knows others.
@@ -370,13 +404,24 @@ class Session:
         self._pair.receive_first(hello.proof)
         self._queue(Welcome(self.version, self._pair.first_message()))
 
+    def _answer_ticket_hello(self, hello: Hello, tickets: Iterable[IssuedTicket]) -> None:
+        if self.version not in messages.TICKET_VERSIONS:
+            raise UnexpectedMessageError
+        ticket = recognise_ticket(tickets, hello.proof, self._channel.exporter)
+        if ticket is None:
+            raise UnknownTicketError
+        ticket.begin()
+        self._ticket = ticket
+        self._pair = self._pair_opening(ticket)
+        self._queue(Welcome(self.version, self._pair.first_message()))
+
     def _answer_welcome(self, welcome: Welcome) -> None:
         self.version = welcome.version
         if self._pair is not None:
             self._pair.receive_first(welcome.proof)
             self._queue(self._pair.chain_message())
             return
-        if isinstance(self._to, Callee | Code | Invitation):
+        if not isinstance(self._to, Sequence):
             raise UnexpectedMessageError
         peer = recognise_answer(self._to, welcome.proof, self._channel.exporter)
         self._contact = self._contact_with(peer)
@@ -400,6 +445,9 @@ class Session:
         acquaintance = pair.receive_confirm(message)
         self._known(acquaintance.chain)
         if self.role == "dialer":
+            if isinstance(self._to, Bearer) and not self._to.claim():
+                self.close()  # the maker was met on another connection first
+                return [Ended(None)]
             self.peer, self._acquaintance = acquaintance.chain, acquaintance
             self._queue(pair.confirm_message())
             return []
@@ -425,7 +473,7 @@ class Session:
         self.state = State.ENDED
         return Ended(error)
 
-    def _pair_opening(self, secret: Code | Invitation) -> PairOpening:
+    def _pair_opening(self, secret: PairSecret) -> PairOpening:
         exporter = self._channel.exporter
         return PairOpening(
             self._device, self.role, exporter, secret, self._entropy, self._transport

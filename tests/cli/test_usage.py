@@ -15,9 +15,10 @@ from ..scenario.household import KINLIGHT, Household
 COMMANDS = (
     *((), ("contacts",), ("inbox",)),
     *((name,) for name in ("version", "up", "down", "status", "unlock", "lock", "id", "pair")),
-    *((name,) for name in ("share", "show", "export", "demo")),
+    *((name,) for name in ("share", "show", "export", "demo", "wide", "relay")),
     *(("contacts", name) for name in ("list", "verify", "rename", "mute", "block", "accept-from")),
     *(("inbox", name) for name in ("accept", "decline")),
+    *(("ticket", name) for name in ("new", "list", "revoke", "show")),
 )
 HEAVY = (
     "aiortc",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kinlight.node.config import TEMPLATE, Config
+from kinlight.node.config import TEMPLATE, Config, set_wide
 from kinlight.node.errors import BadConfigError
 from kinlight.node.home import Home
 
@@ -87,3 +87,44 @@ def test_a_folder_in_its_place_is_named(tmp_path: Path) -> None:
 def test_any_file_is_read_or_refused(tmp_path: Path, text: bytes) -> None:
     with contextlib.suppress(BadConfigError):
         load(tmp_path, b"[network]\n" + text)
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        (None, "[wide]\nrelay = true\non = true\n"),
+        ("[network]\nport = 1", "[network]\nport = 1\n\n[wide]\nrelay = true\non = true\n"),
+        ("[wide]\n", "[wide]\nrelay = true\non = true\n"),
+        (
+            "[wide]  # far\non=false # why\n[log]\n# on = false\n",
+            "[wide]  # far\nrelay = true\non = true # why\n[log]\n# on = false\n",
+        ),
+        (
+            "[wide]\nrelay = true\n# on = false\non = true\n",
+            "[wide]\nrelay = true\n# on = false\non = true\n",
+        ),
+    ],
+)
+def test_a_switch_is_set_where_it_stands_and_nothing_else_changes(
+    tmp_path: Path, text: str | None, after: str
+) -> None:
+    load(tmp_path, text)
+    set_wide(Home(tmp_path), on=True, relay=True)
+    assert Home(tmp_path).config.read_text() == after
+
+
+def test_of_the_template_the_remarks_stay(tmp_path: Path) -> None:
+    load(tmp_path, TEMPLATE)
+    set_wide(Home(tmp_path), on=True, relay=False)
+    assert Config.load(Home(tmp_path)) == Config(wide=True)
+    expected = TEMPLATE.replace("# on = false ", "on = true ").replace("# relay =", "relay =")
+    assert Home(tmp_path).config.read_text() == expected
+
+
+@pytest.mark.parametrize("text", ["wide = {on = false}", "wide.on = false", 'x = """\n[wide]\n"""'])
+def test_a_switch_that_can_not_be_set_alone_changes_nothing(tmp_path: Path, text: str) -> None:
+    home = Home(tmp_path)
+    home.config.write_text(text)
+    with pytest.raises(BadConfigError):
+        set_wide(home, on=True, relay=True)
+    assert home.config.read_text() == text

@@ -81,14 +81,16 @@ def test_exit_codes_are_what_they_always_were() -> None:
     given = {kind.code: exit_code(kind()) for kind in ERRORS if issubclass(kind, LocalError)}
     expected = {
         2: {"usage", "bad-address", "bad-time", "bad-date", "bad-request", "invalid-code",
-            "no-photos", "not-waiting", "grant-ended", "name-shared", "bad-policy"},
+            "no-photos", "not-waiting", "grant-ended", "name-shared", "bad-policy",
+            "bad-length", "invalid-ticket", "own-ticket"},
         3: {"not-in-this-version", "contact-blocked", "not-ours", "own-photo",
             "not-for-passing-on", "passed-on-enough", "passed-back", "no-service-system"},
         4: {"not-running", "no-node"},
         5: {"locked", "wrong-passphrase", "wrong-words", "passphrase-needed", "passphrase-file",
             "words-file"},
         6: {"no-such-contact", "no-such-photo", "ambiguous-id", "no-such-node", "not-here-yet",
-            "no-receipt", "no-such-album", "no-such-folder", "not-granted"},
+            "no-receipt", "no-such-album", "no-such-folder", "not-granted",
+            "no-such-ticket"},
         7: {"unreadable", "unwritable", "disk-full", "name-taken", "too-large", "file-changed",
             "home-unusable", "blob-missing", "library-damaged", "library-newer",
             "key-file-damaged", "picture-refused", "decoder-died", "decoder-timeout",

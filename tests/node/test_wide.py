@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import socket
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from kinlight.node import peers
+from kinlight.node import peers, tickets
+from kinlight.node.addresses import Address
 from kinlight.node.errors import UnreachableError, WideAreaOffError
 from kinlight.node.multiaddrs import PEER_ID_PREFIX, Multiaddr, multiaddr
 from kinlight.node.p2p import WideArea
@@ -107,10 +109,9 @@ async def test_a_dead_first_address_does_not_delay_the_second(couple: Couple) ->
     assert paths(bob) == ["direct"]
 
 
-async def test_somebody_between_two_connections_is_refused(couple: Couple) -> None:
-    """Mallory, known to both by keys of her own, passes on every byte of the channel."""
-    anna, bob = couple.anna, couple.bob
-    await apart(couple)
+@contextlib.asynccontextmanager
+async def between(target: Multiaddr) -> AsyncGenerator[Multiaddr]:
+    """An address where somebody passes on every byte to another one, by keys of her own."""
     passing: list[asyncio.Task[None]] = []
 
     async def carry(source: Pipe, drain: Pipe) -> None:
@@ -119,17 +120,25 @@ async def test_somebody_between_two_connections_is_refused(couple: Couple) -> No
         await drain.close()
 
     async def take(pipe: Pipe) -> None:
-        onward = await mallory.dial(couple.annas_address)
+        onward = await mallory.dial(target)
         passing.extend(asyncio.create_task(carry(*way)) for way in ((pipe, onward), (onward, pipe)))
 
     mallory = WideArea(secrets.token_bytes(32), take)
     await mallory.start(0)
     try:
-        with pytest.raises(WrongTransportError):
-            await bob.engine.reach("Anna", str(multiaddr("127.0.0.1", mallory.port, mallory.peer)))
+        yield multiaddr("127.0.0.1", mallory.port, mallory.peer)
         await asyncio.wait(passing)
     finally:
         await mallory.close()
+
+
+async def test_somebody_between_two_connections_is_refused(couple: Couple) -> None:
+    """Mallory, known to both by keys of her own."""
+    anna, bob = couple.anna, couple.bob
+    await apart(couple)
+    async with between(couple.annas_address) as address:
+        with pytest.raises(WrongTransportError):
+            await bob.engine.reach("Anna", str(address))
     assert not bob.connected_to(anna)
     assert not anna.connected_to(bob)
     counters = anna.engine.events.counters.refusals
@@ -160,6 +169,42 @@ async def test_an_address_without_a_way_is_refused_with_the_reason(couple: Coupl
     await couple.anna.parts.wide.close()
     with pytest.raises(WideAreaOffError):
         await couple.anna.engine.reach("Bob", str(address))
+
+
+async def test_a_ticket_of_the_wide_area_alone_makes_a_contact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere(_: int) -> list[Address]:
+        return []
+
+    monkeypatch.setattr(tickets, "places_to_dial", nowhere)
+    anna, bob = make(tmp_path, "Anna"), make(tmp_path, "Bob")
+    for node in (anna, bob):
+        await node.start()
+    # Neither waits until the wide area is on: the ticket does, and the call.
+    made = await anna.engine.new_ticket(seconds=60, uses=1, name=None, at=[])
+    assert made.addresses == anna.engine.status().wide_addresses
+    await bob.engine.join_pairing(made.text or "", None, None)
+    await bob.until(lambda: paths(bob) == ["direct"])
+    await anna.until(lambda: paths(anna) == ["direct"])
+    for node in (anna, bob):
+        await node.stop()
+
+
+async def test_who_answers_with_another_key_gets_no_ticket(tmp_path: Path) -> None:
+    """Mallory, at an address of her own, passes on every byte of a pairing by ticket."""
+    anna, bob = make(tmp_path, "Anna"), make(tmp_path, "Bob")
+    for node in (anna, bob):
+        await node.start()
+        await node.until(lambda node=node: node.engine.status().wide == "on")
+    async with between(loopback(anna)) as address:
+        made = await anna.engine.new_ticket(seconds=60, uses=1, name=None, at=[])
+        with pytest.raises(WrongTransportError):
+            await bob.engine.join_pairing(made.text or "", str(address), None)
+    assert anna.engine.tickets.list()[0].used == 0
+    assert not bob.engine.contacts()
+    for node in (anna, bob):
+        await node.stop()
 
 
 async def test_key_and_port_stay_over_a_restart(tmp_path: Path) -> None:

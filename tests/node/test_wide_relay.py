@@ -115,6 +115,46 @@ async def asked(other: Stranger, relay: Multiaddr, **message: Any) -> int:
     return await other.run(ask)
 
 
+async def test_who_begins_to_relay_is_asked_by_those_who_are_connected(
+    tmp_path: Path,
+) -> None:
+    anna, bob, fred = (make(tmp_path, name, "on = true") for name in ("Anna", "Bob", "Fred"))
+    for node in (anna, bob, fred):
+        await node.start()
+        await node.until(lambda node=node: node.engine.status().wide == "on")
+    for node in (anna, bob):
+        await meet(fred, node, str(loopback(fred)))
+    met = Three(anna, bob, fred)
+    found = await fred.engine.wide()
+    assert (found.state, found.relaying, found.reachable) == ("on", False, [])
+    address = fred.engine.status().wide_addresses
+
+    found = await fred.engine.set_wide(on=None, relay=True)
+    assert (found.state, found.relaying, found.addresses) == ("on", True, address)
+    await anna.until(lambda: met.annas_address() is not None)
+    await meet(anna, bob, met.annas_address() or "")
+    await bob.engine.update_contact("Anna", accept="always")
+    photo = tmp_path / "beach.jpg"
+    photo.write_bytes(secrets.token_bytes(200_000))
+    assert (await anna.share_one(photo, "Bob")).state == "delivered"
+    found = await fred.engine.wide()
+    assert "Anna" in found.reachable
+    assert found.circuits == 1
+    assert found.bytes_relayed > 200_000
+
+    # It says so after a restart as well, until it is turned off.
+    await fred.restart()
+    await fred.until(lambda: fred.engine.status().wide == "on")
+    assert (await fred.engine.wide()).relaying
+    found = await fred.engine.set_wide(on=None, relay=False)
+    assert (found.state, found.relaying, found.reachable) == ("on", False, [])
+    await anna.until(lambda: met.annas_address() is None)
+    assert (await fred.engine.set_wide(on=False, relay=None)).addresses == []
+    await anna.until(lambda: not anna.connected_to(fred))
+    for node in (anna, bob, fred):
+        await node.stop()
+
+
 async def test_strangers_are_not_relayed(three: Three) -> None:
     relay, anna = loopback(three.fred), loopback(three.anna)
     async with stranger() as other:

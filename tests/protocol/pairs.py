@@ -29,12 +29,23 @@ from kinlight.protocol.opening import (
     LocalDevice,
     PairingWindow,
     PairOpening,
+    PairSecret,
     Pinned,
     dial_tags,
 )
-from kinlight.protocol.session import Callee, Ended, Event, Paired, Received, Session, State
+from kinlight.protocol.session import (
+    Bearer,
+    Callee,
+    Ended,
+    Event,
+    Paired,
+    Received,
+    Session,
+    State,
+)
+from kinlight.protocol.ticket import IssuedTicket, Ticket
 
-from .people import CODE, FixedEntropy, Person, pinned, window_of
+from .people import CODE, FixedEntropy, Person, issued_of, pinned, ticket_of, window_of
 
 
 @cache
@@ -48,10 +59,12 @@ def none_lost(_: DeviceChain) -> bool:
 
 def dial(
     device: LocalDevice,
-    to: Sequence[Pinned] | Code | Invitation,
+    to: Sequence[Pinned] | Code | Invitation | Ticket | Bearer,
     label: str = "dialer",
     lost: Callable[[DeviceChain], bool] = none_lost,
 ) -> Session:
+    if isinstance(to, Ticket):
+        to = Bearer(to, lambda: True)
     return Session(settings(), device, to, FixedEntropy(label), lost)
 
 
@@ -61,9 +74,10 @@ def listen(
     window: PairingWindow | None = None,
     label: str = "listener",
     lost: Callable[[DeviceChain], bool] = none_lost,
+    tickets: Iterable[IssuedTicket] = (),
 ) -> Session:
-    known = tuple(contacts)
-    callee = Callee(lambda: known, lambda: window)
+    known, made = tuple(contacts), tuple(tickets)
+    callee = Callee(lambda: known, lambda: window, lambda: made)
     return Session(settings(), device, callee, FixedEntropy(label), lost)
 
 
@@ -191,22 +205,29 @@ class Partner:
         them: Person,
         mode: str,
         *,
-        secret: Code | Invitation | None = None,
+        secret: Code | Invitation | Ticket | None = None,
         window: PairingWindow | None = None,
     ) -> None:
         self.raw = RawPeer(role)
         self.me, self.them, self.mode = me, them, mode
         self.device = me.device()
-        self.secret = secret or CODE
-        self.window = window or window_of(them if role == "dialer" else me)
+        self._host = them if role == "dialer" else me
+        self._secret = secret
+        self.window = window or window_of(self._host)
         if role == "dialer":
-            session = listen(them.device(), [pinned(me, them)], self.window)
+            made = issued_of(ticket_of(them))
+            session = listen(them.device(), [pinned(me, them)], self.window, tickets=[made])
         elif mode == "contact":
             session = dial(them.device(), [pinned(me, them)])
         else:
             session = dial(them.device(), self.secret)
         self.duel = Duel(session, self.raw)
         self._pair: PairOpening | None = None
+
+    @property
+    def secret(self) -> Code | Invitation | Ticket:
+        """The code that the host shows, or the ticket that it made."""
+        return self._secret or (ticket_of(self._host) if self.mode == "ticket" else CODE)
 
     @property
     def session(self) -> Session:
@@ -225,16 +246,28 @@ class Partner:
                 self.device,
                 self.raw.channel.role,
                 self.raw.exporter,
-                self.secret,
+                self.shared(),
                 FixedEntropy("partner"),
             )
         return self._pair
+
+    def shared(self) -> PairSecret:
+        """What a pairing is about, as this side has it."""
+        if isinstance(self.secret, Ticket) and self.raw.channel.role == "listener":
+            return issued_of(self.secret)
+        return self.secret
+
+    def _ticket_tag(self) -> bytes:
+        """That of a dialer; a listener that says hello all the same has none."""
+        return self.pair.first_message() or bytes(32)
 
     # One message for each step. Reading the other side's comes first where the step needs it.
 
     def hello(self) -> Hello:
         if self.mode == "pair":
             return Hello(VERSIONS, "pair", self.pair.method, self.pair.first_message())
+        if self.mode == "ticket":
+            return Hello(VERSIONS, "ticket", "", self._ticket_tag())
         tags = dial_tags([pinned(self.them, self.me)], self.raw.exporter, FixedEntropy("tags"))
         return Hello(VERSIONS, "contact", "", tags)
 

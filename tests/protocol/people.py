@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kinlight.crypto.identity import DeviceCertificate, DeviceChain, issue_identity, issue_kem
@@ -12,6 +13,7 @@ from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import SigningKey
 from kinlight.crypto.wrap import KemKey
 from kinlight.protocol.opening import LocalDevice, PairingWindow, Pinned
+from kinlight.protocol.ticket import IssuedTicket, Ticket
 
 NOW = 1_800_000_000
 
@@ -94,6 +96,29 @@ def invitation_to(person: Person) -> Invitation:
     return Invitation(
         identity_hash(person.identity), Secret(fixed("QR secret", 16)), ("192.0.2.7:4430",), NOW
     )
+
+
+def ticket_of(
+    person: Person,
+    label: str = "ticket",
+    *,
+    issued: int = NOW,
+    expires: int = NOW + 3600,
+    uses: int = 1,
+    addresses: Sequence[str] = ("192.0.2.7:4430",),
+    relays: Sequence[str] = (),
+) -> Ticket:
+    """A ticket that somebody's phone made; its secret depends on `label` alone."""
+    device = person.device()
+    return Ticket.issue(
+        device.signing, device.chain.certificates, Secret(fixed(label, 16)),
+        issued=issued, expires=expires, uses=uses, addresses=addresses, relays=relays,
+    )  # fmt: skip
+
+
+def issued_of(ticket: Ticket) -> IssuedTicket:
+    """What its maker keeps of a ticket that is open."""
+    return IssuedTicket(ticket.ticket_id, ticket.secret)
 
 
 def window_of(person: Person) -> PairingWindow:

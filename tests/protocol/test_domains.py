@@ -22,6 +22,7 @@ from kinlight.protocol import (
     photo,
     receipt,
     revocation,
+    ticket,
 )
 from kinlight.protocol.attributes import Attestation
 from kinlight.protocol.backup import ContactsBackup
@@ -29,6 +30,7 @@ from kinlight.protocol.errors import (
     BrokenAttestationError,
     BrokenGrantError,
     BrokenRevocationsError,
+    ForgedTicketError,
     WrongPeerError,
 )
 from kinlight.protocol.messages import Prove
@@ -36,8 +38,9 @@ from kinlight.protocol.opening import ContactOpening
 from kinlight.protocol.photo import PhotoRecord
 from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.revocation import RevocationList
+from kinlight.protocol.ticket import Ticket
 
-from .people import NOW, Person, fixed, pinned
+from .people import NOW, Person, fixed, pinned, ticket_of
 from .photos import Draft, grant_by, record_by
 from .test_backup import Draft as BackupDraft
 from .test_capability import ROOT, Chain
@@ -54,6 +57,7 @@ DOMAINS: Mapping[str, bytes] = {
     "revocation": revocation.REVOCATION_DOMAIN,
     "receipt": receipt.RECEIPT_DOMAIN,
     "backup": backup.BACKUP_DOMAIN,
+    "ticket": ticket.TICKET_DOMAIN,
 }
 
 ALICE, BOB = Person.named("Alice"), Person.named("Bob")
@@ -141,6 +145,10 @@ def read_backup(domain: bytes) -> None:
     BackupDraft.of(contacts, domain=domain).open()
 
 
+def read_ticket(domain: bytes) -> None:
+    Ticket.read(moved(ticket_of(ALICE).signed, PHONE, domain))
+
+
 READERS: Mapping[str, tuple[Callable[[bytes], None], type[PeerError]]] = {
     "identity": (read_identity, BadCertificateError),
     "device": (read_device, BadSignatureError),
@@ -153,6 +161,7 @@ READERS: Mapping[str, tuple[Callable[[bytes], None], type[PeerError]]] = {
     "revocation": (read_revocation, BrokenRevocationsError),
     "receipt": (read_receipt, BadSignatureError),
     "backup": (read_backup, BadSignatureError),
+    "ticket": (read_ticket, ForgedTicketError),
 }
 
 
@@ -161,6 +170,7 @@ def test_every_domain_of_the_two_rooms_is_in_the_matrix() -> None:
         value
         for module in (
             identity, opening, photo, capability, attributes, revocation, receipt, backup,
+            ticket,
         )
         for name, value in vars(module).items()
         if name.endswith("_DOMAIN")

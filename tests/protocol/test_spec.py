@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 import hmac
@@ -29,6 +30,7 @@ from kinlight.protocol.opening import HELLO_DOMAIN
 from kinlight.protocol.photo import RECORD_DOMAIN, Metadata, PhotoRecord, photo_id
 from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.revocation import RevocationList, Standing
+from kinlight.protocol.ticket import Ticket
 from nacl import bindings as sodium
 
 from .diagram import ROLES, diagram
@@ -81,9 +83,10 @@ def test_the_page_lists_every_refusal_code() -> None:
     ]
 
 
-def test_the_page_gives_the_limits_as_they_are() -> None:
-    rows = table(page("channel.md"), "Limits")
-    assert len(rows) > 8
+@pytest.mark.parametrize("name", ["channel.md", "ticket.md"])
+def test_the_page_gives_the_limits_as_they_are(name: str) -> None:
+    rows = table(page(name), "Limits")
+    assert len(rows) > 6
     for name, value, _ in rows:
         assert float(value.replace(",", "")) == getattr(limits, name.strip("`"))
 
@@ -304,6 +307,37 @@ def receipt_page(example: Example) -> Example:
     }
 
 
+def ticket_page(example: Example) -> Example:
+    root = SigningKey(Secret(_un(example["root seed"])))
+    device = SigningKey(Secret(_un(example["device seed"])))
+    paper = DeviceCertificate.issue(
+        root, root.public, device.public, not_before=1_700_000_000, seq=1, may_certify=False
+    )
+    secret = Secret(_un(example["secret"]))
+    body: Value = [
+        1, "ticket", [paper.signed.to_value()], secret.reveal(), 1_800_000_000, 1_800_003_600, 1,
+        ["192.0.2.7:4430"], [],
+    ]  # fmt: skip
+    signed = device.sign_value(b"kinlight/ticket1", body)
+    data = encoding.encode([signed.body, signed.signature])
+    checksum = hashlib.sha256(b"kinlight/ticket-check1\x00" + data).digest()[:4]
+    text = "kinlight:ticket/" + base64.b32encode(data + checksum).decode().rstrip("=").lower()
+    ticket = Ticket.parse(text)
+    assert (ticket.identity, str(ticket)) == (root.public, text)
+    tag = hmac.digest(secret.reveal(), b"ticket" + _un(example["X"]), "sha256")
+    assert tag == pairing.ticket_tag(secret, _un(example["X"]))
+    rendezvous = hkdf(secret.reveal(), b"kinlight/ticket-rendezvous1")
+    assert ticket.rendezvous_secret == Secret(rendezvous)
+    return {
+        "body": signed.body.hex(),
+        "signature": signed.signature.hex(),
+        "ticket_id": hashlib.sha256(data).digest()[:8].hex(),
+        "text": text,
+        "ticket tag": tag.hex(),
+        "rendezvous_secret": rendezvous.hex(),
+    }
+
+
 def holding_page(example: Example) -> Example:
     secret, key = Secret(_un(example["secret"])), Secret(_un(example["file key"]))
     day = 1_800_000_000 // 86_400
@@ -375,6 +409,7 @@ PAGES: dict[str, Callable[[Example], Example]] = {
     "attestation.md": attestation_page,
     "revocation.md": revocation_page,
     "receipt.md": receipt_page,
+    "ticket.md": ticket_page,
     "holding.md": holding_page,
     "backup.md": backup_page,
 }

@@ -29,7 +29,7 @@ from .pairs import Partner, dial, ended, listen, partner
 from .people import Person, pinned
 
 ROLES: tuple[Role, ...] = ("dialer", "listener")
-MODES = ("contact", "pair")
+MODES = ("contact", "pair", "ticket")
 PATHS: dict[tuple[Role, str], list[State]] = {
     ("dialer", "contact"): [State.WELCOME, State.PROOF, State.UP],
     ("listener", "contact"): [State.HELLO, State.PROOF, State.UP],
@@ -37,6 +37,10 @@ PATHS: dict[tuple[Role, str], list[State]] = {
         State.PAIR_WELCOME, State.PAIR_CHAIN, State.PAIR_CONFIRM, State.PAIR_DONE, State.PAIRED,
     ],
     ("listener", "pair"): [State.HELLO, State.PAIR_CHAIN, State.PAIR_CONFIRM, State.PAIRED],
+    ("dialer", "ticket"): [
+        State.PAIR_WELCOME, State.PAIR_CHAIN, State.PAIR_CONFIRM, State.PAIR_DONE, State.PAIRED,
+    ],
+    ("listener", "ticket"): [State.HELLO, State.PAIR_CHAIN, State.PAIR_CONFIRM, State.PAIRED],
 }  # fmt: skip
 HELLOS = ("hello contact", "hello pair", "hello ticket", "hello link", "hello ", "hello channel up")
 SAMPLES: dict[type[Message], Message] = {
@@ -81,7 +85,7 @@ def cells() -> Iterator[tuple[Role, str, State, Happening]]:
     """Every state that a path leads to, with everything that can come."""
     for (role, mode), path in PATHS.items():
         for state in path:
-            if mode == "pair" and state is State.HELLO:
+            if mode != "contact" and state is State.HELLO:
                 continue  # the same state as on the contact's path
             for happening in HAPPENINGS:
                 yield role, mode, state, happening

@@ -35,6 +35,7 @@ from kinlight.protocol.errors import (
     GoneError,
     NotHoldingError,
     UnknownPeerError,
+    UnknownTicketError,
 )
 from kinlight.protocol.framing import FrameReader, frame
 from kinlight.protocol.messages import PairChain, PairConfirm, Prove
@@ -50,6 +51,7 @@ from kinlight.protocol.photo import KINDS, Envelope, Metadata, PhotoRecord
 from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.rendition import Rendition
 from kinlight.protocol.revocation import RevocationList, Revocations, Standing
+from kinlight.protocol.ticket import IssuedTicket, Ticket, recognise_ticket
 
 from . import independent_grants
 from .people import FixedEntropy, Person
@@ -60,6 +62,7 @@ GENERATED = {
         "channel", "pairing", "capability", "record", "receipt", "holding", "backup",
     ),
     "generate_grants.py": ("grants", "attestation", "revocation"),
+    "generate_tickets.py": ("ticket",),
 }  # fmt: skip
 FOLDERS = [folder for folders in GENERATED.values() for folder in folders]
 Case = dict[str, Any]
@@ -321,6 +324,26 @@ def check_contacts(case: Case) -> None:
     assert encoding.encode([each.to_value() for each in contacts]) == _un(case["contacts"])
 
 
+def check_ticket(case: Case) -> None:
+    ticket = Ticket.parse(case["text"])
+    ticket.check(case["now"])
+    assert (ticket.identity, ticket.device) == (_un(case["identity"]), _un(case["device"]))
+    assert plain(case["fields"]) == (
+        ticket.secret.reveal(), ticket.issued, ticket.expires, ticket.uses, ticket.addresses,
+        ticket.relays,
+    )  # fmt: skip
+    assert ticket.encode() == _un(case["data"])
+    assert ticket.ticket_id == _un(case["ticket_id"])
+    assert ticket.rendezvous_secret.reveal() == _un(case["rendezvous_secret"])
+    assert str(ticket) == "".join(case["text"].split()).replace("\u200b", "").lower()
+
+
+def check_ticket_tag(case: Case) -> None:
+    made = IssuedTicket(b"", Secret(_un(case["secret"])))
+    if recognise_ticket([made], _un(case["tag"]), _un(case["exporter"])) is None:
+        raise UnknownTicketError
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "frame": check_frame,
     "message": check_message,
@@ -342,6 +365,8 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "token": check_token,
     "backup": check_backup,
     "contacts": check_contacts,
+    "ticket": check_ticket,
+    "ticket-tag": check_ticket_tag,
 }
 
 

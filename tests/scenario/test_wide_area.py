@@ -6,7 +6,7 @@ from pathlib import Path
 from kinlight.node import Node
 from kinlight.node.multiaddrs import Multiaddr, multiaddr
 
-from .household import Household, Person, line
+from .household import Household, Person, is_well, line
 
 WIDE = "[network]\ndiscovery = false\n\n[wide]\non = true\n"
 
@@ -77,6 +77,27 @@ def test_two_who_met_in_the_wide_area_share_a_photo_there(
     until_connected(anna, "direct")
 
 
+def test_a_ticket_makes_contacts_in_the_wide_area(household: Household, tmp_path: Path) -> None:
+    anna, bob = beyond(household, "Anna"), beyond(household, "Bob")
+    address = address_of(anna)
+    made = anna.run("ticket", "new", "--at", address).value
+    assert made["addresses"][0] == address
+    shown = anna.run("status").value["wide_addresses"]
+    assert set(made["addresses"]) >= set(shown[:2])
+    # At this address alone, so that it can't be the local network by which they meet.
+    bob.run("pair", made["text"], "--at", address)
+    bob.run("contacts", "accept-from", "Anna", "always")
+    until_connected(bob, "direct")
+    photo = tmp_path / "beach.jpg"
+    photo.write_bytes(bytes(range(256)) * 5_000)
+    (item,) = anna.run("share", photo, "--with", "Bob", "--metadata", "original").values
+    assert item["state"] == "delivered"
+    bob.has_whole({item["photo_id"]: photo}, tmp_path / "out")
+    assert paths(anna) == paths(bob) == ["direct"]
+    is_well(anna)
+    is_well(bob)
+
+
 def test_a_contact_of_the_local_network_is_reached_in_the_wide_area(
     household: Household,
 ) -> None:
@@ -113,6 +134,37 @@ def test_with_the_wide_area_off_its_addresses_are_refused_with_the_reason(
     status = bob.run("status").value
     assert (status["wide"], status["wide_addresses"]) == ("off", [])
     assert bob.run("contacts", "list").values
+
+
+def test_the_wide_area_and_relaying_are_turned_on_and_off_by_a_command(
+    household: Household,
+) -> None:
+    fred = household.newcomer("Fred")
+    found = fred.run("wide").value
+    assert (found["state"], found["addresses"], found["relaying"]) == ("off", [], False)
+    found = fred.run("relay").value
+    assert (found["state"], found["relaying"]) == ("on", True)
+    assert found["addresses"]
+    assert fred.run("relay", "--status").value == fred.run("wide").value == found
+    assert "nobody yet" in fred.screen("relay", "--status")
+    assert found["addresses"][0] in fred.screen("wide")
+    fred.stop()
+    fred.start()
+
+    async def state(node: Node) -> str:
+        return (await node.wide()).state
+
+    fred.until(state, lambda word: word == "on")
+    assert fred.run("wide").value["relaying"]
+    assert not fred.run("relay", "--off").value["relaying"]
+    assert fred.run("wide", "--off").value["state"] == "off"
+    assert "is off" in fred.screen("wide")
+    assert fred.run("relay", "--off", "--status", code=2).error == "bad-request"
+    settings = (fred.home / "config.toml").read_text()
+    (fred.home / "config.toml").write_text("wide = {on = false}\n")
+    assert fred.run("wide", "--on", code=1).error == "bad-config"
+    (fred.home / "config.toml").write_text(settings)
+    is_well(fred)
 
 
 def test_a_taken_port_is_named_and_the_local_network_goes_on(household: Household) -> None:

@@ -1,0 +1,60 @@
+"""The commands about the wide area."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import printing_wide
+from .command import HomeOption, JsonOption, running
+from .errors import BadRequestError
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put the commands into the command line."""
+    app.command()(wide)
+    app.command()(relay)
+
+
+def wide(
+    context: typer.Context,
+    on: Annotated[
+        bool | None,
+        typer.Option("--on/--off", help="Turn it on or off, now and after the next start."),
+    ] = None,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show how contacts reach this node beyond the local network, or turn that on or off."""
+    with running(context, home, json) as command:
+        if on is None:
+            found = command.ask(lambda node: node.wide())
+        else:
+            found = command.ask(lambda node: node.set_wide(on=on))
+        printing_wide.wide(command.out, found)
+
+
+def relay(
+    context: typer.Context,
+    off: Annotated[bool, typer.Option("--off", help="Relay no longer.")] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Show what is relayed; change nothing.")
+    ] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Let contacts reach each other through this node, which reads nothing of it.
+
+    It turns on the wide area. The machine must be reached from outside.
+    """
+    with running(context, home, json) as command:
+        if off and status:
+            raise BadRequestError("--status goes alone: it changes nothing")
+        if status:
+            found = command.ask(lambda node: node.wide())
+        elif off:
+            found = command.ask(lambda node: node.set_wide(relay=False))
+        else:
+            found = command.ask(lambda node: node.set_wide(on=True, relay=True))
+        printing_wide.relay(command.out, found)

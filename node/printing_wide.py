@@ -1,0 +1,57 @@
+"""What the commands about the wide area print; see `printing`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import names
+from .printing import Output, size
+
+if TYPE_CHECKING:
+    from .views import WideArea
+
+
+def wide(out: Output, found: WideArea) -> None:
+    """How it is, and where this node can be reached."""
+    if out.as_json:
+        out.value(found)
+        return
+    match found.state:
+        case "on":
+            out.say("The wide area is on. Contacts reach this node at")
+            for address in found.addresses:
+                out.say(f"  {address}")
+        case "starting":
+            out.say("The wide area is about to start.")
+        case "failed":
+            out.say(f"The wide area does not work: {found.reason}.", style="yellow")
+        case _:
+            out.say("The wide area is off. `kinlight wide --on` turns it on.")
+    if found.state == "on" and found.relaying:
+        out.say(_relayed(found))
+
+
+def relay(out: Output, found: WideArea) -> None:
+    """Whether it relays, and for whom."""
+    if out.as_json:
+        out.value(found)
+        return
+    if not found.relaying:
+        out.say("Nobody is relayed. `kinlight relay` lets contacts reach each other through here.")
+    elif found.state == "on":
+        out.say(_relayed(found))
+        out.say("You see who speaks with whom, when and how much, and nothing of what. They need")
+        out.say("an address at which this machine can be reached from outside:")
+        for address in found.addresses:
+            out.say(f"  {address}")
+    else:
+        wide(out, found)
+
+
+def _relayed(found: WideArea) -> str:
+    who = ", ".join(map(names.shown, found.reachable)) or "nobody yet"
+    open_now = "1 circuit stands" if found.circuits == 1 else f"{found.circuits} circuits stand"
+    return (
+        f"Contacts reach each other through this node: {who}. {open_now},"
+        f" {size(found.bytes_relayed)} went through."
+    )
