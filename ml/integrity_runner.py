@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from .components import components
 from .integrity import Box, Calibration, Finding
 from .integrity_net import BLOCK, FAR, HALO, NEAR, IntegrityNet, Width, standard_table
+from .photo_score import PhotoScore, layout, network_of
 from .weights import Weights
 
 TILE = 512
@@ -34,7 +35,7 @@ class Traces:
     score: float
     """0 to 1 for the picture."""
     features: npt.NDArray[np.float32]
-    """What the score was made of (`Head.pool`)."""
+    """What the score was made of: `Head.pool`, then `layout`."""
 
 
 def has_fast_bf16() -> bool:
@@ -63,7 +64,8 @@ class Runner:
         self.calibration = Calibration.of(weights.told)
         self._width = Width(**weights.told["width"])
         self._net = IntegrityNet(self._width)
-        self._net.load_state_dict(dict(weights.tensors))
+        self._net.load_state_dict(network_of(weights.tensors))
+        self._photo_score = PhotoScore.of(weights.tensors)
         self._net = fused(self._net.eval()).to(memory_format=torch.channels_last)
         self._bf16 = has_fast_bf16() if bf16 is None else bf16
         self._exact = torch.bfloat16 if self._bf16 else torch.float32
@@ -125,10 +127,15 @@ class Runner:
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
             near = self._near(self._features(rgb, table, tile), strip)
             cells, pooled = self._far(near, strip)
-        image = self._net.head.score(pooled)[0]
         height, width = (-(-side // BLOCK) * 2 for side in rgb.shape[:2])
         chance = cells.sigmoid()[0, 0, :height, :width].numpy()
-        return Traces(chance, float(image.sigmoid()), pooled[0].numpy())
+        lies = layout(np.rint(chance * 255).astype(np.uint8), rgb.shape, table)
+        features = np.concatenate([pooled[0].numpy(), lies])
+        if self._photo_score is None:
+            logit = self._net.head.score(pooled)[0]
+        else:
+            logit = torch.from_numpy(self._photo_score.logit(features))
+        return Traces(chance, float(logit.sigmoid()), features)
 
     def _features(
         self, rgb: npt.NDArray[np.uint8], table: npt.NDArray[np.float32] | None, tile: int
