@@ -1,11 +1,13 @@
 """What the network says of whole photos, kept: `python -m kinlight.ml.whole_photos`.
 
-    python -m kinlight.ml.whole_photos --data DIR --cache DIR --seen DIR --draws N
+    python -m kinlight.ml.whole_photos --data DIR --cache DIR --seen DIR --folds 1 2 3 4 --draws 8
+    python -m kinlight.ml.whole_photos --data DIR --cache DIR --seen DIR --folds 0 --edits 3
 
 The verdict on a photo is learned from these, since crops tell nothing of how often something
-unusual turns up in a whole photo. Each draw of a photo gives two pictures with the same way, a
-clean one and an edited one. Both are functions of the seed, the photo and the number of the draw,
-so a run that was cut off goes on where it was.
+unusual turns up in a whole photo. With `--draws` each draw of a photo gives two pictures with the
+same way, a clean one and an edited one. Without, each photo is shown clean and with so many edits,
+after each of the ways by which whole photos are measured (`evaluate_integrity`). All are functions
+of a seed and the photo, so a run that was cut off goes on where it was.
 """
 
 from __future__ import annotations
@@ -21,11 +23,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from .evaluate_integrity import whole_photos
 from .integrity_runner import Runner
 from .photo_score import LAYOUT, layout
-from .photos import Collection, Entry, Photo, Table, collect, read_manifest
+from .photos import FOLDS, MANIFEST, Collection, Entry, Photo, Table, collect, read_manifest
 from .samples import Sample, Sampler
-from .weights import read_weights
+from .weights import FOLDER, read_weights
 
 SEED = 51_377
 SMALLEST = 256
@@ -41,6 +44,7 @@ class Seen:
     file: str
     """Of the photo, as the manifest names it."""
     draw: int
+    """Its number; -1 of a picture that went one of the fixed ways."""
     edit: str
     """The kind of edit, or `clean`."""
     way: str
@@ -110,13 +114,13 @@ def drawn(sampler: Sampler, photo: Photo, draw: int, *, edited: bool) -> Sample:
     return sampler.draw_whole(rng, photo, edited=edited)
 
 
-def look(runner: Runner, photo: Photo, sample: Sample, draw: int) -> Seen:
+def look(runner: Runner, file: str, draw: int, sample: Sample) -> Seen:
     """Ask the network."""
     table = None if sample.luma is None else sample.luma.astype(np.float32)
     traces = runner.traces(sample.pixels, table)
     height, width = sample.pixels.shape[:2]
     return Seen(
-        photo.entry.file,
+        file,
         draw,
         sample.edit,
         sample.way,
@@ -128,20 +132,33 @@ def look(runner: Runner, photo: Photo, sample: Sample, draw: int) -> Seen:
     )
 
 
-def make(runner: Runner, photos: Collection, folder: Path, draws: int) -> Iterator[Path]:
+def make_draws(runner: Runner, photos: Collection, folder: Path, draws: int) -> Iterator[Path]:
     """Make what lacks, one draw of every photo after the other. Yields what was made."""
-    folder.mkdir(parents=True, exist_ok=True)
     sampler = Sampler(photos)
     places = usable(photos)
     for draw in range(draws):
         for place in places:
+            photo = photos[place]
             for edited in (False, True):
-                path = path_of(folder, photos[place].entry, draw, edited=edited)
+                path = path_of(folder, photo.entry, draw, edited=edited)
                 if path.exists():
                     continue
-                sample = drawn(sampler, photos[place], draw, edited=edited)
-                look(runner, photos[place], sample, draw).save(path)
+                sample = drawn(sampler, photo, draw, edited=edited)
+                look(runner, photo.entry.file, draw, sample).save(path)
                 yield path
+
+
+def make_fixed(
+    runner: Runner, photos: Collection, folder: Path, edits: int, roles: Sequence[str]
+) -> Iterator[Path]:
+    """Make what lacks of the pictures by which whole photos are measured."""
+    sha256 = {photo.entry.file: photo.entry.sha256 for photo in photos}
+    for file, kind, way, picture in whole_photos(photos, edits, roles):
+        path = folder / f"{sha256[file][:16]}-{way}-{kind}.npz"
+        if not path.exists():
+            sample = Sample(picture.pixels, picture.mask, picture.luma, kind, way)
+            look(runner, file, -1, sample).save(path)
+            yield path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -150,15 +167,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, action="append", required=True, help="may be repeated")
     parser.add_argument("--cache", type=Path, required=True, help="where decoded photos are kept")
     parser.add_argument("--seen", type=Path, required=True, help="where to keep what was seen")
-    parser.add_argument("--held-out", type=int, default=0, help="the fold that is left alone")
-    parser.add_argument("--draws", type=int, default=8)
+    parser.add_argument("--weights", type=Path, default=FOLDER, help="folder of the network's")
+    parser.add_argument("--manifest", type=Path, default=MANIFEST)
+    parser.add_argument("--folds", type=int, nargs="+", default=list(range(FOLDS)))
+    parser.add_argument("--draws", type=int, help="of each photo, by chance")
+    parser.add_argument("--edits", type=int, default=0, help="of each photo, after each way")
+    parser.add_argument("--roles", nargs="+", default=["original"], help="with --edits alone")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
-    entries = [entry for entry in read_manifest() if entry.fold != options.held_out]
+    entries = [entry for entry in read_manifest(options.manifest) if entry.fold in options.folds]
     photos = collect(options.data, options.cache, entries)
-    made = make(Runner(read_weights("integrity")), photos, options.seen, options.draws)
+    runner = Runner(read_weights("integrity", options.weights))
+    options.seen.mkdir(parents=True, exist_ok=True)
+    if options.draws:
+        made = make_draws(runner, photos, options.seen, options.draws)
+    else:
+        made = make_fixed(runner, photos, options.seen, options.edits, options.roles)
     print(sum(1 for _ in made), "pictures")
     return 0
 
