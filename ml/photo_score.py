@@ -34,7 +34,7 @@ _WINDOWS: Final = (4, 8, 16, 32, 64, 128)
 _LEVELS: Final = (0.3, 0.5, 0.7, 0.9)
 """Of the map, above which connected areas are looked at."""
 _QUANTILES: Final = (0.5, 0.75, 0.9, 0.97, 0.99, 0.999)
-_FINEST: Final = 3.0
+_FINEST: Final = 1.0
 """Stands for the coarseness of a table where there is none: no JPEG is the finest."""
 
 LAYOUT: Final = 3 + len(_WINDOWS) + len(_QUANTILES) + 4 * len(_LEVELS)
