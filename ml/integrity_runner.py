@@ -17,7 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from .components import components
 from .integrity import Box, Calibration, Finding
 from .integrity_net import BLOCK, FAR, HALO, NEAR, IntegrityNet, Width, standard_table
-from .photo_score import PhotoScore, layout, network_of
+from .photo_score import PhotoScore, network_of
 from .weights import Weights
 
 TILE = 512
@@ -35,7 +35,7 @@ class Traces:
     score: float
     """0 to 1 for the picture."""
     features: npt.NDArray[np.float32]
-    """What the score was made of: `Head.pool`, then `layout`."""
+    """What the score was made of (`Head.pool`)."""
 
 
 def has_fast_bf16() -> bool:
@@ -129,8 +129,7 @@ class Runner:
             cells, pooled = self._far(near, strip)
         height, width = (-(-side // BLOCK) * 2 for side in rgb.shape[:2])
         chance = cells.sigmoid()[0, 0, :height, :width].numpy()
-        lies = layout(np.rint(chance * 255).astype(np.uint8), rgb.shape, table)
-        features = np.concatenate([pooled[0].numpy(), lies])
+        features = pooled[0].numpy()
         if self._photo_score is None:
             logit = self._net.head.score(pooled)[0]
         else:

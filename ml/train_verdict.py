@@ -25,7 +25,7 @@ from . import scores
 from .integrity import Calibration
 from .integrity_net import IntegrityNet, Width
 from .integrity_runner import Runner
-from .photo_score import CUT, LAYOUT, PhotoScore, network_of
+from .photo_score import CUT, PhotoScore, network_of
 from .photos import MANIFEST, read_manifest
 from .weights import FOLDER, Weights, read_weights, write_weights
 from .whole_photos import Seen
@@ -131,9 +131,12 @@ def fit(features: Floats, edited: Flags, used: Flags, penalty: float) -> PhotoSc
 
 
 def feature_sets(count: int) -> dict[str, Flags]:
-    """What scores are compared by: which of the features each may use."""
-    is_layout = np.arange(count) >= count - LAYOUT
-    return {"pooled": ~is_layout, "layout": is_layout, "both": np.ones(count, np.bool_)}
+    """What scores are compared by: which of the features of `Head.pool` each may use."""
+    place = np.arange(count)
+    channels = (count - 4) // 3
+    is_map = place >= 3 * channels
+    is_peak = (place >= 2 * channels) & ~is_map
+    return {"map": is_map, "without peaks": ~is_peak, "all": np.ones(count, np.bool_)}
 
 
 def leaving_folds_out(pictures: Pictures, used: Flags, penalty: float) -> Floats:
@@ -179,8 +182,7 @@ def network_logits(network: Weights, pictures: Pictures) -> Floats:
     net = IntegrityNet(Width(**network.told["width"])).eval()
     net.load_state_dict(network_of(network.tensors))
     with torch.inference_mode():
-        pooled = np.ascontiguousarray(pictures.features[:, :-LAYOUT])
-        return net.head.score(torch.from_numpy(pooled)).numpy()
+        return net.head.score(torch.from_numpy(pictures.features)).numpy()
 
 
 def thresholds(

@@ -25,8 +25,7 @@ import torch
 
 from .evaluate_integrity import whole_photos
 from .integrity_runner import Runner
-from .photo_score import LAYOUT, layout
-from .photos import FOLDS, MANIFEST, Collection, Entry, Photo, Table, collect, read_manifest
+from .photos import FOLDS, MANIFEST, Collection, Entry, Photo, collect, read_manifest
 from .samples import Sample, Sampler
 from .weights import FOLDER, read_weights
 
@@ -50,19 +49,12 @@ class Seen:
     way: str
     shape: tuple[int, int]
     """Height and width of what the network saw."""
-    luma: Table | None
     share: float
     """Of the picture, what was edited."""
-    pooled: npt.NDArray[np.float32]
+    features: npt.NDArray[np.float32]
     """`Head.pool`."""
     chance: npt.NDArray[np.uint8]
     """The map."""
-
-    @property
-    def features(self) -> npt.NDArray[np.float32]:
-        """What the score of a photo is made of, as `Traces` has it."""
-        table = None if self.luma is None else self.luma.astype(np.float32)
-        return np.concatenate([self.pooled, layout(self.chance, self.shape, table)])
 
     def save(self, path: Path) -> None:
         """Write it, whole or not at all."""
@@ -72,9 +64,8 @@ class Seen:
                 file,
                 told=np.array([self.file, str(self.draw), self.edit, self.way]),
                 shape=np.array(self.shape),
-                luma=np.zeros(0, np.uint16) if self.luma is None else self.luma,
                 share=np.array(self.share),
-                pooled=self.pooled,
+                features=self.features,
                 chance=self.chance,
             )
         fresh.replace(path)
@@ -85,9 +76,8 @@ class Seen:
         with np.load(path) as kept:
             file, draw, edit, way = (str(word) for word in kept["told"])
             height, width = (int(side) for side in kept["shape"])
-            luma = kept["luma"] if kept["luma"].size else None
-            share, pooled, chance = float(kept["share"]), kept["pooled"], kept["chance"]
-        return cls(file, int(draw), edit, way, (height, width), luma, share, pooled, chance)
+            share, features, chance = float(kept["share"]), kept["features"], kept["chance"]
+        return cls(file, int(draw), edit, way, (height, width), share, features, chance)
 
 
 def usable(photos: Collection) -> list[int]:
@@ -125,9 +115,8 @@ def look(runner: Runner, file: str, draw: int, sample: Sample) -> Seen:
         sample.edit,
         sample.way,
         (height, width),
-        sample.luma,
         float((sample.mask > 0).mean()),
-        traces.features[:-LAYOUT],
+        traces.features,
         np.rint(traces.chance * 255).astype(np.uint8),
     )
 

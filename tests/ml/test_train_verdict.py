@@ -16,7 +16,7 @@ from kinlight.ml.evaluate_verdict import (
     verdicts,
 )
 from kinlight.ml.integrity import Calibration
-from kinlight.ml.photo_score import LAYOUT, PhotoScore
+from kinlight.ml.photo_score import PhotoScore
 from kinlight.ml.train_verdict import (
     FALSE_ALARMS,
     Pictures,
@@ -29,7 +29,8 @@ from kinlight.ml.train_verdict import (
 )
 
 MAP = Calibration(signs=0.5, doubt=0.5, cell=0.4, area=0.01)
-WIDTH = 3 + LAYOUT
+CHANNELS = 10
+WIDTH = 3 * CHANNELS + 4
 
 
 def pictures(count: int = 400, *, apart: float = 2.0) -> Pictures:
@@ -57,14 +58,14 @@ def used(name: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 
 def test_the_feature_that_tells_weighs_most_and_unused_ones_weigh_nothing() -> None:
     drawn = pictures()
-    score = fit(drawn.features, drawn.edited, used("pooled"), 0.01)
+    score = fit(drawn.features, drawn.edited, used("without peaks"), 0.01)
     assert int(np.abs(score.weight).argmax()) == 1
-    assert not score.weight[-LAYOUT:].any()
+    assert not score.weight[2 * CHANNELS : 3 * CHANNELS].any()
 
 
 def test_a_fit_is_where_the_loss_is_lowest() -> None:
     drawn = pictures()
-    score = fit(drawn.features, drawn.edited, used("both"), 0.03)
+    score = fit(drawn.features, drawn.edited, used("all"), 0.03)
 
     def loss(weight: np.ndarray, bias: float) -> float:
         logit = PhotoScore(score.middle, score.scale, weight, bias).logit(drawn.features)
@@ -81,10 +82,10 @@ def test_a_fit_is_where_the_loss_is_lowest() -> None:
 
 def test_a_picture_is_scored_by_what_other_folds_gave() -> None:
     drawn = pictures()
-    logits = leaving_folds_out(drawn, used("both"), 0.1)
+    logits = leaving_folds_out(drawn, used("all"), 0.1)
     for fold in (1, 2, 3, 4):
         rest, here = drawn.where(drawn.fold != fold), drawn.fold == fold
-        score = fit(rest.features, rest.edited, used("both"), 0.1)
+        score = fit(rest.features, rest.edited, used("all"), 0.1)
         assert np.array_equal(logits[here], score.logit(drawn.features[here]))
 
 
@@ -93,8 +94,8 @@ def test_features_that_tell_are_found_by_comparing_sets() -> None:
     for candidate in compared(pictures()):
         auc = candidate.figures["image_auc"]
         by_set[candidate.features] = max(auc, by_set.get(candidate.features, 0))
-    assert by_set["pooled"] > 0.85
-    assert by_set["layout"] < 0.65
+    assert by_set["all"] > 0.85
+    assert by_set["map"] < 0.65
 
 
 def test_hits_are_counted_at_few_false_alarms() -> None:
@@ -128,7 +129,7 @@ def test_a_score_above_the_threshold_without_an_area_is_no_sign_of_a_place() -> 
 
 
 def test_false_alarms_are_told_of_cameras_of_which_nothing_was_learned() -> None:
-    drawn, about = pictures(), {"features": "both", "penalty": 0.1}
+    drawn, about = pictures(), {"features": "all", "penalty": 0.1}
     odd = pictures()
     odd.features[odd.fold == 2, 1] += 9  # a fold with cameras that look edited
     found = leaving_out(drawn, odd, about, MAP)
@@ -142,7 +143,7 @@ def test_false_alarms_are_told_of_cameras_of_which_nothing_was_learned() -> None
 
 def test_the_tables_tell_every_way_and_all_together() -> None:
     measured = pictures()
-    score = fit(measured.features, measured.edited, used("both"), 0.1)
+    score = fit(measured.features, measured.edited, used("all"), 0.1)
     limits = thresholds(measured, score.logit(measured.features), FALSE_ALARMS, MAP)
     clean = measured.where(~measured.edited)
     found = verdicts(clean, score.logit(clean.features), limits)
