@@ -32,7 +32,6 @@ from .photo_score import PhotoScore
 from .photos import FOLDS, MANIFEST, read_manifest
 from .replay import Replay, may_be_passed_on
 from .train_verdict import (
-    FALSE_ALARMS,
     Floats,
     Pictures,
     feature_sets,
@@ -71,7 +70,7 @@ def leaving_out(
         here = fixed.fold == fold
         rest = drawn.where(drawn.fold != fold)
         logits = leaving_folds_out(rest, used, about["penalty"])
-        limits = thresholds(rest, logits, FALSE_ALARMS, area)
+        limits = thresholds(rest.edited, logits, area)
         score = fit(rest.features, rest.edited, used, about["penalty"])
         part = fixed.where(here)
         found[here] = verdicts(part, score.logit(part.features), limits)

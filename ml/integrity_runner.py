@@ -133,7 +133,7 @@ class Runner:
         if self._photo_score is None:
             logit = self._net.head.score(pooled)[0]
         else:
-            logit = torch.from_numpy(self._photo_score.logit(features))
+            logit = torch.tensor(self._photo_score.logit(features))
         return Traces(chance, float(logit.sigmoid()), features)
 
     def _features(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -36,11 +37,11 @@ Words = npt.NDArray[np.str_]
 
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)
 """Of the squared weights, tried by leaving out folds."""
-FALSE_ALARMS = 0.005
-"""Share of clean pictures with a score above `signs`, of each way. Half of what people can live
-with, for what the score was fitted to flatters it."""
+FALSE_ALARMS = 0.003
+"""Share of clean pictures that shall score above `signs`. People can live with three times as many,
+but these are cameras that the network saw."""
 DOUBTS = 0.10
-"""Share of clean pictures of which it can't tell."""
+"""Share of clean pictures that shall score above `doubt`."""
 FEW = tuple(float(rate) for rate in np.linspace(0.005, 0.05, 10))
 """Shares of false alarms that people might live with: the best score is the one that finds most
 edits at these."""
@@ -185,18 +186,21 @@ def network_logits(network: Weights, pictures: Pictures) -> Floats:
         return net.head.score(torch.from_numpy(pictures.features)).numpy()
 
 
-def thresholds(
-    pictures: Pictures, logits: Floats, false_alarms: float, area: Calibration
-) -> Calibration:
+def thresholds(edited: Flags, logits: Floats, area: Calibration) -> Calibration:
     """Thresholds that so few clean pictures pass; `area` tells those of the map, which stay.
 
-    A score counts as an alarm only where there is an area to show.
+    Some hundred pictures don't show what three in a thousand score. Above `doubt`, scores of clean
+    pictures fall off exponentially, and `signs` is where that fall leaves so few.
     """
-    chance = 1 / (1 + np.exp(-logits[~pictures.edited].astype(np.float64)))
-    alarming = np.where(pictures.has_area[~pictures.edited], chance, 0.0)
-    signs = float(np.quantile(alarming, 1 - false_alarms, method="higher")) + 1e-6
-    doubt = float(np.quantile(chance, 1 - DOUBTS, method="higher"))
-    return Calibration(signs, min(doubt, signs), area.cell, area.area)
+    clean = logits[~edited].astype(np.float64)
+    doubt = float(np.quantile(clean, 1 - DOUBTS))
+    excess = float((clean[clean > doubt] - doubt).mean())
+    signs = doubt + excess * math.log(DOUBTS / FALSE_ALARMS)
+    return Calibration(_chance(signs), _chance(doubt), area.cell, area.area)
+
+
+def _chance(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     best = max(tried, key=lambda one: one.figures["hits_to_5_percent"])
     used = feature_sets(pictures.features.shape[1])[best.features]
     out_of_fold = leaving_folds_out(pictures, used, best.penalty)
-    limits = thresholds(pictures, out_of_fold, FALSE_ALARMS, runner.calibration)
+    limits = thresholds(pictures.edited, out_of_fold, runner.calibration)
     score = fit(pictures.features, pictures.edited, used, best.penalty)
     print(json.dumps({"best": asdict(best), "calibration": asdict(limits)}))
     if options.release:
