@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="torch is not installed (the extra `ml`)")
 
+from kinlight.ml import evaluate_verdict, train_verdict
+from kinlight.ml.evaluate_integrity import ON_THE_WAY
 from kinlight.ml.evaluate_verdict import (
     CANNOT_TELL,
     NO_SIGN,
@@ -16,7 +21,9 @@ from kinlight.ml.evaluate_verdict import (
     verdicts,
 )
 from kinlight.ml.integrity import Calibration
-from kinlight.ml.photo_score import PhotoScore
+from kinlight.ml.photo_score import PhotoScore, network_of
+from kinlight.ml.photos import read_manifest
+from kinlight.ml.replay import read_replay
 from kinlight.ml.train_verdict import (
     DOUBTS,
     FALSE_ALARMS,
@@ -28,6 +35,8 @@ from kinlight.ml.train_verdict import (
     leaving_folds_out,
     thresholds,
 )
+from kinlight.ml.weights import read_weights
+from kinlight.ml.whole_photos import Seen
 
 MAP = Calibration(signs=0.5, doubt=0.5, cell=0.4, area=0.01)
 CHANNELS = 10
@@ -164,3 +173,46 @@ def test_the_tables_tell_every_way_and_all_together() -> None:
     assert "Authentic, originals:" in text
     assert "| q75 | 0 of 100 (0.0 to 3.7 %) |" in text
     assert "| all | 0 of 200 (0.0 to 1.9 %) | 20 |" in text
+
+
+def seen(folder: Path, *, folds: set[int], per_fold: int, ways: Sequence[str]) -> Path:
+    """What the network might have kept of photos of the manifest."""
+    rng = np.random.default_rng(9)
+    folder.mkdir()
+    chance = np.zeros((40, 60), np.uint8)
+    chance[10:20, 10:30] = 200
+    for fold in folds:
+        entries = [entry for entry in read_manifest() if entry.fold == fold][:per_fold]
+        for entry in entries:
+            for edit in ("clean", "splice"):
+                for way in ways:
+                    features = rng.standard_normal(244).astype(np.float32)
+                    features[5] += 3 * (edit == "splice")
+                    shape, share = (160, 240), 0.1 * (edit != "clean")
+                    one = Seen(entry.file, 0, edit, way, shape, share, features, chance)
+                    one.save(folder / f"{entry.sha256[:16]}-{way}-{edit}.npz")
+    return folder
+
+
+def test_a_score_is_fitted_released_and_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn = seen(tmp_path / "drawn", folds={1, 2, 3, 4}, per_fold=15, ways=["saved"])
+    fixed = seen(tmp_path / "fixed", folds={0, 1, 2, 3, 4}, per_fold=3, ways=list(ON_THE_WAY))
+    released = tmp_path / "weights"
+    assert train_verdict.main(["--seen", str(drawn), "--release", str(released)]) == 0
+    weights, before = read_weights("integrity", released), read_weights("integrity")
+    score = PhotoScore.of(weights.tensors)
+    assert score is not None
+    assert int(np.abs(score.weight).argmax()) == 5
+    assert weights.told["photo_score"]["pictures"] == 120
+    network = network_of(before.tensors)
+    for name, value in network.items():
+        assert np.array_equal(weights.tensors[name].numpy(), value.numpy()), name
+
+    folders = ["--drawn", str(drawn), "--fixed", str(fixed)]
+    evaluate_verdict.main([*folders, "--weights", str(released), "--release", str(released)])
+    assert "Authentic, originals, folds left out:" in capsys.readouterr().out
+    replay = read_replay(released)
+    assert len(replay.edited) > 100
+    assert replay.features[replay.edited, 5].mean() > 2
