@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from .evaluate_integrity import whole_photos
+from .evaluate_integrity import ON_THE_WAY, whole_photos
 from .integrity_runner import Runner
 from .photos import FOLDS, MANIFEST, Collection, Entry, Photo, collect, read_manifest
 from .samples import Sample, Sampler
@@ -138,11 +138,17 @@ def make_draws(runner: Runner, photos: Collection, folder: Path, draws: int) -> 
 
 
 def make_fixed(
-    runner: Runner, photos: Collection, folder: Path, edits: int, roles: Sequence[str]
+    runner: Runner,
+    photos: Collection,
+    folder: Path,
+    edits: int,
+    roles: Sequence[str],
+    ways: Sequence[str] = tuple(ON_THE_WAY),
 ) -> Iterator[Path]:
     """Make what lacks of the pictures by which whole photos are measured."""
     sha256 = {photo.entry.file: photo.entry.sha256 for photo in photos}
-    for file, kind, way, picture in whole_photos(photos, edits, roles):
+    steps = {way: ON_THE_WAY[way] for way in ways}
+    for file, kind, way, picture in whole_photos(photos, edits, roles, steps):
         path = folder / f"{sha256[file][:16]}-{way}-{kind}.npz"
         if not path.exists():
             sample = Sample(picture.pixels, picture.mask, picture.luma, kind, way)
@@ -162,6 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--draws", type=int, help="of each photo, by chance")
     parser.add_argument("--edits", type=int, default=0, help="of each photo, after each way")
     parser.add_argument("--roles", nargs="+", default=["original"], help="with --edits alone")
+    parser.add_argument("--ways", nargs="+", default=list(ON_THE_WAY), help="the same")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
@@ -173,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.draws:
         made = make_draws(runner, photos, options.seen, options.draws)
     else:
-        made = make_fixed(runner, photos, options.seen, options.edits, options.roles)
+        made = make_fixed(runner, photos, options.seen, options.edits, options.roles, options.ways)
     print(sum(1 for _ in made), "pictures")
     return 0
 
