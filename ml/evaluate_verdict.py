@@ -89,8 +89,9 @@ def rates(found: Verdicts) -> dict[str, Any]:
 
 
 def by_way(pictures: Pictures, found: Verdicts) -> dict[str, Any]:
-    """Rates of each way, and of all of them together."""
-    rows = {way: rates(found[pictures.way == way]) for way in ON_THE_WAY}
+    """Rates of each way that there is, and of all of them together."""
+    ways = [way for way in ON_THE_WAY if (pictures.way == way).any()]
+    rows = {way: rates(found[pictures.way == way]) for way in ways}
     return {**rows, "all": rates(found)}
 
 

@@ -37,9 +37,10 @@ Words = npt.NDArray[np.str_]
 
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)
 """Of the squared weights, tried by leaving out folds."""
-FALSE_ALARMS = 0.003
-"""Share of clean pictures that shall score above `signs`. People can live with three times as many,
-but these are cameras that the network saw."""
+FALSE_ALARMS = 0.001
+"""Share of clean pictures that shall score above `signs`. People can live with ten times as many,
+but these are of cameras that the network saw: of others, three times as many score above `doubt`.
+"""
 DOUBTS = 0.10
 """Share of clean pictures that shall score above `doubt`."""
 FEW = tuple(float(rate) for rate in np.linspace(0.005, 0.05, 10))
@@ -189,7 +190,7 @@ def network_logits(network: Weights, pictures: Pictures) -> Floats:
 def thresholds(edited: Flags, logits: Floats, area: Calibration) -> Calibration:
     """Thresholds that so few clean pictures pass; `area` tells those of the map, which stay.
 
-    Some hundred pictures don't show what three in a thousand score. Above `doubt`, scores of clean
+    Some hundred pictures don't show what one in a thousand scores. Above `doubt`, scores of clean
     pictures fall off exponentially, and `signs` is where that fall leaves so few.
     """
     clean = logits[~edited].astype(np.float64)
