@@ -106,6 +106,9 @@ def held_out(pictures: Pictures, score: PhotoScore, limits: Calibration) -> dict
         report[way] = {
             "clean": rates(found[here & ~pictures.edited]),
             "edited": rates(found[edited]),
+            "on_the_edit": int(
+                np.count_nonzero(pictures.on_edit[edited] & (found[edited] == SIGNS))
+            ),
             "image_auc": scores.area_under_roc(pictures.edited[here], logits[here]),
         }
     return report
@@ -140,12 +143,22 @@ def tables(figures: dict[str, Any]) -> str:
     parts = [
         "Fold 0, edited and clean originals:",
         markdown_table(
-            ["way", "clean: signs", "can't tell", "edited: signs", "can't tell", "image AUC"],
+            [
+                "way",
+                "clean: signs",
+                "can't tell",
+                "edited: signs",
+                "at the right place",
+                "can't tell",
+                "image AUC",
+            ],
             [
                 [
                     way,
                     *_cells(row["clean"]),
-                    *_cells(row["edited"]),
+                    _cells(row["edited"])[0],
+                    row["on_the_edit"],
+                    _cells(row["edited"])[1],
                     f"{row['image_auc']:.2f}",
                 ]
                 for way, row in figures["held_out"].items()

@@ -23,7 +23,7 @@ import numpy.typing as npt
 import torch
 
 from . import scores
-from .integrity import Calibration
+from .integrity import CELL, Box, Calibration
 from .integrity_net import IntegrityNet, Width
 from .integrity_runner import Runner
 from .photo_score import CUT, PhotoScore, network_of
@@ -58,6 +58,8 @@ class Pictures:
     edited: Flags
     has_area: Flags
     """Whether the map shows an area that could be pointed at."""
+    on_edit: Flags
+    """Whether most of what is marked in the largest such area was edited."""
     fold: npt.NDArray[np.int64]
     way: Words
     kind: Words
@@ -81,11 +83,14 @@ def read_all(folder: Path) -> Iterable[Seen]:
 def gather(seen: Iterable[Seen], runner: Runner, manifest: Path = MANIFEST) -> Pictures:
     """Pictures of the manifest's photos. `runner` tells what is an area."""
     entries = {entry.file: entry for entry in read_manifest(manifest)}
+    cell = runner.calibration.cell
     rows = [
         (
             one.features,
             one.edit != "clean",
-            bool(runner.areas(np.divide(one.chance, 255, dtype=np.float32), one.shape)),
+            *_pointed(
+                one, runner.areas(np.divide(one.chance, 255, dtype=np.float32), one.shape), cell
+            ),
             entries[one.file].fold,
             one.way,
             one.edit,
@@ -94,17 +99,29 @@ def gather(seen: Iterable[Seen], runner: Runner, manifest: Path = MANIFEST) -> P
         )
         for one in seen
     ]
-    features, edited, has_area, fold, way, kind, role, file = zip(*rows, strict=True)
+    features, edited, has_area, on_edit, fold, way, kind, role, file = zip(*rows, strict=True)
     return Pictures(
         np.stack(features),
         np.array(edited),
         np.array(has_area),
+        np.array(on_edit),
         np.array(fold),
         np.array(way),
         np.array(kind),
         np.array(role),
         np.array(file),
     )
+
+
+def _pointed(seen: Seen, areas: Sequence[Box], cell: float) -> tuple[bool, bool]:
+    """Whether there is an area, and whether most of what is marked in the largest was edited."""
+    if not areas:
+        return False, False
+    box = areas[0]
+    rows = slice(box.top // CELL, -(-(box.top + box.height) // CELL))
+    columns = slice(box.left // CELL, -(-(box.left + box.width) // CELL))
+    marked = seen.chance[rows, columns] >= cell * 255
+    return True, bool(seen.edited[rows, columns][marked].mean() > 0.5)
 
 
 def fit(features: Floats, edited: Flags, used: Flags, penalty: float) -> PhotoScore:

@@ -17,17 +17,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from .evaluate_integrity import ON_THE_WAY, whole_photos
+from .evaluate_integrity import ON_THE_WAY, cells_of, whole_photos
 from .integrity_runner import Runner
 from .photos import FOLDS, MANIFEST, Collection, Entry, Photo, collect, read_manifest
 from .samples import Sample, Sampler
 from .weights import FOLDER, read_weights
+
+Bits = npt.NDArray[np.uint8]
 
 SEED = 51_377
 SMALLEST = 256
@@ -49,12 +52,12 @@ class Seen:
     way: str
     shape: tuple[int, int]
     """Height and width of what the network saw."""
-    share: float
-    """Of the picture, what was edited."""
     features: npt.NDArray[np.float32]
     """`Head.pool`."""
     chance: npt.NDArray[np.uint8]
-    """The map."""
+    """The map, 0 to 255."""
+    edited: npt.NDArray[np.bool_]
+    """Which of the map's cells were."""
 
     def save(self, path: Path) -> None:
         """Write it, whole or not at all."""
@@ -64,9 +67,9 @@ class Seen:
                 file,
                 told=np.array([self.file, str(self.draw), self.edit, self.way]),
                 shape=np.array(self.shape),
-                share=np.array(self.share),
                 features=self.features,
                 chance=self.chance,
+                edited=np.packbits(self.edited),
             )
         fresh.replace(path)
 
@@ -76,8 +79,10 @@ class Seen:
         with np.load(path) as kept:
             file, draw, edit, way = (str(word) for word in kept["told"])
             height, width = (int(side) for side in kept["shape"])
-            share, features, chance = float(kept["share"]), kept["features"], kept["chance"]
-        return cls(file, int(draw), edit, way, (height, width), share, features, chance)
+            features, chance = kept["features"], kept["chance"]
+            bits = cast("Bits", np.unpackbits(kept["edited"], count=chance.size))
+        marked = bits.reshape(chance.shape) > 0
+        return cls(file, int(draw), edit, way, (height, width), features, chance, marked)
 
 
 def usable(photos: Collection) -> list[int]:
@@ -115,9 +120,9 @@ def look(runner: Runner, file: str, draw: int, sample: Sample) -> Seen:
         sample.edit,
         sample.way,
         (height, width),
-        float((sample.mask > 0).mean()),
         traces.features,
         np.rint(traces.chance * 255).astype(np.uint8),
+        cells_of(sample.mask, traces.chance.shape),
     )
 
 

@@ -22,6 +22,7 @@ from kinlight.ml.evaluate_verdict import (
     verdicts,
 )
 from kinlight.ml.integrity import Calibration
+from kinlight.ml.integrity_runner import Runner
 from kinlight.ml.photo_score import PhotoScore, network_of
 from kinlight.ml.photos import read_manifest
 from kinlight.ml.replay import read_replay
@@ -55,6 +56,7 @@ def pictures(count: int = 400, *, apart: float = 2.0) -> Pictures:
         features,
         edited,
         np.ones(count, np.bool_),
+        edited,
         photo % 4 + 1,
         np.array(["none", "none", "q75", "q75"] * (count // 4)),
         np.where(edited, "splice", "clean"),
@@ -190,8 +192,9 @@ def seen(folder: Path, *, folds: set[int], per_fold: int, ways: Sequence[str]) -
                 for way in ways:
                     features = rng.standard_normal(244).astype(np.float32)
                     features[5] += 3 * (edit == "splice")
-                    shape, share = (160, 240), 0.1 * (edit != "clean")
-                    one = Seen(entry.file, 0, edit, way, shape, share, features, chance)
+                    edited = (chance > 0) & (edit != "clean")
+                    shape = (160, 240)
+                    one = Seen(entry.file, 0, edit, way, shape, features, chance, edited)
                     one.save(folder / f"{entry.sha256[:16]}-{way}-{edit}.npz")
     return folder
 
@@ -211,6 +214,10 @@ def test_a_score_is_fitted_released_and_measured(
     network = network_of(before.tensors)
     for name, value in network.items():
         assert np.array_equal(weights.tensors[name].numpy(), value.numpy()), name
+
+    pictures = train_verdict.gather(train_verdict.read_all(drawn), Runner(weights))
+    assert pictures.has_area.all()
+    assert np.array_equal(pictures.on_edit, pictures.edited)
 
     folders = ["--drawn", str(drawn), "--fixed", str(fixed)]
     evaluate_verdict.main([*folders, "--weights", str(released), "--release", str(released)])
