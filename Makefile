@@ -12,7 +12,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check nightly train-integrity clean
+.PHONY: help setup demo test check nightly train-integrity train-verdict clean
 
 help: ## list the targets
 	@awk -F ' *:.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -44,11 +44,24 @@ nightly: setup ## run the long tests, then write docs/benchmarks.md
 MINUTES ?= 120
 DATA ?= ../shared/data
 RUN ?= build/integrity
-PHOTOS := --data $(DATA) --data build/more --cache build/photos --run $(RUN)
+WEIGHTS ?= $(RUN)/weights
+DRAWS ?= 2
+PHOTOS := --data $(DATA) --data build/more --cache build/photos
 
 train-integrity: setup build/more ## train the integrity network, or go on (MINUTES=120 DATA=... RUN=...)
-	$(BIN)/python -m kinlight.ml.train_integrity $(PHOTOS) --minutes $(MINUTES)
-	$(BIN)/python -m kinlight.ml.evaluate_integrity $(PHOTOS) --release $(RUN)/weights
+	$(BIN)/python -m kinlight.ml.train_integrity $(PHOTOS) --run $(RUN) --minutes $(MINUTES)
+	$(BIN)/python -m kinlight.ml.evaluate_integrity $(PHOTOS) --run $(RUN) --release $(RUN)/weights
+
+LOOK := -m kinlight.ml.whole_photos $(PHOTOS) --weights $(WEIGHTS)
+SEEN := --weights $(WEIGHTS) --release $(WEIGHTS)
+
+train-verdict: setup build/more ## fit the verdict on whole photos to those weights, measure it (WEIGHTS=... DRAWS=2)
+	$(BIN)/python $(LOOK) --seen $(RUN)/drawn --folds 1 2 3 4 --draws $(DRAWS)
+	$(BIN)/python -m kinlight.ml.train_verdict --seen $(RUN)/drawn $(SEEN)
+	$(BIN)/python $(LOOK) --seen $(RUN)/fixed --folds 0 --edits 2
+	$(BIN)/python $(LOOK) --seen $(RUN)/fixed --folds 0 --roles portrait processed
+	$(BIN)/python $(LOOK) --seen $(RUN)/fixed --folds 1 2 3 4 --roles original processed
+	$(BIN)/python -m kinlight.ml.evaluate_verdict --drawn $(RUN)/drawn --fixed $(RUN)/fixed $(SEEN)
 
 build/more: ml/manifests/integrity.csv
 	$(BIN)/python -m pip download -qq --no-deps -d build/packages scikit-image==0.26.0 scikit-learn==1.9.1

@@ -161,7 +161,10 @@ def measure_robustness(runner: Runner, photos: Collection, count: int) -> list[M
 
 
 def whole_photos(
-    photos: Collection, edits: int, roles: Sequence[str]
+    photos: Collection,
+    edits: int,
+    roles: Sequence[str],
+    ways: Mapping[str, Step] = ON_THE_WAY,
 ) -> Iterator[tuple[str, str, str, Picture]]:
     """File, edit, way, picture: each photo clean and with so many `edits`, after each way."""
     sampler = Sampler(photos)
@@ -171,14 +174,14 @@ def whole_photos(
             continue
         pixels = np.array(photo.pixels)
         clean = Picture(pixels, np.zeros(pixels.shape[:2], np.uint8), photo.luma)
-        for way, step in ON_THE_WAY.items():
+        for way, step in ways.items():
             yield photo.entry.file, "clean", way, step(clean)
         for nth in range(edits):
             rng = np.random.default_rng([SEED, 3, number, nth])
             kind = kinds[(number * edits + nth) % len(kinds)]
             made = edit(rng, pixels, sampler.donors(photo.entry.group), kind)
             edited = Picture(made.pixels, made.mask)
-            for way, step in ON_THE_WAY.items():
+            for way, step in ways.items():
                 # A camera saves once; who edits saves again, with care.
                 saved = jpeg(edited, 95, 0) if way == "none" else step(edited)
                 yield photo.entry.file, made.kind, way, saved

@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from .components import components
 from .integrity import Box, Calibration, Finding
 from .integrity_net import BLOCK, FAR, HALO, NEAR, IntegrityNet, Width, standard_table
+from .photo_score import PhotoScore, network_of
 from .weights import Weights
 
 TILE = 512
@@ -63,7 +64,8 @@ class Runner:
         self.calibration = Calibration.of(weights.told)
         self._width = Width(**weights.told["width"])
         self._net = IntegrityNet(self._width)
-        self._net.load_state_dict(dict(weights.tensors))
+        self._net.load_state_dict(network_of(weights.tensors))
+        self._photo_score = PhotoScore.of(weights.tensors)
         self._net = fused(self._net.eval()).to(memory_format=torch.channels_last)
         self._bf16 = has_fast_bf16() if bf16 is None else bf16
         self._exact = torch.bfloat16 if self._bf16 else torch.float32
@@ -125,10 +127,14 @@ class Runner:
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
             near = self._near(self._features(rgb, table, tile), strip)
             cells, pooled = self._far(near, strip)
-        image = self._net.head.score(pooled)[0]
         height, width = (-(-side // BLOCK) * 2 for side in rgb.shape[:2])
         chance = cells.sigmoid()[0, 0, :height, :width].numpy()
-        return Traces(chance, float(image.sigmoid()), pooled[0].numpy())
+        features = pooled[0].numpy()
+        if self._photo_score is None:
+            logit = self._net.head.score(pooled)[0]
+        else:
+            logit = torch.tensor(self._photo_score.logit(features))
+        return Traces(chance, float(logit.sigmoid()), features)
 
     def _features(
         self, rgb: npt.NDArray[np.uint8], table: npt.NDArray[np.float32] | None, tile: int

@@ -11,7 +11,9 @@ def _row(cells: Iterable[object]) -> str:
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
-def _table(head: list[str], rows: Iterable[Iterable[object]]) -> str:
+def markdown_table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A table of Markdown, without a line break at its end."""
+    head = list(head)
     lines = [_row(head), _row(["---"] * len(head)), *(_row(row) for row in rows)]
     return "\n".join(lines)
 
@@ -50,12 +52,12 @@ def _bars(figures: Mapping[str, Any]) -> str:
         ],
         *alarms,
     ]
-    return _table(["what", "bar", "measured"], rows)
+    return markdown_table(["what", "bar", "measured"], rows)
 
 
 def tables(figures: Mapping[str, Any]) -> str:
     """Markdown: the bars, whole photos, kinds of edits, ways, robustness."""
-    whole = _table(
+    whole = markdown_table(
         [
             "way",
             "authentic flagged",
@@ -82,7 +84,7 @@ def tables(figures: Mapping[str, Any]) -> str:
     head = ["pixel AUC", "F1", "image AUC"]
 
     def part(rows: Mapping[str, Any], first: str) -> str:
-        return _table(
+        return markdown_table(
             [first, *head],
             [[name, *(_number(row[column]) for column in columns)] for name, row in rows.items()],
         )

@@ -31,7 +31,7 @@ Role = Literal["original", "processed", "portrait"]
 `portrait`: a processed photo of one face."""
 
 FOLDS = 5
-MANIFESTS = Path(__file__).parent / "manifests"
+MANIFEST = Path(__file__).parent / "manifests" / "integrity.csv"
 
 
 class PhotosMissing(Exception):
@@ -57,7 +57,7 @@ class Entry:
         return hashlib.sha256(self.group.encode()).digest()[0] % FOLDS
 
 
-def read_manifest(path: Path = MANIFESTS / "integrity.csv") -> list[Entry]:
+def read_manifest(path: Path = MANIFEST) -> list[Entry]:
     """The rows of a manifest, in its order."""
     with path.open(encoding="utf-8", newline="") as lines:
         return [

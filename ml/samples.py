@@ -7,7 +7,7 @@ and edited pictures have the same history but for the edit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -66,15 +66,38 @@ _WAYS = {
     "screen": 0.03,
     "webp": 0.02,
 }
+_WAYS_OF_WHOLE_PHOTOS = {
+    "camera": 0.20,
+    "saved": 0.22,
+    "twice": 0.10,
+    "shifted": 0.06,
+    "scaled": 0.15,
+    "messenger": 0.14,
+    "png": 0.05,
+    "screen": 0.06,
+    "webp": 0.02,
+}
+LARGEST_WHOLE = 12_000_000
+"""Pixels of a whole photo, at most; of a larger one a part is taken."""
+_SMALLEST_WHOLE = 256
+"""Pixels of its shorter side, below which it is not scaled down."""
 
 
 def _quality(rng: np.random.Generator) -> int:
     return integer(rng, 50, 99) if rng.random() < 0.35 else integer(rng, 78, 98)
 
 
-def draw_way(rng: np.random.Generator, long_side: int, pool: Sequence[tuple[Table, ...]]) -> Way:
-    """A way by chance, for a photo with that long side. `pool`: tables of other cameras."""
-    name = str(rng.choice(list(_WAYS), p=list(_WAYS.values())))
+def draw_way(
+    rng: np.random.Generator,
+    long_side: int,
+    pool: Sequence[tuple[Table, ...]],
+    often: Mapping[str, float] = _WAYS,
+) -> Way:
+    """A way by chance, for a photo with that long side. `pool`: tables of other cameras.
+
+    `often`: how often each way is drawn.
+    """
+    name = str(rng.choice(list(often), p=list(often.values())))
     if name == "camera":
         return Way(name, saves=(0,), subsampling=int(rng.choice([0, 1, 2])))
     first = real(rng, 0.2, 1) if rng.random() < 0.3 else 1.0
@@ -221,6 +244,36 @@ class Sampler:
         if edited:
             picture, name = self._edited(rng, picture, photo.entry.group, kind)
         return self._finished(rng, picture, way, photo, side, name)
+
+    def draw_whole(self, rng: np.random.Generator, photo: Photo, *, edited: bool) -> Sample:
+        """A whole photo. The same `rng` gives it the same way whether it is `edited` or not."""
+        height, width = photo.pixels.shape[:2]
+        way = draw_way(rng, max(height, width), self._pool, _WAYS_OF_WHOLE_PHOTOS)
+        share = min(1.0, (LARGEST_WHOLE / (height * width)) ** 0.5)
+        high, broad = (int(side * share) // BLOCK * BLOCK for side in (height, width))
+        top = below(rng, (height - high) // BLOCK + 1) * BLOCK
+        left = below(rng, (width - broad) // BLOCK + 1) * BLOCK
+        if share == 1:
+            high, broad = height, width
+        blank = np.zeros((height, width), np.uint8)
+        picture = Picture(np.array(photo.pixels), blank, photo.luma)
+        picture = cropped(picture, top, left, high, broad)
+        smallest = _SMALLEST_WHOLE / min(high, broad)
+        if way.first < 1 and smallest < 1:
+            picture = scaled(picture, max(way.first, smallest), cv2.INTER_AREA)
+            if way.first_quality:
+                picture = jpeg(picture, way.first_quality, way.subsampling)
+        name = "clean"
+        if edited:
+            picture, name = self._edited(rng, picture, photo.entry.group, None)
+        if way.factor != 1:
+            high, broad = picture.shape
+            least = min(1.0, _SMALLEST_WHOLE / min(high, broad))
+            most = (LARGEST_WHOLE / (high * broad)) ** 0.5
+            way = replace(way, factor=min(max(way.factor, least), max(most, 1.0)))
+        if way.name != "camera" or name != "clean":
+            picture = self._processed(rng, picture, way, photo)
+        return Sample(picture.pixels, picture.mask, picture.luma, name, way.name)
 
     def _edited(
         self, rng: np.random.Generator, picture: Picture, group: str, kind: str | None

@@ -29,6 +29,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from . import scores
 from .integrity_net import CELLS_PER_BLOCK, IntegrityNet, standard_table
+from .photo_score import network_of
 from .photos import Collection, collect, read_manifest
 from .processing import BLOCK
 from .samples import Sample, Sampler
@@ -347,7 +348,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if checkpoint.exists():
         training.load(checkpoint)
     elif options.start:
-        training.start_from(read_weights("integrity", options.start).tensors)
+        training.start_from(network_of(read_weights("integrity", options.start).tensors))
     run = Run(
         options.run,
         training,
