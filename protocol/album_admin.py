@@ -1,0 +1,266 @@
+"""What admins do: found an album, let people in, take them out, change its key.
+
+Each function makes one entry, signs it, adds it to the album, and returns it with the wraps that
+go with it. Times, nonces and new keys are arguments: `key` is 32 random bytes that were never used
+before, and is used where the rules ask for another key (docs/spec/album.md, "Epochs").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from ..crypto.identity import DeviceChain
+from ..crypto.secret import Secret
+from ..crypto.signing import SigningKey
+from . import limits
+from .album import Album
+from .album_authority import Seat
+from .album_errors import AlbumDeniedError, KeyDueError
+from .album_graph import OPERATIONS
+from .album_keys import KeyRing, Recipient, WrapSet
+from .album_log import (
+    Create,
+    Device,
+    Drop,
+    History,
+    LogEntry,
+    Member,
+    Name,
+    Op,
+    Remove,
+    Role,
+    Tier,
+)
+from .capability import Audience, Capability
+from .caveats import Caveats
+from .rendition import Rendition
+
+Due = Literal["removal", "newcomers", "age"]
+"""Why the key has to change, or has to be given to more devices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An entry, and the wraps that it names, if it names any: each device fetches its own."""
+
+    entry: LogEntry
+    wraps: WrapSet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Founded:
+    """A new album, its founder's keys, and the first entry."""
+
+    album: Album
+    keys: KeyRing
+    written: Written
+
+
+def found(
+    signer: SigningKey,
+    chain: DeviceChain,
+    time: int,
+    nonce: bytes,
+    key: Secret,
+    *,
+    history: History = "all",
+    tier: Rendition,
+) -> Founded:
+    """Found an album; who does is its owner. `nonce` is 16 random bytes."""
+    wraps = WrapSet.seal(key, b"", (), signer.public, [Recipient(chain.device, chain.kem)])
+    ops: list[Op] = [Create(nonce, history, tier, chain), wraps.epoch()]
+    entry = LogEntry.sign(signer, chain.identity, b"", 0, (), time, ops)
+    album = Album(entry)
+    return Founded(album, KeyRing(album.album_id, [key]), Written(entry, wraps))
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Ops, whom they let in, and which devices they take out."""
+
+    ops: Sequence[Op]
+    let_in: Mapping[bytes, DeviceChain] = field(default_factory=dict[bytes, DeviceChain])
+    taken_out: frozenset[bytes] = frozenset()
+
+
+class Admin:
+    """A device that has a seat, or the owner's root key, and what it does.
+
+    Each method raises `AlbumDeniedError` where what it writes would not count.
+    """
+
+    def __init__(self, album: Album, signer: SigningKey, identity: bytes, keys: KeyRing) -> None:
+        self._album: Final = album
+        self._signer: Final = signer
+        self._identity: Final = identity
+        self._keys: Final = keys
+
+    def invite(
+        self,
+        time: int,
+        role: Role,
+        chains: Sequence[DeviceChain],
+        nonce: bytes,
+        key: Secret,
+    ) -> Written:
+        """Let an identity in with these devices, 1 to 8, or give it a higher role.
+
+        Who has a higher role than this one is taken out first, in the same entry. `nonce` is 16
+        random bytes. Raises `UnsupportedGrantError` for admins more than three deep.
+        """
+        identity, view = chains[0].identity, self._album.view
+        op = Member(identity, role, self._grant(identity, role, nonce), _ordered(chains))
+        let_in = {chain.device: chain for chain in chains}
+        before = view.members.get(identity)
+        if before is None or OPERATIONS[role] >= OPERATIONS.get(before, OPERATIONS["admin"]):
+            return self._write(time, _Change([op], let_in), key)
+        removal = self._removal(identity)
+        return self._write(time, _Change([removal, op], let_in, self._devices_of(identity)), key)
+
+    def let_in(self, time: int, chain: DeviceChain, key: Secret) -> Written:
+        """Let a further device of a member in."""
+        if chain.identity not in self._album.view.members:
+            raise AlbumDeniedError("it is no member's device")
+        return self._write(time, _Change([Device(chain)], {chain.device: chain}), key)
+
+    def remove(self, time: int, identity: bytes, key: Secret) -> Written:
+        """Take an identity out, and change the key."""
+        op = self._removal(identity)
+        return self._write(time, _Change([op], taken_out=self._devices_of(identity)), key)
+
+    def drop(self, time: int, device: bytes, key: Secret) -> Written:
+        """Take a device out, and change the key."""
+        op = Drop(device, self._tips([device]))
+        if not self._album.authority.may_remove(self._seat(), op):
+            raise AlbumDeniedError
+        return self._write(time, _Change([op], taken_out=frozenset([device])), key)
+
+    def rotate(self, time: int, key: Secret) -> Written:
+        """Change the key because a person asks for it."""
+        return self._write(time, _Change([]), key, rotate=True)
+
+    def set_tier(self, time: int, tier: Rendition, key: Secret) -> Written:
+        """Say in which rendition photos are added from here on."""
+        return self._write(time, _Change([Tier(tier)]), key)
+
+    def set_name(self, time: int, name: str, key: Secret) -> Written:
+        """Name the album, under the key of now; 1 to 255 bytes, else `ValueError`.
+
+        Raises `KeyDueError` if the key has to change first, `NoAlbumKeyError` if it is not here.
+        """
+        safe = self._album.authority.safe_epochs()
+        if not safe:
+            raise KeyDueError
+        key_id = safe[0][1].key_id
+        sealed = self._keys.seal_text(key_id, "name", name)
+        return self._write(time, _Change([Name(key_id, sealed)]), key)
+
+    def due(self, now: int) -> Due | None:
+        """Why there is something to do for the key now, or None."""
+        authority = self._album.authority
+        safe = authority.safe_epochs()
+        if not safe:
+            return "removal"
+        number, _ = safe[0]
+        age = now - self._album.graph.entries[number].time
+        if age >= limits.ALBUM_EPOCH_SECONDS or age < -limits.CLOCK_SECONDS:
+            return "age"
+        return "newcomers" if authority.newcomers(number) else None
+
+    def settle(self, now: int, key: Secret) -> Written | None:
+        """Do what is due; None if nothing is."""
+        due = self.due(now)
+        if due is None:
+            return None
+        return self._write(now, _Change([]), key, rotate=due != "newcomers")
+
+    def _write(self, time: int, change: _Change, key: Secret, *, rotate: bool = False) -> Written:
+        self._seat()
+        album, view = self._album, self._album.view
+        safe = album.authority.safe_epochs()
+        newcomers = {**(album.authority.newcomers(safe[0][0]) if safe else {}), **change.let_in}
+        from_join = album.graph.created.history == "from-join"
+        rotate = (
+            rotate
+            or not safe
+            or bool(change.taken_out)
+            or any(isinstance(op, Remove | Drop) for op in change.ops)
+        )
+        if newcomers and (from_join or safe[0][1].key_id not in self._keys):
+            rotate = True
+        parents = sorted(album.graph.heads)[: limits.ALBUM_HEADS]
+        wraps: WrapSet | None = None
+        ops = list(change.ops)
+        if rotate:
+            staying = {
+                device: chain
+                for device, chain in view.devices.items()
+                if device not in change.taken_out
+            }
+            wraps = self._seal(key, parents, {**staying, **change.let_in}.values())
+            past = {} if from_join else self._keys.past_under(key, self._unchained())
+            ops.append(wraps.epoch(past))
+        elif newcomers:
+            current = self._keys.get(safe[0][1].key_id)
+            wraps = self._seal(current, parents, newcomers.values())
+            ops.append(wraps.later())
+        seq = 1 + max(album.graph.entries[album.graph.numbers[head]].seq for head in parents)
+        entry = LogEntry.sign(self._signer, self._identity, album.album_id, seq, parents, time, ops)
+        album.take(entry)
+        if rotate:
+            self._keys.add(key)
+        return Written(entry, wraps)
+
+    def _seal(
+        self, key: Secret, parents: Iterable[bytes], chains: Iterable[DeviceChain]
+    ) -> WrapSet:
+        recipients = [Recipient(chain.device, chain.kem) for chain in chains]
+        return WrapSet.seal(key, self._album.album_id, parents, self._signer.public, recipients)
+
+    def _unchained(self) -> list[bytes]:
+        """Earlier keys that are here and that no epoch whose key is here adds."""
+        epochs = [
+            epoch for _, epoch in self._album.graph.all_epochs() if epoch.key_id in self._keys
+        ]
+        added = {name for epoch in epochs for name, _ in epoch.past}
+        names = {epoch.key_id for epoch in epochs} - added
+        return sorted(names)[: limits.ALBUM_PAST]
+
+    def _seat(self) -> Seat:
+        seat = self._album.authority.seat_of(self._identity, self._signer.public)
+        if seat is None:
+            raise AlbumDeniedError
+        return seat
+
+    def _grant(self, identity: bytes, role: Role, nonce: bytes) -> Capability:
+        graph = self._album.graph
+        parent = graph.grant_for(self._identity) if self._identity != graph.owner else None
+        return Capability.grant(
+            self._signer,
+            self._identity,
+            Audience("identity", identity),
+            Caveats(album=graph.album, operations=OPERATIONS[role]),
+            nonce,
+            parent,
+        )
+
+    def _removal(self, identity: bytes) -> Remove:
+        op = Remove(identity, self._tips(sorted(self._album.graph.devices(identity))))
+        if not self._album.authority.may_remove(self._seat(), op):
+            raise AlbumDeniedError
+        return op
+
+    def _tips(self, devices: Iterable[bytes]) -> tuple[bytes, ...]:
+        tips = self._album.feeds.tips
+        found = sorted({tip for device in devices for tip in tips.get(device, ())})
+        return tuple(found[: limits.ALBUM_HEADS])
+
+    def _devices_of(self, identity: bytes) -> frozenset[bytes]:
+        devices = self._album.view.devices.items()
+        return frozenset(device for device, chain in devices if chain.identity == identity)
+
+
+def _ordered(chains: Sequence[DeviceChain]) -> tuple[DeviceChain, ...]:
+    return tuple(sorted(chains, key=lambda chain: chain.device))

@@ -1,0 +1,278 @@
+"""Keys of an album: made, wrapped for each device, opened, and what is sealed under them.
+
+A key is known to all by its id, which commits to it: who gets another key than the rest notices.
+The wraps of an epoch are a set of their own beside the log. A device needs its own one alone, and
+can check that it is the one that the log names (docs/spec/album.md, "Sealed things").
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from ..crypto import encoding, merkle, signing
+from ..crypto.blob import Kind
+from ..crypto.encoding import Reader, Value
+from ..crypto.errors import MalformedError, SealBrokenError
+from ..crypto.secret import Secret
+from ..crypto.wrap import PUBLIC_BYTES, SEALED_OVERHEAD, KemKey, seal_to, unwrap, wrap
+from . import limits
+from .album_errors import AlbumWrapError, NoAlbumKeyError
+from .album_feed import Photo
+from .album_log import HASH_BYTES, KEY_BYTES, Epoch, LogEntry, Wraps
+from .photo import KINDS, PhotoRecord
+
+What = Literal["name", "comment", "caption"]
+"""What a sealed text is."""
+
+WRAP_BYTES: Final = KEY_BYTES + SEALED_OVERHEAD
+_ENTRY_BYTES: Final = WRAP_BYTES + 64 + merkle.MAX_PATH * (HASH_BYTES + 2)
+"""One wrap with the proof of its place."""
+
+_ID: Final = b"kinlight/epoch-id1"
+_WRAP: Final = "kinlight/album-epoch1"
+_KEY: Final = "kinlight/album-key1"
+_PAST: Final = "kinlight/album-past1"
+_TEXT: Final = "kinlight/album-text1"
+
+
+def key_id(key: Secret) -> bytes:
+    """The name of a key: 32 bytes that tell nothing of it and that no other key has."""
+    return key.derive(_ID).reveal()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A device that is to get a key, and its KEM key."""
+
+    device: bytes
+    kem: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.kem) != PUBLIC_BYTES:
+            raise ValueError("not a KEM key")
+
+
+@dataclass(frozen=True, slots=True)
+class OneWrap:
+    """One device's wrap, and the proof that it is in the set."""
+
+    device: bytes
+    place: int
+    sealed: bytes
+    path: tuple[bytes, ...]
+
+    def encode(self) -> bytes:
+        """Canonical bytes, for a message or to be kept."""
+        return encoding.encode([self.device, self.place, self.sealed, list(self.path)])
+
+    @classmethod
+    def decode(cls, data: bytes) -> OneWrap:
+        """The reverse; nothing is checked but the form."""
+        reader = Reader(encoding.decode(data, _ENTRY_BYTES), "wrap")
+        device = reader.octets("device", signing.KEY_BYTES)
+        place = reader.integer("place", merkle.MAX_LEAVES - 1)
+        sealed = reader.octets("sealed", WRAP_BYTES)
+        items = reader.array("path", merkle.MAX_PATH)
+        reader.end()
+        inner = Reader(items, "path")
+        return cls(device, place, sealed, tuple(inner.octets("hash", HASH_BYTES) for _ in items))
+
+    def open(self, kem: KemKey, device: bytes, entry: LogEntry, wanted: bytes) -> Secret:
+        """The key `wanted`, for this device, from the entry in whose set the wrap is.
+
+        `AlbumWrapError` if the wrap is another's, not in the set, or does not give that key.
+        """
+        named = any(op.key_id == wanted and self.is_in(op) for op in _sets(entry))
+        if self.device != device or not named:
+            raise AlbumWrapError
+        info = _info(entry.album, wanted, entry.parents, entry.device, device, kem.public)
+        try:
+            key = Secret(kem.open(info, self.sealed))
+        except SealBrokenError:
+            raise AlbumWrapError from None
+        if key_id(key) != wanted:
+            raise AlbumWrapError("another key than everybody's")
+        return key
+
+    def is_in(self, op: Epoch | Wraps) -> bool:
+        """Whether the op names the set that has this wrap."""
+        leaf = _leaf(self.device, self.sealed)
+        return merkle.is_in(op.wraps_hash, op.count, self.place, leaf, self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class WrapSet:
+    """The wraps of one op, all of them: who made them has them, and gives each device its own."""
+
+    key_id: bytes
+    wraps_hash: bytes
+    wraps: Mapping[bytes, OneWrap]
+
+    @classmethod
+    def seal(
+        cls,
+        key: Secret,
+        album: bytes,
+        parents: Iterable[bytes],
+        sender: bytes,
+        recipients: Sequence[Recipient],
+    ) -> WrapSet:
+        """Wrap a key for 1 to `ALBUM_WRAPS` devices, in an entry by `sender` with these parents.
+
+        `album` is what that entry has: nothing, in the first one. Raises `ValueError`.
+        """
+        if not 1 <= len(recipients) <= limits.ALBUM_WRAPS:
+            raise ValueError(f"a key is wrapped for 1 to {limits.ALBUM_WRAPS} devices")
+        name, ordered = key_id(key), sorted(parents)
+        sealed: list[tuple[bytes, bytes]] = []
+        for each in sorted(recipients, key=lambda recipient: recipient.device):
+            info = _info(album, name, ordered, sender, each.device, each.kem)
+            sealed.append((each.device, seal_to(each.kem, info, key.reveal())))
+        leaves = [_leaf(device, wrapped) for device, wrapped in sealed]
+        wraps = {
+            device: OneWrap(device, place, wrapped, path)
+            for place, ((device, wrapped), path) in enumerate(
+                zip(sealed, merkle.paths(leaves), strict=True)
+            )
+        }
+        return cls(name, merkle.root(leaves), wraps)
+
+    def epoch(self, past: Mapping[bytes, bytes] | None = None) -> Epoch:
+        """The op that begins the epoch. `past` are earlier keys under this one, by their ids."""
+        pairs = tuple(sorted((past or {}).items()))
+        return Epoch(self.key_id, self.wraps_hash, len(self.wraps), pairs)
+
+    def later(self) -> Wraps:
+        """The op that gives the key to these devices too."""
+        return Wraps(self.key_id, self.wraps_hash, len(self.wraps))
+
+
+class KeyRing:
+    """The keys of one album that this device has."""
+
+    def __init__(self, album: bytes, keys: Iterable[Secret] = ()) -> None:
+        self._album: Final = album
+        self._keys: Final[dict[bytes, Secret]] = {}
+        for key in keys:
+            self.add(key)
+
+    def __contains__(self, name: bytes) -> bool:
+        return name in self._keys
+
+    def __repr__(self) -> str:
+        return f"KeyRing({len(self._keys)} keys)"
+
+    def add(self, key: Secret) -> None:
+        """Keep a key."""
+        self._keys[key_id(key)] = key
+
+    def get(self, name: bytes) -> Secret:
+        """The key with that id. Raises `NoAlbumKeyError`."""
+        if name not in self._keys:
+            raise NoAlbumKeyError
+        return self._keys[name]
+
+    def keys(self) -> list[Secret]:
+        """All of them, to be kept."""
+        return list(self._keys.values())
+
+    def learn(self, epochs: Iterable[Epoch]) -> int:
+        """Open the earlier keys that epochs add, as far as theirs are here; how many are new.
+
+        One that is not the key that it should be is left out: it is its admin's fault.
+        """
+        found = len(self._keys)
+        waiting = [epoch for epoch in epochs if epoch.past]
+        progress = True
+        while progress:
+            progress = False
+            for epoch in [epoch for epoch in waiting if epoch.key_id in self._keys]:
+                waiting.remove(epoch)
+                progress = True
+                for name, wrapped in epoch.past:
+                    self._learn(epoch.key_id, name, wrapped)
+        return len(self._keys) - found
+
+    def _learn(self, by: bytes, name: bytes, wrapped: bytes) -> None:
+        if name in self._keys:
+            return
+        try:
+            key = Secret(unwrap(self._keys[by], self._context(_PAST, by, name), wrapped))
+        except SealBrokenError:
+            return
+        if key_id(key) == name:
+            self._keys[name] = key
+
+    def past_under(self, new: Secret, names: Iterable[bytes]) -> dict[bytes, bytes]:
+        """These earlier keys under a new one, by their ids."""
+        by = key_id(new)
+        return {
+            name: wrap(new, self._context(_PAST, by, name), self.get(name).reveal())
+            for name in names
+        }
+
+    def wrap_photo(
+        self, name: bytes, record: PhotoRecord, keys: Mapping[Kind, Secret]
+    ) -> tuple[bytes, ...]:
+        """A photo's file keys under the key `name`, in the order of `KINDS`."""
+        return tuple(
+            wrap(self.get(name), self._of_photo(name, record, kind), keys[kind].reveal())
+            for kind in KINDS
+        )
+
+    def unwrap_photo(self, photo: Photo) -> dict[Kind, Secret]:
+        """A photo's file keys. Raises `NoAlbumKeyError` and `SealBrokenError`."""
+        key = self.get(photo.key_id)
+        return {
+            kind: Secret(unwrap(key, self._of_photo(photo.key_id, photo.record, kind), wrapped))
+            for kind, wrapped in zip(KINDS, photo.wrapped, strict=True)
+        }
+
+    def seal_text(self, name: bytes, what: What, text: str, photo_id: bytes = b"") -> bytes:
+        """A text under the key `name`; `photo_id` is of the photo that it is about, if any.
+
+        `ValueError` for none and for one that is too long.
+        """
+        most = limits.ALBUM_NAME_BYTES if what == "name" else limits.ALBUM_TEXT_BYTES
+        if not 1 <= len(text.encode()) <= most:
+            raise ValueError(f"a {what} has 1 to {most} bytes")
+        return wrap(self.get(name), self._context(_TEXT, name, what, photo_id), text.encode())
+
+    def open_text(self, name: bytes, what: What, sealed: bytes, photo_id: bytes = b"") -> str:
+        """The reverse. Raises `NoAlbumKeyError`, `SealBrokenError`, and `MalformedError`."""
+        opened = unwrap(self.get(name), self._context(_TEXT, name, what, photo_id), sealed)
+        try:
+            return opened.decode()
+        except UnicodeDecodeError:
+            raise MalformedError("album text") from None
+
+    def _context(self, purpose: str, name: bytes, *more: Value) -> bytes:
+        return encoding.encode([purpose, self._album, name, *more])
+
+    def _of_photo(self, name: bytes, record: PhotoRecord, kind: Kind) -> bytes:
+        return self._context(_KEY, name, record.photo_id, int(kind), record.blob_id(kind))
+
+
+def _sets(entry: LogEntry) -> list[Epoch | Wraps]:
+    return [op for op in entry.ops if isinstance(op, Epoch | Wraps)]
+
+
+def _leaf(device: bytes, sealed: bytes) -> bytes:
+    return encoding.encode([device, sealed])
+
+
+def _info(
+    album: bytes,
+    name: bytes,
+    parents: Sequence[bytes],
+    sender: bytes,
+    recipient: bytes,
+    kem: bytes,
+) -> bytes:
+    log = hashlib.sha256(encoding.encode(list(parents))).digest()
+    return encoding.encode(
+        [_WRAP, album, name, log, sender, recipient, hashlib.sha256(kem).digest()]
+    )
