@@ -146,6 +146,13 @@ class Album:
         """What somebody with these heads lacks of what is here, each after what it needs."""
         return [*self.graph.missing(heads.log), *self.feeds.missing(heads.feeds)]
 
+    def farewell(self, identity: bytes, device: bytes) -> list[LogEntry]:
+        """What to tell a device that was taken out: the log as far as what took it out."""
+        reached = 0
+        for removal in self.authority.removals_of(identity, device):
+            reached |= self.graph.past[removal.entry] | 1 << removal.entry
+        return [entry for number, entry in enumerate(self.graph.entries) if reached >> number & 1]
+
 
 def read_entry(encoded: bytes) -> Entry:
     """Read an entry of a log or a feed, not verified. Raises what its form is wrong with."""

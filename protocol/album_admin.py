@@ -37,8 +37,9 @@ from .capability import Audience, Capability
 from .caveats import Caveats
 from .rendition import Rendition
 
-Due = Literal["removal", "newcomers", "age"]
-"""Why the key has to change, or has to be given to more devices."""
+Due = Literal["removal", "merge", "age", "newcomers"]
+"""Why the key has to change: no safe one, some that the newest does not lead to, an old one. Or why
+it has to be given to more devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +164,12 @@ class Admin:
         safe = authority.safe_epochs()
         if not safe:
             return "removal"
-        number, _ = safe[0]
+        number, epoch = safe[0]
         age = now - self._album.graph.entries[number].time
         if age >= limits.ALBUM_EPOCH_SECONDS or age < -limits.CLOCK_SECONDS:
             return "age"
+        if self._apart(epoch.key_id):
+            return "merge"
         return "newcomers" if authority.newcomers(number) else None
 
     def settle(self, now: int, key: Secret) -> Written | None:
@@ -188,8 +191,9 @@ class Admin:
             or bool(change.taken_out)
             or any(isinstance(op, Remove | Drop) for op in change.ops)
         )
-        if newcomers and (from_join or safe[0][1].key_id not in self._keys):
-            rotate = True
+        if not rotate and newcomers:
+            current = safe[0][1].key_id
+            rotate = from_join or current not in self._keys or self._apart(current)
         parents = sorted(album.graph.heads)[: limits.ALBUM_HEADS]
         wraps: WrapSet | None = None
         ops = list(change.ops)
@@ -203,8 +207,7 @@ class Admin:
             past = {} if from_join else self._keys.past_under(key, self._unchained())
             ops.append(wraps.epoch(past))
         elif newcomers:
-            current = self._keys.get(safe[0][1].key_id)
-            wraps = self._seal(current, parents, newcomers.values())
+            wraps = self._seal(self._keys.get(safe[0][1].key_id), parents, newcomers.values())
             ops.append(wraps.later())
         seq = 1 + max(album.graph.entries[album.graph.numbers[head]].seq for head in parents)
         entry = LogEntry.sign(self._signer, self._identity, album.album_id, seq, parents, time, ops)
@@ -227,6 +230,11 @@ class Admin:
         added = {name for epoch in epochs for name, _ in epoch.past}
         names = {epoch.key_id for epoch in epochs} - added
         return sorted(names)[: limits.ALBUM_PAST]
+
+    def _apart(self, current: bytes) -> bool:
+        """Whether there are keys here to which the current one does not lead, as it should."""
+        is_all = self._album.graph.created.history == "all"
+        return is_all and bool(set(self._unchained()) - {current})
 
     def _seat(self) -> Seat:
         seat = self._album.authority.seat_of(self._identity, self._signer.public)
