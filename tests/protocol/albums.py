@@ -5,17 +5,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from kinlight.crypto.blob import Kind
 from kinlight.crypto.errors import SealBrokenError
 from kinlight.crypto.secret import Secret
 from kinlight.protocol.album import Album, Entry
 from kinlight.protocol.album_admin import Admin, Founded, Written, found
-from kinlight.protocol.album_errors import AlbumWrapError, NoAlbumKeyError
-from kinlight.protocol.album_feed import FeedEntry, Photo
-from kinlight.protocol.album_keys import KeyRing, OneWrap, WrapSet
-from kinlight.protocol.album_log import Epoch, History, LogEntry, Role, Wraps
+from kinlight.protocol.album_errors import NoAlbumKeyError
+from kinlight.protocol.album_feed import Act, FeedEntry, Photo
+from kinlight.protocol.album_keys import KeyRing, OneWrap, Recipient, WrapSet
+from kinlight.protocol.album_log import Epoch, History, LogEntry, Op, Role, Wraps
 from kinlight.protocol.album_writing import Author
+from kinlight.protocol.certificates import Certificates
 from kinlight.protocol.opening import LocalDevice
 from kinlight.protocol.photo import PhotoRecord
 from kinlight.protocol.rendition import ORIGINAL, Rendition
@@ -190,13 +192,59 @@ class Node:
         )  # fmt: skip
 
 
+ALICE, LAPTOP = device("Alice", "phone"), device("Alice", "laptop")
+BOB, CAROL, DAVE = device("Bob", "phone"), device("Carol", "phone"), device("Dave", "phone")
+
+
+def with_two() -> Node:
+    """Alice has founded an album, in which Bob is an admin and Carol a contributor."""
+    node = Node.founding(ALICE)
+    node.invite("admin", BOB)
+    node.invite("contributor", CAROL)
+    return node
+
+
+def log_entry(
+    node: Node,
+    ops: Sequence[Op],
+    signer: LocalDevice = ALICE,
+    parents: Sequence[bytes] | None = None,
+    **changes: Any,
+) -> LogEntry:
+    """An entry on the newest ones of a node, signed by somebody, with fields changed."""
+    graph = node.album.graph
+    heads = sorted(graph.heads) if parents is None else parents
+    known = [graph.entries[graph.numbers[head]].seq for head in heads if head in graph.numbers]
+    fields: dict[str, Any] = {
+        "identity": signer.identity, "album": graph.album, "seq": 1 + max(known, default=0),
+        "parents": heads, "time": NOW, "ops": ops,
+    } | changes  # fmt: skip
+    return LogEntry.sign(signer.signing, **fields)
+
+
+def feed_entry(node: Node, act: Act, signer: LocalDevice = CAROL, **changes: Any) -> FeedEntry:
+    fields: dict[str, Any] = {
+        "identity": signer.identity, "album": node.album.album_id, "seq": 0, "previous": b"",
+        "seen": sorted(node.album.graph.heads), "time": NOW, "act": act,
+    } | changes  # fmt: skip
+    return FeedEntry.sign(signer.signing, **fields)
+
+
+def epoch(node: Node, key: bytes = fixed("another key")) -> Epoch:
+    heads = node.album.graph.heads
+    recipients = [Recipient(ALICE.chain.device, ALICE.chain.kem)]
+    return WrapSet.seal(Secret(key), node.album.album_id, heads, node.device, recipients).epoch()
+
+
+def current(node: Node) -> bytes:
+    return node.album.authority.safe_epochs()[0][1].key_id
+
+
+def photo(node: Node, owner: LocalDevice = CAROL, label: str = "nonce") -> Photo:
+    record = record_by(owner, fixed(label, 16))
+    wrapped = node.keys.wrap_photo(current(node), record, FILE_KEYS)
+    return Photo(record, current(node), wrapped, Certificates())
+
+
 def summary(entries: Sequence[FeedEntry]) -> list[bytes]:
     return [entry.digest for entry in entries]
-
-
-def opens_wrap(node: Node, wraps: WrapSet, entry: LogEntry, wrap: OneWrap) -> bool:
-    try:
-        wrap.open(node.local.kem, node.device, entry, wraps.key_id)
-    except AlbumWrapError:
-        return False
-    return True
