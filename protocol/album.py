@@ -90,10 +90,13 @@ class Album:
             return False
         if isinstance(entry, LogEntry):
             self.graph.take(entry, verified=verified)
-            self._authority = None
+            self._authority = self._view = None
         else:
             self.feeds.take(entry, verified=verified)
-        self._view = None
+            if self._view is not None and self._view.awaits(entry.digest):
+                self._view = None
+            elif self._view is not None:
+                self._view.add(entry)
         return True
 
     def take_all(self, entries: Iterable[Entry]) -> list[Entry]:
@@ -125,7 +128,7 @@ class Album:
 
     @property
     def view(self) -> AlbumView:
-        """What the album is, with what is here. It is made anew when something came."""
+        """What the album is, with what is here; made anew when something came to the log."""
         if self._view is None:
             self._view = AlbumView(self.authority, self.feeds)
         return self._view

@@ -76,6 +76,7 @@ class Authority:
         """The others and why; also removals that count and have no effect."""
         self.removals: Final[list[Removal]] = []
         self._removing = 0
+        self._safe: list[tuple[int, Epoch]] | None = None
         self._removed: Final[dict[bytes, list[Removal]]] = {}
         self._dropped: Final[dict[bytes, list[Removal]]] = {}
         self._given: Final[dict[bytes, list[Given]]] = {}
@@ -190,6 +191,8 @@ class Authority:
 
     def safe_epochs(self) -> list[tuple[int, Epoch]]:
         """The epochs that count and exclude all who were removed, the one to use first."""
+        if self._safe is not None:
+            return self._safe
         everything = self.everything
         found = [
             (number, epoch)
@@ -197,7 +200,10 @@ class Authority:
             if self.counting >> number & 1 and self.covers(number, everything)
         ]
         entries = self.graph.entries
-        return sorted(found, key=lambda pair: (-entries[pair[0]].seq, entries[pair[0]].digest))
+        self._safe = sorted(
+            found, key=lambda pair: (-entries[pair[0]].seq, entries[pair[0]].digest)
+        )
+        return self._safe
 
     def removals_of(self, identity: bytes, device: bytes) -> Iterable[Removal]:
         """What took this identity or this device out."""

@@ -5,9 +5,9 @@ A pure function of the judged log and the feeds, in whatever order all of it cam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from .album_authority import Authority, Removal
 from .album_errors import AlbumRefusedError, AlbumRemovedError, AlbumRoleError, OldEpochError
@@ -27,6 +27,8 @@ from .album_feeds import Feeds
 from .album_log import Name, Tier, at_least
 from .rendition import Rendition
 
+_Act = TypeVar("_Act", bound=Register)
+
 
 @dataclass(slots=True)
 class AlbumPhoto:
@@ -44,95 +46,148 @@ class AlbumPhoto:
 
 
 class AlbumView:
-    """The album as it stands with what is here."""
+    """The album as it stands with what is here. It follows feeds as they grow, for one log."""
 
     def __init__(self, authority: Authority, feeds: Feeds) -> None:
         self.authority: Final = authority
         self._feeds: Final = feeds
         self.members: Final = authority.members()
         self.devices: Final = authority.devices()
-        self.photos: Final[dict[bytes, AlbumPhoto]] = {}
-        self.void: Final[dict[bytes, type[AlbumRefusedError]]] = {
-            authority.graph.entries[number].digest: error
-            for number, error in authority.void.items()
-        }
-        """The entries that do not count, of log and feeds, and why."""
-        self.leaving: Final[set[bytes]] = set()
-        """Members that asked to be taken out and still are in."""
-        self.cover: bytes | None = None
         self.tier: Final = self._tier()
         self.name: Final = self._name()
         """The name, sealed, and under which key."""
+        self._void: Final[dict[bytes, type[AlbumRefusedError]]] = {
+            authority.graph.entries[number].digest: error
+            for number, error in authority.void.items()
+        }
+        self._photos: Final[dict[bytes, AlbumPhoto]] = {}
+        self._said: Final[dict[bytes, list[FeedEntry]]] = {}
+        """What counts and is about a photo, whether that is here or not."""
+        self._stale: Final[set[bytes]] = set()
+        """Photos about which something new was said."""
+        self._leaves: Final[list[FeedEntry]] = []
         self._cuts: Final[dict[tuple[int, int], set[bytes]]] = {}
-        self._registers: Final[dict[_About, list[tuple[FeedEntry, Register]]]] = {}
-        self._look()
+        self._awaited: Final = {
+            head
+            for removal in authority.removals
+            for head in removal.op.heads
+            if head not in feeds.entries
+        }
+        for entry in feeds.entries.values():
+            self.add(entry)
+
+    def awaits(self, digest: bytes) -> bool:
+        """Whether a removal names this entry and it was not here: then all is to be judged anew."""
+        return digest in self._awaited
+
+    def add(self, entry: FeedEntry) -> None:
+        """Take in an entry that came to the feeds."""
+        error = self._judge(entry)
+        act = entry.act
+        if error is not None:
+            self._void[entry.digest] = error
+        elif isinstance(act, Leave):
+            self._leaves.append(entry)
+        elif isinstance(act, Photo):
+            self._add_photo(entry, act)
+        else:
+            self._said.setdefault(act.photo_id, []).append(entry)
+            self._stale.add(act.photo_id)
+
+    @property
+    def photos(self) -> Mapping[bytes, AlbumPhoto]:
+        """The photos, by their ids."""
+        for photo_id in self._stale & self._photos.keys():
+            self._photos[photo_id] = self._look_at(self._photos[photo_id])
+        self._stale.difference_update(self._photos)
+        return self._photos
+
+    @property
+    def void(self) -> Mapping[bytes, type[AlbumRefusedError]]:
+        """The entries that do not count, of log and feeds, and why."""
+        _ = self.photos  # whose author a caption is by shows with the photo
+        return self._void
+
+    @property
+    def leaving(self) -> set[bytes]:
+        """Members that asked to be taken out and still are in."""
+        return {
+            entry.identity
+            for entry in self._leaves
+            if entry.identity in self.members and not self._came_back(entry)
+        }
+
+    @property
+    def cover(self) -> bytes | None:
+        """The photo on the album."""
+        found = _standing(self._register(Cover(b""), b""))
+        return found[0][1].photo_id if found else None
 
     def ordered(self) -> list[bytes]:
         """The ids of all photos: those with a place by it, then the others by when they say."""
+        photos = self.photos
 
         def rank(photo_id: bytes) -> tuple[bool, bytes, int, bytes]:
-            found = self.photos[photo_id]
+            found = photos[photo_id]
             return not found.place, found.place, found.added.time, photo_id
 
-        return sorted(self.photos, key=rank)
+        return sorted(photos, key=rank)
 
     def standing(self, act: Register, identity: bytes) -> tuple[bytes, ...]:
         """The entries that an act by this identity has to replace, ascending."""
-        found = _standing(self._registers.get(_about(act, identity), ()))
-        return tuple(entry.digest for entry, _ in found)
+        return tuple(entry.digest for entry, _ in _standing(self._register(act, identity)))
 
-    def _look(self) -> None:
-        photos: list[tuple[FeedEntry, Photo]] = []
-        rest: list[FeedEntry] = []
-        for digest, entry in self._feeds.entries.items():
-            error = self._judge(entry)
-            if error is not None:
-                self.void[digest] = error
-            elif isinstance(entry.act, Photo):
-                photos.append((entry, entry.act))
-            else:
-                rest.append(entry)
-        for entry, photo in sorted(photos, key=lambda pair: pair[0].digest):
-            self.photos.setdefault(photo.record.photo_id, AlbumPhoto(entry, photo))
-        for entry in sorted(rest, key=lambda entry: (entry.time, entry.digest)):
-            self._note(entry)
-        for found in self._registers.values():
-            self._set(*_standing(found)[0])
+    def _add_photo(self, entry: FeedEntry, act: Photo) -> None:
+        photo_id = act.record.photo_id
+        before = self._photos.get(photo_id)
+        if before is None or entry.digest < before.added.digest:
+            self._photos[photo_id] = AlbumPhoto(entry, act)
+            self._stale.add(photo_id)
 
-    def _note(self, entry: FeedEntry) -> None:
-        act = entry.act
-        if isinstance(act, Leave):
-            if entry.identity in self.members and not self._came_back(entry):
-                self.leaving.add(entry.identity)
-            return
-        photo = self.photos.get(act.photo_id) if not isinstance(act, Photo) else None
-        if photo is None:
-            return
-        match act:
-            case Comment():
-                photo.comments.append(entry)
-            case AskDelete():
-                photo.asked_to_delete.add(entry.identity)
-            case Caption() if not self._may_caption(entry, photo):
-                self.void[entry.digest] = AlbumRoleError
-            case Caption() | Favourite() | Cover() | Order():
-                about = _about(act, entry.identity)
-                self._registers.setdefault(about, []).append((entry, act))
-            case _:
-                pass
+    def _look_at(self, photo: AlbumPhoto) -> AlbumPhoto:
+        """The photo, with all that was said about it."""
+        found = AlbumPhoto(photo.added, photo.photo)
+        said = self._said.get(photo.photo.record.photo_id, ())
+        marks: dict[bytes, list[tuple[FeedEntry, Favourite]]] = {}
+        captions: list[tuple[FeedEntry, Caption]] = []
+        orders: list[tuple[FeedEntry, Order]] = []
+        for entry in sorted(said, key=lambda entry: (entry.time, entry.digest)):
+            match entry.act:
+                case Comment():
+                    found.comments.append(entry)
+                case AskDelete():
+                    found.asked_to_delete.add(entry.identity)
+                case Favourite() as act:
+                    marks.setdefault(entry.identity, []).append((entry, act))
+                case Caption() as act:
+                    if self._may_caption(entry, found):
+                        captions.append((entry, act))
+                    else:
+                        self._void[entry.digest] = AlbumRoleError
+                case Order() as act:
+                    orders.append((entry, act))
+                case _:
+                    pass
+        found.caption = _standing(captions)[0][1] if captions else None
+        found.place = _standing(orders)[0][1].place if orders else b""
+        found.favourite_of = {
+            identity for identity, each in marks.items() if _standing(each)[0][1].chosen
+        }
+        return found
 
-    def _set(self, entry: FeedEntry, act: Register) -> None:
-        photo = self.photos[act.photo_id]
-        match act:
-            case Caption():
-                photo.caption = act
-            case Favourite():
-                if act.chosen:
-                    photo.favourite_of.add(entry.identity)
-            case Cover():
-                self.cover = act.photo_id
-            case Order():
-                photo.place = act.place
+    def _register(self, act: Register, identity: bytes) -> list[tuple[FeedEntry, Register]]:
+        """What counts about the same thing as this act: the album, a photo, or one's own mark."""
+        photo_ids = self._photos if isinstance(act, Cover) else (act.photo_id,)
+        void = self.void
+        return [
+            (entry, entry.act)
+            for photo_id in photo_ids
+            for entry in self._said.get(photo_id, ())
+            if isinstance(entry.act, Register)
+            and type(entry.act) is type(act)
+            and entry.digest not in void
+            and (not isinstance(act, Favourite) or entry.identity == identity)
+        ]
 
     def _judge(self, entry: FeedEntry) -> type[AlbumRefusedError] | None:
         """Why an entry does not count, or None if it does."""
@@ -196,16 +251,7 @@ class AlbumView:
         return min(last, key=lambda pair: pair[0])[1] if last else None
 
 
-_About = tuple[type, bytes, bytes]
-"""What a register is about: its kind, and the photo or the person, where there is one for each."""
-
-
-def _about(act: Register, identity: bytes) -> _About:
-    photo_id = b"" if isinstance(act, Cover) else act.photo_id
-    return type(act), photo_id, identity if isinstance(act, Favourite) else b""
-
-
-def _standing(found: Sequence[tuple[FeedEntry, Register]]) -> list[tuple[FeedEntry, Register]]:
+def _standing(found: Sequence[tuple[FeedEntry, _Act]]) -> list[tuple[FeedEntry, _Act]]:
     """The entries that no other replaces, that with the lowest hash first: it is the one."""
     replaced = {digest for _, act in found for digest in act.replaced}
     standing = [pair for pair in found if pair[0].digest not in replaced]
