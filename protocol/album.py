@@ -26,6 +26,8 @@ from .album_view import AlbumView
 Entry = LogEntry | FeedEntry
 ENTRY_BYTES: Final = limits.ALBUM_ENTRY_BYTES + SIGNED_OVERHEAD
 """One entry as it travels."""
+_FEED: Final = encoding.encode([1, "afeed"])[1:]
+"""With what the body of a feed's entry begins, behind the number of its items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,5 +162,4 @@ class Album:
 def read_entry(encoded: bytes) -> Entry:
     """Read an entry of a log or a feed, not verified. Raises what its form is wrong with."""
     signed = Signed.decode(encoded, limits.ALBUM_ENTRY_BYTES, "album entry")
-    kind = encoding.decode(signed.body, limits.ALBUM_ENTRY_BYTES)[1:2]
-    return FeedEntry.read(signed) if kind == ["afeed"] else LogEntry.read(signed)
+    return FeedEntry.read(signed) if signed.body[1:8] == _FEED else LogEntry.read(signed)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ..crypto import encoding, merkle, signing
+from ..crypto import encoding, merkle
 from ..crypto.blob import Kind
 from ..crypto.encoding import Reader, Value
 from ..crypto.errors import MalformedError, SealBrokenError
@@ -28,8 +28,8 @@ What = Literal["name", "comment", "caption"]
 """What a sealed text is."""
 
 WRAP_BYTES: Final = KEY_BYTES + SEALED_OVERHEAD
-_ENTRY_BYTES: Final = WRAP_BYTES + 64 + merkle.MAX_PATH * (HASH_BYTES + 2)
-"""One wrap with the proof of its place."""
+ONE_WRAP_BYTES: Final = WRAP_BYTES + 16 + merkle.MAX_PATH * HASH_BYTES
+"""One wrap with the proof of its place, as it travels."""
 
 _ID: Final = b"kinlight/epoch-id1"
 _WRAP: Final = "kinlight/album-epoch1"
@@ -57,36 +57,34 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class OneWrap:
-    """One device's wrap, and the proof that it is in the set."""
+    """One device's wrap, and the proof of its place in the set. Which device's, its open says."""
 
-    device: bytes
     place: int
     sealed: bytes
-    path: tuple[bytes, ...]
+    path: bytes
 
     def encode(self) -> bytes:
         """Canonical bytes, for a message or to be kept."""
-        return encoding.encode([self.device, self.place, self.sealed, list(self.path)])
+        return encoding.encode([self.place, self.sealed, self.path])
 
     @classmethod
     def decode(cls, data: bytes) -> OneWrap:
         """The reverse; nothing is checked but the form."""
-        reader = Reader(encoding.decode(data, _ENTRY_BYTES), "wrap")
-        device = reader.octets("device", signing.KEY_BYTES)
-        place = reader.integer("place", merkle.MAX_LEAVES - 1)
+        reader = Reader(encoding.decode(data, ONE_WRAP_BYTES), "wrap")
+        place = reader.integer("place", limits.ALBUM_WRAPS - 1)
         sealed = reader.octets("sealed", WRAP_BYTES)
-        items = reader.array("path", merkle.MAX_PATH)
+        path = reader.octets("path", maximum=merkle.MAX_PATH * HASH_BYTES)
         reader.end()
-        inner = Reader(items, "path")
-        return cls(device, place, sealed, tuple(inner.octets("hash", HASH_BYTES) for _ in items))
+        if len(path) % HASH_BYTES:
+            raise MalformedError("wrap: path")
+        return cls(place, sealed, path)
 
     def open(self, kem: KemKey, device: bytes, entry: LogEntry, wanted: bytes) -> Secret:
         """The key `wanted`, for this device, from the entry in whose set the wrap is.
 
         `AlbumWrapError` if the wrap is another's, not in the set, or does not give that key.
         """
-        named = any(op.key_id == wanted and self.is_in(op) for op in _sets(entry))
-        if self.device != device or not named:
+        if not any(op.key_id == wanted and self.is_in(op, device) for op in _sets(entry)):
             raise AlbumWrapError
         info = _info(entry.album, wanted, entry.parents, entry.device, device, kem.public)
         try:
@@ -97,10 +95,12 @@ class OneWrap:
             raise AlbumWrapError("another key than everybody's")
         return key
 
-    def is_in(self, op: Epoch | Wraps) -> bool:
-        """Whether the op names the set that has this wrap."""
-        leaf = _leaf(self.device, self.sealed)
-        return merkle.is_in(op.wraps_hash, op.count, self.place, leaf, self.path)
+    def is_in(self, op: Epoch | Wraps, device: bytes) -> bool:
+        """Whether the op names the set that has this wrap for that device."""
+        starts = range(0, len(self.path), HASH_BYTES)
+        path = [self.path[start : start + HASH_BYTES] for start in starts]
+        leaf = _leaf(device, self.sealed)
+        return merkle.is_in(op.wraps_hash, op.count, self.place, leaf, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class WrapSet:
             sealed.append((each.device, seal_to(each.kem, info, key.reveal())))
         leaves = [_leaf(device, wrapped) for device, wrapped in sealed]
         wraps = {
-            device: OneWrap(device, place, wrapped, path)
+            device: OneWrap(place, wrapped, b"".join(path))
             for place, ((device, wrapped), path) in enumerate(
                 zip(sealed, merkle.paths(leaves), strict=True)
             )

@@ -62,9 +62,8 @@ def test_a_device_opens_its_own_wrap_and_no_other(alice: Node) -> None:
         (CAROL.kem, bob, wrap),
         (CAROL.kem, CAROL.chain.device, wrap),
         (BOB.kem, bob, wraps.wraps[CAROL.chain.device]),
-        (BOB.kem, bob, replace(wrap, device=CAROL.chain.device)),
         (BOB.kem, bob, replace(wrap, place=wrap.place ^ 1)),
-        (BOB.kem, bob, replace(wrap, path=wrap.path[:-1])),
+        (BOB.kem, bob, replace(wrap, path=wrap.path[:-32])),
         (BOB.kem, bob, replace(wrap, sealed=bytes(len(wrap.sealed)))),
     ):
         with pytest.raises(AlbumWrapError):
@@ -91,13 +90,21 @@ def test_who_gets_another_key_than_the_rest_notices(alice: Node) -> None:
         wrap.open(BOB.kem, BOB.chain.device, entry, truth.key_id)
 
 
-@pytest.mark.parametrize("place", range(4))
-def test_a_wrap_of_another_form_is_malformed(alice: Node, place: int) -> None:
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(0, limits.ALBUM_WRAPS), (1, bytes(1167)), (1, bytes(1169)), (2, bytes(33)), (2, bytes(544))],
+)
+def test_a_wrap_of_another_form_is_malformed(alice: Node, place: int, value: Any) -> None:
     wrap = wrap_of(alice, BOB)[2]
-    fields: list[Any] = [wrap.device, wrap.place, wrap.sealed, list(wrap.path)]
-    fields[place] = [bytes(31), 2**16, bytes(1167), [bytes(32)] * 17][place]
+    fields: list[Any] = [wrap.place, wrap.sealed, wrap.path]
+    fields[place] = value
     with pytest.raises(MalformedError):
         OneWrap.decode(encoding.encode(fields))
+
+
+def test_a_wrap_reads_back_up_to_every_limit() -> None:
+    wrap = OneWrap(limits.ALBUM_WRAPS - 1, bytes(1168), bytes(16 * 32))
+    assert OneWrap.decode(wrap.encode()) == wrap
 
 
 @pytest.mark.parametrize("count", [0, limits.ALBUM_WRAPS + 1])
