@@ -218,6 +218,10 @@ class FeedEntry:
             album, identity, device, seq, previous, seen, time, act, signed, signed.digest()
         )  # fmt: skip
 
+    def verify(self) -> None:
+        """Check the signature. Raises `BadSignatureError`."""
+        signing.verify(self.device, FEED_DOMAIN, self.signed.body, self.signed.signature)
+
 
 def _read_act(items: list[Value]) -> Act:
     reader = Reader(items, "feed op")

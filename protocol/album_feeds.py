@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from ..crypto import signing
 from ..crypto.errors import MalformedError
 from . import limits
 from .album_errors import (
@@ -20,7 +19,7 @@ from .album_errors import (
     OtherAlbumError,
     WentBackError,
 )
-from .album_feed import FEED_DOMAIN, Caption, Comment, FeedEntry, Photo
+from .album_feed import Caption, Comment, FeedEntry, Photo
 from .album_graph import Graph
 
 
@@ -70,7 +69,7 @@ class Feeds:
             if isinstance(act, Photo):
                 self._check_photo(entry, act, seen)
         if not verified:
-            signing.verify(entry.device, FEED_DOMAIN, entry.signed.body, entry.signed.signature)
+            entry.verify()
         if self._counts.get(entry.device, 0) >= limits.ALBUM_FEED_ENTRIES:
             raise AlbumFullError
         self._add(entry, seen)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from ..crypto import signing
 from ..crypto.errors import MalformedError
 from . import limits
 from .album_errors import (
@@ -22,7 +21,6 @@ from .album_errors import (
     OtherAlbumError,
 )
 from .album_log import (
-    LOG_DOMAIN,
     Create,
     Device,
     Epoch,
@@ -73,7 +71,7 @@ class Graph:
         self._epochs: Final[dict[bytes, list[int]]] = {}
         self._grants: Final[dict[bytes, list[tuple[int, Capability]]]] = {}
         self._check_ops(first, 0)
-        signing.verify(first.device, LOG_DOMAIN, first.signed.body, first.signed.signature)
+        first.verify()
         self._add(first, 0)
 
     def __contains__(self, digest: bytes) -> bool:
@@ -104,7 +102,7 @@ class Graph:
             raise AlbumStrangerError
         self._check_ops(entry, past)
         if not verified:
-            signing.verify(entry.device, LOG_DOMAIN, entry.signed.body, entry.signed.signature)
+            entry.verify()
         if len(self.entries) >= limits.ALBUM_LOG_ENTRIES:
             raise AlbumFullError
         self._add(entry, past)

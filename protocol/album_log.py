@@ -220,6 +220,10 @@ class LogEntry:
             album, seq, parents, identity, device, time, ops, signed, signed.digest()
         )  # fmt: skip
 
+    def verify(self) -> None:
+        """Check the signature. Raises `BadSignatureError`."""
+        signing.verify(self.device, LOG_DOMAIN, self.signed.body, self.signed.signature)
+
     @property
     def album_id(self) -> bytes:
         """Of which album it is; the first entry's own hash makes the id."""
