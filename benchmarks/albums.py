@@ -15,9 +15,9 @@ from kinlight.crypto.signing import SigningKey
 from kinlight.crypto.wrap import KemKey
 from kinlight.protocol.album import Album, read_entry
 from kinlight.protocol.album_admin import Admin, found
-from kinlight.protocol.album_graph import OPERATIONS
 from kinlight.protocol.album_keys import KeyRing
 from kinlight.protocol.album_log import LogEntry, Member, Op, Tier
+from kinlight.protocol.album_roles import OPERATIONS
 from kinlight.protocol.album_writing import Author
 from kinlight.protocol.capability import Audience, Capability
 from kinlight.protocol.caveats import Caveats

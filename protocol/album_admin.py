@@ -18,7 +18,6 @@ from . import limits
 from .album import Album
 from .album_authority import Seat
 from .album_errors import AlbumDeniedError, KeyDueError
-from .album_graph import OPERATIONS
 from .album_keys import KeyRing, Recipient, WrapSet
 from .album_log import (
     Create,
@@ -30,11 +29,10 @@ from .album_log import (
     Name,
     Op,
     Remove,
-    Role,
     Tier,
 )
+from .album_roles import OPERATIONS, Role, caveats
 from .capability import Audience, Capability
-from .caveats import Caveats
 from .rendition import Rendition
 
 Due = Literal["removal", "merge", "age", "newcomers"]
@@ -249,7 +247,7 @@ class Admin:
             self._signer,
             self._identity,
             Audience("identity", identity),
-            Caveats(album=graph.album, operations=OPERATIONS[role]),
+            caveats(graph.album, role),
             nonce,
             parent,
         )

@@ -15,7 +15,8 @@ from typing import Final, TypeVar
 from ..crypto.identity import DeviceChain
 from .album_errors import AlbumRefusedError, AlbumRemovedError, SeniorAdminError
 from .album_graph import Graph
-from .album_log import Create, Device, Drop, Epoch, Member, Op, Remove, Role, Wraps, least
+from .album_log import Create, Device, Drop, Epoch, Member, Op, Remove, Wraps
+from .album_roles import Role, least
 
 Key = tuple[int, int, bytes, bytes]
 """The order of a seat: depth, seq, hash of the entry that gave it, device (empty for the root)."""

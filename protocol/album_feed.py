@@ -21,10 +21,10 @@ from .album_log import (
     HASH_BYTES,
     KEY_BYTES,
     LAST_TIME,
-    Role,
     read_hashes,
     read_sealed,
 )
+from .album_roles import Role
 from .certificates import Certificates
 from .photo import KINDS, PhotoRecord
 

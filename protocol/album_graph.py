@@ -7,7 +7,7 @@ Entries have numbers here, in the order in which they came; sets of them are int
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ..crypto.errors import MalformedError
@@ -28,22 +28,14 @@ from .album_log import (
     Member,
     Name,
     Op,
-    Role,
     Wraps,
 )
+from .album_roles import OPERATIONS, caveats
 from .capability import Audience, Capability
-from .caveats import Caveats
 from .errors import BrokenGrantError
 
 Pair = tuple[bytes, bytes]
 """An identity and a device of it."""
-
-OPERATIONS: Final[Mapping[Role, frozenset[str]]] = {
-    "viewer": frozenset(["view"]),
-    "contributor": frozenset(["view", "contribute"]),
-    "admin": frozenset(["view", "contribute", "reshare"]),
-}
-"""What the capability of a role allows."""
 
 
 class Graph:
@@ -173,7 +165,7 @@ class Graph:
             past >> number & 1 and parent == found
             for number, found in self._grants.get(entry.identity, ())
         )
-        wanted = Caveats(album=self.album, operations=OPERATIONS[op.role])
+        wanted = caveats(self.album, op.role)
         if (
             last.issuer != entry.identity
             or last.signer != entry.device

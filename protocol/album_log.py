@@ -19,6 +19,7 @@ from ..crypto.identity import MAX_CHAIN_BYTES, DeviceChain
 from ..crypto.signing import Signed, SigningKey
 from ..crypto.wrap import WRAP_OVERHEAD
 from . import limits
+from .album_roles import GIVEN, Role
 from .capability import Capability
 from .rendition import Rendition
 
@@ -29,12 +30,8 @@ NONCE_BYTES: Final = 16
 KEY_BYTES: Final = 32
 LAST_TIME: Final = 2**63 - 1
 
-Role = Literal["viewer", "contributor", "admin", "owner"]
 History = Literal["all", "from-join"]
 
-ROLES: Final[tuple[Role, ...]] = ("viewer", "contributor", "admin", "owner")
-"""The least first."""
-_GIVEN: Final = ROLES[:-1]
 _HISTORIES: Final[tuple[History, ...]] = ("all", "from-join")
 _ALBUM: Final = b"kinlight/album-id1\x00"
 
@@ -286,7 +283,7 @@ def _read_op(item: Value) -> Op:
 def _read_member(reader: Reader) -> Member:
     identity = signing.check_public_key(reader.octets("identity", signing.KEY_BYTES))
     role = reader.text("role", 16)
-    if role not in _GIVEN:
+    if role not in GIVEN:
         raise MalformedError("album op: role")
     capability = Capability.decode(reader.octets("capability", maximum=limits.CAPABILITY_BYTES))
     items = reader.array("chains", limits.ALBUM_DEVICES_AT_ONCE)
@@ -340,13 +337,3 @@ def read_sealed(reader: Reader, most: int) -> bytes:
     if len(sealed) <= WRAP_OVERHEAD:
         raise MalformedError("sealed text")
     return sealed
-
-
-def least(roles: Sequence[Role]) -> Role:
-    """The role that allows least."""
-    return min(roles, key=ROLES.index)
-
-
-def at_least(role: Role, demanded: Role) -> bool:
-    """Whether `role` allows what `demanded` does."""
-    return ROLES.index(role) >= ROLES.index(demanded)

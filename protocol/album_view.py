@@ -24,7 +24,8 @@ from .album_feed import (
     Register,
 )
 from .album_feeds import Feeds
-from .album_log import Name, Tier, at_least
+from .album_log import Name, Tier
+from .album_roles import at_least
 from .rendition import Rendition
 
 _Act = TypeVar("_Act", bound=Register)

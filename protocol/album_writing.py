@@ -25,7 +25,7 @@ from .album_feed import (
     Register,
 )
 from .album_keys import KeyRing
-from .album_log import Role, at_least
+from .album_roles import Role, at_least
 from .certificates import Certificates
 from .photo import PhotoRecord
 

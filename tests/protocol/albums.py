@@ -15,7 +15,8 @@ from kinlight.protocol.album_admin import Admin, Founded, Written, found
 from kinlight.protocol.album_errors import NoAlbumKeyError
 from kinlight.protocol.album_feed import Act, FeedEntry, Photo
 from kinlight.protocol.album_keys import KeyRing, OneWrap, Recipient, WrapSet
-from kinlight.protocol.album_log import Epoch, History, LogEntry, Op, Role, Wraps
+from kinlight.protocol.album_log import Epoch, History, LogEntry, Op, Wraps
+from kinlight.protocol.album_roles import Role
 from kinlight.protocol.album_writing import Author
 from kinlight.protocol.certificates import Certificates
 from kinlight.protocol.opening import LocalDevice

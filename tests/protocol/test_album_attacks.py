@@ -39,7 +39,6 @@ from kinlight.protocol.album_feed import (
     Cover,
     FeedEntry,
 )
-from kinlight.protocol.album_graph import OPERATIONS
 from kinlight.protocol.album_log import (
     LOG_DOMAIN,
     Device,
@@ -49,10 +48,10 @@ from kinlight.protocol.album_log import (
     Name,
     Op,
     Remove,
-    Role,
     Tier,
     Wraps,
 )
+from kinlight.protocol.album_roles import OPERATIONS, Role
 from kinlight.protocol.capability import Audience, Capability
 from kinlight.protocol.caveats import Caveats
 from kinlight.protocol.certificates import Certificates

@@ -19,11 +19,11 @@ from kinlight.protocol.album_feed import (
     FEED_DOMAIN,
     FeedEntry,
 )
-from kinlight.protocol.album_graph import OPERATIONS
 from kinlight.protocol.album_log import (
     LOG_DOMAIN,
     LogEntry,
 )
+from kinlight.protocol.album_roles import OPERATIONS
 from kinlight.protocol.capability import Audience, Capability
 from kinlight.protocol.caveats import Caveats
 

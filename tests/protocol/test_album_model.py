@@ -17,9 +17,9 @@ from kinlight.protocol.album import Album, Entry
 from kinlight.protocol.album_authority import Authority
 from kinlight.protocol.album_errors import AlbumDeniedError, KeyDueError, NoAlbumKeyError
 from kinlight.protocol.album_feed import FeedEntry, Photo
-from kinlight.protocol.album_graph import OPERATIONS
 from kinlight.protocol.album_keys import KeyRing, Recipient, WrapSet
-from kinlight.protocol.album_log import Drop, LogEntry, Member, Op, Remove, Role
+from kinlight.protocol.album_log import Drop, LogEntry, Member, Op, Remove
+from kinlight.protocol.album_roles import OPERATIONS, Role
 from kinlight.protocol.album_view import AlbumView
 from kinlight.protocol.capability import Audience, Capability
 from kinlight.protocol.caveats import Caveats
