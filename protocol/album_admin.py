@@ -18,7 +18,7 @@ from . import limits
 from .album import Album
 from .album_authority import Seat
 from .album_errors import AlbumDeniedError, KeyDueError
-from .album_keys import KeyRing, Recipient, WrapSet
+from .album_keys import KeyRing, Recipient, WrapSet, key_id
 from .album_log import (
     Create,
     Device,
@@ -152,9 +152,9 @@ class Admin:
         safe = self._album.authority.safe_epochs()
         if not safe:
             raise KeyDueError
-        key_id = safe[0][1].key_id
-        sealed = self._keys.seal_text(key_id, "name", name)
-        return self._write(time, _Change([Name(key_id, sealed)]), key)
+        current = safe[0][1].key_id
+        sealed = self._keys.seal_text(current, "name", name)
+        return self._write(time, _Change([Name(current, sealed)]), key)
 
     def due(self, now: int) -> Due | None:
         """Why there is something to do for the key now, or None."""
@@ -201,9 +201,14 @@ class Admin:
                 for device, chain in view.devices.items()
                 if device not in change.taken_out
             }
-            wraps = self._seal(key, parents, {**staying, **change.let_in}.values())
+            recipients = {**staying, **change.let_in}
+            if not recipients:
+                raise AlbumDeniedError("nobody would be left in the album")
+            wraps = self._seal(key, parents, recipients.values())
             past = {} if from_join else self._keys.past_under(key, self._unchained())
             ops.append(wraps.epoch(past))
+            if from_join and not any(isinstance(op, Name) for op in ops):
+                ops += self._name_under(key)
         elif newcomers:
             wraps = self._seal(self._keys.get(safe[0][1].key_id), parents, newcomers.values())
             ops.append(wraps.later())
@@ -219,6 +224,15 @@ class Admin:
     ) -> WrapSet:
         recipients = [Recipient(chain.device, chain.kem) for chain in chains]
         return WrapSet.seal(key, self._album.album_id, parents, self._signer.public, recipients)
+
+    def _name_under(self, key: Secret) -> list[Name]:
+        """The album's name once more, for those who get no earlier key."""
+        name = self._album.view.name
+        if name is None or name.key_id not in self._keys:
+            return []
+        text = self._keys.open_text(name.key_id, "name", name.sealed)
+        self._keys.add(key)
+        return [Name(key_id(key), self._keys.seal_text(key_id(key), "name", text))]
 
     def _unchained(self) -> list[bytes]:
         """Earlier keys that are here and that no epoch whose key is here adds."""

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from kinlight.protocol import album_roles, limits
+from kinlight.protocol.album import Heads
 from kinlight.protocol.album_errors import (
     AlbumDeniedError,
     AlbumRemovedError,
     KeyDueError,
+    NoAlbumKeyError,
     SeniorAdminError,
 )
+from kinlight.protocol.album_log import Member
+from kinlight.protocol.errors import DeniedError
+from kinlight.protocol.judging import Request
+from kinlight.protocol.rendition import ORIGINAL
 
-from .albums import Node, device
+from .albums import SMALL, Node, device
 
 ALICE, LAPTOP = device("Alice", "phone"), device("Alice", "laptop")
 BOB, CAROL, DAVE = device("Bob", "phone"), device("Carol", "phone"), device("Dave", "phone")
@@ -208,3 +217,176 @@ def test_an_album_goes_on_from_what_was_kept(alice: Node, bob: Node, carol: Node
     alice.publish()
     alice.meet(bob)
     assert bob.everything() == alice.everything()
+
+
+def test_a_name_is_read_by_who_joins_later_whatever_the_history() -> None:
+    for history in ("all", "from-join"):
+        alice = Node.founding(ALICE, history=history)  # type: ignore[arg-type]
+        alice.keep(alice.admin.set_name(alice.now(), "Küste", alice.key()))
+        alice.invite("viewer", BOB)
+        bob = alice.joining(BOB)
+        name = bob.album.view.name
+        assert name is not None
+        assert bob.keys.open_text(name.key_id, "name", name.sealed) == "Küste"
+
+
+def test_the_tier_is_the_last_one_that_was_said(alice: Node, bob: Node) -> None:
+    assert bob.album.view.tier == ORIGINAL
+    bob.keep(bob.admin.set_tier(bob.now(), SMALL, bob.key()))
+    bob.give(alice)
+    assert alice.album.view.tier == SMALL
+
+
+def test_captions_covers_places_and_marks_are_what_was_said_last(alice: Node, carol: Node) -> None:
+    carol.publish()
+    carol.publish()
+    carol.give(alice)
+    one, other = carol.album.view.ordered()
+    for text in ("first", "second"):
+        carol.author.caption(carol.now(), one, text)
+    carol.author.favourite(carol.now(), one)
+    carol.author.favourite(carol.now(), one, chosen=False)
+    carol.author.favourite(carol.now(), other)
+    carol.give(alice)
+    alice.author.set_cover(alice.now(), one)
+    alice.author.set_cover(alice.now(), other)
+    alice.author.place(alice.now(), other, b"a")
+    alice.author.place(alice.now(), one, b"b")
+    alice.give(carol)
+    view = carol.album.view
+    assert view.ordered() == [other, one]
+    assert view.cover == other
+    assert view.photos[one].favourite_of == set()
+    assert view.photos[other].favourite_of == {CAROL.identity}
+    caption = view.photos[one].caption
+    assert caption is not None
+    assert carol.keys.open_text(caption.key_id, "caption", caption.sealed, one) == "second"
+    assert carol.everything() == alice.everything()
+
+
+def test_two_captions_at_once_are_one_for_everybody(alice: Node, carol: Node) -> None:
+    carol.publish()
+    carol.give(alice)
+    (photo_id,) = alice.album.view.photos
+    alice.author.caption(alice.now(), photo_id, "by Alice")
+    carol.author.caption(carol.now(), photo_id, "by Carol")
+    alice.meet(carol)
+    assert alice.everything() == carol.everything()
+    carol.author.caption(carol.now(), photo_id, "both")
+    carol.give(alice)
+    caption = alice.album.view.photos[photo_id].caption
+    assert caption is not None
+    assert alice.keys.open_text(caption.key_id, "caption", caption.sealed, photo_id) == "both"
+
+
+def test_a_request_to_delete_is_shown_as_one(alice: Node, carol: Node) -> None:
+    alice.publish()
+    alice.give(carol)
+    (photo_id,) = carol.album.view.photos
+    carol.author.ask_delete(carol.now(), photo_id)
+    carol.give(alice)
+    assert alice.album.view.photos[photo_id].asked_to_delete == {CAROL.identity}
+
+
+def test_who_asks_to_leave_is_shown_until_an_admin_does_it(alice: Node, carol: Node) -> None:
+    carol.author.leave(carol.now())
+    carol.give(alice)
+    assert alice.album.view.leaving == {CAROL.identity}
+    alice.remove(CAROL.identity)
+    assert alice.album.view.leaving == set()
+    alice.invite("viewer", CAROL)
+    assert alice.album.view.leaving == set()
+
+
+def test_an_owner_who_leaves_is_followed_by_the_next_admin(alice: Node, bob: Node) -> None:
+    alice.remove(ALICE.identity)
+    alice.give(bob)
+    assert bob.album.view.members == {BOB.identity: "admin"}
+    assert [seat.device for seat in bob.album.authority.successors()] == [bob.device]
+    bob.invite("viewer", CAROL)
+    with pytest.raises(AlbumDeniedError):
+        alice.rotate()
+
+
+def test_the_last_one_does_not_leave() -> None:
+    alice = Node.founding(ALICE)
+    with pytest.raises(AlbumDeniedError):
+        alice.remove(ALICE.identity)
+
+
+def test_only_a_member_s_device_is_let_in(alice: Node) -> None:
+    with pytest.raises(AlbumDeniedError):
+        alice.admin.let_in(alice.now(), DAVE.chain, alice.key())
+
+
+def test_who_lacks_the_key_of_now_adds_nothing(alice: Node, carol: Node) -> None:
+    alice.rotate()
+    carol.album.take_all(alice.album.missing(carol.album.heads))
+    with pytest.raises(NoAlbumKeyError):
+        carol.publish()
+
+
+def test_an_admin_without_the_key_of_now_changes_it(alice: Node, bob: Node) -> None:
+    alice.rotate()
+    bob.album.take_all(alice.album.missing(bob.album.heads))
+    entry = bob.invite("viewer", DAVE)
+    assert entry.epoch is not None
+
+
+def test_nobody_names_an_album_without_a_safe_key(alice: Node, bob: Node) -> None:
+    alice.invite("viewer", CAROL)
+    alice.invite("viewer", DAVE)
+    alice.meet(bob)
+    alice.remove(CAROL.identity)
+    bob.remove(DAVE.identity)
+    alice.meet(bob)
+    with pytest.raises(KeyDueError):
+        alice.admin.set_name(alice.now(), "Küste", alice.key())
+    assert alice.settle() is not None
+    assert alice.settle() is None
+
+
+def test_who_was_removed_is_told_and_nothing_more(alice: Node, carol: Node) -> None:
+    removal = alice.remove(CAROL.identity)
+    alice.publish()
+    alice.rotate()
+    told = alice.album.farewell(CAROL.identity, carol.device)
+    assert told[-1] is removal
+    assert len(told) == len(alice.album.graph.entries) - 1
+    carol.album.take_all(told)
+    assert CAROL.identity not in carol.album.view.members
+    assert alice.album.farewell(BOB.identity, BOB.chain.device) == []
+
+
+def test_heads_say_what_is_missing_and_no_more(alice: Node, carol: Node) -> None:
+    before = carol.album.heads
+    one, two = alice.rotate(), alice.publish()
+    assert alice.album.missing(before) == [one, two]
+    assert alice.album.missing(alice.album.heads) == []
+    ahead = Heads((*before.log, bytes(32)), (*before.feeds, bytes(32)))
+    assert alice.album.missing(ahead) == [one, two]
+
+
+def test_a_role_is_an_attribute_that_grants_can_demand(alice: Node) -> None:
+    album = alice.album.album_id
+    name = album_roles.attribute(album)
+    assert len(name) == limits.ATTRIBUTE_NAME_BYTES
+    said = album_roles.attest(
+        ALICE.signing, ALICE.identity, BOB.identity, album, "contributor", 0, 10, bytes(16)
+    )
+    assert (said.subject, said.name, said.value) == (BOB.identity, name, "contributor")
+    assert album_roles.attribute(bytes(16)) != name
+
+
+def test_the_grant_of_a_role_allows_what_it_says_for_photos_of_the_album(alice: Node) -> None:
+    alice.invite("contributor", BOB)
+    (member,) = [op for op in alice.album.graph.entries[-1].ops if isinstance(op, Member)]
+    request = Request(
+        BOB.identity, BOB.chain.device, bytes(16), "contribute", ORIGINAL, 0,
+        albums=frozenset([alice.album.album_id]),
+    )  # fmt: skip
+    member.capability.verify(ALICE.identity, {ALICE.chain.device: ALICE.identity})
+    member.capability.allow(request)
+    for denied in (replace(request, operation="reshare"), replace(request, albums=frozenset())):
+        with pytest.raises(DeniedError):
+            member.capability.allow(denied)
