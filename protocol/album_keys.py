@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Literal
 
 from ..crypto import encoding, merkle
@@ -131,6 +132,24 @@ class WrapSet:
         for each in sorted(recipients, key=lambda recipient: recipient.device):
             info = _info(album, name, ordered, sender, each.device, each.kem)
             sealed.append((each.device, seal_to(each.kem, info, key.reveal())))
+        return cls._of(name, sealed)
+
+    @classmethod
+    def rebuild(cls, op: Epoch | Wraps, sealed: Sequence[tuple[bytes, bytes]]) -> WrapSet:
+        """The set that an op names, from its devices and what is sealed to each, as they came.
+
+        Raises `AlbumWrapError` if it is another one.
+        """
+        devices = [device for device, _ in sealed]
+        if len(sealed) != op.count or any(later <= one for one, later in pairwise(devices)):
+            raise AlbumWrapError
+        found = cls._of(op.key_id, sealed)
+        if found.wraps_hash != op.wraps_hash:
+            raise AlbumWrapError
+        return found
+
+    @classmethod
+    def _of(cls, name: bytes, sealed: Sequence[tuple[bytes, bytes]]) -> WrapSet:
         leaves = [_leaf(device, wrapped) for device, wrapped in sealed]
         wraps = {
             device: OneWrap(place, wrapped, b"".join(path))
@@ -139,6 +158,11 @@ class WrapSet:
             )
         }
         return cls(name, merkle.root(leaves), wraps)
+
+    @property
+    def sealed(self) -> list[tuple[bytes, bytes]]:
+        """The devices, ascending, and what is sealed to each."""
+        return [(device, wrap.sealed) for device, wrap in self.wraps.items()]
 
     def epoch(self, past: Mapping[bytes, bytes] | None = None) -> Epoch:
         """The op that begins the epoch. `past` are earlier keys under this one, by their ids."""

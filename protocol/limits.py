@@ -129,6 +129,10 @@ ALBUM_DEVICES_AT_ONCE: Final = 8
 """Devices that one op lets in."""
 ALBUM_WRAPS: Final = 4_096
 """Devices that one set of wraps is for."""
+ALBUM_WRAPS_AT_ONCE: Final = 512
+"""Wraps in one message."""
+ALBUM_BATCH: Final = 1_024
+"""Entries in one message."""
 ALBUM_PAST: Final = 64
 """Earlier keys that one epoch adds."""
 ALBUM_TEXT_BYTES: Final = 4_096
