@@ -41,12 +41,10 @@ class Feeds:
         self._masks: Final[dict[tuple[bytes, ...], int]] = {}
 
     def take(self, entry: FeedEntry, *, verified: bool = False) -> None:
-        """Add an entry. `verified` says that this node checked its signature before.
+        """Add an entry that is not here. `verified` says that its signature was checked before.
 
         Raises the reasons of docs/spec/album.md, "Reader of a feed"; then nothing has changed.
         """
-        if entry.digest in self.entries:
-            return
         if entry.album != self._graph.album:
             raise OtherAlbumError
         before = self.entries.get(entry.previous) if entry.seq else None
@@ -73,10 +71,6 @@ class Feeds:
         if self._counts.get(entry.device, 0) >= limits.ALBUM_FEED_ENTRIES:
             raise AlbumFullError
         self._add(entry, seen)
-
-    def heads(self) -> dict[bytes, tuple[bytes, ...]]:
-        """Of each device its newest entries, ascending."""
-        return {device: tuple(sorted(tips)) for device, tips in self.tips.items()}
 
     def missing(self, heads: Iterable[bytes]) -> list[FeedEntry]:
         """What somebody lacks who has these entries and those before them, in order."""

@@ -224,9 +224,8 @@ class LogEntry:
     @property
     def album_id(self) -> bytes:
         """Of which album it is; the first entry's own hash makes the id."""
-        if self.album:
-            return self.album
-        return hashlib.sha256(_ALBUM + self.signed.encode()).digest()[:ALBUM_ID_BYTES]
+        made = hashlib.sha256(_ALBUM + self.signed.encode()).digest()[:ALBUM_ID_BYTES]
+        return self.album or made
 
     @property
     def epoch(self) -> Epoch | None:

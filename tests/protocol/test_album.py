@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from kinlight.crypto.errors import MalformedError
 from kinlight.protocol import album_roles, limits
-from kinlight.protocol.album import Heads
+from kinlight.protocol.album import Album, Heads
 from kinlight.protocol.album_errors import (
     AlbumDeniedError,
     AlbumRemovedError,
@@ -19,7 +20,7 @@ from kinlight.protocol.errors import DeniedError
 from kinlight.protocol.judging import Request
 from kinlight.protocol.rendition import ORIGINAL
 
-from .albums import SMALL, Node, device
+from .albums import FILE_KEYS, SMALL, Node, device, record_by
 
 ALICE, LAPTOP = device("Alice", "phone"), device("Alice", "laptop")
 BOB, CAROL, DAVE = device("Bob", "phone"), device("Carol", "phone"), device("Dave", "phone")
@@ -390,3 +391,20 @@ def test_the_grant_of_a_role_allows_what_it_says_for_photos_of_the_album(alice: 
     for denied in (replace(request, operation="reshare"), replace(request, albums=frozenset())):
         with pytest.raises(DeniedError):
             member.capability.allow(denied)
+
+
+def test_nobody_adds_the_photo_of_another(carol: Node) -> None:
+    with pytest.raises(AlbumDeniedError):
+        carol.author.publish(carol.now(), record_by(ALICE, bytes(16)), FILE_KEYS)
+
+
+def test_a_photo_that_was_added_twice_is_there_once(alice: Node) -> None:
+    one, other = (alice.publish(bytes(16)) for _ in range(2))
+    (photo,) = alice.album.view.photos.values()
+    assert photo.added.digest == min(one.digest, other.digest)
+
+
+def test_nothing_is_no_album() -> None:
+    for kept in ([], [Node.founding(ALICE).publish().signed.encode()]):
+        with pytest.raises(MalformedError):
+            Album.load(kept)

@@ -12,6 +12,7 @@ from kinlight.crypto.errors import (
     SealBrokenError,
 )
 from kinlight.crypto.secret import Secret
+from kinlight.crypto.wrap import wrap
 from kinlight.protocol import limits
 from kinlight.protocol.album_errors import (
     AlbumWrapError,
@@ -152,3 +153,15 @@ def test_an_earlier_key_that_is_not_what_it_should_be_is_left_out(alice: Node) -
     ring = Node.founding(ALICE).keys
     ring.add(Secret(fixed("another key")))
     assert ring.learn([forged]) == 0
+
+
+def test_a_text_that_is_none_is_malformed(alice: Node) -> None:
+    name, album = current(alice), alice.album.album_id
+    context = encoding.encode(["kinlight/album-text1", album, name, "comment", PID])
+    sealed = wrap(alice.keys.get(name), context, b"\xff")
+    with pytest.raises(MalformedError):
+        alice.keys.open_text(name, "comment", sealed, PID)
+
+
+def test_a_ring_of_keys_shows_none(alice: Node) -> None:
+    assert repr(alice.keys) == "KeyRing(1 keys)"
