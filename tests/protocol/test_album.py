@@ -408,3 +408,50 @@ def test_nothing_is_no_album() -> None:
     for kept in ([], [Node.founding(ALICE).publish().signed.encode()]):
         with pytest.raises(MalformedError):
             Album.load(kept)
+
+
+def test_of_two_new_keys_at_once_all_use_the_same_and_then_one_that_leads_to_both(
+    alice: Node, bob: Node, carol: Node
+) -> None:
+    alice.rotate()
+    bob.rotate()
+    alice.give(carol)
+    bob.give(carol)
+    alice.meet(bob)
+    used = {node.album.authority.safe_epochs()[0][1].key_id for node in (alice, bob, carol)}
+    entries = [alice.album.graph.entries[number] for number, _ in
+               alice.album.authority.safe_epochs()[:2]]  # fmt: skip
+    assert entries == sorted(entries, key=lambda entry: entry.digest)
+    assert {entry.epoch.key_id for entry in entries[:1] if entry.epoch} == used
+    assert alice.admin.due(alice.time) == "merge"
+    one = alice.settle()
+    assert one is not None
+    assert one.epoch is not None
+    assert len(one.epoch.past) == 2
+    alice.invite("viewer", DAVE)
+    assert len(alice.joining(DAVE).keys.keys()) == len(alice.keys.keys())
+
+
+def test_who_was_let_in_while_the_key_changed_is_given_the_new_one(alice: Node, bob: Node) -> None:
+    bob.invite("viewer", DAVE)
+    alice.rotate()
+    alice.meet(bob)
+    dave = bob.joining(DAVE)
+    assert alice.admin.due(alice.time) == "newcomers"
+    given = alice.settle()
+    assert given is not None
+    assert given.epoch is None
+    alice.publish()
+    alice.give(dave)
+    assert all(dave.opens(photo.photo) for photo in dave.album.view.photos.values())
+    assert alice.admin.due(alice.time) is None
+
+
+def test_of_two_roles_at_once_the_lesser_stands(alice: Node, bob: Node) -> None:
+    alice.invite("admin", DAVE)
+    bob.invite("contributor", DAVE)
+    alice.meet(bob)
+    assert alice.album.view.members[DAVE.identity] == "contributor"
+    alice.invite("admin", DAVE)
+    alice.give(bob)
+    assert bob.album.view.members[DAVE.identity] == "admin"

@@ -14,6 +14,7 @@ import pytest
 from kinlight.crypto.errors import PeerError
 from kinlight.crypto.secret import Secret
 from kinlight.protocol.album import Album, Entry
+from kinlight.protocol.album_admin import Admin
 from kinlight.protocol.album_authority import Authority
 from kinlight.protocol.album_errors import AlbumDeniedError, KeyDueError, NoAlbumKeyError
 from kinlight.protocol.album_feed import FeedEntry, Photo
@@ -27,7 +28,7 @@ from kinlight.protocol.certificates import Certificates
 from kinlight.protocol.errors import UnsupportedGrantError
 
 from .albums import FILE_KEYS, Node, device, record_by
-from .people import FixedEntropy
+from .people import FixedEntropy, Person
 
 PLACES = (
     ("Alice", "phone"), ("Alice", "laptop"), ("Bob", "phone"), ("Bob", "laptop"),
@@ -130,6 +131,7 @@ class World:
         DONE["photos"] += len(album.view.photos)
         DONE["void"] += len(album.view.void)
         DONE["removals"] += len(album.authority.removals)
+        DONE["forks"] += len(album.forks)
         DONE["merges"] += sum(len(entry.parents) > 1 for entry in album.graph.entries)
         reference = Node(self.nodes[0].local, album, self.nodes[0].keys)
         expected = reference.everything()
@@ -206,6 +208,7 @@ class Play:
     def __init__(self, seed: int) -> None:
         self.draw = random.Random(seed)
         self.world = World(self.draw.choice(["all", "all", "from-join"]))
+        self.copies: dict[bytes, tuple[list[bytes], list[Secret]]] = {}
 
     def step(self) -> None:
         names, weights = zip(*STEPS.items(), strict=True)
@@ -311,6 +314,30 @@ class Play:
         assert node.everything() == before
         DONE["restart"] += 1
 
+    def copy(self) -> None:
+        """A backup is made of all that a node has."""
+        node = self.anybody()
+        self.copies[node.device] = node.album.kept(), node.keys.keys()
+
+    def go_back(self) -> None:
+        """A node goes on from its backup: what it wrote since, others may have, and it does not."""
+        node = self.anybody()
+        if node.device in self.copies:
+            kept, keys = self.copies[node.device]
+            node.album = Album.load(kept)
+            node.keys = KeyRing(node.album.album_id, keys)
+            DONE["went back"] += 1
+
+    def use_the_words(self) -> None:
+        """Alice types her 24 words on one of her devices, as when the other one was stolen."""
+        one, other = self.draw.sample(self.world.nodes[:2], 2)
+        words = Admin(one.album, Person.named("Alice").root, one.identity, one.keys)
+        if self.draw.random() < 0.5:
+            self.attempt("words", lambda: one.keep(words.drop(one.now(), other.device, one.key())))
+        elif one.identity in one.album.view.members:
+            chain = one.local.chain
+            self.attempt("words", lambda: one.keep(words.let_in(one.now(), chain, one.key())))
+
     def heal(self) -> None:
         self.world.check()
 
@@ -396,7 +423,8 @@ class Play:
 STEPS = {
     "invite": 12, "let_in": 8, "remove": 6, "drop": 5, "rotate": 2, "settle": 8,
     "publish": 22, "say": 8, "leave": 1, "part": 3, "meet": 16, "gather": 6, "restart": 4,
-    "heal": 1, "slip_a_photo_in": 8, "slip_an_entry_of_the_log_in": 8,
+    "heal": 3, "copy": 3, "go_back": 2, "use_the_words": 1,
+    "slip_a_photo_in": 8, "slip_an_entry_of_the_log_in": 8,
 }  # fmt: skip
 """How often each comes, of a hundred or so."""
 ROLES: tuple[Role, ...] = ("viewer", "contributor", "contributor", "admin", "admin")
@@ -419,7 +447,10 @@ def play(seeds: range, steps: int) -> Counter[str]:
 
 def test_a_thousand_steps_of_seven_devices() -> None:
     done = play(range(10), 100)
-    whats = ("invite", "let in", "remove", "drop", "publish", "merges", "shut out", "slipped in")
+    whats = (
+        "invite", "let in", "remove", "drop", "words", "publish", "merges", "forks", "shut out",
+        "slipped in", "went back", "restart",
+    )  # fmt: skip
     assert all(done[what] for what in whats), done
 
 

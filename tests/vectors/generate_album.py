@@ -252,6 +252,16 @@ def views() -> list[Case]:
         "caption", pid(CEM_PHONE, "one"), KEY_IDS["old"],
         text("caption", pid(CEM_PHONE, "one"), "mine"), [],
     ]  # fmt: skip
+    at_once = [
+        log(signer, [epoch(name)], [CEM_IN], 3)
+        for signer, name in ((PHONE, "new"), (LAPTOP, "third"))
+    ]
+    roles_at_once = [
+        log(PHONE, [member(PHONE, CEM_PHONE, "contributor")], [CEM_IN], 3),
+        log(LAPTOP, [member(LAPTOP, CEM_PHONE, "viewer", [BEN_GRANT])], [CEM_IN], 3),
+    ]
+    first_of_two = min(at_once, key=digest)
+    two_names = ["new", "third"] if first_of_two is at_once[0] else ["third", "new"]
     dave = log(PHONE, [member(PHONE, TABLET, "admin", chains=[chain(TABLET)])], [CEM_IN], 3)
     return [
         view("founded, an admin, a contributor", BASE),
@@ -289,6 +299,10 @@ def views() -> list[Case]:
              forks=[public(LAPTOP)]),
         view("two removals at once leave no safe key", [*BASE, cem_gone, ben_drops],
              **two_ends),
+        view("of two roles at once the lesser stands", [*BASE, *roles_at_once],
+             members={ADA: "owner", BEN: "admin", CEM: "viewer"}),
+        view("of two keys at once that with the lowest hash is first", [*BASE, *at_once],
+             safe=[KEY_IDS[name] for name in (*two_names, "old")]),
         view("a contributor chooses no cover", [*BASE, shot, cover],
              photos=[pid(CEM_PHONE, "one")], void={digest(cover): "album-role"}),
         view("an author writes the caption",
