@@ -125,12 +125,15 @@ class Admin:
         return self._write(time, _Change([Device(chain)], {chain.device: chain}), key)
 
     def remove(self, time: int, identity: bytes, key: Secret) -> Written:
-        """Take an identity out, and change the key."""
+        """Take an identity out, and change the key: one's own too, if another admin is left.
+
+        Who leaves does not make the next key, as they would know it: another admin does.
+        """
         op = self._removal(identity)
         return self._write(time, _Change([op], taken_out=self._devices_of(identity)), key)
 
     def drop(self, time: int, device: bytes, key: Secret) -> Written:
-        """Take a device out, and change the key."""
+        """Take a device out, and change the key; as `remove`, where it is this one."""
         op = Drop(device, self._tips([device]))
         if not self._album.authority.may_remove(self._seat(), op):
             raise AlbumDeniedError
@@ -178,46 +181,71 @@ class Admin:
         return self._write(now, _Change([]), key, rotate=due != "newcomers")
 
     def _write(self, time: int, change: _Change, key: Secret, *, rotate: bool = False) -> Written:
-        self._seat()
-        album, view = self._album, self._album.view
+        self._check(change.ops)
+        album = self._album
+        parents = sorted(album.graph.heads)[: limits.ALBUM_HEADS]
+        if self._leaves(change.ops):
+            return Written(self._sign(time, parents, change.ops))
         safe = album.authority.safe_epochs()
         newcomers = {**(album.authority.newcomers(safe[0][0]) if safe else {}), **change.let_in}
-        from_join = album.graph.created.history == "from-join"
-        rotate = (
-            rotate
-            or not safe
-            or bool(change.taken_out)
-            or any(isinstance(op, Remove | Drop) for op in change.ops)
-        )
+        rotate = rotate or not safe or any(isinstance(op, Remove | Drop) for op in change.ops)
         if not rotate and newcomers:
             current = safe[0][1].key_id
+            from_join = album.graph.created.history == "from-join"
             rotate = from_join or current not in self._keys or self._apart(current)
-        parents = sorted(album.graph.heads)[: limits.ALBUM_HEADS]
-        wraps: WrapSet | None = None
-        ops = list(change.ops)
         if rotate:
-            staying = {
-                device: chain
-                for device, chain in view.devices.items()
-                if device not in change.taken_out
-            }
-            recipients = {**staying, **change.let_in}
-            if not recipients:
-                raise AlbumDeniedError("nobody would be left in the album")
-            wraps = self._seal(key, parents, recipients.values())
-            past = {} if from_join else self._keys.past_under(key, self._unchained())
-            ops.append(wraps.epoch(past))
-            if from_join and not any(isinstance(op, Name) for op in ops):
-                ops += self._name_under(key)
-        elif newcomers:
-            wraps = self._seal(self._keys.get(safe[0][1].key_id), parents, newcomers.values())
-            ops.append(wraps.later())
+            return self._rotate(time, parents, change, key)
+        if not newcomers:
+            return Written(self._sign(time, parents, change.ops))
+        wraps = self._seal(self._keys.get(safe[0][1].key_id), parents, newcomers.values())
+        return Written(self._sign(time, parents, [*change.ops, wraps.later()]), wraps)
+
+    def _rotate(self, time: int, parents: Sequence[bytes], change: _Change, key: Secret) -> Written:
+        from_join = self._album.graph.created.history == "from-join"
+        staying = {
+            device: chain
+            for device, chain in self._album.view.devices.items()
+            if device not in change.taken_out
+        }
+        wraps = self._seal(key, parents, {**staying, **change.let_in}.values())
+        past = {} if from_join else self._keys.past_under(key, self._unchained())
+        named = self._name_under(key) if from_join else []
+        entry = self._sign(time, parents, [*change.ops, wraps.epoch(past), *named])
+        self._keys.add(key)
+        return Written(entry, wraps)
+
+    def _sign(self, time: int, parents: Sequence[bytes], ops: Sequence[Op]) -> LogEntry:
+        album = self._album
         seq = 1 + max(album.graph.entries[album.graph.numbers[head]].seq for head in parents)
         entry = LogEntry.sign(self._signer, self._identity, album.album_id, seq, parents, time, ops)
         album.take(entry)
-        if rotate:
-            self._keys.add(key)
-        return Written(entry, wraps)
+        return entry
+
+    def _check(self, ops: Sequence[Op]) -> None:
+        """Whether this device may write now, and whoever is left can change the key.
+
+        The owner's root key keeps its seat when the owner leaves: it comes back as a member first.
+        """
+        self._seat()
+        back = any(isinstance(op, Member) and op.identity == self._identity for op in ops)
+        if self._identity not in self._album.view.members and not back:
+            raise AlbumDeniedError
+        others = {
+            seat.device
+            for seat in self._album.authority.successors()
+            if seat.device != self._signer.public
+            and not any(isinstance(op, Remove) and op.identity == seat.identity for op in ops)
+        }
+        if self._leaves(ops) and not others:
+            raise AlbumDeniedError("nobody would be left who can change the key")
+
+    def _leaves(self, ops: Sequence[Op]) -> bool:
+        """Whether who writes these ops takes itself out by them."""
+        return any(
+            (isinstance(op, Remove) and op.identity == self._identity)
+            or (isinstance(op, Drop) and op.device == self._signer.public)
+            for op in ops
+        )
 
     def _seal(
         self, key: Secret, parents: Iterable[bytes], chains: Iterable[DeviceChain]

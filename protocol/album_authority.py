@@ -77,6 +77,7 @@ class Authority:
         """The others and why; also removals that count and have no effect."""
         self.removals: Final[list[Removal]] = []
         self._removing = 0
+        self._leaving = 0
         self._safe: list[tuple[int, Epoch]] | None = None
         self._removed: Final[dict[bytes, list[Removal]]] = {}
         self._dropped: Final[dict[bytes, list[Removal]]] = {}
@@ -187,8 +188,12 @@ class Authority:
     # Epochs.
 
     def covers(self, epoch: int, seen: int) -> bool:
-        """Whether every removal among `seen` is before this epoch, or in the same entry."""
-        return not self._removing & seen & ~(self.graph.past[epoch] | 1 << epoch)
+        """Whether every removal among `seen` is before this epoch, or in the same entry.
+
+        One of who wrote the entry is not: they know the key that they made.
+        """
+        here = 1 << epoch & ~self._leaving
+        return not self._removing & seen & ~(self.graph.past[epoch] | here)
 
     def safe_epochs(self) -> list[tuple[int, Epoch]]:
         """The epochs that count and exclude all who were removed, the one to use first."""
@@ -281,12 +286,16 @@ class Authority:
 
     def _remove(self, removal: Removal) -> None:
         self.removals.append(removal)
+        self._removing |= 1 << removal.entry
         match removal.op:
             case Remove(identity=identity):
                 self._removed.setdefault(identity, []).append(removal)
+                leaves = identity == removal.seat.identity
             case Drop(device=device):
                 self._dropped.setdefault(device, []).append(removal)
-        self._removing |= 1 << removal.entry
+                leaves = device == removal.seat.device
+        if leaves:
+            self._leaving |= 1 << removal.entry
 
     def may_remove(self, seat: Seat, op: Remove | Drop) -> bool:
         """Whether a removal from this seat takes effect: no seat above it is in the way.

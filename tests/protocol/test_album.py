@@ -8,6 +8,7 @@ import pytest
 from kinlight.crypto.errors import MalformedError
 from kinlight.protocol import album_roles, limits
 from kinlight.protocol.album import Album, Heads
+from kinlight.protocol.album_admin import Admin
 from kinlight.protocol.album_errors import (
     AlbumDeniedError,
     AlbumRemovedError,
@@ -15,12 +16,13 @@ from kinlight.protocol.album_errors import (
     NoAlbumKeyError,
     SeniorAdminError,
 )
-from kinlight.protocol.album_log import Member
+from kinlight.protocol.album_log import Drop, Member, Remove
 from kinlight.protocol.errors import DeniedError
 from kinlight.protocol.judging import Request
 from kinlight.protocol.rendition import ORIGINAL
 
-from .albums import FILE_KEYS, SMALL, Node, device, record_by
+from .albums import FILE_KEYS, SMALL, Node, device, epoch, log_entry, record_by
+from .people import NOW, Person
 
 ALICE, LAPTOP = device("Alice", "phone"), device("Alice", "laptop")
 BOB, CAROL, DAVE = device("Bob", "phone"), device("Carol", "phone"), device("Dave", "phone")
@@ -303,16 +305,45 @@ def test_an_owner_who_leaves_is_followed_by_the_next_admin(alice: Node, bob: Nod
     alice.remove(ALICE.identity)
     alice.give(bob)
     assert bob.album.view.members == {BOB.identity: "admin"}
+    assert bob.admin.due(bob.time) == "removal"  # who leaves does not make the next key
     assert [seat.device for seat in bob.album.authority.successors()] == [bob.device]
     bob.invite("viewer", CAROL)
     with pytest.raises(AlbumDeniedError):
         alice.rotate()
 
 
-def test_the_last_one_does_not_leave() -> None:
+def test_the_last_admin_does_not_leave() -> None:
     alice = Node.founding(ALICE)
+    alice.invite("contributor", CAROL)
     with pytest.raises(AlbumDeniedError):
         alice.remove(ALICE.identity)
+    with pytest.raises(AlbumDeniedError):
+        alice.drop(alice.device)
+
+
+def test_an_owner_who_left_comes_back_by_the_words(alice: Node, bob: Node) -> None:
+    alice.remove(ALICE.identity)
+    alice.give(bob)
+    bob.settle()
+    bob.give(alice)
+    root = Person.named("Alice").root
+    words = Admin(alice.album, root, ALICE.identity, alice.keys)
+    with pytest.raises(AlbumDeniedError):
+        words.rotate(NOW, alice.key())
+    alice.keep(words.invite(NOW, "admin", [ALICE.chain], bytes(16), alice.key()))
+    alice.meet(bob)
+    assert bob.album.view.members == {BOB.identity: "admin", ALICE.identity: "admin"}
+    bob.publish()
+    bob.give(alice)
+    assert all(alice.opens(photo.photo) for photo in alice.album.view.photos.values())
+
+
+def test_a_key_made_by_who_leaves_is_not_safe(bob: Node) -> None:
+    for op in (Remove(BOB.identity, ()), Drop(BOB.chain.device, ())):
+        node = Node(BOB, Album.load(bob.album.kept()), bob.keys)
+        entry = log_entry(node, [op, epoch(node)], BOB)
+        node.album.take(entry)
+        assert node.album.authority.safe_epochs() == []
 
 
 def test_only_a_member_s_device_is_let_in(alice: Node) -> None:

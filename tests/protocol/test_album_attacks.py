@@ -437,6 +437,8 @@ def test_an_epoch_of_a_removed_admin_is_used_by_nobody(alice: Node) -> None:
 def test_a_device_given_by_a_junior_gets_no_seat(alice: Node) -> None:
     alice.album.take(log_entry(alice, [Device(LAPTOP.chain)], BOB))
     assert LAPTOP.chain.device in alice.album.view.devices
+    successors = alice.album.authority.successors()
+    assert LAPTOP.chain.device not in [seat.device for seat in successors]
     refused(alice, log_entry(alice, [Tier(SMALL)], LAPTOP), AlbumStrangerError)
 
 
