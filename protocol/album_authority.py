@@ -83,7 +83,8 @@ class Authority:
         self._dropped: Final[dict[bytes, list[Removal]]] = {}
         self._given: Final[dict[bytes, list[Given]]] = {}
         self._let_in: Final[dict[bytes, list[LetIn]]] = {}
-        self._taken: Final[list[Seat]] = []
+        self.seats: Final[list[Seat]] = []
+        """All that were given by entries that count, ended or not, in their order."""
         self._waiting: Final[list[Seat]] = []
         self._owners: Final[dict[bytes, set[bytes]]] = {}
         for identity, device in graph.let_in:
@@ -169,13 +170,13 @@ class Authority:
 
     def successors(self) -> list[Seat]:
         """The seats that have not ended, in their order, but for the owner's root key."""
-        return [seat for seat in self._taken if seat.key[3] and not self._has_ended(seat)]
+        return [seat for seat in self.seats if seat.key[3] and not self._has_ended(seat)]
 
     def seat_of(self, identity: bytes, device: bytes) -> Seat | None:
         """The most senior seat of a device that has not ended."""
         mine = [
             seat
-            for seat in self._taken
+            for seat in self.seats
             if (seat.identity, seat.device) == (identity, device) and not self._has_ended(seat)
         ]
         return mine[0] if mine else None
@@ -227,7 +228,7 @@ class Authority:
         )
         while self._waiting:
             seat = heapq.heappop(self._waiting)
-            self._taken.append(seat)
+            self.seats.append(seat)
             self._take(seat)
         for number in range(len(self.graph.entries)):
             if not self.counting >> number & 1:
@@ -302,7 +303,7 @@ class Authority:
 
         All seats above were judged before, and whatever ends one of them was too.
         """
-        above = [other for other in self._taken if other.key < seat.key]
+        above = [other for other in self.seats if other.key < seat.key]
         for other in above:
             if isinstance(op, Remove):
                 in_the_way = other.identity == op.identity

@@ -12,15 +12,17 @@ from kinlight.protocol.album import Album, Entry, Heads, read_entry
 from kinlight.protocol.album_errors import AlbumGapError
 
 from .albums import Node, with_two
+from .repeatable import repeatable
 from .test_album_model import Play
 
 
 @functools.cache
 def lived() -> Node:
     """A node with the album of a world in which a good deal happened, forged entries included."""
-    play = Play(3)
-    for _ in range(150):
-        play.step()
+    with repeatable():
+        play = Play(3)
+        for _ in range(150):
+            play.step()
     first = play.world.nodes[0]
     return Node(first.local, play.world.union(), first.keys)
 
