@@ -56,9 +56,15 @@ def check_public_key(key: bytes) -> bytes:
     It must be the canonical form of a point of the prime-order group: a key of small order would
     verify signatures that nobody made, and one with a part of small order divides verifiers.
     """
-    if len(key) != KEY_BYTES or not crypto_core_ed25519_is_valid_point(key):
+    if len(key) != KEY_BYTES or not _is_valid_point(key):
         raise MalformedError("not an Ed25519 public key")
     return key
+
+
+@lru_cache(maxsize=4096)
+def _is_valid_point(key: bytes) -> bool:
+    """The same few keys come again and again, and this costs nearly as much as a signature."""
+    return crypto_core_ed25519_is_valid_point(key)
 
 
 def verify(public: bytes, domain: bytes, body: bytes, signature: bytes) -> None:

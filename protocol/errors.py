@@ -285,6 +285,12 @@ class InvalidTicketError(LocalError):
     code = "invalid-ticket"
 
 
+class AlbumRefusedError(PeerError):
+    """Something of an album is not what it should be, so it was not taken."""
+
+    code = "album-refused"
+
+
 class UnsupportedGrantError(LocalError):
     """This version can't promise that yet, so it does not pretend to."""
 
@@ -349,6 +355,7 @@ WIRE_CODES: Final[dict[int, type[PeerError]]] = {
     51: BrokenRevocationsError,
     52: OldRevocationsError,
     53: BrokenReceiptError,
+    54: AlbumRefusedError,
 }
 """Numbers are never used again for something else. An unknown one reads as `PeerFailedError`."""
 

@@ -114,6 +114,39 @@ with each it is looked through what is to be left where."""
 HOLDING_NEWS_PER_SECOND: Final = 1.0
 """How many more may come after that."""
 
+# Albums.
+ALBUM_ENTRY_BYTES: Final = 64 * 1024
+"""The body of an entry in an album's log."""
+ALBUM_FEED_ENTRY_BYTES: Final = 16 * 1024
+"""The body of an entry in a feed."""
+ALBUM_LOG_ENTRIES: Final = 16_384
+"""Entries of a log: what is before what costs a bit for each pair of them."""
+ALBUM_FEED_ENTRIES: Final = 131_072
+"""Entries of one device's feed."""
+ALBUM_HEADS: Final = 64
+"""Parents of an entry, entries that one has seen, and heads that a removal names."""
+ALBUM_OPS: Final = 16
+"""Ops in one entry."""
+ALBUM_DEVICES_AT_ONCE: Final = 8
+"""Devices that one op lets in."""
+ALBUM_WRAPS: Final = 4_096
+"""Devices that one set of wraps is for."""
+ALBUM_WRAPS_AT_ONCE: Final = 512
+"""Wraps in one message."""
+ALBUM_BATCH: Final = 1_024
+"""Entries in one message."""
+ALBUM_PAST: Final = 64
+"""Earlier keys that one epoch adds."""
+ALBUM_TEXT_BYTES: Final = 4_096
+"""A comment or a caption."""
+ALBUM_NAME_BYTES: Final = 255
+ALBUM_PLACE_BYTES: Final = 32
+"""Where a photo stands."""
+ALBUM_REPLACED: Final = 16
+"""Entries that one replaces."""
+ALBUM_EPOCH_SECONDS: Final = 30 * 86_400
+"""After which the key of an album is changed."""
+
 # Pairing.
 PAIRING_RUNS: Final = pairing.MAX_RUNS
 PAIRING_SECONDS: Final = pairing.LIFETIME_SECONDS

@@ -15,6 +15,8 @@ from kinlight.crypto.errors import (
 from kinlight.crypto.identity import DeviceCertificate, DeviceChain, issue_identity, issue_kem
 from kinlight.crypto.signing import Signed, SigningKey
 from kinlight.protocol import (
+    album_feed,
+    album_log,
     attributes,
     backup,
     capability,
@@ -24,6 +26,9 @@ from kinlight.protocol import (
     revocation,
     ticket,
 )
+from kinlight.protocol.album import Album
+from kinlight.protocol.album_feed import FeedEntry
+from kinlight.protocol.album_log import LogEntry
 from kinlight.protocol.attributes import Attestation
 from kinlight.protocol.backup import ContactsBackup
 from kinlight.protocol.errors import (
@@ -40,6 +45,7 @@ from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.revocation import RevocationList
 from kinlight.protocol.ticket import Ticket
 
+from .albums import Node
 from .people import NOW, Person, fixed, pinned, ticket_of
 from .photos import Draft, grant_by, record_by
 from .test_backup import Draft as BackupDraft
@@ -58,6 +64,8 @@ DOMAINS: Mapping[str, bytes] = {
     "receipt": receipt.RECEIPT_DOMAIN,
     "backup": backup.BACKUP_DOMAIN,
     "ticket": ticket.TICKET_DOMAIN,
+    "album log": album_log.LOG_DOMAIN,
+    "album feed": album_feed.FEED_DOMAIN,
 }
 
 ALICE, BOB = Person.named("Alice"), Person.named("Bob")
@@ -149,6 +157,17 @@ def read_ticket(domain: bytes) -> None:
     Ticket.read(moved(ticket_of(ALICE).signed, PHONE, domain))
 
 
+def read_album_log(domain: bytes) -> None:
+    first = Node.founding(ALICE.device()).album.graph.entries[0]
+    Album(LogEntry.read(moved(first.signed, PHONE, domain)))
+
+
+def read_album_feed(domain: bytes) -> None:
+    node = Node.founding(ALICE.device())
+    entry = FeedEntry.read(moved(node.author.leave(NOW).signed, PHONE, domain))
+    Album(node.album.graph.entries[0]).take(entry)
+
+
 READERS: Mapping[str, tuple[Callable[[bytes], None], type[PeerError]]] = {
     "identity": (read_identity, BadCertificateError),
     "device": (read_device, BadSignatureError),
@@ -162,6 +181,8 @@ READERS: Mapping[str, tuple[Callable[[bytes], None], type[PeerError]]] = {
     "receipt": (read_receipt, BadSignatureError),
     "backup": (read_backup, BadSignatureError),
     "ticket": (read_ticket, ForgedTicketError),
+    "album log": (read_album_log, BadSignatureError),
+    "album feed": (read_album_feed, BadSignatureError),
 }
 
 
@@ -170,7 +191,7 @@ def test_every_domain_of_the_two_rooms_is_in_the_matrix() -> None:
         value
         for module in (
             identity, opening, photo, capability, attributes, revocation, receipt, backup,
-            ticket,
+            ticket, album_log, album_feed,
         )
         for name, value in vars(module).items()
         if name.endswith("_DOMAIN")
@@ -202,6 +223,8 @@ def statements() -> dict[str, Signed]:
         "revocation": RevocationList.sign(PHONE, ALICE.identity, 1, NOW, []).signed,
         "receipt": Receipt.sign(PHONE, BOB.identity, fixed("content id"), NOW).signed,
         "device": ALICE.certificate(PHONE.public).signed,
+        "album log": Node.founding(ALICE.device()).album.graph.entries[0].signed,
+        "album feed": Node.founding(ALICE.device()).author.leave(NOW).signed,
     }
 
 
@@ -212,6 +235,8 @@ BODIES: Mapping[str, Callable[[Signed], object]] = {
     "revocation": RevocationList.read,
     "receipt": lambda signed: Receipt.decode(signed.encode()),
     "device": DeviceCertificate.read,
+    "album log": LogEntry.read,
+    "album feed": FeedEntry.read,
 }
 
 

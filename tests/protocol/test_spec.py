@@ -13,14 +13,19 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from kinlight.crypto import encoding, pairing
+from kinlight.crypto import encoding, merkle, pairing
 from kinlight.crypto.encoding import Value
-from kinlight.crypto.identity import DeviceCertificate
+from kinlight.crypto.identity import DeviceCertificate, DeviceChain, issue_kem
 from kinlight.crypto.pairing import Code, CodeExchange, Invitation, PairingKey, identity_hash
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import Signed, SigningKey
-from kinlight.crypto.wrap import KemKey, seal_to
-from kinlight.protocol import backup, delivery, limits, messages
+from kinlight.crypto.wrap import KemKey, seal_to, unwrap
+from kinlight.protocol import album_roles, backup, delivery, limits, messages
+from kinlight.protocol.album import Album
+from kinlight.protocol.album_errors import AlbumRefusedError
+from kinlight.protocol.album_feed import FeedEntry
+from kinlight.protocol.album_keys import KeyRing
+from kinlight.protocol.album_log import LogEntry
 from kinlight.protocol.attributes import Attestation
 from kinlight.protocol.capability import Capability, Link
 from kinlight.protocol.errors import WIRE_CODES
@@ -89,6 +94,19 @@ def test_the_page_gives_the_limits_as_they_are(name: str) -> None:
     assert len(rows) > 6
     for name, value, _ in rows:
         assert float(value.replace(",", "")) == getattr(limits, name.strip("`"))
+
+
+def test_the_page_of_albums_gives_the_limits_as_they_are() -> None:
+    rows = {name.strip("`"): value for name, value, _ in table(page("album.md"), "Limits")}
+    assert {name: int(value.replace(",", "")) for name, value in rows.items()} == {
+        name: value for name, value in vars(limits).items() if name.startswith("ALBUM_")
+    }
+
+
+def test_the_page_of_albums_names_every_reason_that_there_is() -> None:
+    text = page("album.md")
+    codes = {kind.code for kind in AlbumRefusedError.__subclasses__()}
+    assert set(re.findall(r"`(album-[a-z-]+)`", text)) - {"album-key-due", "album-"} == codes
 
 
 # Examples. Each function gets the values that the page gives and returns those that follow.
@@ -401,6 +419,76 @@ def backup_page(example: Example) -> Example:
     }
 
 
+def album_page(example: Example) -> Example:
+    root = SigningKey(Secret(_un(example["root seed"])))
+    device = SigningKey(Secret(_un(example["device seed"])))
+    kem, recovery = (
+        KemKey(Secret(_un(example[name]))).public for name in ("KEM seed", "recovery KEM seed")
+    )
+    certificate = DeviceCertificate.issue(
+        root, root.public, device.public, not_before=1_700_000_000, seq=1, may_certify=False
+    )
+    chain = DeviceChain.assemble(
+        root.sign_value(b"kinlight/identity1", [1, "id", root.public, recovery]),
+        [certificate],
+        issue_kem(device, kem),
+    )
+    key, earlier = Secret(_un(example["key"])), Secret(_un(example["earlier key"]))
+    key_id = hkdf(key.reveal(), b"kinlight/epoch-id1")
+    earlier_id = hkdf(earlier.reveal(), b"kinlight/epoch-id1")
+    wraps_hash, nonce = _un(example["wraps_hash"]), _un(example["nonce"])
+    create: Value = ["create", nonce, "all", ["original"], chain.encoded]
+    body: Value = [
+        1, "alog", b"", 0, [], root.public, device.public, 1_800_000_000,
+        [create, ["epoch", earlier_id, wraps_hash, 1, []]],
+    ]  # fmt: skip
+    first = device.sign_value(b"kinlight/album-log1", body)
+    album = hashlib.sha256(b"kinlight/album-id1\x00" + first.encode()).digest()[:16]
+    graph = Album(LogEntry.read(first))
+    assert graph.album_id == album
+    context = encoding.encode(["kinlight/album-past1", album, key_id, earlier_id])
+    wrapped = _un(example["wrapped earlier key"])
+    past: Value = [[earlier_id, wrapped]]
+    second_body: Value = [
+        1, "alog", album, 1, [first.digest()], root.public, device.public, 1_800_000_001,
+        [["epoch", key_id, wraps_hash, 1, past]],
+    ]  # fmt: skip
+    second = LogEntry.read(device.sign_value(b"kinlight/album-log1", second_body))
+    graph.take(second)
+    ring = KeyRing(album, [key])
+    assert ring.learn([second.epoch] if second.epoch else []) == 1
+    assert ring.get(earlier_id) == earlier
+    assert unwrap(key, context, wrapped) == earlier.reveal()
+    said: Value = [
+        1, "afeed", album, root.public, device.public, 0, b"", [second.digest], 1_800_000_002,
+        ["ask-delete", _un(example["photo_id"])],
+    ]  # fmt: skip
+    entry = FeedEntry.read(device.sign_value(b"kinlight/album-feed1", said))
+    graph.take(entry)
+    leaf = hashlib.sha256(
+        b"\x00" + encoding.encode([device.public, _un(example["sealed"])])
+    ).digest()
+    assert merkle.is_in(leaf, 1, 0, encoding.encode([device.public, _un(example["sealed"])]), [])
+    return {
+        "identity": root.public.hex(),
+        "device": device.public.hex(),
+        "SHA-256 of chain (not_before 1700000000, seq 1, not_after 2^63 - 1)": chain.digest.hex(),
+        "earlier key_id": earlier_id.hex(),
+        "SHA-256 of the first body (time 1800000000, history all, tier original, epoch)": (
+            hashlib.sha256(first.body).hexdigest()
+        ),
+        "signature of the first entry": first.signature.hex(),
+        "SHA-256 of the first entry": first.digest().hex(),
+        "album": album.hex(),
+        "key_id": key_id.hex(),
+        "second body (time 1800000001, epoch with the earlier key)": second.signed.body.hex(),
+        "feed entry's body (time 1800000002, ask-delete)": entry.signed.body.hex(),
+        "feed entry's signature": entry.signed.signature.hex(),
+        "wraps_hash of this sealed alone": leaf.hex(),
+        "attribute": album_roles.attribute(album),
+    }
+
+
 PAGES: dict[str, Callable[[Example], Example]] = {
     "channel.md": channel_page,
     "pairing.md": pairing_page,
@@ -412,6 +500,7 @@ PAGES: dict[str, Callable[[Example], Example]] = {
     "ticket.md": ticket_page,
     "holding.md": holding_page,
     "backup.md": backup_page,
+    "album.md": album_page,
 }
 
 

@@ -1,0 +1,500 @@
+"""Every refusal of docs/spec/album.md, by the entry that deserves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from kinlight.crypto import encoding
+from kinlight.crypto.errors import (
+    BadSignatureError,
+    MalformedError,
+    PeerError,
+)
+from kinlight.crypto.signing import Signed
+from kinlight.protocol import limits
+from kinlight.protocol.album import Album
+from kinlight.protocol.album_errors import (
+    AlbumEpochError,
+    AlbumFullError,
+    AlbumGapError,
+    AlbumGrantError,
+    AlbumRefusedError,
+    AlbumRemovedError,
+    AlbumRoleError,
+    AlbumStrangerError,
+    OldEpochError,
+    OtherAlbumError,
+    SeniorAdminError,
+    WentBackError,
+)
+from kinlight.protocol.album_feed import (
+    FEED_DOMAIN,
+    Act,
+    AskDelete,
+    Caption,
+    Comment,
+    Cover,
+    FeedEntry,
+)
+from kinlight.protocol.album_log import (
+    LOG_DOMAIN,
+    Device,
+    Drop,
+    LogEntry,
+    Member,
+    Name,
+    Op,
+    Remove,
+    Tier,
+    Wraps,
+)
+from kinlight.protocol.album_roles import OPERATIONS, Role
+from kinlight.protocol.capability import Audience, Capability
+from kinlight.protocol.caveats import Caveats
+from kinlight.protocol.certificates import Certificates
+from kinlight.protocol.errors import UnsupportedGrantError, wire_code
+from kinlight.protocol.opening import LocalDevice
+from kinlight.protocol.rendition import ORIGINAL
+
+from .albums import (
+    ALICE,
+    BOB,
+    CAROL,
+    DAVE,
+    LAPTOP,
+    SMALL,
+    Node,
+    current,
+    device,
+    epoch,
+    feed_entry,
+    log_entry,
+    photo,
+    record_by,
+    with_two,
+)
+from .people import NOW, Person, fixed
+
+MALLORY = device("Mallory", "phone")
+HASH, KEY, PID = fixed("hash"), fixed("key"), fixed("photo", 16)
+
+
+@pytest.fixture
+def alice() -> Node:
+    return with_two()
+
+
+def grant(
+    node: Node,
+    to: LocalDevice,
+    role: Role = "contributor",
+    signer: LocalDevice = ALICE,
+    parent: Capability | None = None,
+    **changes: Any,
+) -> Capability:
+    fields: dict[str, Any] = {"album": node.album.album_id, "operations": OPERATIONS[role]}
+    return Capability.grant(
+        signer.signing, signer.identity, Audience("identity", to.identity),
+        Caveats(**(fields | changes)), fixed("nonce", 16), parent,
+    )  # fmt: skip
+
+
+def refused(node: Node, entry: LogEntry | FeedEntry, error: type[PeerError]) -> None:
+    """It is, and nothing has changed."""
+    before = node.album.kept()
+    with pytest.raises(error) as caught:
+        node.album.take(entry)
+    assert type(caught.value) is error
+    assert node.album.kept() == before
+
+
+# What may be in the log.
+
+
+def test_an_entry_of_another_album_is_refused(alice: Node) -> None:
+    other = Node.founding(ALICE)
+    refused(alice, log_entry(other, [Tier(SMALL)]), OtherAlbumError)
+    refused(alice, log_entry(alice, [Tier(SMALL)], album=bytes(16)), OtherAlbumError)
+    refused(alice, feed_entry(other, AskDelete(bytes(16)), ALICE), OtherAlbumError)
+
+
+def test_an_entry_whose_parents_are_not_here_waits(alice: Node) -> None:
+    refused(alice, log_entry(alice, [Tier(SMALL)], parents=[bytes(32)]), AlbumGapError)
+    assert alice.album.take_all([log_entry(alice, [Tier(SMALL)], parents=[bytes(32)])]) == []
+
+
+@pytest.mark.parametrize("seq", [1, 2, 4, 2**63 - 1])
+def test_a_wrong_number_is_malformed(alice: Node, seq: int) -> None:
+    refused(alice, log_entry(alice, [Tier(SMALL)], seq=seq), MalformedError)
+
+
+def test_a_parent_before_another_is_malformed(alice: Node) -> None:
+    parents = [alice.album.graph.entries[1].digest, *alice.album.graph.heads]
+    refused(alice, log_entry(alice, [Tier(SMALL)], parents=parents), MalformedError)
+
+
+@pytest.mark.parametrize("signer", [CAROL, LAPTOP, MALLORY])
+def test_who_was_never_an_admin_writes_nothing(alice: Node, signer: LocalDevice) -> None:
+    refused(alice, log_entry(alice, [Tier(SMALL)], signer), AlbumStrangerError)
+
+
+def test_an_admin_writes_for_no_other_identity(alice: Node) -> None:
+    entry = log_entry(alice, [Tier(SMALL)], BOB, identity=ALICE.identity)
+    refused(alice, entry, AlbumStrangerError)
+
+
+def test_an_admin_does_not_write_on_what_was_before_it_was_one(alice: Node) -> None:
+    first = alice.album.graph.entries[0].digest
+    refused(alice, log_entry(alice, [Tier(SMALL)], BOB, parents=[first]), AlbumStrangerError)
+
+
+def test_a_signature_by_another_key_is_refused(alice: Node) -> None:
+    entry = log_entry(alice, [Tier(SMALL)])
+    forged = LogEntry.read(
+        Signed(entry.signed.body, BOB.signing.sign(LOG_DOMAIN, entry.signed.body))
+    )
+    refused(alice, forged, BadSignatureError)
+    act = feed_entry(alice, AskDelete(bytes(16)))
+    forged_act = FeedEntry.read(
+        Signed(act.signed.body, BOB.signing.sign(FEED_DOMAIN, act.signed.body))
+    )
+    refused(alice, forged_act, BadSignatureError)
+
+
+def test_a_first_entry_with_another_signature_founds_nothing() -> None:
+    first = Node.founding(ALICE).album.graph.entries[0]
+    with pytest.raises(BadSignatureError):
+        Album(LogEntry.read(Signed(first.signed.body, bytes(64))))
+    with pytest.raises(MalformedError):
+        Album(log_entry(Node.founding(ALICE), [Tier(SMALL)]))
+
+
+def test_a_key_does_not_come_again(alice: Node) -> None:
+    old = alice.album.graph.entries[0].epoch
+    assert old is not None
+    refused(alice, log_entry(alice, [replace(old, past=())]), AlbumEpochError)
+
+
+def test_what_names_a_key_that_is_not_there_is_refused(alice: Node) -> None:
+    for op in (Wraps(KEY, HASH, 1), Name(KEY, bytes(80))):
+        refused(alice, log_entry(alice, [op]), AlbumEpochError)
+    refused(alice, feed_entry(alice, Comment(bytes(16), KEY, bytes(80))), AlbumEpochError)
+    refused(alice, feed_entry(alice, replace(photo(alice), key_id=KEY)), AlbumEpochError)
+
+
+def test_from_join_albums_give_no_earlier_key() -> None:
+    alice = Node.founding(ALICE, history="from-join")
+    later = replace(epoch(alice), past=((current(alice), bytes(104)),))
+    refused(alice, log_entry(alice, [later]), AlbumEpochError)
+    refused(alice, log_entry(alice, [Wraps(current(alice), HASH, 1)]), AlbumEpochError)
+
+
+GRANTS: dict[str, Callable[[Node], tuple[LocalDevice, Capability]]] = {
+    "for another album": lambda node: (ALICE, grant(node, DAVE, album=bytes(16))),
+    "for more than the role": lambda node: (ALICE, grant(node, DAVE, "admin")),
+    "for less than the role": lambda node: (ALICE, grant(node, DAVE, "viewer")),
+    "for somebody else": lambda node: (ALICE, grant(node, CAROL)),
+    "with a further condition": lambda node: (ALICE, grant(node, DAVE, before=NOW)),
+    "for any album": lambda node: (
+        ALICE,
+        grant(node, DAVE, album=None, photos=frozenset([bytes(16)])),
+    ),
+    "by another admin": lambda node: (
+        ALICE,
+        grant(node, DAVE, signer=BOB, parent=node.album.graph.grant_for(BOB.identity)),
+    ),
+    "by an admin as if it were the owner": lambda node: (BOB, grant(node, DAVE, signer=BOB)),
+    "under a grant that is none of the album": lambda node: (
+        BOB,
+        grant(node, DAVE, signer=BOB, parent=replace_nonce(node)),
+    ),
+}
+
+
+def replace_nonce(node: Node) -> Capability:
+    """A grant that the owner could have given to Bob, and that is not in the log."""
+    return Capability.grant(
+        ALICE.signing, ALICE.identity, Audience("identity", BOB.identity),
+        Caveats(album=node.album.album_id, operations=OPERATIONS["admin"]), bytes(16),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GRANTS)
+def test_a_grant_other_than_that_of_the_role_is_refused(alice: Node, case: str) -> None:
+    signer, capability = GRANTS[case](alice)
+    op = Member(DAVE.identity, "contributor", capability, (DAVE.chain,))
+    refused(alice, log_entry(alice, [op], signer), AlbumGrantError)
+
+
+def test_a_grant_whose_signature_is_wrong_is_refused(alice: Node) -> None:
+    good = grant(alice, DAVE)
+    (link,) = good.links
+    forged = Capability.decode(encoding.encode([[link.signed.body, bytes(64)]]))
+    op = Member(DAVE.identity, "contributor", forged, (DAVE.chain,))
+    refused(alice, log_entry(alice, [op]), AlbumGrantError)
+
+
+def test_admins_are_three_deep_at_most(alice: Node) -> None:
+    node = alice
+    for name in ("Dave", "Erin", "Frank"):
+        local = device(name, "phone")
+        node.invite("admin", local)
+        node = node.joining(local)
+    node.invite("viewer", device("Grace", "phone"))
+    node.invite("admin", device("Heidi", "phone"))
+    heidi = node.joining(device("Heidi", "phone"))
+    heidi.rotate()
+    with pytest.raises(UnsupportedGrantError):
+        heidi.invite("viewer", device("Ivan", "phone"))
+
+
+def test_a_log_takes_as_many_entries_as_it_may(
+    alice: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ALBUM_LOG_ENTRIES", len(alice.album.graph.entries) + 1)
+    alice.album.take(log_entry(alice, [Tier(SMALL)]))
+    refused(alice, log_entry(alice, [Tier(ORIGINAL)]), AlbumFullError)
+
+
+def test_a_feed_takes_as_many_entries_as_it_may(
+    alice: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ALBUM_FEED_ENTRIES", 2)
+    one = feed_entry(alice, AskDelete(bytes(16)))
+    two = feed_entry(alice, AskDelete(bytes(16)), seq=1, previous=one.digest)
+    assert alice.album.take_all([two, one]) == [one, two]
+    three = feed_entry(alice, AskDelete(bytes(16)), seq=2, previous=two.digest)
+    refused(alice, three, AlbumFullError)
+
+
+# What may be in a feed.
+
+
+def test_a_feed_goes_on_by_one_on_its_own_entries(alice: Node) -> None:
+    first = feed_entry(alice, AskDelete(PID))
+    refused(alice, feed_entry(alice, AskDelete(PID), seq=1, previous=first.digest), AlbumGapError)
+    alice.album.take(first)
+    skipped = feed_entry(alice, AskDelete(PID), seq=2, previous=first.digest)
+    refused(alice, skipped, MalformedError)
+    others = feed_entry(alice, AskDelete(PID), BOB, seq=1, previous=first.digest)
+    refused(alice, others, MalformedError)
+
+
+def test_a_feed_that_has_seen_what_is_not_here_waits(alice: Node) -> None:
+    refused(alice, feed_entry(alice, AskDelete(PID), seen=[bytes(32)]), AlbumGapError)
+
+
+@pytest.mark.parametrize("signer", [MALLORY, DAVE, LAPTOP])
+def test_who_was_never_let_in_adds_nothing(alice: Node, signer: LocalDevice) -> None:
+    refused(alice, feed_entry(alice, AskDelete(PID), signer), AlbumStrangerError)
+    entry = feed_entry(alice, AskDelete(PID), signer, identity=CAROL.identity)
+    refused(alice, entry, AlbumStrangerError)
+
+
+def test_a_feed_does_not_unlearn_what_it_has_seen(alice: Node) -> None:
+    before = sorted(alice.album.graph.heads)
+    alice.rotate()
+    first = feed_entry(alice, AskDelete(PID))
+    alice.album.take(first)
+    back = feed_entry(alice, AskDelete(PID), seq=1, previous=first.digest, seen=before)
+    refused(alice, back, WentBackError)
+
+
+def test_a_photo_of_a_device_that_nobody_knows_is_refused(alice: Node) -> None:
+    other = device("Carol", "old phone")
+    plain = replace(photo(alice), record=record_by(other, bytes(16)))
+    refused(alice, feed_entry(alice, plain), MalformedError)
+    papers = Certificates.read([other.chain.certificates[0].signed.to_value()])
+    alice.album.take(feed_entry(alice, replace(plain, certificates=papers)))
+    assert len(alice.album.view.photos) == 1
+
+
+# What does not count.
+
+
+def test_a_removed_device_adds_nothing_whatever_it_claims_to_have_seen(alice: Node) -> None:
+    before = sorted(alice.album.graph.heads)
+    alice.remove(CAROL.identity)
+    after = sorted(alice.album.graph.heads)
+    old = alice.album.graph.entries[0].epoch
+    assert old is not None
+    act = replace(photo(alice), key_id=old.key_id)
+    for seen in (before, after):
+        entry = feed_entry(alice, act, seen=seen)
+        alice.album.take(entry)
+        assert alice.album.view.void[entry.digest] is AlbumRemovedError
+    assert not alice.album.view.photos
+
+
+def test_who_has_seen_a_removal_seals_under_no_key_of_before(alice: Node) -> None:
+    alice.invite("viewer", DAVE)
+    act = photo(alice)
+    alice.remove(DAVE.identity)
+    entry = feed_entry(alice, act)
+    alice.album.take(entry)
+    assert alice.album.view.void[entry.digest] is OldEpochError
+    comment = Comment(act.record.photo_id, act.key_id, bytes(80))
+    said = feed_entry(alice, comment, BOB)
+    alice.album.take(said)
+    assert alice.album.view.void[said.digest] is OldEpochError
+
+
+def test_a_photo_that_could_not_know_of_the_removal_stays(alice: Node) -> None:
+    alice.invite("viewer", DAVE)
+    entry = feed_entry(alice, photo(alice))
+    alice.remove(DAVE.identity)
+    alice.album.take(entry)
+    assert len(alice.album.view.photos) == 1
+
+
+def test_what_the_role_does_not_allow_does_not_count(alice: Node) -> None:
+    alice.invite("viewer", DAVE)
+    shown = feed_entry(alice, photo(alice))
+    alice.album.take(shown)
+    (photo_id,) = alice.album.view.photos
+    tries: list[tuple[LocalDevice, Act]] = [
+        (DAVE, photo(alice, DAVE, "his")),
+        (BOB, Cover(photo_id)),
+        (DAVE, Cover(photo_id)),
+        (DAVE, Caption(photo_id, current(alice), bytes(80))),
+    ]
+    for signer, act in tries:
+        node = Node(signer, Album.load(alice.album.kept()), alice.keys)
+        entry = feed_entry(node, act, signer)
+        node.album.take(entry)
+        expected = None if signer is BOB else AlbumRoleError
+        assert node.album.view.void.get(entry.digest) is expected
+
+
+def test_another_contributor_does_not_write_the_caption(alice: Node) -> None:
+    alice.invite("contributor", DAVE)
+    alice.album.take(feed_entry(alice, photo(alice)))
+    (photo_id,) = alice.album.view.photos
+    entry = feed_entry(alice, Caption(photo_id, current(alice), bytes(80)), DAVE)
+    alice.album.take(entry)
+    assert alice.album.view.void[entry.digest] is AlbumRoleError
+    assert alice.album.view.photos[photo_id].caption is None
+
+
+@pytest.mark.parametrize("target", [ALICE, BOB])
+def test_a_junior_s_removal_of_a_senior_has_no_effect(alice: Node, target: LocalDevice) -> None:
+    alice.invite("admin", DAVE)
+    before = alice.album.view.members
+    for op in (Remove(target.identity, ()), Drop(target.chain.device, ())):
+        entry = log_entry(alice, [op], DAVE)
+        alice.album.take(entry)
+        assert alice.album.view.void[entry.digest] is SeniorAdminError
+    assert alice.album.view.members == before
+    assert target.chain.device in alice.album.view.devices
+    assert alice.album.authority.safe_epochs()
+
+
+def test_a_drop_of_an_identity_s_key_removes_nobody(alice: Node) -> None:
+    alice.invite("admin", DAVE)
+    alice.album.take(log_entry(alice, [Drop(ALICE.identity, ())], DAVE))
+    assert ALICE.identity in alice.album.view.members
+
+
+def test_who_is_removed_by_a_senior_does_not_remove_it_in_turn(alice: Node) -> None:
+    """Neither as if it had been at the same time, nor on an old parent."""
+    old = [alice.album.graph.entries[1].digest]
+    now = sorted(alice.album.graph.heads)
+    alice.remove(BOB.identity)
+    for parents in (now, old, sorted(alice.album.graph.heads)):
+        op = Remove(ALICE.identity, ())
+        entry = log_entry(alice, [op], BOB, parents=parents)
+        alice.album.take(entry)
+        assert entry.digest in alice.album.view.void
+    assert set(alice.album.view.members) == {ALICE.identity, CAROL.identity}
+
+
+def test_a_removed_admin_lets_nobody_in_again(alice: Node) -> None:
+    now = sorted(alice.album.graph.heads)
+    parent = alice.album.graph.grant_for(BOB.identity)
+    alice.remove(BOB.identity)
+    for to, role in ((BOB, "admin"), (MALLORY, "viewer")):
+        capability = grant(alice, to, role, BOB, parent)  # type: ignore[arg-type]
+        op = Member(to.identity, role, capability, (to.chain,))  # type: ignore[arg-type]
+        for parents in (now, sorted(alice.album.graph.heads)):
+            entry = log_entry(alice, [op], BOB, parents=parents)
+            alice.album.take(entry)
+            assert alice.album.view.void[entry.digest] is AlbumRemovedError
+        assert to.identity not in alice.album.view.members
+        successors = alice.album.authority.successors()
+        assert to.identity not in [seat.identity for seat in successors]
+
+
+def test_an_epoch_of_a_removed_admin_is_used_by_nobody(alice: Node) -> None:
+    alice.remove(BOB.identity)
+    safe = current(alice)
+    alice.album.take(log_entry(alice, [epoch(alice)], BOB))
+    assert current(alice) == safe
+
+
+def test_a_device_given_by_a_junior_gets_no_seat(alice: Node) -> None:
+    alice.album.take(log_entry(alice, [Device(LAPTOP.chain)], BOB))
+    assert LAPTOP.chain.device in alice.album.view.devices
+    successors = alice.album.authority.successors()
+    assert LAPTOP.chain.device not in [seat.device for seat in successors]
+    refused(alice, log_entry(alice, [Tier(SMALL)], LAPTOP), AlbumStrangerError)
+
+
+def test_the_owner_s_words_put_a_stolen_founding_device_out(alice: Node) -> None:
+    root = Person.named("Alice").root
+    graph = alice.album.graph
+    heads, seq = sorted(graph.heads), 1 + max(entry.seq for entry in graph.entries)
+    ops: list[Op] = [Drop(ALICE.chain.device, ()), Device(LAPTOP.chain), epoch(alice)]
+    alice.album.take(LogEntry.sign(root, ALICE.identity, graph.album, seq, heads, NOW, ops))
+    theft = log_entry(alice, [Drop(LAPTOP.chain.device, ())], ALICE, parents=heads)
+    alice.album.take(theft)
+    assert theft.digest in alice.album.view.void
+    devices = alice.album.view.devices
+    assert LAPTOP.chain.device in devices
+    assert ALICE.chain.device not in devices
+    assert LAPTOP.chain.device in [seat.device for seat in alice.album.authority.successors()]
+
+
+# Forks.
+
+
+def test_two_entries_of_one_device_that_do_not_know_each_other_are_proof(alice: Node) -> None:
+    one, other = log_entry(alice, [Tier(SMALL)], BOB), log_entry(alice, [Tier(ORIGINAL)], BOB)
+    alice.album.take_all([one, other])
+    (fork,) = alice.album.forks
+    assert fork.device == BOB.chain.device
+    assert {fork.one, fork.other} == {one, other}
+    assert alice.album.view.tier == (SMALL if one.digest < other.digest else ORIGINAL)
+
+
+def test_two_entries_of_a_feed_with_one_number_are_proof_and_both_count(alice: Node) -> None:
+    one, other = (feed_entry(alice, photo(alice, CAROL, label)) for label in ("one", "other"))
+    alice.album.take_all([one, other])
+    (fork,) = alice.album.forks
+    assert (fork.device, fork.one, fork.other) == (CAROL.chain.device, one, other)
+    assert len(alice.album.view.photos) == 2
+
+
+def test_entries_by_two_devices_at_once_are_no_fork(alice: Node) -> None:
+    alice.album.take_all([log_entry(alice, [Tier(SMALL)], who) for who in (ALICE, BOB)])
+    assert alice.album.forks == []
+
+
+def test_a_removal_without_a_new_key_leaves_none_that_is_safe(alice: Node) -> None:
+    alice.album.take(log_entry(alice, [Remove(CAROL.identity, ())]))
+    assert alice.album.authority.safe_epochs() == []
+    assert alice.admin.due(NOW) == "removal"
+
+
+def test_a_key_is_due_by_age_and_by_a_clock_that_was_ahead(alice: Node) -> None:
+    first = NOW
+    assert alice.admin.due(first + limits.ALBUM_EPOCH_SECONDS - 1) is None
+    assert alice.admin.due(first + limits.ALBUM_EPOCH_SECONDS) == "age"
+    assert alice.admin.due(first - limits.CLOCK_SECONDS) is None
+    assert alice.admin.due(first - limits.CLOCK_SECONDS - 1) == "age"
+
+
+def test_all_refusals_are_one_on_the_wire() -> None:
+    assert {wire_code(kind()) for kind in AlbumRefusedError.__subclasses__()} == {54}
