@@ -89,7 +89,7 @@ def map_threshold(seen: Iterable[Seen]) -> float:
     found = [
         [scores.f1_of(one.edited, one.chance >= 255 * value) for value in values]
         for one in seen
-        if one.edit != "clean"
+        if one.edited.any()
     ]
     return round(float(values[int(np.mean(found, axis=0).argmax())]), 2)
 
