@@ -88,10 +88,13 @@ def rates(found: Verdicts) -> dict[str, Any]:
     }
 
 
+def _ways(pictures: Pictures) -> list[str]:
+    return [way for way in ON_THE_WAY if (pictures.way == way).any()]
+
+
 def by_way(pictures: Pictures, found: Verdicts) -> dict[str, Any]:
     """Rates of each way that there is, and of all of them together."""
-    ways = [way for way in ON_THE_WAY if (pictures.way == way).any()]
-    rows = {way: rates(found[pictures.way == way]) for way in ways}
+    rows = {way: rates(found[pictures.way == way]) for way in _ways(pictures)}
     return {**rows, "all": rates(found)}
 
 
@@ -100,7 +103,7 @@ def held_out(pictures: Pictures, score: PhotoScore, limits: Calibration) -> dict
     logits = score.logit(pictures.features)
     found = verdicts(pictures, logits, limits)
     report: dict[str, Any] = {}
-    for way in (*ON_THE_WAY, "all"):
+    for way in (*_ways(pictures), "all"):
         here = (pictures.way == way) | (way == "all")
         edited = pictures.edited & here
         report[way] = {
@@ -109,6 +112,7 @@ def held_out(pictures: Pictures, score: PhotoScore, limits: Calibration) -> dict
             "on_the_edit": int(
                 np.count_nonzero(pictures.on_edit[edited] & (found[edited] == SIGNS))
             ),
+            "f1": float(pictures.f1[edited].mean()),
             "image_auc": scores.area_under_roc(pictures.edited[here], logits[here]),
         }
     return report
@@ -151,6 +155,7 @@ def tables(figures: dict[str, Any]) -> str:
                 "at the right place",
                 "can't tell",
                 "image AUC",
+                "F1 of the map",
             ],
             [
                 [
@@ -160,6 +165,7 @@ def tables(figures: dict[str, Any]) -> str:
                     row["on_the_edit"],
                     _cells(row["edited"])[1],
                     f"{row['image_auc']:.2f}",
+                    f"{row['f1']:.2f}",
                 ]
                 for way, row in figures["held_out"].items()
             ],

@@ -5,6 +5,7 @@
 `--seen` is what `whole_photos` made of the photos of the folds on which the network was trained.
 Sets of features are compared by leaving out a fold, a fifth of the camera models, at a time: no
 picture is scored by a score that was fitted to its camera. The network itself did see the camera.
+The map's threshold is set on whole photos as well.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,8 @@ class Pictures:
     """Whether the map shows an area that could be pointed at."""
     on_edit: Flags
     """Whether most of what is marked in the largest such area was edited."""
+    f1: Floats
+    """Of the map's marked cells."""
     fold: npt.NDArray[np.int64]
     way: Words
     kind: Words
@@ -80,6 +83,17 @@ def read_all(folder: Path) -> Iterable[Seen]:
     return (Seen.load(path) for path in sorted(folder.glob("*.npz")))
 
 
+def map_threshold(seen: Iterable[Seen]) -> float:
+    """The map's value from which on a cell counts as edited: the best mean F1 of edited photos."""
+    values = np.linspace(0.1, 0.95, 18)
+    found = [
+        [scores.f1_of(one.edited, one.chance >= 255 * value) for value in values]
+        for one in seen
+        if one.edited.any()
+    ]
+    return round(float(values[int(np.mean(found, axis=0).argmax())]), 2)
+
+
 def gather(seen: Iterable[Seen], runner: Runner, manifest: Path = MANIFEST) -> Pictures:
     """Pictures of the manifest's photos. `runner` tells what is an area."""
     entries = {entry.file: entry for entry in read_manifest(manifest)}
@@ -91,6 +105,7 @@ def gather(seen: Iterable[Seen], runner: Runner, manifest: Path = MANIFEST) -> P
             *_pointed(
                 one, runner.areas(np.divide(one.chance, 255, dtype=np.float32), one.shape), cell
             ),
+            scores.f1_of(one.edited, one.chance >= 255 * cell),
             entries[one.file].fold,
             one.way,
             one.edit,
@@ -99,12 +114,13 @@ def gather(seen: Iterable[Seen], runner: Runner, manifest: Path = MANIFEST) -> P
         )
         for one in seen
     ]
-    features, edited, has_area, on_edit, fold, way, kind, role, file = zip(*rows, strict=True)
+    features, edited, has_area, on_edit, f1, fold, way, kind, role, file = zip(*rows, strict=True)
     return Pictures(
         np.stack(features),
         np.array(edited),
         np.array(has_area),
         np.array(on_edit),
+        np.array(f1, np.float32),
         np.array(fold),
         np.array(way),
         np.array(kind),
@@ -249,6 +265,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_num_threads(1)
     network = read_weights("integrity", options.weights)
     runner = Runner(network)
+    cell = map_threshold(read_all(options.seen))
+    runner.calibration = replace(runner.calibration, cell=cell)
     pictures = gather(read_all(options.seen), runner)
     own = figures(pictures, network_logits(network, pictures))
     tried = compared(pictures)

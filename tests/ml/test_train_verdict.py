@@ -57,6 +57,7 @@ def pictures(count: int = 400, *, apart: float = 2.0) -> Pictures:
         edited,
         np.ones(count, np.bool_),
         edited,
+        np.ones(count, np.float32),
         photo % 4 + 1,
         np.array(["none", "none", "q75", "q75"] * (count // 4)),
         np.where(edited, "splice", "clean"),
@@ -199,6 +200,14 @@ def seen(folder: Path, *, folds: set[int], per_fold: int, ways: Sequence[str]) -
     return folder
 
 
+def test_the_maps_threshold_is_where_edits_are_marked_best(tmp_path: Path) -> None:
+    folder = seen(tmp_path / "seen", folds={1}, per_fold=4, ways=["none"])
+    kept = list(train_verdict.read_all(folder))
+    for one in kept:
+        one.chance[20:, :] = 140  # what is marked too eagerly
+    assert 140 / 255 < train_verdict.map_threshold(kept) <= 200 / 255
+
+
 def test_a_score_is_fitted_released_and_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -218,6 +227,7 @@ def test_a_score_is_fitted_released_and_measured(
     pictures = train_verdict.gather(train_verdict.read_all(drawn), Runner(weights))
     assert pictures.has_area.all()
     assert np.array_equal(pictures.on_edit, pictures.edited)
+    assert (pictures.f1[pictures.edited] == 1).all()
 
     folders = ["--drawn", str(drawn), "--fixed", str(fixed)]
     evaluate_verdict.main([*folders, "--weights", str(released), "--release", str(released)])

@@ -9,7 +9,7 @@ pytest.importorskip("torch", reason="torch is not installed (the extra `ml`)")
 
 from kinlight.ml.evaluate_integrity import ON_THE_WAY
 from kinlight.ml.integrity_runner import Runner
-from kinlight.ml.photos import Collection
+from kinlight.ml.photos import MANIFEST, Collection, read_manifest
 from kinlight.ml.samples import Sampler
 from kinlight.ml.weights import read_weights
 from kinlight.ml.whole_photos import Seen, drawn, make_draws, make_fixed, usable
@@ -81,3 +81,9 @@ def test_photos_are_shown_clean_and_edited_after_each_way(
 def test_photos_of_a_few_pixels_are_left_out(photos: Collection) -> None:
     roles = {photos[place].entry.role for place in usable(photos)}
     assert roles == {"original"}
+
+
+def test_photos_that_are_kept_apart_are_none_of_those_that_were_learned_from() -> None:
+    apart = {entry.sha256 for entry in read_manifest(MANIFEST.with_name("integrity-apart.csv"))}
+    assert len(apart) == 13
+    assert apart.isdisjoint(entry.sha256 for entry in read_manifest())
