@@ -190,8 +190,14 @@ class Authority:
         return late
 
     def successors(self) -> list[Seat]:
-        """The seats that have not ended, in their order, but for the owner's root key."""
-        return [seat for seat in self.seats if seat.key[3] and not self._has_ended(seat)]
+        """The seats that have not ended, of devices that are in the album, in their order."""
+        return [
+            seat
+            for seat in self.seats
+            if seat.key[3]
+            and not self._has_ended(seat)
+            and self.chain(seat.identity, seat.device, self.everything)
+        ]
 
     def seat_of(self, identity: bytes, device: bytes) -> Seat | None:
         """The most senior seat of a device that has not ended."""

@@ -210,7 +210,9 @@ class Reader:
         standing = [
             seat
             for seat in self.seats
-            if seat[0][3] and not any(self.ends(removal, seat) for removal in self.removals)
+            if seat[0][3]
+            and not any(self.ends(removal, seat) for removal in self.removals)
+            and self.is_in(seat[1], seat[2], set(self.log))
         ]
         return [seat[2] for seat in standing]
 
