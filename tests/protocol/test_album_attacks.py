@@ -251,12 +251,16 @@ def test_admins_are_three_deep_at_most(alice: Node) -> None:
         heidi.invite("viewer", device("Ivan", "phone"))
 
 
-def test_a_log_takes_as_many_entries_as_it_may(
+def test_a_log_takes_as_many_entries_as_it_may_and_the_owner_s_after_all_others(
     alice: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "ALBUM_LOG_ENTRIES", len(alice.album.graph.entries) + 1)
-    alice.album.take(log_entry(alice, [Tier(SMALL)]))
-    refused(alice, log_entry(alice, [Tier(ORIGINAL)]), AlbumFullError)
+    monkeypatch.setattr(limits, "ALBUM_OWNER_ENTRIES", 2)
+    monkeypatch.setattr(limits, "ALBUM_LOG_ENTRIES", len(alice.album.graph.entries) + 3)
+    alice.album.take(log_entry(alice, [Tier(SMALL)], BOB))
+    refused(alice, log_entry(alice, [Tier(ORIGINAL)], BOB), AlbumFullError)
+    alice.remove(BOB.identity)
+    alice.album.take(log_entry(alice, [Tier(ORIGINAL)]))
+    refused(alice, log_entry(alice, [Tier(SMALL)]), AlbumFullError)
 
 
 def test_a_feed_takes_as_many_entries_as_it_may(
