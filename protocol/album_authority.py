@@ -172,6 +172,12 @@ class Authority:
                     found[device] = chain
         return found
 
+    def holders(self, device: bytes) -> set[bytes]:
+        """The identities as whose this device is in the album: one, unless somebody claims it."""
+        everything = self.everything
+        owners = self._owners.get(device, set[bytes]())
+        return {owner for owner in owners if self.chain(owner, device, everything)}
+
     def newcomers(self, epoch: int) -> dict[bytes, DeviceChain]:
         """The devices in the album that were let in too late for the wraps of this epoch."""
         begun = self.graph.entries[epoch].epoch
@@ -351,11 +357,11 @@ class Authority:
         if isinstance(op, Remove):
             near = self._of_identity.get(op.identity, [])
         else:
-            owners = self._owners.get(op.device, set[bytes]())
-            if seat.identity in owners:
-                near = self._of_device.get(op.device, [])
-            else:
-                near = [other for owner in owners for other in self._of_identity.get(owner, ())]
+            others = self._owners.get(op.device, set[bytes]()) - {seat.identity}
+            near = [
+                *self._of_device.get(op.device, ()),
+                *(other for owner in others for other in self._of_identity.get(owner, ())),
+            ]
         return not any(
             other < seat
             and not self._has_ended(other)

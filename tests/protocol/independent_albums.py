@@ -160,9 +160,7 @@ class Reader:
             return False
         if op[0] == "remove":
             return identity == op[1]
-        if (seat[1], op[1]) in papers:
-            return device == op[1]
-        return (identity, op[1]) in papers
+        return device == op[1] or (identity != seat[1] and (identity, op[1]) in papers)
 
     # Who is in, by the entries `seen`.
 
