@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from ..crypto.identity import DeviceChain
 from .album_errors import AlbumRefusedError, AlbumRemovedError, SeniorAdminError
 from .album_graph import Graph
-from .album_log import Create, Device, Drop, Epoch, Member, Op, Remove, Wraps
+from .album_log import Create, Device, Drop, Epoch, LogEntry, Member, Op, Remove, Wraps
 from .album_roles import Role, least
 
 Key = tuple[int, int, bytes, bytes]
@@ -64,6 +64,21 @@ class LetIn:
 
 
 _Standing = TypeVar("_Standing", Given, LetIn)
+
+
+def _takes_writer_out(op: Op, entry: LogEntry) -> bool:
+    """Whether an op is by the identity or the device that it takes out."""
+    match op:
+        case Remove():
+            return op.identity == entry.identity
+        case Drop():
+            return op.device == entry.device
+        case _:
+            return False
+
+
+def _leaves(entry: LogEntry) -> bool:
+    return any(_takes_writer_out(op, entry) for op in entry.ops)
 
 
 class _Removals:
@@ -282,14 +297,23 @@ class Authority:
                 self.void[number] = AlbumRemovedError
 
     def _take(self, seat: Seat) -> None:
-        """Count the entries that this seat allows, and do what is in them."""
+        """Count the entries that this seat allows, and do what is in them.
+
+        Those by which the device leaves come first: what it wrote without knowing of them, on older
+        entries, must not count because it has a lower number.
+        """
         entries = self.graph.entries
-        mine = self.graph.by_device.get(seat.device, ())
-        for number in sorted(mine, key=lambda one: (entries[one].seq, entries[one].digest)):
+        mine = [
+            number
+            for number in self.graph.by_device.get(seat.device, ())
+            if entries[number].identity == seat.identity
+        ]
+        for number in sorted(
+            mine, key=lambda one: (not _leaves(entries[one]), entries[one].seq, entries[one].digest)
+        ):
             bit = 1 << number
             if (
                 self.counting & bit
-                or entries[number].identity != seat.identity
                 or not (self.graph.is_before(seat.entry, number) or number == seat.entry == 0)
                 or not self._left.get(seat.key, -1) >> number & 1
             ):
@@ -339,14 +363,12 @@ class Authority:
             case Remove(identity=identity):
                 self._removed.setdefault(identity, _Removals()).add(removal)
                 ended = self._of_identity.get(identity, ())
-                leaves = identity == removal.seat.identity
             case Drop(device=device):
                 self._dropped.setdefault(device, _Removals()).add(removal)
                 ended = self._of_device.get(device, ())
-                leaves = device == removal.seat.device
         for seat in ended:
             self._end(removal, seat)
-        if leaves:
+        if _takes_writer_out(removal.op, self.graph.entries[removal.entry]):
             self._leaving |= 1 << removal.entry
 
     def may_remove(self, seat: Seat, op: Remove | Drop) -> bool:
