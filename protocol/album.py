@@ -19,7 +19,7 @@ from .album_authority import Authority
 from .album_errors import AlbumGapError
 from .album_feed import FeedEntry
 from .album_feeds import Feeds
-from .album_graph import Graph
+from .album_graph import Graph, Pair
 from .album_log import LogEntry
 from .album_view import AlbumView
 
@@ -152,10 +152,22 @@ class Album:
         return [*self.graph.missing(heads.log), *self.feeds.missing(heads.feeds)]
 
     def farewell(self, identity: bytes, device: bytes) -> list[LogEntry]:
-        """What to tell a device that was taken out: the log as far as what took it out."""
-        reached = 0
-        for removal in self.authority.removals_of(identity, device):
-            reached |= self.graph.past[removal.entry] | 1 << removal.entry
+        """What to tell a device that is not in the album any more: the log as far as what took it
+        out, or what took those out who let it in since.
+        """
+        reached, told = 0, set[Pair]()
+        pending: list[Pair] = [(identity, device)]
+        while pending:
+            pair = pending.pop()
+            if pair in told:
+                continue
+            told.add(pair)
+            for removal in self.authority.removals_of(*pair):
+                reached |= self.graph.past[removal.entry] | 1 << removal.entry
+            for number in self.graph.let_in.get(pair, ()):
+                if not self.authority.counting >> number & 1:
+                    by = self.graph.entries[number]
+                    pending.append((by.identity, by.device))
         return [entry for number, entry in enumerate(self.graph.entries) if reached >> number & 1]
 
 

@@ -306,8 +306,8 @@ class Admin:
         return tuple(found[: limits.ALBUM_HEADS])
 
     def _devices_of(self, identity: bytes) -> frozenset[bytes]:
-        devices = self._album.view.devices.items()
-        return frozenset(device for device, chain in devices if chain.identity == identity)
+        devices, holders = self._album.view.devices, self._album.authority.holders
+        return frozenset(device for device in devices if holders(device) == {identity})
 
 
 def _ordered(chains: Sequence[DeviceChain]) -> tuple[DeviceChain, ...]:

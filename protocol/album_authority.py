@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from ..crypto.identity import DeviceChain
 from .album_errors import AlbumRefusedError, AlbumRemovedError, SeniorAdminError
 from .album_graph import Graph
-from .album_log import Create, Device, Drop, Epoch, Member, Op, Remove, Wraps
+from .album_log import Create, Device, Drop, Epoch, LogEntry, Member, Op, Remove, Wraps
 from .album_roles import Role, least
 
 Key = tuple[int, int, bytes, bytes]
@@ -66,6 +66,39 @@ class LetIn:
 _Standing = TypeVar("_Standing", Given, LetIn)
 
 
+def _takes_writer_out(op: Op, entry: LogEntry) -> bool:
+    """Whether an op is by the identity or the device that it takes out."""
+    match op:
+        case Remove():
+            return op.identity == entry.identity
+        case Drop():
+            return op.device == entry.device
+        case _:
+            return False
+
+
+def _leaves(entry: LogEntry) -> bool:
+    return any(_takes_writer_out(op, entry) for op in entry.ops)
+
+
+class _Removals:
+    """What takes one identity or one device out."""
+
+    def __init__(self) -> None:
+        self.found: Final[list[Removal]] = []
+        self.entries = 0
+        self.last: Final[dict[int, int]] = {}
+        """Of each of these entries, the number of its last such op."""
+
+    def add(self, removal: Removal) -> None:
+        self.found.append(removal)
+        self.entries |= 1 << removal.entry
+        self.last[removal.entry] = max(removal.number, self.last.get(removal.entry, 0))
+
+
+_NOTHING: Final = _Removals()
+
+
 class Authority:
     """The judged log."""
 
@@ -79,8 +112,12 @@ class Authority:
         self._removing = 0
         self._leaving = 0
         self._safe: list[tuple[int, Epoch]] | None = None
-        self._removed: Final[dict[bytes, list[Removal]]] = {}
-        self._dropped: Final[dict[bytes, list[Removal]]] = {}
+        self._removed: Final[dict[bytes, _Removals]] = {}
+        self._dropped: Final[dict[bytes, _Removals]] = {}
+        self._left: Final[dict[Key, int]] = {}
+        """Of each seat that has ended the entries for which it has not."""
+        self._of_identity: Final[dict[bytes, list[Seat]]] = {}
+        self._of_device: Final[dict[bytes, list[Seat]]] = {}
         self._given: Final[dict[bytes, list[Given]]] = {}
         self._let_in: Final[dict[bytes, list[LetIn]]] = {}
         self.seats: Final[list[Seat]] = []
@@ -102,8 +139,7 @@ class Authority:
             standing = [
                 given
                 for given in self._given.get(identity, ())
-                if seen >> given.entry & 1
-                and not self._ended(given, self._removed.get(identity, ()), seen)
+                if seen >> given.entry & 1 and not self._ended(given, identity, b"", seen)
             ]
             roles: list[Role] = [given.role for given in _last(self.graph, standing)]
             self._roles[place] = least(roles) if roles else None
@@ -122,7 +158,7 @@ class Authority:
                 for found in self._let_in.get(device, ())
                 if found.chain.identity == identity
                 and seen >> found.entry & 1
-                and not self._ended(found, self.removals_of(identity, device), seen)
+                and not self._ended(found, identity, device, seen)
             ]
             last = _last(self.graph, standing) if self.role(identity, seen) else []
             entries = self.graph.entries
@@ -151,6 +187,12 @@ class Authority:
                     found[device] = chain
         return found
 
+    def holders(self, device: bytes) -> set[bytes]:
+        """The identities as whose this device is in the album: one, unless somebody claims it."""
+        everything = self.everything
+        owners = self._owners.get(device, set[bytes]())
+        return {owner for owner in owners if self.chain(owner, device, everything)}
+
     def newcomers(self, epoch: int) -> dict[bytes, DeviceChain]:
         """The devices in the album that were let in too late for the wraps of this epoch."""
         begun = self.graph.entries[epoch].epoch
@@ -169,8 +211,14 @@ class Authority:
         return late
 
     def successors(self) -> list[Seat]:
-        """The seats that have not ended, in their order, but for the owner's root key."""
-        return [seat for seat in self.seats if seat.key[3] and not self._has_ended(seat)]
+        """The seats that have not ended, of devices that are in the album, in their order."""
+        return [
+            seat
+            for seat in self.seats
+            if seat.key[3]
+            and not self._has_ended(seat)
+            and self.chain(seat.identity, seat.device, self.everything)
+        ]
 
     def seat_of(self, identity: bytes, device: bytes) -> Seat | None:
         """The most senior seat of a device that has not ended."""
@@ -214,7 +262,17 @@ class Authority:
 
     def removals_of(self, identity: bytes, device: bytes) -> Iterable[Removal]:
         """What took this identity or this device out."""
-        return (*self._removed.get(identity, ()), *self._dropped.get(device, ()))
+        return (
+            *self._removed.get(identity, _NOTHING).found,
+            *self._dropped.get(device, _NOTHING).found,
+        )
+
+    def unseen_removals_of(self, identity: bytes, device: bytes, seen: int) -> list[Removal]:
+        """Those of them that are not among `seen`."""
+        entries = self._removed.get(identity, _NOTHING).entries
+        if not (entries | self._dropped.get(device, _NOTHING).entries) & ~seen:
+            return []
+        return [each for each in self.removals_of(identity, device) if not seen >> each.entry & 1]
 
     # Judging.
 
@@ -229,22 +287,35 @@ class Authority:
         while self._waiting:
             seat = heapq.heappop(self._waiting)
             self.seats.append(seat)
+            self._of_identity.setdefault(seat.identity, []).append(seat)
+            self._of_device.setdefault(seat.device, []).append(seat)
+            for removal in self.removals_of(seat.identity, seat.device):
+                self._end(removal, seat)
             self._take(seat)
         for number in range(len(self.graph.entries)):
             if not self.counting >> number & 1:
                 self.void[number] = AlbumRemovedError
 
     def _take(self, seat: Seat) -> None:
-        """Count the entries that this seat allows, and do what is in them."""
+        """Count the entries that this seat allows, and do what is in them.
+
+        Those by which the device leaves come first: what it wrote without knowing of them, on older
+        entries, must not count because it has a lower number.
+        """
         entries = self.graph.entries
-        mine = self.graph.by_device.get(seat.device, ())
-        for number in sorted(mine, key=lambda one: (entries[one].seq, entries[one].digest)):
+        mine = [
+            number
+            for number in self.graph.by_device.get(seat.device, ())
+            if entries[number].identity == seat.identity
+        ]
+        for number in sorted(
+            mine, key=lambda one: (not _leaves(entries[one]), entries[one].seq, entries[one].digest)
+        ):
             bit = 1 << number
             if (
                 self.counting & bit
-                or entries[number].identity != seat.identity
                 or not (self.graph.is_before(seat.entry, number) or number == seat.entry == 0)
-                or self._had_ended(seat, number)
+                or not self._left.get(seat.key, -1) >> number & 1
             ):
                 continue
             self.counting |= bit
@@ -290,12 +361,14 @@ class Authority:
         self._removing |= 1 << removal.entry
         match removal.op:
             case Remove(identity=identity):
-                self._removed.setdefault(identity, []).append(removal)
-                leaves = identity == removal.seat.identity
+                self._removed.setdefault(identity, _Removals()).add(removal)
+                ended = self._of_identity.get(identity, ())
             case Drop(device=device):
-                self._dropped.setdefault(device, []).append(removal)
-                leaves = device == removal.seat.device
-        if leaves:
+                self._dropped.setdefault(device, _Removals()).add(removal)
+                ended = self._of_device.get(device, ())
+        for seat in ended:
+            self._end(removal, seat)
+        if _takes_writer_out(removal.op, self.graph.entries[removal.entry]):
             self._leaving |= 1 << removal.entry
 
     def may_remove(self, seat: Seat, op: Remove | Drop) -> bool:
@@ -303,48 +376,48 @@ class Authority:
 
         All seats above were judged before, and whatever ends one of them was too.
         """
-        above = [other for other in self.seats if other.key < seat.key]
-        for other in above:
-            if isinstance(op, Remove):
-                in_the_way = other.identity == op.identity
-            elif seat.identity in self._owners.get(op.device, ()):
-                in_the_way = other.device == op.device
-            else:
-                in_the_way = other.identity in self._owners.get(op.device, ())
-            own_root = not other.key[3] and other.identity == seat.identity
-            if in_the_way and not own_root and not self._has_ended(other):
-                return False
-        return True
-
-    def _ends(self, removal: Removal, seat: Seat) -> bool:
-        """Whether a removal of its device or identity ends a seat, for what it does not know."""
-        return (removal.seat < seat or removal.seat.device == seat.device) and not self._is_before(
-            removal, seat
+        if isinstance(op, Remove):
+            near = self._of_identity.get(op.identity, [])
+        else:
+            others = self._owners.get(op.device, set[bytes]()) - {seat.identity}
+            near = [
+                *self._of_device.get(op.device, ()),
+                *(other for owner in others for other in self._of_identity.get(owner, ())),
+            ]
+        return not any(
+            other < seat
+            and not self._has_ended(other)
+            and (other.key[3] or other.identity != seat.identity)  # one's own root
+            for other in near
         )
 
-    def _had_ended(self, seat: Seat, number: int) -> bool:
-        return any(
-            self._ends(removal, seat)
-            and number != removal.entry
-            and not self.graph.is_before(number, removal.entry)
-            for removal in self.removals_of(seat.identity, seat.device)
-        )
+    def _end(self, removal: Removal, seat: Seat) -> None:
+        """End a seat whose device or identity is removed, if this removal can."""
+        can = removal.seat < seat or removal.seat.device == seat.device
+        if can and not self._is_before(removal, seat):
+            reached = self.graph.past[removal.entry] | 1 << removal.entry
+            self._left[seat.key] = self._left.get(seat.key, -1) & reached
 
     def _has_ended(self, seat: Seat) -> bool:
-        return any(
-            self._ends(removal, seat) for removal in self.removals_of(seat.identity, seat.device)
-        )
+        return seat.key in self._left
 
-    def _is_before(self, one: Removal, other: Given | LetIn | Seat) -> bool:
+    def _is_before(self, one: Removal, other: Seat) -> bool:
         if one.entry == other.entry:
             return one.number < other.number
         return self.graph.is_before(one.entry, other.entry)
 
-    def _ended(self, given: Given | LetIn, removals: Iterable[Removal], seen: int) -> bool:
-        return any(
-            seen >> removal.entry & 1 and not self._is_before(removal, given)
-            for removal in removals
-        )
+    def _ended(self, given: Given | LetIn, identity: bytes, device: bytes, seen: int) -> bool:
+        """Whether a removal among `seen` acts on what was given: it is not before that."""
+        here = 1 << given.entry
+        before = self.graph.past[given.entry] | here
+        for removals in (
+            self._removed.get(identity, _NOTHING), self._dropped.get(device, _NOTHING),
+        ):  # fmt: skip
+            if removals.entries & seen & ~before:
+                return True
+            if removals.entries & here and removals.last[given.entry] > given.number:
+                return True
+        return False
 
 
 def _last(graph: Graph, found: Sequence[_Standing]) -> list[_Standing]:

@@ -93,7 +93,8 @@ class Graph:
         self._check_ops(entry, past)
         if not verified:
             entry.verify()
-        if len(self.entries) >= limits.ALBUM_LOG_ENTRIES:
+        kept = 0 if entry.identity == self.owner else limits.ALBUM_OWNER_ENTRIES
+        if len(self.entries) >= limits.ALBUM_LOG_ENTRIES - kept:
             raise AlbumFullError
         self._add(entry, past)
 

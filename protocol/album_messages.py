@@ -13,8 +13,8 @@ from ..crypto.encoding import Reader, Value
 from ..crypto.errors import MalformedError
 from . import limits
 from .album import ENTRY_BYTES, Album, Entry, Heads
-from .album_keys import ONE_WRAP_BYTES, WRAP_BYTES
-from .album_log import ALBUM_ID_BYTES, HASH_BYTES, KEY_BYTES
+from .album_keys import ONE_WRAP_BYTES, WRAP_BYTES, KeyRing
+from .album_log import ALBUM_ID_BYTES, HASH_BYTES, KEY_BYTES, Epoch, Wraps
 from .messages import (
     Message,
     _flag,  # pyright: ignore[reportPrivateUsage] - one registry of messages, in two modules
@@ -169,6 +169,22 @@ def farewell(album: Album, identity: bytes, device: bytes, asked: AlbumHeads) ->
     lacking = {entry.digest for entry in album.graph.missing(asked.log)}
     told = [entry for entry in album.farewell(identity, device) if entry.digest in lacking]
     return _batch(album.album_id, told)
+
+
+def wanted(album: Album, identity: bytes, device: bytes, keys: KeyRing) -> list[AlbumWrapAsk]:
+    """The wraps that may be for this device, of keys that it lacks, the newest first.
+
+    With the newest key `KeyRing.learn` may open the others, so one at a time is asked for.
+    """
+    graph = album.graph
+    let_in = graph.let_in.get((identity, device), ())
+    return [
+        AlbumWrapAsk(album.album_id, entry.digest, op.key_id)
+        for number, entry in reversed(list(enumerate(graph.entries)))
+        if any(other == number or graph.is_before(other, number) for other in let_in)
+        for op in entry.ops
+        if isinstance(op, Epoch | Wraps) and op.key_id not in keys
+    ]
 
 
 def _batch(album_id: bytes, entries: Sequence[Entry]) -> AlbumEntries:

@@ -193,8 +193,8 @@ class AlbumView:
     def _judge(self, entry: FeedEntry) -> type[AlbumRefusedError] | None:
         """Why an entry does not count, or None if it does."""
         authority, seen = self.authority, self._feeds.seen[entry.digest]
-        for removal in authority.removals_of(entry.identity, entry.device):
-            if not seen >> removal.entry & 1 and entry.digest not in self._cut(removal):
+        for removal in authority.unseen_removals_of(entry.identity, entry.device, seen):
+            if entry.digest not in self._cut(removal):
                 return AlbumRemovedError
         if authority.chain(entry.identity, entry.device, seen) is None:
             return AlbumRemovedError
@@ -220,8 +220,7 @@ class AlbumView:
     def _came_back(self, entry: FeedEntry) -> bool:
         """Whether who asked to be taken out was taken out, and is a member again."""
         seen = self._feeds.seen[entry.digest]
-        removals = self.authority.removals_of(entry.identity, b"")
-        return any(not seen >> removal.entry & 1 for removal in removals)
+        return bool(self.authority.unseen_removals_of(entry.identity, b"", seen))
 
     def _may_caption(self, entry: FeedEntry, photo: AlbumPhoto) -> bool:
         role = self.authority.role(entry.identity, self._feeds.seen[entry.digest])

@@ -112,10 +112,9 @@ class Author:
         return name
 
     def _check(self, demanded: Role) -> None:
-        view = self._album.view
-        chain = view.devices.get(self._signer.public)
-        role = view.members.get(self._identity)
-        if chain is None or chain.identity != self._identity or role is None:
+        holders = self._album.authority.holders(self._signer.public)
+        role = self._album.view.members.get(self._identity)
+        if role is None or self._identity not in holders:
             raise AlbumDeniedError
         if not at_least(role, demanded):
             raise AlbumDeniedError

@@ -121,6 +121,8 @@ ALBUM_FEED_ENTRY_BYTES: Final = 16 * 1024
 """The body of an entry in a feed."""
 ALBUM_LOG_ENTRIES: Final = 16_384
 """Entries of a log: what is before what costs a bit for each pair of them."""
+ALBUM_OWNER_ENTRIES: Final = 1_024
+"""The last of these, which are the owner's alone: nobody can keep it from removing them."""
 ALBUM_FEED_ENTRIES: Final = 131_072
 """Entries of one device's feed."""
 ALBUM_HEADS: Final = 64

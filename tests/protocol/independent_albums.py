@@ -120,7 +120,7 @@ class Reader:
             waiting.remove(seat)
             self.seats.append(seat)
             mine = [e for e in self.log.values() if (e.identity, e.device) == seat[1:3]]
-            for entry in sorted(mine, key=lambda entry: (entry.seq, entry.digest)):
+            for entry in sorted(mine, key=lambda e: (not self.leaves(e), e.seq, e.digest)):
                 given = seat[3][0] in entry.past or seat[3][0] == entry.digest == first.digest
                 ended = any(
                     self.ends(removal, seat)
@@ -133,6 +133,10 @@ class Reader:
                     for number, op in enumerate(entry.ops):
                         waiting += self.do(entry, number, op, seat, papers)
         self.void |= {d: "album-removed" for d in self.log if d not in self.counting}
+
+    def leaves(self, entry: Log) -> bool:
+        own = {"remove": entry.identity, "drop": entry.device}
+        return any(op[0] in own and own[op[0]] == op[1] for op in entry.ops)
 
     def do(
         self, entry: Log, number: int, op: Any, seat: Seat, papers: set[tuple[bytes, bytes]]
@@ -160,9 +164,7 @@ class Reader:
             return False
         if op[0] == "remove":
             return identity == op[1]
-        if (seat[1], op[1]) in papers:
-            return device == op[1]
-        return (identity, op[1]) in papers
+        return device == op[1] or (identity != seat[1] and (identity, op[1]) in papers)
 
     # Who is in, by the entries `seen`.
 
@@ -210,7 +212,9 @@ class Reader:
         standing = [
             seat
             for seat in self.seats
-            if seat[0][3] and not any(self.ends(removal, seat) for removal in self.removals)
+            if seat[0][3]
+            and not any(self.ends(removal, seat) for removal in self.removals)
+            and self.is_in(seat[1], seat[2], set(self.log))
         ]
         return [seat[2] for seat in standing]
 

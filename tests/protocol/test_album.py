@@ -486,3 +486,19 @@ def test_of_two_roles_at_once_the_lesser_stands(alice: Node, bob: Node) -> None:
     alice.invite("admin", DAVE)
     alice.give(bob)
     assert bob.album.view.members[DAVE.identity] == "admin"
+
+
+def test_who_was_let_in_again_by_somebody_without_the_right_is_told_why_it_is_out(
+    alice: Node, bob: Node, carol: Node
+) -> None:
+    alice.remove(CAROL.identity)
+    alice.meet(bob)
+    bob.invite("contributor", CAROL)
+    bob.give(carol)
+    alice.remove(BOB.identity)
+    assert CAROL.identity in carol.album.view.members
+    carol.album.take_all(alice.album.farewell(CAROL.identity, carol.device))
+    assert CAROL.identity in carol.album.view.members  # nothing there says how it came back
+    bob.give(alice)
+    carol.album.take_all(alice.album.farewell(CAROL.identity, carol.device))
+    assert CAROL.identity not in carol.album.view.members

@@ -13,6 +13,7 @@ from kinlight.crypto.errors import (
     MalformedError,
     PeerError,
 )
+from kinlight.crypto.identity import DeviceChain, issue_identity
 from kinlight.crypto.signing import Signed
 from kinlight.protocol import limits
 from kinlight.protocol.album import Album
@@ -251,12 +252,16 @@ def test_admins_are_three_deep_at_most(alice: Node) -> None:
         heidi.invite("viewer", device("Ivan", "phone"))
 
 
-def test_a_log_takes_as_many_entries_as_it_may(
+def test_a_log_takes_as_many_entries_as_it_may_and_the_owner_s_after_all_others(
     alice: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "ALBUM_LOG_ENTRIES", len(alice.album.graph.entries) + 1)
-    alice.album.take(log_entry(alice, [Tier(SMALL)]))
-    refused(alice, log_entry(alice, [Tier(ORIGINAL)]), AlbumFullError)
+    monkeypatch.setattr(limits, "ALBUM_OWNER_ENTRIES", 2)
+    monkeypatch.setattr(limits, "ALBUM_LOG_ENTRIES", len(alice.album.graph.entries) + 3)
+    alice.album.take(log_entry(alice, [Tier(SMALL)], BOB))
+    refused(alice, log_entry(alice, [Tier(ORIGINAL)], BOB), AlbumFullError)
+    alice.remove(BOB.identity)
+    alice.album.take(log_entry(alice, [Tier(ORIGINAL)]))
+    refused(alice, log_entry(alice, [Tier(SMALL)]), AlbumFullError)
 
 
 def test_a_feed_takes_as_many_entries_as_it_may(
@@ -455,6 +460,35 @@ def test_the_owner_s_words_put_a_stolen_founding_device_out(alice: Node) -> None
     assert LAPTOP.chain.device in devices
     assert ALICE.chain.device not in devices
     assert LAPTOP.chain.device in [seat.device for seat in alice.album.authority.successors()]
+
+
+def claimed(owner: Person, local: LocalDevice) -> DeviceChain:
+    """A chain by which somebody claims the device of another: it has the device's own statement."""
+    identity, _, kem = encoding.decode(local.chain.encoded, 2**16)
+    certificate = owner.certificate(local.chain.device).signed.to_value()
+    identity = issue_identity(owner.words).to_value()
+    return DeviceChain.decode(encoding.encode([identity, [certificate], kem]))
+
+
+def test_who_claims_another_s_device_gains_nothing_by_it(alice: Node) -> None:
+    """Bob, an admin, claims Alice's tablet, which has no seat, and Carol's phone."""
+    tablet = device("Alice", "tablet")
+    alice.album.take(log_entry(alice, [Device(tablet.chain)], BOB))
+    claims = [claimed(Person.named("Bob"), local) for local in (tablet, CAROL)]
+    alice.album.take(log_entry(alice, [Device(chain) for chain in claims], BOB))
+    entry = log_entry(alice, [Drop(tablet.chain.device, ())], BOB)
+    alice.album.take(entry)
+    assert alice.album.view.void[entry.digest] is SeniorAdminError
+    assert tablet.chain.device in alice.album.view.devices
+    alice.settle()
+    carol = alice.joining(CAROL)
+    assert carol.publish().digest not in carol.album.view.void
+    alice.remove(BOB.identity)
+    assert CAROL.chain.device in alice.album.view.devices
+    carol = alice.joining(CAROL)
+    carol.publish()
+    alice.remove(CAROL.identity)
+    assert CAROL.chain.device not in alice.album.view.devices
 
 
 # Forks.

@@ -15,7 +15,7 @@ from kinlight.crypto.errors import MalformedError, NotEncodableError
 from kinlight.protocol import album_messages, limits, messages
 from kinlight.protocol.album import Album, read_entry
 from kinlight.protocol.album_errors import AlbumWrapError
-from kinlight.protocol.album_keys import ONE_WRAP_BYTES, WRAP_BYTES, OneWrap, WrapSet
+from kinlight.protocol.album_keys import ONE_WRAP_BYTES, WRAP_BYTES, KeyRing, OneWrap, WrapSet
 from kinlight.protocol.album_messages import (
     ALBUM_WORK,
     AlbumEntries,
@@ -28,10 +28,11 @@ from kinlight.protocol.album_messages import (
     answer,
     farewell,
     heads_of,
+    wanted,
 )
 from kinlight.protocol.messages import Message
 
-from .albums import BOB, CAROL, Node, with_two
+from .albums import ALICE, BOB, CAROL, Node, with_two
 from .people import fixed
 from .test_spec import page, table
 
@@ -222,11 +223,40 @@ def test_a_set_of_wraps_is_what_the_op_names_or_nothing() -> None:
             WrapSet.rebuild(op, wrong)
 
 
+def fetch_keys(node: Node, holder: Node) -> int:
+    """Ask for one wrap after the other until no key is missing; how many were needed."""
+    for count in range(100):
+        asks = wanted(node.album, node.identity, node.device, node.keys)
+        if not asks:
+            return count
+        asked = travelled(asks[0])
+        wrap = holder.sets[asked.entry].wraps[node.device]
+        got = travelled(AlbumWrap(asked.album, asked.entry, asked.key_id, wrap.encode()))
+        entry = node.album.graph.entries[node.album.graph.numbers[got.entry]]
+        found = OneWrap.decode(got.wrap).open(node.local.kem, node.device, entry, got.key_id)
+        node.keys.add(found)
+        node.keys.learn(epoch for _, epoch in node.album.graph.all_epochs())
+    raise AssertionError("it does not end")
+
+
 def test_a_node_that_began_anew_has_all_of_it_by_messages() -> None:
     alice = with_two()
-    alice.publish()
-    bob = Node(BOB, Album(alice.album.graph.entries[0]), alice.joining(BOB).keys)
+    for _ in range(4):
+        alice.rotate()
+        alice.publish()
+    bob = Node(BOB, Album(alice.album.graph.entries[0]), KeyRing(alice.album.album_id))
     bring(alice.album, bob.album)
+    assert fetch_keys(bob, alice) == 1
+    assert all(bob.opens(photo.photo) for photo in bob.album.view.photos.values())
     bob.publish()
     bring(bob.album, alice.album)
     assert alice.everything() == bob.everything()
+
+
+def test_who_joined_later_asks_for_no_wrap_of_before() -> None:
+    alice = Node.founding(ALICE, history="from-join")
+    alice.rotate()
+    alice.invite("viewer", BOB)
+    asks = wanted(alice.album, BOB.identity, BOB.chain.device, KeyRing(alice.album.album_id))
+    assert [asked.entry for asked in asks] == [alice.album.graph.entries[-1].digest]
+    assert wanted(alice.album, CAROL.identity, CAROL.chain.device, alice.keys) == []

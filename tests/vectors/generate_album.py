@@ -256,6 +256,8 @@ def views() -> list[Case]:
         log(signer, [epoch(name)], [CEM_IN], 3)
         for signer, name in ((PHONE, "new"), (LAPTOP, "third"))
     ]
+    left = log(LAPTOP, [remove(LAPTOP)], [CEM_IN], 3)
+    ben_early = log(LAPTOP, [TIER], [BEN_IN], 2)
     roles_at_once = [
         log(PHONE, [member(PHONE, CEM_PHONE, "contributor")], [CEM_IN], 3),
         log(LAPTOP, [member(LAPTOP, CEM_PHONE, "viewer", [BEN_GRANT])], [CEM_IN], 3),
@@ -299,6 +301,10 @@ def views() -> list[Case]:
              forks=[public(LAPTOP)]),
         view("two removals at once leave no safe key", [*BASE, cem_gone, ben_drops],
              **two_ends),
+        view("who left does nothing more, on no older entry", [*BASE, left, ben_early],
+             members={ADA: "owner", CEM: "contributor"}, safe=[], seats=[public(PHONE)],
+             devices=[public(PHONE), public(CEM_PHONE)], void={digest(ben_early): "album-removed"},
+             forks=[public(LAPTOP)]),
         view("of two roles at once the lesser stands", [*BASE, *roles_at_once],
              members={ADA: "owner", BEN: "admin", CEM: "viewer"}),
         view("of two keys at once that with the lowest hash is first", [*BASE, *at_once],
