@@ -19,6 +19,10 @@ from benchmarks.peers.absent import NotHereError
 from benchmarks.peers.everybody import Peer
 from benchmarks.workloads import Cargo, Workload
 
+OURS: Final = "kinlight"
+WIDE: Final = "wide"
+"""Kinlight as well, by another way."""
+
 
 @dataclass(frozen=True, slots=True)
 class Goal:
@@ -28,17 +32,18 @@ class Goal:
     peer: str
     times: float
     near: bool = False
+    who: str = OURS
 
 
 GOALS: Final = (
     Goal("large", "tcp", 2),
     Goal("large", "wormhole", 1 / 3, near=True),  # both may fill the slow line
+    Goal("large", "libp2p", 2, near=True, who=WIDE),
     Goal("small", "rsync", 2),
 )
 GROWTH_MIB: Final = 50
 LAST_OVER_FIRST: Final = 1 / 0.9
 AGAIN_SECONDS: Final = 2
-OURS: Final = "kinlight"
 
 
 class Comparison:
@@ -100,11 +105,17 @@ class Comparison:
                 yield from self._many()
         for peer in self._peers:
             yield from self._row(peer.word, peer.what)
-            if self._seconds[OURS] and self._seconds[peer.word]:
-                times = self._median(OURS) / self._median(peer.word)
-                yield self._figure(
-                    f"kinlight's time over {peer.what}", times, "x", self._goal(peer)
-                )
+            if peer.word != WIDE:
+                yield from self._ratio("kinlight", OURS, peer)
+        for peer in self._peers:
+            if peer.word == "libp2p":
+                yield from self._ratio("kinlight over libp2p", WIDE, peer)
+
+    def _ratio(self, what: str, who: str, peer: Peer) -> Iterator[Figure]:
+        if self._seconds[who] and self._seconds[peer.word]:
+            times = self._median(who) / self._median(peer.word)
+            goal = self._goal(who, peer)
+            yield self._figure(f"{what}'s time over {peer.what}", times, "x", goal)
 
     def _figure(
         self, what: str, value: float | None, unit: str, goal: float | None = None
@@ -124,9 +135,9 @@ class Comparison:
     def _median(self, word: str) -> float:
         return statistics.median(self._seconds[word])
 
-    def _goal(self, peer: Peer) -> float | None:
+    def _goal(self, who: str, peer: Peer) -> float | None:
         for goal in GOALS:
-            if (goal.workload, goal.peer) == (self._workload.name, peer.word):
+            if (goal.workload, goal.who, goal.peer) == (self._workload.name, who, peer.word):
                 return None if goal.near and self._network.rate else goal.times
         return None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.networks import Network
-from benchmarks.peers import noise_stream, one_end, plain_tcp, rsync, syncthing, wormhole
+from benchmarks.peers import nodes, noise_stream, one_end, plain_tcp, rsync, syncthing, wormhole
 from benchmarks.workloads import Cargo
 
 Carry = Callable[[Cargo, Network, Path], Awaitable[float]]
@@ -30,11 +30,16 @@ class Peer:
         return not (self.one and len(cargo.files) > 1) and not (self.near and network.rate)
 
 
+async def _wide(cargo: Cargo, network: Network, _: Path) -> float:
+    return (await nodes.carry(cargo, network, wide=True)).seconds
+
+
 PEERS: Final = (
     Peer("tcp", "plain asyncio TCP", plain_tcp.carry),
     Peer("rsync", "rsync --fsync", rsync.carry),
     Peer("wormhole", "magic-wormhole", wormhole.carry),
     Peer("libp2p", "libp2p Noise stream", noise_stream.carry, one=True),
+    Peer("wide", "kinlight over libp2p", _wide, one=True),
     Peer("syncthing", "syncthing", syncthing.carry),
     Peer("alone", "one end's work alone", one_end.carry, one=True, near=True),
 )

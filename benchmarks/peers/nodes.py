@@ -51,9 +51,12 @@ class Carried:
         return (self.moments[-1] - self.moments[-part - 1]) / self.moments[part - 1]
 
 
-async def carry(cargo: Cargo, network: Network) -> Carried:
-    """Share the files with a node that was paired for it; if they are many, some of them again."""
-    async with couple(network) as pair:
+async def carry(cargo: Cargo, network: Network, *, wide: bool = False) -> Carried:
+    """Share the files with a node that was paired for it; if they are many, some of them again.
+
+    With `wide` over libp2p.
+    """
+    async with couple(network, wide=wide) as pair:
         pids = [(await node.status()).pid for node in (pair.anna, pair.bob)]
         async with watched(*pids) as (sender, receiver):
             moments = await _share(pair.anna, [cargo.folder], len(cargo.files))
