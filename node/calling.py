@@ -270,6 +270,25 @@ class Caller:
             self._whereabouts.reached(outcome.identity, place.address, self._now())
         self._carry(link, outcome)
 
+    async def go_over(self, pipe: Pipe, contact: Contact) -> None:
+        """Carry on with a contact over a better pipe; if that fails all stays as it is.
+
+        Its address is not remembered: it is good while both sides dial at the same moment.
+        """
+        link = self._link(pipe, (contact.pinned,))
+        try:
+            outcome = await link.open()
+            if not isinstance(outcome, DeviceChain):
+                raise UnknownPeerError
+        except PeerError as error:
+            _log.info("a better way is none: %s", error.code)
+            await pipe.close()
+            return
+        except BaseException:
+            await pipe.close()
+            raise
+        self._carry(link, outcome)
+
     async def _arrivals(self, places: Sequence[Place]) -> AsyncGenerator[tuple[Place, Pipe]]:
         """Dial all places, each a moment after the one before; pipes as they come up."""
         arrived: asyncio.Queue[tuple[Place, Pipe] | None] = asyncio.Queue()

@@ -11,6 +11,7 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import trio
@@ -22,9 +23,9 @@ from .multiaddrs import Multiaddr, multiaddr
 from .p2p_host import Host
 from .p2p_relay import Relayed
 from .p2p_stream import Stream
+from .p2p_tcp import listen
 from .pipes import PathKind, Pipe
 from .tasks import Tasks
-from .tcp import listening_socket
 
 RESTART_SECONDS: Final = 5.0
 CLOSE_SECONDS: Final = 8.0
@@ -117,9 +118,15 @@ class WideArea:
     """
 
     def __init__(
-        self, seed: bytes, accept: Callable[[Pipe], Awaitable[None]], *, relaying: bool = False
+        self,
+        seed: bytes,
+        accept: Callable[[Pipe], Awaitable[None]],
+        improved: Callable[[Pipe], Awaitable[None]] | None = None,
+        *,
+        relaying: bool = False,
     ) -> None:
         self._seed = seed
+        self._improved = improved or accept
         self._relaying = relaying
         self._accept = accept
         self._bridge = Bridge("kinlight-wide-area")
@@ -131,7 +138,7 @@ class WideArea:
     async def start(self, port: int) -> None:
         """Listen on `port`, or on any free one for 0. `OSError` if that can't be."""
         self._tasks = Tasks(_log)
-        listening = listening_socket(port)
+        listening = listen(port)
         self.port = listening.getsockname()[1]
         try:
             await self._bridge.start()
@@ -154,7 +161,12 @@ class WideArea:
                 raise
 
         async def serving() -> None:
-            host = Host(self._seed, accepted, relaying=self._relaying)
+            host = Host(
+                self._seed,
+                partial(arrived, self._accept),
+                partial(arrived, self._improved),
+                relaying=self._relaying,
+            )
 
             async def serve(*, task_status: trio.TaskStatus[None]) -> None:
                 try:
@@ -168,16 +180,19 @@ class WideArea:
             await self._bridge.nursery.start(serve)
             self._host, self.peer = host, host.peer
 
-        def accepted(
-            stream: Stream, peer: bytes, source: Address | None
+        def arrived(
+            take: Callable[[Pipe], Awaitable[None]],
+            stream: Stream,
+            peer: bytes,
+            source: Address | None,
         ) -> Callable[[bytes], None]:
             path: PathKind = "relay" if source is not None and source.port == 0 else "direct"
             pipe = self._pipe(stream, peer, path, source)
 
-            async def accept() -> None:
-                await self._accept(pipe)
+            async def taken() -> None:
+                await take(pipe)
 
-            loop.call_soon_threadsafe(lambda: self._tasks.spawn(accept()))
+            loop.call_soon_threadsafe(lambda: self._tasks.spawn(taken()))
             return lambda data: _tell(loop, pipe, data)
 
         try:
@@ -193,7 +208,7 @@ class WideArea:
             await ended.wait()
             await asyncio.sleep(RESTART_SECONDS)
             try:
-                ended = await self._begin(listening_socket(self.port))
+                ended = await self._begin(listen(self.port))
             except OSError as error:
                 _log.warning("the wide area could not start again: %s", error)
             except Exception:
@@ -259,6 +274,20 @@ class WideArea:
             await ended.wait()
         finally:
             self._bridge.post(lambda: host.parted(peer))
+
+    async def improve(self, peer: bytes, ended: asyncio.Event) -> None:
+        """A link with a contact stands through a relay until `ended`: find a better way meanwhile.
+
+        Where one is found it is given to `improved`, at the end that began.
+        """
+        host = self._host
+        if host is None:
+            return
+        self._bridge.post(lambda: host.improve(peer))
+        try:
+            await ended.wait()
+        finally:
+            self._bridge.post(lambda: host.enough(peer))
 
     async def close(self) -> None:
         """End it, and all pipes over it. Never raises."""

@@ -7,11 +7,11 @@ whose own listener counts connections that have ended and shares its port with w
 
 from __future__ import annotations
 
-import ipaddress
+import contextlib
 import logging
 import socket
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, cast
 
 import trio
@@ -21,7 +21,6 @@ from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.x25519 import create_new_key_pair as create_new_x25519_key_pair
 from libp2p.custom_types import TProtocol
 from libp2p.host.basic_host import BasicHost
-from libp2p.io.trio import TrioTCPStream
 from libp2p.network.config import ConnectionConfig
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.network.connection.swarm_connection import SwarmConn
@@ -33,13 +32,14 @@ from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicat
 from libp2p.rcmgr.manager import ResourceLimits, ResourceManager
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.security.noise.transport import Transport as NoiseTransport
-from multiaddr import Multiaddr as RawMultiaddr
 
 from .addresses import Address
 from .multiaddrs import Multiaddr
 from .p2p_muxer import BoundedYamux
+from .p2p_punch import DCUTR, PUNCH_SECONDS, Punch
 from .p2p_relay import HOP, STOP, Relay, Relayed, relayed
 from .p2p_stream import Stream
+from .p2p_tcp import Socket, connect, raw_address, remote_of
 
 PROTOCOL: Final = TProtocol("/kinlight/channel/1")
 YAMUX: Final = TProtocol("/yamux/1.0.0")
@@ -54,6 +54,8 @@ DIAL_SECONDS: Final = 5.0
 IDLE_SECONDS: Final = 30.0
 """How long who connects may take until it speaks kinlight."""
 CLOSE_SECONDS: Final = 5.0
+VANTAGE_POINTS: Final = 3
+WATCH_SECONDS: Final = 0.1
 EXHAUSTED_SECONDS: Final = 0.5
 
 Accepted = Callable[[Stream, bytes, Address | None], Callable[[bytes], None]]
@@ -68,9 +70,15 @@ logging.getLogger("libp2p").propagate = False
 class Host:
     """One libp2p host with the transport key of `seed` (32 bytes). `serve` is its life."""
 
-    def __init__(self, seed: bytes, accepted: Accepted, *, relaying: bool = False) -> None:
+    def __init__(
+        self, seed: bytes, accepted: Accepted, improved: Accepted, *, relaying: bool = False
+    ) -> None:
         self._accepted = accepted
+        self._improved = improved
+        self.port = 0
         self._relay = Relay(self, serving=relaying)
+        self._punch = Punch(self, self._better)
+        self._punching: dict[bytes, frozenset[str]] = {}
         self._dialled: dict[bytes, Multiaddr] = {}
         self._outgoing: set[trio.SocketStream] = set()
         self._host = _build(seed)
@@ -82,6 +90,7 @@ class Host:
         self._streams: defaultdict[SwarmConn, set[Stream]] = defaultdict(set)
         self._host.set_stream_handler(PROTOCOL, self._take)
         self._host.set_stream_handler(STOP, self._relay.stop)
+        self._host.set_stream_handler(DCUTR, self._punch.answer)
         if relaying:
             self._host.set_stream_handler(HOP, self._relay.hop)
         handle = self._swarm.common_stream_handler
@@ -108,6 +117,7 @@ class Host:
     ) -> None:
         """Accept connections at the socket, which is closed at the end, until `close`."""
         listening.setblocking(False)
+        self.port = listening.getsockname()[1]
         listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
         async with listener, self._host.run([]), trio.open_nursery() as nursery:
             self._nursery = nursery
@@ -137,13 +147,15 @@ class Host:
             except OSError:  # no descriptor is left, or so; those who wait are taken later
                 await trio.sleep(EXHAUSTED_SECONDS)
                 continue
-            remote = _remote(stream)
+            remote = remote_of(stream)
             if (
                 self._nursery is None  # it ends
                 or remote is None
                 or not self._has_room(remote.host)
             ):
                 await trio.aclose_forcefully(stream)
+            elif (peer := self._punched_by(remote)) is not None:
+                self._spawn(self._secure, stream, remote, ID(peer))
             else:
                 self._spawn(self._accept, stream, remote)
 
@@ -161,8 +173,8 @@ class Host:
         try:
             self._upgrading[source] += 1
             try:
-                raw = RawConnection(_Socket(stream, remote), False)
-                muxed: Any = await self._swarm.upgrade_inbound_raw_conn(raw, _raw(remote))
+                raw = RawConnection(Socket(stream, remote), False)
+                muxed: Any = await self._swarm.upgrade_inbound_raw_conn(raw, raw_address(remote))
             finally:
                 self._upgrading[source] -= 1
                 self._upgrading += Counter()  # drops the zeros
@@ -235,13 +247,16 @@ class Host:
             return await self._connect_through(target.via, peer)
         endpoint = target.endpoint
         self._dialled[target.peer] = target
-        stream = await _tcp(endpoint)
+        return await self._secure(await connect(endpoint, self.port), endpoint, peer)
+
+    async def _secure(self, stream: trio.SocketStream, remote: Address, peer: ID) -> SwarmConn:
+        """A connection that this end begins."""
         if self._nursery is None:  # `serve` has closed all that it knew of
             stream.socket.close()
             raise OSError("the wide area was turned off")
         self._outgoing = {each for each in self._outgoing if each.socket.fileno() >= 0} | {stream}
         try:
-            raw = RawConnection(_Socket(stream, _remote(stream) or endpoint), True)
+            raw = RawConnection(Socket(stream, remote_of(stream) or remote), True)
             return await self._swarm.upgrade_outbound_raw_conn(raw, peer)
         except BaseException:
             await trio.aclose_forcefully(stream)
@@ -288,6 +303,68 @@ class Host:
         """The relays through which this node can be reached; may be asked from any thread."""
         return list(self._relay.reachable.values())
 
+    # A better way than a relay.
+
+    def improve(self, peer: bytes) -> None:
+        """A link with a contact stands through a relay."""
+        self._spawn(self._punch.improve, peer)
+
+    def enough(self, peer: bytes) -> None:
+        """It has ended."""
+        self._punch.enough(peer)
+
+    def through_relay(self, peer: bytes) -> SwarmConn | None:
+        """A connection to a peer through a relay."""
+        return self._standing(ID(peer), through=True)
+
+    def vantage_points(self) -> list[SwarmConn]:
+        """Connections to those who can tell under which address this node is seen."""
+        found = map(self.standing, self._relay.contacts())
+        return [each for each in found if each is not None][:VANTAGE_POINTS]
+
+    async def punch(self, peer: bytes, targets: Sequence[Address], *, client: bool) -> None:
+        """Dial all these for some seconds, or until there is a direct connection to the peer.
+
+        Both ends dial: it is settled before which of them is the `client` on what comes about.
+        """
+        if client:
+            self._punching[peer] = frozenset(each.host for each in targets)
+        try:
+            with trio.move_on_after(PUNCH_SECONDS):
+                async with trio.open_nursery() as nursery:
+                    for target in targets:
+                        nursery.start_soon(self._punch_at, target, peer, client)
+                    while self.standing(peer) is None:  # noqa: ASYNC110 - libp2p tells nobody
+                        await trio.sleep(WATCH_SECONDS)
+                    nursery.cancel_scope.cancel()
+        finally:
+            self._punching.pop(peer, None)
+
+    async def _punch_at(self, target: Address, peer: bytes, client: bool) -> None:
+        while True:
+            try:
+                stream = await connect(target, self.port)
+            except OSError:
+                await trio.sleep(WATCH_SECONDS)
+                continue
+            if client:
+                with contextlib.suppress(Exception):  # somebody else may answer there
+                    await self._secure(stream, target, ID(peer))
+            else:
+                self._spawn(self._accept, stream, target)
+            return
+
+    def _punched_by(self, remote: Address) -> bytes | None:
+        """To whom this node is a client on a connection from there."""
+        hosts = self._punching.items()
+        return next((peer for peer, dialled in hosts if remote.host in dialled), None)
+
+    async def _better(self, peer: bytes) -> None:
+        connection = self.standing(peer)
+        if connection is not None:
+            stream = self._stream(await self.open(connection, PROTOCOL), connection)
+            self._spawn(stream.pump, self._improved(stream, peer, _source(connection)))
+
     def relayed(self) -> Relayed:
         """What goes through this node now."""
         return self._relay.relayed()
@@ -301,7 +378,7 @@ class Host:
         try:
             self._upgrading[remote.host] += 1
             try:
-                muxed: Any = await self._swarm.upgrade_inbound_raw_conn(raw, _raw(remote))
+                muxed: Any = await self._swarm.upgrade_inbound_raw_conn(raw, raw_address(remote))
             finally:
                 self._upgrading[remote.host] -= 1
                 self._upgrading += Counter()
@@ -319,7 +396,7 @@ class Host:
             left.discard(stream)
             if not left:
                 self._streams.pop(connection, None)
-                await _close(connection)
+                self._spawn(_close, connection)  # a relay that is stuck would hold up who closes
 
         stream = Stream(raw, ended)
         self._streams[connection].add(stream)
@@ -336,17 +413,6 @@ class Host:
             self._nursery.start_soon(guarded)
 
 
-class _Socket(TrioTCPStream):
-    """A TCP connection that knows its other end, also where that has an IPv6 address."""
-
-    def __init__(self, stream: trio.SocketStream, remote: Address) -> None:
-        super().__init__(stream)
-        self._remote = remote
-
-    def get_remote_address(self) -> tuple[str, int] | None:
-        return self._remote.host, self._remote.port
-
-
 def _build(seed: bytes) -> BasicHost:
     keys = create_new_key_pair(seed)
     host = new_host(
@@ -358,6 +424,7 @@ def _build(seed: bytes) -> BasicHost:
         negotiate_timeout=int(DIAL_SECONDS),
         connection_config=ConnectionConfig(
             max_connections=2 * CONNECTIONS,
+            max_connections_per_peer=CONNECTIONS_PER_SOURCE,
             min_connections=0,
             low_watermark=0,
             high_watermark=2 * CONNECTIONS,
@@ -395,38 +462,9 @@ def _build(seed: bytes) -> BasicHost:
     return cast("BasicHost", host)
 
 
-async def _tcp(endpoint: Address) -> trio.SocketStream:
-    """Connect; the error of the system where the host is an address."""
-    try:
-        version = ipaddress.ip_address(endpoint.host).version
-    except ValueError:
-        return await trio.open_tcp_stream(endpoint.host, endpoint.port)
-    family = socket.AF_INET if version == 4 else socket.AF_INET6
-    connection = trio.socket.socket(family, socket.SOCK_STREAM)
-    try:
-        await connection.connect((endpoint.host, endpoint.port))
-    except BaseException:
-        connection.close()
-        raise
-    return trio.SocketStream(connection)
-
-
 async def _close(connection: SwarmConn) -> None:
     with trio.CancelScope(shield=True), trio.move_on_after(CLOSE_SECONDS):
         await connection.close()
-
-
-def _remote(stream: trio.SocketStream) -> Address | None:
-    try:
-        host, port, *_ = stream.socket.getpeername()
-    except OSError:  # it has gone already
-        return None
-    return Address(host.removeprefix("::ffff:") if "." in host else host, port)
-
-
-def _raw(address: Address) -> RawMultiaddr:
-    version = 6 if ":" in address.host else 4
-    return RawMultiaddr(f"/ip{version}/{address.host.partition('%')[0]}/tcp/{address.port}")
 
 
 def _connection(stream: INetStream) -> SwarmConn:

@@ -102,6 +102,10 @@ class Relay:
         """A link with a contact stands on a direct connection."""
         self._contacts[peer] += 1
 
+    def contacts(self) -> list[bytes]:
+        """Those with whom such a link stands."""
+        return list(self._contacts)
+
     def parted(self, peer: bytes) -> None:
         """It has ended."""
         self._contacts[peer] -= 1

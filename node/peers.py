@@ -229,6 +229,15 @@ class Peers:
         await self._caller.reach(contact, address)
         await asyncio.sleep(0)  # the link is carried from the loop's next turn on
 
+    async def improve(self, pipe: Pipe) -> None:
+        """There is a better way to a contact who is connected through a relay: go over to it."""
+        for standing in self._links.values():
+            known = standing.link.pipe.transport
+            if known is not None and known == pipe.transport and standing.link.pipe.path == "relay":
+                await self._caller.go_over(pipe, standing.contact)
+                return
+        await pipe.close()
+
     def last_try(self, addresses: Iterable[Address]) -> tuple[Address, Attempt] | None:
         """See `Caller.last_try`."""
         return self._caller.last_try(addresses)
@@ -304,12 +313,16 @@ class Peers:
     def _prefers(self, standing: Link, new: Link) -> bool:
         """Of two links to one device keep one, and at both ends the same.
 
+        A direct one goes before one through a relay.
         When both sides dial at once, or one by two addresses, the two ends may see the links come
         up in different order; the exporter is the same at both, so the smaller one wins. A link
         that has stood for a while gives way: who dials again knows that it is dead.
         """
         if standing.age > SETTLED_SECONDS:
             return False
+        relayed = standing.pipe.path == "relay"
+        if relayed != (new.pipe.path == "relay"):
+            return not relayed
         return standing.session.exporter < new.session.exporter
 
     async def _look(self, look: Look) -> None:

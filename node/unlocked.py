@@ -438,6 +438,7 @@ class Unlocked:
             library=library,
             tcp=environment.dial,
             accept=counted_accept(self.peers.accept, events.counters),
+            improved=counted_accept(self.peers.improve, events.counters),
             entropy=environment.entropy,
             events=events,
         )

@@ -47,6 +47,7 @@ class Wide:
         library: Library,
         tcp: Dial,
         accept: Callable[[Pipe], Awaitable[None]],
+        improved: Callable[[Pipe], Awaitable[None]],
         entropy: Entropy,
         events: Events,
     ) -> None:
@@ -57,6 +58,7 @@ class Wide:
         self._library = library
         self._tcp = tcp
         self._accept = accept
+        self._improved = improved
         self._entropy = entropy
         self._events = events
         self._area: WideArea | None = None
@@ -92,7 +94,9 @@ class Wide:
         try:
             # Half a second in which others get on with what they do.
             module = await asyncio.to_thread(importlib.import_module, f"{__package__}.p2p")
-            area: WideArea = module.WideArea(self._seed(), self._accept, relaying=self.relaying)
+            area: WideArea = module.WideArea(
+                self._seed(), self._accept, self._improved, relaying=self.relaying
+            )
             await self._listen(area)
         except OSError as error:
             self.state, self.reason = "failed", error.strerror or str(error)
@@ -161,10 +165,16 @@ class Wide:
             raise WideAreaOffError(self.reason or "")
 
     async def accompany(self, link: Link) -> None:
-        """For as long as a link stands: contacts who reach each other directly may relay."""
+        """For as long as a link stands: contacts who reach each other directly may relay, those who
+        are relayed look for a better way.
+        """
         transport = link.pipe.transport
-        if self._area is not None and transport is not None and link.pipe.path == "direct":
+        if self._area is None or transport is None:
+            return
+        if link.pipe.path == "direct":
             await self._area.accompany(transport.peer, link.ended)
+        else:
+            await self._area.improve(transport.peer, link.ended)
 
     async def close(self) -> None:
         """End it. Never raises."""

@@ -69,6 +69,14 @@ class Homes:
         ):
             self._in("fred", "iptables", *rule.split())
 
+    def keep_apart(self) -> None:
+        """Nothing that one home sends to the other's router gets there: only a relay helps."""
+        for name, (outside, _) in _ROUTERS.items():
+            self._in(f"{name}-router", "iptables", "-I", "INPUT", "-s", outside, "-j", "DROP")
+            for other, _ in _ROUTERS.values():
+                rule = ("-I", "FORWARD", "-o", "eth0", "-d", other, "-j", "DROP")
+                self._in(f"{name}-router", "iptables", *rule)
+
     def take_down(self) -> None:
         """Remove the namespaces and with them all links."""
         for name in self.namespace.values():

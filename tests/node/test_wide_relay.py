@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
+import threading
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +11,18 @@ from typing import Any
 
 import pytest
 import trio
-from kinlight.node import p2p_relay
+from kinlight.node import p2p_punch, p2p_relay
 from kinlight.node.errors import UnreachableError
 from kinlight.node.multiaddrs import Multiaddr
+from kinlight.node.p2p_host import Host
+from kinlight.node.p2p_punch import DCUTR
 from kinlight.node.p2p_relay import CIRCUITS_PER_PEER, HOP
+from kinlight.node.p2p_stream import Stream
 from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, PeerId, Status
+from libp2p.relay.circuit_v2.pb.dcutr_pb2 import HolePunch
 from libp2p.relay.circuit_v2.utils import read_delimited_msg, write_delimited_msg
 
-from .nodes import TestedNode
+from .nodes import TestedNode, eventually
 from .strangers import Stranger, slow_dials, stranger
 from .test_wide import loopback, make, meet, paths
 
@@ -38,7 +44,20 @@ class Three:
 
 
 @pytest.fixture
-async def three(tmp_path: Path) -> AsyncGenerator[Three]:
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is relayed looks for no better way."""
+    monkeypatch.setattr(p2p_punch, "PAUSES", ())
+
+
+@pytest.fixture
+async def three(tmp_path: Path, apart: None) -> AsyncGenerator[Three]:
+    assert apart is None
+    async with who_met(tmp_path) as met:
+        yield met
+
+
+@contextlib.asynccontextmanager
+async def who_met(tmp_path: Path) -> AsyncGenerator[Three]:
     anna, bob = make(tmp_path, "Anna"), make(tmp_path, "Bob")
     fred = make(tmp_path, "Fred", "on = true\nrelay = true")
     for node in (anna, bob, fred):
@@ -115,6 +134,80 @@ async def asked(other: Stranger, relay: Multiaddr, **message: Any) -> int:
     return await other.run(ask)
 
 
+async def test_who_can_reach_each_other_go_over_to_a_direct_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(p2p_punch, "PAUSES", (0.5,) * 100)
+    async with who_met(tmp_path) as met:
+        await met.bob.until(lambda: to_anna(met.bob) == "direct")
+        await met.anna.until(lambda: paths(met.anna) == ["direct", "direct"])
+        await met.bob.until(lambda: paths(met.bob) == ["direct", "direct"])
+        before = (await met.fred.engine.wide()).bytes_relayed
+        photo = tmp_path / "beach.jpg"
+        photo.write_bytes(secrets.token_bytes(3_000_000))
+        assert (await met.anna.share_one(photo, "Bob")).state == "delivered"
+        assert (await met.fred.engine.wide()).bytes_relayed - before < 1_000_000
+
+
+async def test_a_transfer_goes_on_when_the_way_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The relay passes on four megabytes and no more; the direct way is taken up only then."""
+    passed = 0
+    found, full, over = threading.Event(), threading.Event(), threading.Event()
+    relays: list[object] = []
+
+    class Stalling(Stream):
+        async def write(self, data: bytes) -> None:
+            nonlocal passed
+            if trio.lowlevel.current_trio_token() in relays:
+                passed += len(data)
+                if passed > 4_000_000:
+                    full.set()
+                    while not over.is_set():  # noqa: ASYNC110 - it is another loop's
+                        await trio.sleep(0.01)
+            await super().write(data)
+
+    better: Any = Host._better  # pyright: ignore[reportPrivateUsage]
+
+    async def later(host: Host, peer: bytes) -> None:
+        found.set()
+        while not full.is_set():  # noqa: ASYNC110
+            await trio.sleep(0.01)
+        await better(host, peer)
+
+    monkeypatch.setattr(p2p_punch, "PAUSES", (0.5,) * 100)
+    monkeypatch.setattr(p2p_relay, "Stream", Stalling)
+    monkeypatch.setattr(Host, "_better", later)
+    async with who_met(tmp_path) as met:
+        relays.append(met.fred.parts.wide._area._bridge._token)  # pyright: ignore
+        photo = tmp_path / "beach.jpg"
+        photo.write_bytes(secrets.token_bytes(20_000_000))
+        await eventually(found.is_set)
+        item = await met.anna.share_one(photo, "Bob")  # it may not wait for so long
+        sent = item.photo_id or ""
+        await met.anna.until(lambda: met.anna.delivery_state(sent) == "delivered")
+        assert full.is_set()
+        assert to_anna(met.bob) == "direct"
+        assert met.bob.engine.events.counters.bytes_received < 26_000_000  # not from the start
+        over.set()
+
+
+async def test_strangers_are_told_no_addresses(three: Three) -> None:
+    address = loopback(three.anna)
+    async with stranger() as other:
+
+        async def ask() -> None:
+            stream = await other.open(await other.connect(address), DCUTR)
+            await write_delimited_msg(stream, HolePunch(type=HolePunch.CONNECT))
+            with trio.fail_after(20):
+                await read_delimited_msg(stream, HolePunch)
+
+        with pytest.raises(Exception, match=r".*"):  # whatever libp2p says to it
+            await other.run(ask)
+
+
+@pytest.mark.usefixtures("apart")
 async def test_who_begins_to_relay_is_asked_by_those_who_are_connected(
     tmp_path: Path,
 ) -> None:
