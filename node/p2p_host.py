@@ -20,7 +20,9 @@ from libp2p.abc import INetStream
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.x25519 import create_new_key_pair as create_new_x25519_key_pair
 from libp2p.custom_types import TProtocol
+from libp2p.exceptions import ParseError
 from libp2p.host.basic_host import BasicHost
+from libp2p.io.abc import Reader
 from libp2p.io.trio import TrioTCPStream
 from libp2p.network.config import ConnectionConfig
 from libp2p.network.connection.raw_connection import RawConnection
@@ -29,10 +31,12 @@ from libp2p.network.swarm import Swarm
 from libp2p.peer.id import (  # pyright: ignore[reportMissingTypeStubs] - its folder is no package
     ID,
 )
+from libp2p.protocol_muxer import multiselect_communicator
 from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
 from libp2p.rcmgr.manager import ResourceLimits, ResourceManager
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.security.noise.transport import Transport as NoiseTransport
+from libp2p.utils.varint import read_varint_prefixed_bytes_limited
 from multiaddr import Multiaddr as RawMultiaddr
 
 from .addresses import Address
@@ -51,6 +55,7 @@ UPGRADES: Final = 32
 UPGRADES_PER_SOURCE: Final = 8
 UPGRADE_SECONDS: Final = 3.0
 DIAL_SECONDS: Final = 5.0
+PROTOCOL_NAME_BYTES: Final = 1024
 IDLE_SECONDS: Final = 30.0
 """How long who connects may take until it speaks kinlight."""
 CLOSE_SECONDS: Final = 5.0
@@ -63,6 +68,17 @@ _log = logging.getLogger(__name__)
 # It names peers and addresses, and calls every ended connection an error.
 logging.getLogger("libp2p").addHandler(logging.NullHandler())
 logging.getLogger("libp2p").propagate = False
+
+
+async def _protocol_name(reader: Reader) -> bytes:
+    name = await read_varint_prefixed_bytes_limited(reader, PROTOCOL_NAME_BYTES)
+    if not name.endswith(b"\n"):
+        raise ParseError("the name of a protocol ends with a line break")
+    return name[:-1]
+
+
+# Libp2p's own takes in as much as it is told to, of whoever connects.
+multiselect_communicator.read_delim = _protocol_name  # pyright: ignore[reportPrivateImportUsage]
 
 
 class Host:
@@ -184,7 +200,8 @@ class Host:
                 await muxed.event_closed.wait()
                 return
             if not any(each.muxed_conn is muxed for each in self._streams):
-                await muxed.close()
+                with trio.move_on_after(CLOSE_SECONDS):  # a farewell that it may never take
+                    await muxed.close()
                 return
 
     async def _take(self, raw: INetStream) -> None:
@@ -234,7 +251,6 @@ class Host:
         if target.via is not None:
             return await self._connect_through(target.via, peer)
         endpoint = target.endpoint
-        self._dialled[target.peer] = target
         stream = await _tcp(endpoint)
         if self._nursery is None:  # `serve` has closed all that it knew of
             stream.socket.close()
@@ -242,10 +258,13 @@ class Host:
         self._outgoing = {each for each in self._outgoing if each.socket.fileno() >= 0} | {stream}
         try:
             raw = RawConnection(_Socket(stream, _remote(stream) or endpoint), True)
-            return await self._swarm.upgrade_outbound_raw_conn(raw, peer)
+            connection = await self._swarm.upgrade_outbound_raw_conn(raw, peer)
         except BaseException:
             await trio.aclose_forcefully(stream)
             raise
+        # Not before it proved its key: this address may be told to others as that of a relay.
+        self._dialled[target.peer] = target
+        return connection
 
     async def _connect_through(self, relay: Multiaddr, peer: ID) -> SwarmConn:
         raw = await self._relay.circuit(relay.peer, peer.to_bytes())

@@ -1,0 +1,114 @@
+"""What a stranger of the wide area can do who speaks libp2p, but not as it should."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+from kinlight.node import p2p_host
+from kinlight.node.multiaddrs import Multiaddr
+from libp2p.io.trio import TrioTCPStream
+from libp2p.network.connection.raw_connection import RawConnection
+from libp2p.peer.id import (  # pyright: ignore[reportMissingTypeStubs] - its folder is no package
+    ID,
+)
+from libp2p.stream_muxer.yamux.yamux import (
+    FLAG_SYN,
+    TYPE_DATA,
+    TYPE_PING,
+    YAMUX_HEADER_FORMAT,
+)
+
+from .nodes import PATIENCE, eventually
+from .strangers import Stranger, slow_dials, stranger
+from .test_p2p import MIB, Start, Wide, sockets, start
+
+__all__ = ["slow_dials", "start"]
+
+ENDLESS = b"\xff\xff\xff\xff\x0f"
+"""The length of a message, as a varint: 4 GiB."""
+
+
+async def poured(write: Callable[[bytes], Any], most: int) -> int:
+    """How many bytes are taken before the connection ends, up to `most`; in the trio loop."""
+    sent = 0
+    with contextlib.suppress(Exception):  # whatever libp2p says to it
+        while sent < most:
+            with trio.fail_after(PATIENCE):
+                await write(bytes(256 * 1024))
+            sent += 256 * 1024
+    return sent
+
+
+async def secured(other: Stranger, target: Multiaddr) -> Any:
+    """A connection with Noise that has not come to Yamux; in the trio loop."""
+    stream = await trio.open_tcp_stream(target.endpoint.host, target.endpoint.port)
+    other.sockets.append(stream)
+    raw = RawConnection(TrioTCPStream(stream), True)
+    return await other.swarm.upgrader.upgrade_security(raw, True, ID(target.peer))
+
+
+@pytest.mark.usefixtures("slow_dials")
+async def test_the_name_of_a_protocol_without_an_end_is_not_taken_in(start: Start) -> None:
+    bob = await start()
+    async with stranger() as other:
+
+        async def flood() -> int:
+            connection = await secured(other, bob.address)
+            await connection.write(ENDLESS)
+            return await poured(connection.write, 128 * MIB)
+
+        assert await other.run(flood) < 64 * MIB
+        await eventually(lambda: not sockets(bob.area.port))
+
+
+@pytest.mark.usefixtures("slow_dials")
+async def test_a_frame_larger_than_any_window_is_not_awaited(start: Start) -> None:
+    """Else each connection could have 16 MiB held for it, for a stream that does not exist."""
+    bob = await start()
+    async with stranger() as other:
+        connection = await other.run(other.connect, bob.address)
+
+        async def announce() -> None:
+            header = struct.pack(YAMUX_HEADER_FORMAT, 0, TYPE_DATA, 0, 99, 16 * MIB)
+            await connection.muxed_conn._write_frame(header)  # pyright: ignore
+
+        await other.run(announce)
+        await eventually(lambda: not sockets(bob.area.port))
+
+
+async def test_who_takes_no_farewell_loses_its_place_all_the_same(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(p2p_host, "IDLE_SECONDS", 1.0)
+    monkeypatch.setattr(p2p_host, "CLOSE_SECONDS", 1.0)
+    bob = await start()
+    async with stranger() as other:
+        connection = await other.run(other.connect, bob.address)
+
+        async def ask_and_never_listen() -> None:
+            muxed: Any = connection.muxed_conn
+
+            async def deaf(_: int | None = None) -> bytes:
+                await trio.sleep_forever()
+                raise AssertionError
+
+            muxed.secured_conn.read = deaf
+            pings = struct.pack(YAMUX_HEADER_FORMAT, 0, TYPE_PING, FLAG_SYN, 0, 1) * 5000
+            with contextlib.suppress(Exception), trio.move_on_after(PATIENCE):
+                while True:  # until bob's answers fill the way back, and then the way there
+                    await muxed._write_frame(pings)
+
+        await other.run(ask_and_never_listen)
+        await eventually(lambda: not places(bob))
+
+
+def places(wide: Wide) -> int:
+    """Connections that are counted."""
+    host = wide.area._host  # pyright: ignore[reportPrivateUsage]
+    assert host is not None
+    return host._sources.total()  # pyright: ignore[reportPrivateUsage]
