@@ -83,6 +83,15 @@ def parse_address(text: str, default_port: int | None = None) -> Address:
     return Address(host, port)
 
 
+def source_of(host: str) -> str:
+    """By what callers from far away are counted: of IPv6 the network, of which each has 2**64."""
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        return host
+    return str(ipaddress.IPv6Network((address, 64), strict=False))
+
+
 def is_host_name(text: str) -> bool:
     """Whether it can be the name of a host, rather than a number or anything else."""
     return _HOST.fullmatch(text) is not None and not text.replace(".", "").isdigit()

@@ -39,7 +39,7 @@ from libp2p.security.noise.transport import Transport as NoiseTransport
 from libp2p.utils.varint import read_varint_prefixed_bytes_limited
 from multiaddr import Multiaddr as RawMultiaddr
 
-from .addresses import Address
+from .addresses import Address, source_of
 from .multiaddrs import Multiaddr
 from .p2p_muxer import BoundedYamux
 from .p2p_relay import HOP, STOP, Relay, Relayed, relayed
@@ -163,7 +163,8 @@ class Host:
             else:
                 self._spawn(self._accept, stream, remote)
 
-    def _has_room(self, source: str) -> bool:
+    def _has_room(self, host: str) -> bool:
+        source = source_of(host)
         return (
             self._sources.total() < CONNECTIONS
             and self._sources[source] < CONNECTIONS_PER_SOURCE
@@ -172,7 +173,7 @@ class Host:
         )
 
     async def _accept(self, stream: trio.SocketStream, remote: Address) -> None:
-        source = remote.host
+        source = source_of(remote.host)
         self._sources[source] += 1
         try:
             self._upgrading[source] += 1
@@ -316,17 +317,18 @@ class Host:
         if not self._has_room(remote.host):
             await raw.close()
             return
-        self._sources[remote.host] += 1
+        source = source_of(remote.host)
+        self._sources[source] += 1
         try:
-            self._upgrading[remote.host] += 1
+            self._upgrading[source] += 1
             try:
                 muxed: Any = await self._swarm.upgrade_inbound_raw_conn(raw, _raw(remote))
             finally:
-                self._upgrading[remote.host] -= 1
+                self._upgrading[source] -= 1
                 self._upgrading += Counter()
             await self._stay(muxed)
         finally:
-            self._sources[remote.host] -= 1
+            self._sources[source] -= 1
             self._sources += Counter()
             await raw.close()
 

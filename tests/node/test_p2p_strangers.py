@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import trio
 from kinlight.node import p2p_host
+from kinlight.node.addresses import source_of
 from kinlight.node.multiaddrs import Multiaddr
+from kinlight.node.p2p_host import CONNECTIONS_PER_SOURCE
 from libp2p.io.trio import TrioTCPStream
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.peer.id import (  # pyright: ignore[reportMissingTypeStubs] - its folder is no package
@@ -112,3 +114,24 @@ def places(wide: Wide) -> int:
     host = wide.area._host  # pyright: ignore[reportPrivateUsage]
     assert host is not None
     return host._sources.total()  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize(
+    ("host", "source"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2::5", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+    ],
+)
+def test_who_has_a_network_of_addresses_is_one_source(host: str, source: str) -> None:
+    assert source_of(host) == source
+
+
+async def test_connections_of_one_ipv6_network_are_counted_together(start: Start) -> None:
+    bob = await start()
+    host: Any = bob.area._host  # pyright: ignore[reportPrivateUsage]
+    host._sources["2001:db8:1:2::/64"] = CONNECTIONS_PER_SOURCE
+    assert not host._has_room("2001:db8:1:2::5")
+    assert host._has_room("2001:db8:1:3::5")
