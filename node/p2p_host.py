@@ -294,9 +294,12 @@ class Host:
 
     # Relays.
 
-    def met(self, peer: bytes) -> None:
-        """A link with a contact stands on a direct connection: each may relay for the other."""
-        self._relay.met(peer)
+    def met(self, peer: bytes, owner: bytes) -> None:
+        """A link with a contact stands on a direct connection: each may relay for the other.
+
+        `owner` is the contact's identity.
+        """
+        self._relay.met(peer, owner)
         if peer in self._dialled:
             self._spawn(self._relay.reserve, peer, self._dialled[peer])
 

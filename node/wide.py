@@ -164,7 +164,7 @@ class Wide:
         """For as long as a link stands: contacts who reach each other directly may relay."""
         transport = link.pipe.transport
         if self._area is not None and transport is not None and link.pipe.path == "direct":
-            await self._area.accompany(transport.peer, link.ended)
+            await self._area.accompany(transport.peer, link.peer.identity, link.ended)
 
     async def close(self) -> None:
         """End it. Never raises."""
