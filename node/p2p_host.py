@@ -22,6 +22,7 @@ from libp2p.crypto.x25519 import create_new_key_pair as create_new_x25519_key_pa
 from libp2p.custom_types import TProtocol
 from libp2p.exceptions import ParseError
 from libp2p.host.basic_host import BasicHost
+from libp2p.identity.identify_push.identify_push import ID_PUSH
 from libp2p.io.abc import Reader
 from libp2p.io.trio import TrioTCPStream
 from libp2p.network.config import ConnectionConfig
@@ -416,7 +417,15 @@ def _build(seed: bytes) -> BasicHost:
         """A host would dial whoever it merely knows of, and so tell them that it is here."""
 
     swarm.auto_connector.maybe_connect = nobody  # type: ignore[method-assign]
-    return cast("BasicHost", host)
+
+    def nothing(peer_id: ID, *, reason: str) -> None:
+        """What peers say of themselves would be kept for ever, of whoever connects."""
+        _log.debug("%s is not asked who it is (%s)", peer_id, reason)
+
+    made = cast("BasicHost", host)
+    made._schedule_identify = nothing  # pyright: ignore[reportPrivateUsage]
+    made.multiselect.remove_handler(ID_PUSH)
+    return made
 
 
 async def _tcp(endpoint: Address) -> trio.SocketStream:

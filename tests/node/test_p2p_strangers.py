@@ -13,6 +13,8 @@ from kinlight.node import p2p_host
 from kinlight.node.addresses import source_of
 from kinlight.node.multiaddrs import Multiaddr
 from kinlight.node.p2p_host import CONNECTIONS_PER_SOURCE
+from libp2p.identity.identify.identify import ID as IDENTIFY
+from libp2p.identity.identify_push.identify_push import ID_PUSH
 from libp2p.io.trio import TrioTCPStream
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.peer.id import (  # pyright: ignore[reportMissingTypeStubs] - its folder is no package
@@ -107,6 +109,29 @@ async def test_who_takes_no_farewell_loses_its_place_all_the_same(
 
         await other.run(ask_and_never_listen)
         await eventually(lambda: not places(bob))
+
+
+async def test_nothing_is_kept_of_what_strangers_say_of_themselves(start: Start) -> None:
+    """A new key costs them nothing, and each could leave thousands of addresses."""
+    bob = await start()
+    host: Any = bob.area._host  # pyright: ignore[reportPrivateUsage]
+    async with stranger() as other:
+        asked: list[object] = []
+        answer = other.host.multiselect.handlers[IDENTIFY]
+
+        async def told(stream: Any) -> None:
+            asked.append(stream)
+            await answer(stream)
+
+        other.host.set_stream_handler(IDENTIFY, told)
+        connection = await other.run(other.connect, bob.address)
+        with pytest.raises(Exception, match=r"rotocol|multiselect"):
+            await other.run(other.open, connection, ID_PUSH)
+        stream = await other.run(other.open, connection)
+        await other.run(stream.write, b"hello")
+        await bob.next()
+        assert asked == []
+        assert host._swarm.peerstore.peer_ids() == [host._host.get_id()]
 
 
 def places(wide: Wide) -> int:
