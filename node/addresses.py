@@ -94,7 +94,13 @@ def source_of(host: str) -> str:
 
 def is_host_name(text: str) -> bool:
     """Whether it can be the name of a host, rather than a number or anything else."""
-    return _HOST.fullmatch(text) is not None and not text.replace(".", "").isdigit()
+    # A label of another length can't even be asked for: Python's IDNA codec raises.
+    labels = text.removesuffix(".").split(".")
+    return (
+        _HOST.fullmatch(text) is not None
+        and not text.replace(".", "").isdigit()
+        and all(0 < len(label) < 64 for label in labels)
+    )
 
 
 def _checked_ipv6(host: str) -> str:
