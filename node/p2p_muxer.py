@@ -18,6 +18,7 @@ from libp2p.stream_muxer.yamux.yamux import (
     TYPE_PING,
     YAMUX_HEADER_FORMAT,
     Yamux,
+    YamuxStream,
 )
 
 STREAMS_PER_CONNECTION: Final = 16
@@ -61,6 +62,16 @@ class BoundedYamux(Yamux):
             _log.info("a peer of the wide area announces more than its window allows")
             raise trio.TooSlowError
         return await super()._read_data_body(length)
+
+    def _finalize_stream_locked(self, stream: YamuxStream, *, fully_closed: bool) -> None:
+        """A stream that was reset is read no more, so what came of it takes no place either.
+
+        Else sixteen of them end a connection: that of somebody who is relayed, say, with streams
+        that others asked for.
+        """
+        if fully_closed and stream.reset_received:
+            self.stream_buffers.pop(stream.stream_id, None)
+        super()._finalize_stream_locked(stream, fully_closed=fully_closed)
 
     async def _measure_rtt_loop(self) -> None:
         """In place of pings that nobody waits for: who is silent is asked, and then given up."""

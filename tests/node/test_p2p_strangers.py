@@ -13,6 +13,7 @@ from kinlight.node import p2p_host
 from kinlight.node.addresses import source_of
 from kinlight.node.multiaddrs import Multiaddr
 from kinlight.node.p2p_host import CONNECTIONS_PER_SOURCE
+from kinlight.node.p2p_muxer import STREAMS_PER_CONNECTION
 from libp2p.identity.identify.identify import ID as IDENTIFY
 from libp2p.identity.identify_push.identify_push import ID_PUSH
 from libp2p.io.trio import TrioTCPStream
@@ -29,7 +30,7 @@ from libp2p.stream_muxer.yamux.yamux import (
 
 from .nodes import PATIENCE, eventually
 from .strangers import Stranger, slow_dials, stranger
-from .test_p2p import MIB, Start, Wide, sockets, start
+from .test_p2p import MIB, Start, Wide, read, sockets, start
 
 __all__ = ["slow_dials", "start"]
 
@@ -109,6 +110,26 @@ async def test_who_takes_no_farewell_loses_its_place_all_the_same(
 
         await other.run(ask_and_never_listen)
         await eventually(lambda: not places(bob))
+
+
+async def test_streams_that_were_reset_take_no_place(start: Start) -> None:
+    bob = await start()
+    async with stranger() as other:
+        connection = await other.run(other.connect, bob.address)
+        stream = await other.run(other.open, connection)
+
+        async def speak_nonsense() -> None:
+            for _ in range(2 * STREAMS_PER_CONNECTION):
+                other_one = await connection.new_stream()
+                with contextlib.suppress(Exception):  # it is reset
+                    await other_one.write(bytes(1000))
+                    with trio.fail_after(PATIENCE):
+                        while await other_one.read(1000):
+                            pass
+
+        await other.run(speak_nonsense)
+        await other.run(stream.write, b"still here")
+        assert await read(await bob.next(), 10) == b"still here"
 
 
 async def test_nothing_is_kept_of_what_strangers_say_of_themselves(start: Start) -> None:
