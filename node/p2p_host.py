@@ -42,7 +42,7 @@ from multiaddr import Multiaddr as RawMultiaddr
 
 from .addresses import Address, source_of
 from .multiaddrs import Multiaddr
-from .p2p_muxer import BoundedYamux
+from .p2p_muxer import STREAMS_PER_CONNECTION, BoundedYamux
 from .p2p_relay import HOP, STOP, Relay, Relayed, relayed
 from .p2p_stream import Stream
 
@@ -393,7 +393,9 @@ def _build(seed: bytes) -> BasicHost:
         ),
         resource_manager=ResourceManager(
             limits=ResourceLimits(
-                max_connections=4 * CONNECTIONS, max_streams=1024, max_memory_mb=256
+                max_connections=4 * CONNECTIONS,
+                max_streams=2 * CONNECTIONS * STREAMS_PER_CONNECTION,
+                max_memory_mb=256,
             ),
             # All that counts is counted above; these would refuse contacts on a busy machine.
             enable_metrics=False,
