@@ -83,9 +83,24 @@ def parse_address(text: str, default_port: int | None = None) -> Address:
     return Address(host, port)
 
 
+def source_of(host: str) -> str:
+    """By what callers from far away are counted: of IPv6 the network, of which each has 2**64."""
+    try:
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        return host
+    return str(ipaddress.IPv6Network((address, 64), strict=False))
+
+
 def is_host_name(text: str) -> bool:
     """Whether it can be the name of a host, rather than a number or anything else."""
-    return _HOST.fullmatch(text) is not None and not text.replace(".", "").isdigit()
+    # A label of another length can't even be asked for: Python's IDNA codec raises.
+    labels = text.removesuffix(".").split(".")
+    return (
+        _HOST.fullmatch(text) is not None
+        and not text.replace(".", "").isdigit()
+        and all(0 < len(label) < 64 for label in labels)
+    )
 
 
 def _checked_ipv6(host: str) -> str:

@@ -262,14 +262,14 @@ class WideArea:
 
         return await self._bridge.call(ask)
 
-    async def accompany(self, peer: bytes, ended: asyncio.Event) -> None:
+    async def accompany(self, peer: bytes, owner: bytes, ended: asyncio.Event) -> None:
         """A link with a contact stands on a direct connection until `ended`: while it does each of
-        the two may relay for the other.
+        the two may relay for the other. `owner` is the contact's identity.
         """
         host = self._host
         if host is None:
             return
-        self._bridge.post(lambda: host.met(peer))
+        self._bridge.post(lambda: host.met(peer, owner))
         try:
             await ended.wait()
         finally:

@@ -20,7 +20,10 @@ from libp2p.abc import INetStream
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.x25519 import create_new_key_pair as create_new_x25519_key_pair
 from libp2p.custom_types import TProtocol
+from libp2p.exceptions import ParseError
 from libp2p.host.basic_host import BasicHost
+from libp2p.identity.identify_push.identify_push import ID_PUSH
+from libp2p.io.abc import Reader
 from libp2p.network.config import ConnectionConfig
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.network.connection.swarm_connection import SwarmConn
@@ -28,14 +31,16 @@ from libp2p.network.swarm import Swarm
 from libp2p.peer.id import (  # pyright: ignore[reportMissingTypeStubs] - its folder is no package
     ID,
 )
+from libp2p.protocol_muxer import multiselect_communicator
 from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
 from libp2p.rcmgr.manager import ResourceLimits, ResourceManager
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.security.noise.transport import Transport as NoiseTransport
+from libp2p.utils.varint import read_varint_prefixed_bytes_limited
 
-from .addresses import Address
+from .addresses import Address, source_of
 from .multiaddrs import Multiaddr
-from .p2p_muxer import BoundedYamux
+from .p2p_muxer import STREAMS_PER_CONNECTION, BoundedYamux
 from .p2p_punch import DCUTR, PUNCH_SECONDS, Punch
 from .p2p_relay import HOP, STOP, Relay, Relayed, relayed
 from .p2p_stream import Stream
@@ -51,6 +56,7 @@ UPGRADES: Final = 32
 UPGRADES_PER_SOURCE: Final = 8
 UPGRADE_SECONDS: Final = 3.0
 DIAL_SECONDS: Final = 5.0
+PROTOCOL_NAME_BYTES: Final = 1024
 IDLE_SECONDS: Final = 30.0
 """How long who connects may take until it speaks kinlight."""
 CLOSE_SECONDS: Final = 5.0
@@ -65,6 +71,17 @@ _log = logging.getLogger(__name__)
 # It names peers and addresses, and calls every ended connection an error.
 logging.getLogger("libp2p").addHandler(logging.NullHandler())
 logging.getLogger("libp2p").propagate = False
+
+
+async def _protocol_name(reader: Reader) -> bytes:
+    name = await read_varint_prefixed_bytes_limited(reader, PROTOCOL_NAME_BYTES)
+    if not name.endswith(b"\n"):
+        raise ParseError("the name of a protocol ends with a line break")
+    return name[:-1]
+
+
+# Libp2p's own takes in as much as it is told to, of whoever connects.
+multiselect_communicator.read_delim = _protocol_name  # pyright: ignore[reportPrivateImportUsage]
 
 
 class Host:
@@ -159,7 +176,8 @@ class Host:
             else:
                 self._spawn(self._accept, stream, remote)
 
-    def _has_room(self, source: str) -> bool:
+    def _has_room(self, host: str) -> bool:
+        source = source_of(host)
         return (
             self._sources.total() < CONNECTIONS
             and self._sources[source] < CONNECTIONS_PER_SOURCE
@@ -168,7 +186,7 @@ class Host:
         )
 
     async def _accept(self, stream: trio.SocketStream, remote: Address) -> None:
-        source = remote.host
+        source = source_of(remote.host)
         self._sources[source] += 1
         try:
             self._upgrading[source] += 1
@@ -196,7 +214,8 @@ class Host:
                 await muxed.event_closed.wait()
                 return
             if not any(each.muxed_conn is muxed for each in self._streams):
-                await muxed.close()
+                with trio.move_on_after(CLOSE_SECONDS):  # a farewell that it may never take
+                    await muxed.close()
                 return
 
     async def _take(self, raw: INetStream) -> None:
@@ -246,8 +265,10 @@ class Host:
         if target.via is not None:
             return await self._connect_through(target.via, peer)
         endpoint = target.endpoint
+        connection = await self._secure(await connect(endpoint, self.port), endpoint, peer)
+        # Not before it proved its key: this address may be told to others as that of a relay.
         self._dialled[target.peer] = target
-        return await self._secure(await connect(endpoint, self.port), endpoint, peer)
+        return connection
 
     async def _secure(self, stream: trio.SocketStream, remote: Address, peer: ID) -> SwarmConn:
         """A connection that this end begins."""
@@ -289,9 +310,12 @@ class Host:
 
     # Relays.
 
-    def met(self, peer: bytes) -> None:
-        """A link with a contact stands on a direct connection: each may relay for the other."""
-        self._relay.met(peer)
+    def met(self, peer: bytes, owner: bytes) -> None:
+        """A link with a contact stands on a direct connection: each may relay for the other.
+
+        `owner` is the contact's identity.
+        """
+        self._relay.met(peer, owner)
         if peer in self._dialled:
             self._spawn(self._relay.reserve, peer, self._dialled[peer])
 
@@ -374,17 +398,18 @@ class Host:
         if not self._has_room(remote.host):
             await raw.close()
             return
-        self._sources[remote.host] += 1
+        source = source_of(remote.host)
+        self._sources[source] += 1
         try:
-            self._upgrading[remote.host] += 1
+            self._upgrading[source] += 1
             try:
                 muxed: Any = await self._swarm.upgrade_inbound_raw_conn(raw, raw_address(remote))
             finally:
-                self._upgrading[remote.host] -= 1
+                self._upgrading[source] -= 1
                 self._upgrading += Counter()
             await self._stay(muxed)
         finally:
-            self._sources[remote.host] -= 1
+            self._sources[source] -= 1
             self._sources += Counter()
             await raw.close()
 
@@ -435,7 +460,9 @@ def _build(seed: bytes) -> BasicHost:
         ),
         resource_manager=ResourceManager(
             limits=ResourceLimits(
-                max_connections=4 * CONNECTIONS, max_streams=1024, max_memory_mb=256
+                max_connections=4 * CONNECTIONS,
+                max_streams=2 * CONNECTIONS * STREAMS_PER_CONNECTION,
+                max_memory_mb=256,
             ),
             # All that counts is counted above; these would refuse contacts on a busy machine.
             enable_metrics=False,
@@ -459,7 +486,15 @@ def _build(seed: bytes) -> BasicHost:
         """A host would dial whoever it merely knows of, and so tell them that it is here."""
 
     swarm.auto_connector.maybe_connect = nobody  # type: ignore[method-assign]
-    return cast("BasicHost", host)
+
+    def nothing(peer_id: ID, *, reason: str) -> None:
+        """What peers say of themselves would be kept for ever, of whoever connects."""
+        _log.debug("%s is not asked who it is (%s)", peer_id, reason)
+
+    made = cast("BasicHost", host)
+    made._schedule_identify = nothing  # pyright: ignore[reportPrivateUsage]
+    made.multiselect.remove_handler(ID_PUSH)
+    return made
 
 
 async def _close(connection: SwarmConn) -> None:

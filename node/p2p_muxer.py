@@ -12,7 +12,14 @@ from typing import Any, Final
 
 import trio
 from libp2p.abc import ISecureConn
-from libp2p.stream_muxer.yamux.yamux import FLAG_SYN, TYPE_PING, YAMUX_HEADER_FORMAT, Yamux
+from libp2p.stream_muxer.yamux.yamux import (
+    DEFAULT_WINDOW_SIZE,
+    FLAG_SYN,
+    TYPE_PING,
+    YAMUX_HEADER_FORMAT,
+    Yamux,
+    YamuxStream,
+)
 
 STREAMS_PER_CONNECTION: Final = 16
 EXCESS_BYTES: Final = 64 * 1024
@@ -45,6 +52,26 @@ class BoundedYamux(Yamux):
             return data
 
         secured_conn.read = heard  # type: ignore[method-assign] - the one place where all bytes pass
+
+    async def _read_data_body(self, length: int) -> bytes:
+        """A frame is taken in before its stream is looked at: more than any window has room for is
+        not awaited.
+        """
+        windows = (each.target_recv_window for each in self.streams.values())
+        if length > max(windows, default=DEFAULT_WINDOW_SIZE) + EXCESS_BYTES:
+            _log.info("a peer of the wide area announces more than its window allows")
+            raise trio.TooSlowError
+        return await super()._read_data_body(length)
+
+    def _finalize_stream_locked(self, stream: YamuxStream, *, fully_closed: bool) -> None:
+        """A stream that was reset is read no more, so what came of it takes no place either.
+
+        Else sixteen of them end a connection: that of somebody who is relayed, say, with streams
+        that others asked for.
+        """
+        if fully_closed and stream.reset_received:
+            self.stream_buffers.pop(stream.stream_id, None)
+        super()._finalize_stream_locked(stream, fully_closed=fully_closed)
 
     async def _measure_rtt_loop(self) -> None:
         """In place of pings that nobody waits for: who is silent is asked, and then given up."""

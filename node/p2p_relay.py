@@ -7,9 +7,11 @@ other; in between there is nothing to read or to alter, only who speaks with who
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -37,7 +39,7 @@ HOP: Final = TProtocol("/libp2p/circuit/relay/0.2.0/hop")
 STOP: Final = TProtocol("/libp2p/circuit/relay/0.2.0/stop")
 
 CIRCUITS: Final = 32
-CIRCUITS_PER_PEER: Final = 4
+CIRCUITS_PER_CONTACT: Final = 4
 CIRCUIT_BYTES: Final = 4 * 1024**3
 """Both ways together. A circuit that is cut is made again, and transfers go on where they were."""
 CIRCUIT_SECONDS: Final = 6 * 3600.0
@@ -92,15 +94,21 @@ class Relay:
         """The relays through which this node can be reached now, and where they are."""
         self._host = host
         self._contacts: Counter[bytes] = Counter()
+        self._owners: dict[bytes, bytes] = {}
         self._reserved: set[bytes] = set()
-        self._circuits: Counter[bytes] = Counter()
+        self._asked: Counter[bytes] = Counter()
+        """Circuits by the contact that asked for them. Of those asked for nothing is counted: else
+        whoever fills a contact's circuits keeps all others from it."""
+        self._scopes: defaultdict[bytes, set[trio.CancelScope]] = defaultdict(set)
+        """Circuits by the peer at either end."""
         self._passed = 0
 
     # Who is a contact.
 
-    def met(self, peer: bytes) -> None:
-        """A link with a contact stands on a direct connection."""
+    def met(self, peer: bytes, owner: bytes) -> None:
+        """A link with a contact stands on a direct connection; `owner` is its identity."""
         self._contacts[peer] += 1
+        self._owners[peer] = owner
 
     def contacts(self) -> list[bytes]:
         """Those with whom such a link stands."""
@@ -111,14 +119,17 @@ class Relay:
         self._contacts[peer] -= 1
         if self._contacts[peer] <= 0:
             del self._contacts[peer]
+            self._owners.pop(peer, None)
             self._reserved.discard(peer)
             self.reachable.pop(peer, None)
+            for scope in self._scopes.get(peer, ()):  # it may be blocked now
+                scope.cancel()
 
     # The relay.
 
     def relayed(self) -> Relayed:
         """What is relayed now."""
-        return Relayed(tuple(self._reserved), self._circuits.total() // 2, self._passed)
+        return Relayed(tuple(self._reserved), self._asked.total(), self._passed)
 
     async def hop(self, stream: INetStream) -> None:
         """Somebody wants to be reached through this node, or to reach somebody."""
@@ -145,13 +156,11 @@ class Relay:
         if target not in self._reserved or connection is None:
             await self._answer(stream, Status.NO_RESERVATION)
             return
-        ends = (source, target)
-        if self._circuits.total() >= 2 * CIRCUITS or any(
-            self._circuits[end] >= CIRCUITS_PER_PEER for end in ends
-        ):
+        owner = self._owners[source]
+        if self._asked.total() >= CIRCUITS or self._asked[owner] >= CIRCUITS_PER_CONTACT:
             await self._answer(stream, Status.RESOURCE_LIMIT_EXCEEDED)
             return
-        self._circuits.update(ends)
+        self._asked[owner] += 1
         try:
             onward = await self._onward(connection, source)
             if onward is None:
@@ -161,8 +170,8 @@ class Relay:
             await write_delimited_msg(stream, reply)
             await self._join(stream, onward)
         finally:
-            self._circuits.subtract(ends)
-            self._circuits += Counter()  # drops the zeros
+            self._asked[owner] -= 1
+            self._asked += Counter()  # drops the zeros
 
     async def _join(self, one: INetStream, other: INetStream) -> None:
         """Pass bytes on until either side ends, or it was enough."""
@@ -183,8 +192,9 @@ class Relay:
             finally:
                 scope.cancel()  # waits for no window, and lets no write be cut in the middle
 
+        ends = {_peer(one), _peer(other)}
         try:
-            with trio.move_on_after(CIRCUIT_SECONDS):
+            with trio.move_on_after(CIRCUIT_SECONDS) as scope, self._while_both_stand(ends, scope):
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(carry, one, Stream(other, _nothing), nursery.cancel_scope)
                     nursery.start_soon(carry, other, Stream(one, _nothing), nursery.cancel_scope)
@@ -192,6 +202,21 @@ class Relay:
             with trio.move_on_after(REPLY_SECONDS, shield=True):
                 await one.reset()
                 await other.reset()
+
+    @contextlib.contextmanager
+    def _while_both_stand(self, ends: set[bytes], scope: trio.CancelScope) -> Generator[None]:
+        """While it lasts, a link that ends with either peer cancels the circuit too."""
+        for end in ends:
+            self._scopes[end].add(scope)
+            if not self._contacts[end]:  # while the circuit was made
+                scope.cancel()
+        try:
+            yield
+        finally:
+            for end in ends:
+                self._scopes[end].discard(scope)
+                if not self._scopes[end]:
+                    del self._scopes[end]
 
     async def _onward(self, connection: SwarmConn, source: bytes) -> INetStream | None:
         try:

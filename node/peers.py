@@ -19,7 +19,7 @@ from ..protocol.messages import Message
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice, PairingWindow, Pinned
 from ..protocol.session import Callee, Session
 from ..protocol.ticket import IssuedTicket, Ticket
-from .addresses import Address
+from .addresses import Address, source_of
 from .attempts import Attempt
 from .calling import Caller, To
 from .discovery import Discovery
@@ -168,7 +168,9 @@ class Peers:
 
     async def _accept(self, pipe: Pipe) -> None:
         source = pipe.remote.host if pipe.remote else ""
-        strangers = self._strangers["local" if pipe.transport is None else "wide"]
+        strangers = self._strangers["local"]
+        if pipe.transport is not None:
+            source, strangers = source_of(source), self._strangers["wide"]
         if (
             self._closed
             or strangers.total() >= STRANGERS

@@ -172,7 +172,7 @@ class Wide:
         if self._area is None or transport is None:
             return
         if link.pipe.path == "direct":
-            await self._area.accompany(transport.peer, link.ended)
+            await self._area.accompany(transport.peer, link.peer.identity, link.ended)
         else:
             await self._area.improve(transport.peer, link.ended)
 

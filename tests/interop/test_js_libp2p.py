@@ -48,7 +48,7 @@ class Ours:
 
     def trust(self, peer: bytes) -> None:
         """It is a contact, with a link on the connection that stands."""
-        self._tasks.append(asyncio.create_task(self.area.accompany(peer, self._links)))
+        self._tasks.append(asyncio.create_task(self.area.accompany(peer, peer, self._links)))
 
     async def close(self) -> None:
         self._links.set()

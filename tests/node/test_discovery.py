@@ -138,7 +138,7 @@ def test_the_port_may_be_left_out_where_there_is_a_default(text: str, host: str)
         *("", ":1", "host", "host:", "host:0", "host:65536", "host:x", "a b:1", "1.2.3:4"),
         *("1.2.3.256:4", "[::1]", "[::1]:0", "[nonsense]:1", "[fe80::1]:1", "[fe80::1%]:1"),
         *("[fe80::1%a b]:1", "::1:1:1", "-a:1", "a\n:1", "a\x1b[2J:1", "x" * 300 + ":1"),
-        *("\u0663:1", "a:\u0663"),
+        *("\u0663:1", "a:\u0663", "a..b:1", "x" * 64 + ".example:1"),
     ],
 )
 def test_what_is_no_address_is_refused_with_a_sentence(text: str) -> None:

@@ -16,7 +16,7 @@ from kinlight.node.mallory import Mallory
 from kinlight.node.peers import STRANGERS, STRANGERS_PER_SOURCE
 from kinlight.protocol import limits
 from kinlight.protocol.errors import UnknownPeerError
-from kinlight.protocol.opening import Pinned
+from kinlight.protocol.opening import Pinned, Transport
 
 from .conftest import Attacked, Picture, Start, Two
 from .network import Network, QueuePipe
@@ -74,6 +74,23 @@ async def test_callers_in_their_hello_are_bounded_over_all_sources(
     network.cut()
     await asyncio.gather(*accepting)
     assert bob.parts.peers.greeting == 0
+
+
+async def test_far_callers_of_one_ipv6_network_are_one_source(
+    network: Network, start: Start
+) -> None:
+    bob = await start("Bob")
+    callers: list[QueuePipe] = []
+    for number in range(STRANGERS_PER_SOURCE + 1):
+        near, far = network.pair()
+        far.remote = Address(f"2001:db8::{number}", 1)
+        far.transport = Transport(b"bob", b"caller")
+        callers.append(near)
+        await bob.parts.peers.accept(far)
+    await eventually(lambda: callers[-1].incoming.ended)
+    assert bob.parts.peers.greeting == STRANGERS_PER_SOURCE
+    network.cut()
+    await eventually(lambda: bob.parts.peers.greeting == 0)
 
 
 async def test_a_silent_caller_is_let_go(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

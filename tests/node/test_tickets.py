@@ -160,7 +160,8 @@ async def test_a_ticket_without_an_address_that_can_be_dialled_says_so(
     text = str(
         ticket.Ticket.issue(
             device.signing, device.chain.certificates, Secret(bytes(16)), issued=clock(),
-            expires=clock() + 60, uses=1, addresses=["/dns/anna.example/tcp/1", "by pigeon"],
+            expires=clock() + 60, uses=1,
+            addresses=["/dns/anna.example/tcp/1", "by pigeon", "a..b:1", f"{'x' * 64}.example:1"],
         )
     )  # fmt: skip
     with pytest.raises(UnreachableError):

@@ -16,8 +16,9 @@ from kinlight.node.errors import UnreachableError
 from kinlight.node.multiaddrs import Multiaddr
 from kinlight.node.p2p_host import Host
 from kinlight.node.p2p_punch import DCUTR
-from kinlight.node.p2p_relay import CIRCUITS_PER_PEER, HOP
+from kinlight.node.p2p_relay import CIRCUITS_PER_CONTACT, HOP
 from kinlight.node.p2p_stream import Stream
+from kinlight.protocol import limits
 from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, PeerId, Status
 from libp2p.relay.circuit_v2.pb.dcutr_pb2 import HolePunch
 from libp2p.relay.circuit_v2.utils import read_delimited_msg, write_delimited_msg
@@ -73,6 +74,10 @@ async def who_met(tmp_path: Path) -> AsyncGenerator[Three]:
     yield met
     for node in (anna, bob, fred):
         await node.stop()
+
+
+def shown(node: TestedNode) -> list[str]:
+    return list(node.engine.status().wide_addresses)
 
 
 def to_anna(node: TestedNode) -> str | None:
@@ -269,10 +274,16 @@ async def test_one_contact_has_so_many_circuits_and_no_more(three: Three) -> Non
     host: Any = three.bob.parts.wide._area._host  # pyright: ignore
     bridge: Any = three.bob.parts.wide._area._bridge  # pyright: ignore
     fred, anna = loopback(three.fred).peer, loopback(three.anna).peer
-    more = CIRCUITS_PER_PEER - 1  # they are connected by one
+    more = CIRCUITS_PER_CONTACT - 1  # they are connected by one
     circuits = [await bridge.call(host._relay.circuit, fred, anna) for _ in range(more)]
     with pytest.raises(OSError, match="RESOURCE_LIMIT_EXCEEDED"):
         await bridge.call(host._relay.circuit, fred, anna)
+    # Who is asked for is not kept from others by it.
+    await three.bob.until(lambda: any("p2p-circuit" in each for each in shown(three.bob)))
+    annas: Any = three.anna.parts.wide._area  # pyright: ignore
+    bobs = loopback(three.bob).peer
+    onward = await annas._bridge.call(annas._host._relay.circuit, fred, bobs)
+    await annas._bridge.call(onward.close)
     for circuit in circuits:
         await bridge.call(circuit.close)
     async with asyncio.timeout(30):
@@ -282,3 +293,26 @@ async def test_one_contact_has_so_many_circuits_and_no_more(three: Three) -> Non
                 break
             except OSError:
                 await asyncio.sleep(0.1)
+
+
+async def test_circuits_are_counted_by_contact_and_not_by_transport_key(three: Three) -> None:
+    """A contact may have eight devices, and as many keys."""
+    area: Any = three.fred.parts.wide._area  # pyright: ignore
+    owners = area._host._relay._owners
+    assert owners[loopback(three.bob).peer] == three.bob.identity
+    assert owners[loopback(three.anna).peer] == three.anna.identity
+
+
+async def test_the_circuits_of_a_contact_end_when_it_is_blocked(
+    three: Three, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it holds its connection open by hellos that go on and on."""
+    monkeypatch.setattr(limits, "OPENING_SECONDS", 600.0)
+    anna, bob, fred = three.anna, three.bob, three.fred
+    area: Any = bob.parts.wide._area  # pyright: ignore
+    hello = await area.dial(loopback(fred))
+    await fred.until(lambda: fred.parts.peers.greeting == 1)
+    await fred.engine.update_contact("Bob", blocked=True)
+    await anna.until(lambda: not anna.connected_to(bob))
+    assert fred.parts.peers.greeting == 1
+    await hello.close()
