@@ -33,6 +33,11 @@ class Seat:
     identity: bytes = field(compare=False)
     device: bytes = field(compare=False)
 
+    @property
+    def place(self) -> tuple[Key, int]:
+        """What tells it from all others: one entry can give a device two."""
+        return self.key, self.number
+
 
 @dataclass(frozen=True, slots=True)
 class Removal:
@@ -114,7 +119,7 @@ class Authority:
         self._safe: list[tuple[int, Epoch]] | None = None
         self._removed: Final[dict[bytes, _Removals]] = {}
         self._dropped: Final[dict[bytes, _Removals]] = {}
-        self._left: Final[dict[Key, int]] = {}
+        self._left: Final[dict[tuple[Key, int], int]] = {}
         """Of each seat that has ended the entries for which it has not."""
         self._of_identity: Final[dict[bytes, list[Seat]]] = {}
         self._of_device: Final[dict[bytes, list[Seat]]] = {}
@@ -315,7 +320,7 @@ class Authority:
             if (
                 self.counting & bit
                 or not (self.graph.is_before(seat.entry, number) or number == seat.entry == 0)
-                or not self._left.get(seat.key, -1) >> number & 1
+                or not self._left.get(seat.place, -1) >> number & 1
             ):
                 continue
             self.counting |= bit
@@ -396,10 +401,10 @@ class Authority:
         can = removal.seat < seat or removal.seat.device == seat.device
         if can and not self._is_before(removal, seat):
             reached = self.graph.past[removal.entry] | 1 << removal.entry
-            self._left[seat.key] = self._left.get(seat.key, -1) & reached
+            self._left[seat.place] = self._left.get(seat.place, -1) & reached
 
     def _has_ended(self, seat: Seat) -> bool:
-        return seat.key in self._left
+        return seat.place in self._left
 
     def _is_before(self, one: Removal, other: Seat) -> bool:
         if one.entry == other.entry:

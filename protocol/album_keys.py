@@ -204,27 +204,30 @@ class KeyRing:
 
         One that is not the key that it should be is left out: it is its admin's fault.
         """
-        found = len(self._keys)
-        waiting = [epoch for epoch in epochs if epoch.past]
-        progress = True
-        while progress:
-            progress = False
-            for epoch in [epoch for epoch in waiting if epoch.key_id in self._keys]:
-                waiting.remove(epoch)
-                progress = True
-                for name, wrapped in epoch.past:
-                    self._learn(epoch.key_id, name, wrapped)
-        return len(self._keys) - found
+        before = len(self._keys)
+        chained: dict[bytes, list[Epoch]] = {}
+        for epoch in epochs:
+            chained.setdefault(epoch.key_id, []).append(epoch)
+        pending = [name for name in chained if name in self._keys]
+        while pending:
+            by = pending.pop()
+            for name, wrapped in (pair for epoch in chained.get(by, ()) for pair in epoch.past):
+                if self._learn(by, name, wrapped):
+                    pending.append(name)
+        return len(self._keys) - before
 
-    def _learn(self, by: bytes, name: bytes, wrapped: bytes) -> None:
+    def _learn(self, by: bytes, name: bytes, wrapped: bytes) -> bool:
+        """Whether this earlier key is new and is what it should be; then it is kept."""
         if name in self._keys:
-            return
+            return False
         try:
             key = Secret(unwrap(self._keys[by], self._context(_PAST, by, name), wrapped))
         except SealBrokenError:
-            return
-        if key_id(key) == name:
-            self._keys[name] = key
+            return False
+        if key_id(key) != name:
+            return False
+        self._keys[name] = key
+        return True
 
     def past_under(self, new: Secret, names: Iterable[bytes]) -> dict[bytes, bytes]:
         """These earlier keys under a new one, by their ids."""

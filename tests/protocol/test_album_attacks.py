@@ -77,6 +77,7 @@ from .albums import (
     record_by,
     with_two,
 )
+from .independent_albums import Reader
 from .people import NOW, Person, fixed
 
 MALLORY = device("Mallory", "phone")
@@ -460,6 +461,17 @@ def test_the_owner_s_words_put_a_stolen_founding_device_out(alice: Node) -> None
     assert LAPTOP.chain.device in devices
     assert ALICE.chain.device not in devices
     assert LAPTOP.chain.device in [seat.device for seat in alice.album.authority.successors()]
+
+
+def test_a_device_that_is_dropped_and_let_in_by_one_entry_has_a_seat(alice: Node) -> None:
+    ops: list[Op] = [Device(LAPTOP.chain), Drop(LAPTOP.chain.device, ()), Device(LAPTOP.chain)]
+    alice.album.take(log_entry(alice, ops))
+    successors = [seat.device for seat in alice.album.authority.successors()]
+    assert successors.count(LAPTOP.chain.device) == 1
+    entry = log_entry(alice, [Tier(SMALL)], LAPTOP)
+    alice.album.take(entry)
+    assert entry.digest not in alice.album.view.void
+    assert Reader(alice.album.kept()).void == {}
 
 
 def claimed(owner: Person, local: LocalDevice) -> DeviceChain:
