@@ -196,7 +196,11 @@ class Peers:
             else:
                 _let_go(strangers, source)
         if isinstance(outcome, Acquaintance):
-            await self._paired(link, outcome)
+            try:
+                await self._paired(link, outcome)
+            except BaseException:  # a full disk, say: nobody else would end it
+                await pipe.close()
+                raise
         else:
             await self._carry(link, outcome)
 

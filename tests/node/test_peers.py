@@ -77,8 +77,9 @@ async def test_callers_in_their_hello_are_bounded_over_all_sources(
 
 
 async def test_far_callers_of_one_ipv6_network_are_one_source(
-    network: Network, start: Start
+    network: Network, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(limits, "OPENING_SECONDS", 600.0)
     bob = await start("Bob")
     callers: list[QueuePipe] = []
     for number in range(STRANGERS_PER_SOURCE + 1):

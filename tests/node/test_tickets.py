@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from kinlight.crypto.channel import ChannelSettings
-from kinlight.crypto.errors import PeerError
+from kinlight.crypto.errors import PeerError, TruncatedError
 from kinlight.crypto.secret import Secret
 from kinlight.node import peers, tcp
 from kinlight.node.addresses import Address
@@ -19,6 +19,7 @@ from kinlight.node.errors import (
     BadAddressError,
     BadRequestError,
     BlockedContactError,
+    LibraryDamagedError,
     NoSuchTicketError,
     OwnTicketError,
     TooManyTicketsError,
@@ -256,6 +257,24 @@ async def test_a_use_and_its_contact_are_stored_together_or_not_at_all(
         anna.parts.tickets.use(issued, acquaintance)
     assert only(anna).used == 0
     assert nobody_met(anna)
+
+
+async def test_where_a_use_can_not_be_stored_the_caller_is_not_left_waiting(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "OPENING_SECONDS", PATIENCE * 10)
+    anna, bob = await start("Anna"), await start("Bob")
+    text = await made(anna)
+
+    def fails(*_: object) -> None:
+        raise LibraryDamagedError
+
+    monkeypatch.setattr(anna.parts.library, "add_contact", fails)
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(TruncatedError):
+            await use(bob, text)
+    assert nobody_met(bob)
+    assert only(anna).used == 0
 
 
 # Its end.
