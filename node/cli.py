@@ -284,7 +284,12 @@ def pair(
         ),
     ] = None,
     at: Annotated[
-        str | None, typer.Option("--at", help="host:port of the other node, where it is not found.")
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="ADDRESS",
+            help="Where the other node is, if it is not found: host:port, or one of the wide area.",
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="What to call the contact.")] = None,
     qr: Annotated[bool, typer.Option("--qr/--no-qr", help="Draw the QR code.")] = True,

@@ -126,7 +126,7 @@ def check(
                 into_folder=map_out is not None and _means_folder(map_out),
             )
             async for file in found:
-                printing_checks.checked(command.out, file)
+                printing_checks.checked(command.out, file, with_map=map_out is not None)
                 codes += [file.code] if file.code is not None else []
             return codes
 

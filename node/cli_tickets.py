@@ -152,6 +152,8 @@ def _check_out(path: Path) -> None:
         raise errors.UsageError("--out takes a file that ends in .png or .svg")
     if path.exists():
         raise errors.NameTakenError(path.name)
+    if not path.parent.is_dir():
+        raise errors.UnwritableFolderError(f"{path.parent} is no folder")
 
 
 def _write(text: str, path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import printing_wide
 from .command import HomeOption, JsonOption, running
-from .errors import BadRequestError
+from .errors import EXIT_FAILED, BadRequestError
+
+if TYPE_CHECKING:
+    from .views import WideArea
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,11 +36,15 @@ def wide(
         else:
             found = command.ask(lambda node: node.set_wide(on=on))
         printing_wide.wide(command.out, found)
+        if on:
+            _need_it(found)
 
 
 def relay(
     context: typer.Context,
-    off: Annotated[bool, typer.Option("--off", help="Relay no longer.")] = False,
+    off: Annotated[
+        bool, typer.Option("--off", help="Relay no longer; the wide area stays on.")
+    ] = False,
     status: Annotated[
         bool, typer.Option("--status", help="Show what is relayed; change nothing.")
     ] = False,
@@ -58,3 +65,11 @@ def relay(
         else:
             found = command.ask(lambda node: node.set_wide(on=True, relay=True))
         printing_wide.relay(command.out, found)
+        if not off and not status:
+            _need_it(found)
+
+
+def _need_it(found: WideArea) -> None:
+    """For who asked for it: a script must not take a failure for a success."""
+    if found.state == "failed":
+        raise typer.Exit(EXIT_FAILED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Coroutine, Generator
 from pathlib import Path
@@ -25,6 +26,8 @@ _Result = TypeVar("_Result")
 
 _STDIN_BYTES: Final = 64 * 1024
 """More is no code and no ticket."""
+_BEGINS: Final = "kinlight:"
+_BLANK_LINES: Final = re.compile(r"\n\s*\n\s*")
 
 HomeOption = Annotated[
     Path | None,
@@ -123,8 +126,12 @@ def typed_or_read(text: str) -> str:
     """
     if text != "-":
         return text
-    read = sys.stdin.buffer.read(_STDIN_BYTES)
-    return read.decode(errors="replace")
+    read = sys.stdin.buffer.read(_STDIN_BYTES).decode(errors="replace")
+    # As `ticket new` prints it, and as mails have it, it stands between other words.
+    paragraphs = _BLANK_LINES.split(read.strip())
+    if not paragraphs[0].lower().startswith(_BEGINS):
+        return next((each for each in paragraphs if each.lower().startswith(_BEGINS)), read)
+    return read
 
 
 def pass_on(context: typer.Context, home: Path | None, json: bool) -> None:

@@ -85,6 +85,15 @@ def parse_any_address(text: str) -> Address:
     return Multiaddr.parse(text) if text.strip().startswith("/") else parse_address(text)
 
 
+def leads_from_afar(address: Address) -> bool:
+    """Whether it may lead here from beyond the local network: by a name, or a global address."""
+    host = (address.endpoint if isinstance(address, Multiaddr) else address).host
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_global
+    except ValueError:
+        return True
+
+
 def multiaddr(host: str, port: int, peer: bytes) -> Multiaddr:
     """The direct address of a node at this IP address."""
     kind = f"ip{ipaddress.ip_address(host).version}"

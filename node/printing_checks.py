@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from . import names
+from .errors import from_code
 from .printing import Output
 from .verdicts import verdict_lines
 
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from .views import CheckedFile, Verdict
 
 
-def checked(out: Output, found: CheckedFile) -> None:
-    """The verdict on a file."""
+def checked(out: Output, found: CheckedFile, *, with_map: bool = False) -> None:
+    """The verdict on a file; `with_map` where a map was asked for."""
     if out.as_json:
         verdict = dataclasses.asdict(found.verdict)
         del verdict["checked"]  # now
@@ -29,7 +30,10 @@ def checked(out: Output, found: CheckedFile) -> None:
     if found.map is not None:
         out.say(f"  map: {names.shown(found.map)}")
     elif found.code is not None:
-        out.say(f"  the map was not written: {found.code}", style="red")
+        why = names.shown(str(from_code(found.code, "")))
+        out.say(f"  the map was not written: {why}", style="red")
+    elif with_map:
+        out.say("  no map: the network was not asked")
 
 
 def verdict(out: Output, found: Verdict) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from . import names, times
+from .multiaddrs import leads_from_afar, parse_any_address
 from .printing import Output
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ def made(out: Output, ticket: Ticket, *, qr: bool) -> None:
         "\nThere: `kinlight pair 'kinlight:ticket/…'`, while this node runs."
         f" `kinlight ticket revoke {ticket.id[:_ID_DIGITS]}` takes it back."
     )
+    if not any(leads_from_afar(parse_any_address(each)) for each in ticket.addresses):
+        out.say(
+            "It works in this local network alone: it names no address that leads here from"
+            " elsewhere. `--at ADDRESS` adds one, and so does `kinlight wide --on` where this"
+            " machine, or a friend who relays, has one.",
+            style="yellow",
+        )
 
 
 def listed(out: Output, tickets: Sequence[Ticket]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import names
+from .multiaddrs import leads_from_afar, parse_any_address
 from .printing import Output, size
 
 if TYPE_CHECKING:
@@ -19,8 +20,7 @@ def wide(out: Output, found: WideArea) -> None:
     match found.state:
         case "on":
             out.say("The wide area is on. Contacts reach this node at")
-            for address in found.addresses:
-                out.say(f"  {address}")
+            addresses(out, found)
         case "starting":
             out.say("The wide area is about to start.")
         case "failed":
@@ -42,10 +42,21 @@ def relay(out: Output, found: WideArea) -> None:
         out.say(_relayed(found))
         out.say("You see who speaks with whom, when and how much, and nothing of what. They need")
         out.say("an address at which this machine can be reached from outside:")
-        for address in found.addresses:
-            out.say(f"  {address}")
+        addresses(out, found)
     else:
         wide(out, found)
+
+
+def addresses(out: Output, found: WideArea) -> None:
+    """Where it can be reached, as far as it can know."""
+    for address in found.addresses:
+        out.say(f"  {address}")
+    if not any(leads_from_afar(parse_any_address(each)) for each in found.addresses):
+        out.say(
+            "From elsewhere none of these leads here. Behind a router have it forward the port, and"
+            " give away the router's own address in place of this machine's.",
+            style="yellow",
+        )
 
 
 def _relayed(found: WideArea) -> str:

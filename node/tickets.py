@@ -33,6 +33,7 @@ KEPT_SECONDS: Final = 30 * 86_400
 """For so long after its end who comes with a ticket is told why it is of no use."""
 KEPT: Final = 256
 """Tickets that are remembered, the open ones included."""
+_MOST_DAYS: Final = limits.TICKET_SECONDS // 86_400
 _ID_DIGITS: Final = 4
 """With fewer a slip would name another ticket."""
 _RELAYED: Final = 4
@@ -81,7 +82,7 @@ class Tickets:
         promised.
         """
         if not 0 < seconds <= limits.TICKET_SECONDS:
-            raise BadRequestError(f"a ticket is for up to {limits.TICKET_SECONDS // 86_400} days")
+            raise BadRequestError(f"a ticket is for 1 second to {_MOST_DAYS} days")
         if not 0 < uses <= limits.TICKET_USES:
             raise BadRequestError(f"a ticket is for 1 to {limits.TICKET_USES} uses")
         if name is not None and uses > 1:

@@ -30,6 +30,8 @@ WORDS: Final = {
     "cannot-tell": "can't tell",
 }
 """A verdict for people."""
+_SCORE: Final = "the higher the more like an edit"
+"""People take a score beside `no sign` for how sure that is; it goes the other way."""
 _C2PA: Final = {
     "none": "it has no C2PA statement",
     "valid": "its C2PA statement holds, and its signer is trusted",
@@ -95,7 +97,7 @@ def _of_network(seen: Seen) -> str:
     if seen.regions:
         areas = "one area" if len(seen.regions) == 1 else f"{len(seen.regions)} areas"
         text += f" in {areas}"
-    return text if seen.score is None else f"{text} (score {seen.score:.2f})"
+    return text if seen.score is None else f"{text} (score {seen.score:.2f}, {_SCORE})"
 
 
 # For people.

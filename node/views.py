@@ -550,10 +550,10 @@ class Verdict:
     """Whether a picture bears signs of having been edited; `evidence` comes strongest first.
 
     `verdict` is `no-sign`, `signs` or `cannot-tell`. Signatures and C2PA go before what the network
-    saw. No sign proves nothing, and a sign is a reason to look. `score` (0 to 1, for comparing
-    pictures) is None if the network was not asked, and `model` is the SHA-256 of its weights then
-    as well. `reason` says why it can't tell, or what goes before the network. `seconds` is how long
-    it took and `checked` when that was (None of a file).
+    saw. No sign proves nothing, and a sign is a reason to look. `score` (0 to 1, the higher the
+    more like an edit; no probability) is None if the network was not asked, and so is `model`, the
+    SHA-256 of its weights. `reason` says why it can't tell, or what goes before the network.
+    `seconds` is how long it took and `checked` when that was (None of a file).
     """
 
     verdict: str

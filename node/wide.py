@@ -99,7 +99,7 @@ class Wide:
             )
             await self._listen(area)
         except OSError as error:
-            self.state, self.reason = "failed", error.strerror or str(error)
+            self.state, self.reason = "failed", self._why(error)
             _log.warning("the wide area does not start: %s", self.reason)
         except Exception:
             self.state, self.reason = "failed", "libp2p does not work here; the log says why"
@@ -107,6 +107,14 @@ class Wide:
         else:
             self._area, self.state = area, "on"
         self._events.publish("wide", state=self.state)
+
+    def _why(self, error: OSError) -> str:
+        if error.errno == errno.EADDRINUSE and self._port:
+            return (
+                f"port {self._port} is in use by another program; give another one in [wide] of"
+                " config.toml, then `kinlight down` and `kinlight up`"
+            )
+        return error.strerror or str(error)
 
     def _seed(self) -> bytes:
         """What the transport key is made of: no identity, and kept so that addresses stay."""

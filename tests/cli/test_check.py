@@ -81,6 +81,20 @@ def animated(path: Path) -> Path:
     return path
 
 
+@needs_torch
+def test_why_there_is_no_map_is_told_in_words(nobody: Person, tmp_path: Path) -> None:
+    line, there = drawn(tmp_path / "line.png"), tmp_path / "there.png"
+    assert "no map: the network was not asked" in nobody.screen("check", line, "--map", there)
+    assert not there.exists()
+    assert "no map" not in nobody.screen("check", line)
+    there.write_bytes(b"mine")
+    argv = nobody.argv("check", a_photo(tmp_path / "one.jpg"), "--map", there)
+    done = nobody.household.run(argv)
+    assert done.returncode == 7
+    assert "the map was not written: Another file of that name is there" in done.stdout
+    assert there.read_bytes() == b"mine"
+
+
 def saved(image: Image.Image) -> Callable[[Path], Path]:
     def save(path: Path) -> Path:
         image.save(path)

@@ -8,6 +8,7 @@ from kinlight.node.errors import BadAddressError
 from kinlight.node.multiaddrs import (
     PEER_ID_PREFIX,
     Multiaddr,
+    leads_from_afar,
     multiaddr,
     parse_any_address,
     peer_id_bytes,
@@ -86,3 +87,28 @@ def test_peer_ids_are_the_same_as_bytes_and_as_text() -> None:
         peer = PEER_ID_PREFIX + secrets.token_bytes(32)
         assert peer_id_bytes(peer_id_text(peer)) == peer
         assert multiaddr("::1", 7, peer).peer == peer
+
+
+@pytest.mark.parametrize(
+    ("text", "far"),
+    [
+        ("192.168.1.7:4711", False),
+        ("[fe80::1%eth0]:4711", False),
+        ("[fd00::2]:4711", False),
+        ("127.0.0.1:4711", False),
+        ("8.8.8.8:4711", True),
+        ("[2a00::1]:4711", True),
+        ("anna.example:4711", True),
+    ],
+)
+def test_an_address_that_only_the_local_network_knows_is_told_from_others(
+    text: str, far: bool
+) -> None:
+    assert leads_from_afar(parse_any_address(text)) is far
+
+
+@pytest.mark.parametrize(("host", "far"), [("10.0.0.1", False), ("8.8.8.8", True)])
+def test_through_a_relay_it_is_the_relay_s_address_that_counts(host: str, far: bool) -> None:
+    relay = multiaddr(host, 4711, PEER_ID_PREFIX + bytes(32))
+    assert leads_from_afar(relay) is far
+    assert leads_from_afar(relay.onward_to(PEER_ID_PREFIX + bytes(32))) is far

@@ -28,6 +28,12 @@ def test_without_anything_signed_it_is_what_the_network_saw() -> None:
     assert verdicts.join(UNTOLD, facts()).model is None
 
 
+@pytest.mark.parametrize("seen", [NO_SIGN, SIGNS])
+def test_people_are_told_which_way_a_score_goes(seen: Seen) -> None:
+    *_, network = verdicts.join(seen, facts()).evidence
+    assert "the higher the more like an edit" in network.text
+
+
 @pytest.mark.parametrize("seen", [NO_SIGN, SIGNS, UNTOLD])
 def test_a_file_that_was_changed_after_it_was_signed_bears_a_sign_whatever_the_network_saw(
     seen: Seen,

@@ -90,7 +90,8 @@ def test_a_ticket_is_drawn_and_its_picture_is_for_this_user_alone(
     far: Callable[[str], Person], household: Household, tmp_path: Path
 ) -> None:
     anna = far("Anna")
-    screen = anna.screen("ticket", "new", "--at", "192.0.2.7:4711")
+    screen = anna.screen("ticket", "new", "--at", "anna.example:4711")
+    assert "local network alone" not in screen
     assert "kinlight:ticket/" in screen
     assert "For one person" in screen
     assert "█" in screen or "too wide" in screen
@@ -105,6 +106,9 @@ def test_a_ticket_is_drawn_and_its_picture_is_for_this_user_alone(
     assert anna.run("ticket", "new", "--for", "soon", code=2).error == "bad-length"
     assert anna.run("ticket", "new", "--for", "31d", code=2).error == "bad-request"
     assert anna.run("ticket", "new", "--at", "nowhere", code=2).error == "bad-address"
+    assert anna.run("ticket", "new", "--for", "0s", code=2).error == "bad-request"
+    nowhere = tmp_path / "nowhere" / "ticket.png"
+    assert anna.run("ticket", "new", "-o", nowhere, code=7).error == "unwritable"
     assert len(anna.run("ticket", "list").values) == 3
     assert "192.0.2.7" not in anna.screen("ticket", "list")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 from kinlight.node import Node
@@ -179,3 +180,16 @@ def test_a_taken_port_is_named_and_the_local_network_goes_on(household: Househol
     assert "in use" in bob.run("status").value["wide_reason"]
     household.introduce(anna, bob)
     until_connected(bob, "lan")
+
+
+def test_who_turns_it_on_in_vain_is_told_by_the_exit_code(household: Household) -> None:
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        anna = beyond(household, "Anna", f"[network]\ndiscovery = false\n\n[wide]\nport = {port}\n")
+        for words in (("wide", "--on"), ("relay",)):
+            failed = anna.run(*words, code=1).value
+            assert failed["state"] == "failed"
+            assert f"port {port} is in use" in failed["reason"]
+        assert anna.run("wide").value["state"] == "failed"  # to look is no failure
+    assert anna.run("wide", "--on").value["state"] == "on"
+    is_well(anna)
