@@ -21,6 +21,8 @@ javascript, javascript_peer = js.javascript, js.javascript_peer
 
 MIB = 1024 * 1024
 PHOTO = 8 * MIB
+PREVIEW = 128 * 1024
+"""Less than a window of Yamux."""
 
 
 class Ours:
@@ -142,7 +144,7 @@ async def test_we_relay_for_two_of_it_that_are_contacts(
         relay.trust(await relay.met.get())
     (circuit,) = await one.ask("reserve", address=str(relay.address))
     assert Multiaddr.parse(circuit).peer == one.peer
-    assert await other.ask("echo", address=circuit, bytes=PHOTO)
+    assert await other.ask("echo", address=circuit, bytes=PREVIEW)
 
 
 async def test_we_relay_for_no_stranger(ours: Start, javascript_peer: js.Start) -> None:

@@ -370,7 +370,7 @@ def test_this_version_is_found_among_later_ones(
     assert joined.session.state is State.UP
 
 
-@pytest.mark.parametrize("mode", ["ticket", "link", "", "Contact", "contact "])
+@pytest.mark.parametrize("mode", ["link", "", "Contact", "contact ", "ticket "])
 def test_a_mode_that_is_not_spoken_yet_is_refused(mode: str, alice: Person, bob: Person) -> None:
     joined = partner("listener", "contact", alice, bob).bring_to(State.HELLO)
     hello = joined.hello()
