@@ -235,8 +235,14 @@ class Host:
             raise OSError("that is this node itself")
         with trio.fail_after(DIAL_SECONDS if target.via is None else 2 * DIAL_SECONDS):
             connection = self._standing(peer, through=target.via is not None)
-            if connection is None:
-                connection = await self._connect(target, peer)
+            if connection is not None:
+                try:
+                    return self._stream(await self.open(connection, PROTOCOL), connection)
+                except (
+                    Exception
+                ) as error:  # it was just ending: either end closes what it needs not
+                    _log.debug("a standing connection was of no use: %s", error)
+            connection = await self._connect(target, peer)
             return self._stream(await self.open(connection, PROTOCOL), connection)
 
     def pump(self, stream: Stream, deliver: Callable[[bytes], None]) -> None:

@@ -117,6 +117,28 @@ async def test_what_is_written_at_one_end_comes_out_at_the_other(start: Start) -
     await far.close()
 
 
+async def test_a_connection_that_is_just_ending_fails_no_dial(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, bob = await start(), await start()
+    first, _ = await anna.dial(bob)
+    open_ = p2p_host.Host.open
+    failed: list[Any] = []
+
+    async def fails_once(host: p2p_host.Host, connection: Any, protocol: Any) -> Any:
+        if not failed:
+            failed.append(connection)
+            raise OSError("it has just ended")
+        return await open_(host, connection, protocol)
+
+    monkeypatch.setattr(p2p_host.Host, "open", fails_once)
+    near, far = await anna.dial(bob)
+    assert failed
+    await near.write(b"hello")
+    assert await read(far, 5) == b"hello"
+    await first.close()
+
+
 async def test_both_ends_know_by_which_keys_they_are_connected(start: Start) -> None:
     anna, bob = await start(), await start()
     near, far = await anna.dial(bob)
