@@ -98,7 +98,7 @@ async def main(which: str) -> None:
             Figure("an idle daemon, unlocked", megabytes, "MB", 120).show()
         else:
             megabytes = await with_libp2p(Path(folder))
-            what = "the same with a libp2p host (a projection: this version uses none)"
+            what = "the same with a libp2p host (a projection)"
             Figure(what, megabytes, "MB", 200).show()
 
 

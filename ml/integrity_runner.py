@@ -23,7 +23,9 @@ from .weights import Weights
 TILE = 512
 """Pixels of a side of a tile, without its halo."""
 STRIP = 16_000
-"""Cells of features in a strip, without its halo."""
+"""Cells of features in a strip, without its halo, in bf16."""
+STRIP_EXACT = 5_000
+"""The same in float32, where what is calculated in between takes twice the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,8 @@ class Runner:
         strip: int | None = None,
     ) -> Traces:
         """Ask the network; `tile`, and `strip` in rows, change time and memory, not the answer."""
-        strip = strip or max(16, STRIP // max(1, rgb.shape[1] // BLOCK))
+        most = STRIP if self._bf16 else STRIP_EXACT
+        strip = strip or max(16, most // max(1, rgb.shape[1] // BLOCK))
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
             near = self._near(self._features(rgb, table, tile), strip)
             cells, pooled = self._far(near, strip)
