@@ -135,8 +135,9 @@ async def test_it_relays_for_two_of_us(ours: Start, javascript_peer: js.Start) -
         await link.close()
 
 
+@pytest.mark.parametrize("size", [PREVIEW, pytest.param(PHOTO, marks=pytest.mark.nightly)])
 async def test_we_relay_for_two_of_it_that_are_contacts(
-    ours: Start, javascript_peer: js.Start
+    ours: Start, javascript_peer: js.Start, size: int
 ) -> None:
     relay, one, other = await ours(relaying=True), await javascript_peer(), await javascript_peer()
     for each in (one, other):
@@ -144,7 +145,7 @@ async def test_we_relay_for_two_of_it_that_are_contacts(
         relay.trust(await relay.met.get())
     (circuit,) = await one.ask("reserve", address=str(relay.address))
     assert Multiaddr.parse(circuit).peer == one.peer
-    assert await other.ask("echo", address=circuit, bytes=PREVIEW)
+    assert await other.ask("echo", address=circuit, bytes=size)
 
 
 async def test_we_relay_for_no_stranger(ours: Start, javascript_peer: js.Start) -> None:
