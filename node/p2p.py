@@ -210,7 +210,10 @@ class WideArea:
             try:
                 ended = await self._begin(listen(self.port))
             except OSError as error:
-                _log.warning("the wide area could not start again: %s", error)
+                _log.warning(
+                    "the wide area could not start again: %s",
+                    error.strerror or type(error).__name__,
+                )
             except Exception:
                 _log.exception("the wide area could not start again")
 
