@@ -23,6 +23,7 @@ from ..crypto.secret import Secret
 from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
 from . import exporting, forms, grants, keys, library, names, policies, views
+from .albums import Albums
 from .collection import Collection
 from .config import Config, set_wide
 from .doctor import Doctor
@@ -101,6 +102,11 @@ class Engine:
     def collection(self) -> Collection:
         """The library: import, search, albums."""
         return self._unlocked().collection
+
+    @property
+    def albums(self) -> Albums:
+        """Albums that several people keep."""
+        return self._unlocked().albums
 
     @property
     def doctor(self) -> Doctor:

@@ -86,9 +86,10 @@ class Inbox:
         now: Callable[[], int],
         settled: Callable[[IncomingOffer], None],
         arrived: Callable[[bytes], None],
+        album_grant: Callable[[bytes], bytes],
     ) -> None:
         """`settled` hears of each offer that was stored, declined or refused, `arrived` of each
-        photo within the transaction that enters it.
+        photo within the transaction that enters it. `album_grant` is what we show for an album's.
         """
         self._device = device
         self._judge = judge
@@ -100,6 +101,7 @@ class Inbox:
         self._now = now
         self._settled = settled
         self._arrived = arrived
+        self._album_grant = album_grant
         self._arrivals = Arrivals(blobs, events)
         self._running: dict[asyncio.Task[bool], bytes] = {}
 
@@ -277,8 +279,10 @@ class Inbox:
             self._judge.allow_us(capability, photo_id)
 
     def answer(self, link: Link, offer: IncomingOffer) -> None:
-        """Tell the sender how an offer stands; who only holds it hears when it is settled."""
-        if link.peer.device != offer.device:
+        """Tell the sender how an offer stands; who only holds it hears when it is settled. Photos
+        of albums were offered by nobody.
+        """
+        if link.peer.device != offer.device or offer.album is not None:
             return
         match offer.state:
             case "waiting" | "accepted":
@@ -365,19 +369,20 @@ class Inbox:
         """Not of who was blocked meanwhile, whoever brings it."""
         current = self._library.offer(offer.envelope_hash)
         contact = self._library.contact_of(offer.identity)
-        wanted = contact is not None and not contact.blocked
+        wanted = offer.album is not None if contact is None else not contact.blocked
         return wanted and current is not None and current.state == "accepted"
 
     async def _fetch(
         self, link: Link, fetcher: Fetcher, offer: IncomingOffer, arrival: Arrival
     ) -> None:
         if self._still_accepted(offer) and self._library.photo(offer.photo_id) is None:
-            self._judge.allow_us(Capability.decode(offer.capability), offer.photo_id)
+            if offer.album is None:  # else the log of the album was asked
+                self._judge.allow_us(Capability.decode(offer.capability), offer.photo_id)
             self._arrivals.check(offer)
             with _by_holder(link, offer):
                 await together(
-                    fetcher.fetch(_asking(link, offer, offer.metadata_key), arrival.metadata),
-                    fetcher.fetch(_asking(link, offer, offer.content_key), arrival.content),
+                    fetcher.fetch(self._asking(link, offer, offer.metadata_key), arrival.metadata),
+                    fetcher.fetch(self._asking(link, offer, offer.content_key), arrival.content),
                 )
         async with arrival.turn:
             if not self._still_accepted(offer):
@@ -395,7 +400,18 @@ class Inbox:
         with contextlib.suppress(PeerError):  # who takes no answers is not to keep it from others
             self.answer(link, stored)
         self._settled(stored)
-        self._publish(stored, self._name_of(offer.identity))
+        if offer.album is None:
+            self._publish(stored, self._name_of(offer.identity))
+
+    def _asking(self, link: Link, offer: IncomingOffer, key: Secret) -> Ask:
+        """How a blob of an offer is asked for: by the grant from its sender, by its token from who
+        holds it, by our own role in an album.
+        """
+        if offer.album is not None:
+            return under_grant(offer.photo_id, self._album_grant(offer.album))
+        if link.peer.device == offer.device:
+            return under_grant(offer.photo_id, offer.capability)
+        return under_token(fetch_token(key).reveal())
 
     def _answer_if_accepted(self, link: Link, offer: IncomingOffer) -> None:
         """It did not come yet, and of a small one nothing was said: its sender waits for that."""
@@ -470,7 +486,7 @@ class Inbox:
         """Forget what came of a photo, but for blobs that another offer's record names too."""
         wanted = {
             content_id
-            for other in self._library.offers_of(offer.photo_id)
+            for other in self._library.offers_of(offer.photo_id, albums=True)
             if other.state == "accepted" and other.envelope_hash != offer.envelope_hash
             for content_id in _blobs_of(other)
         }
@@ -493,7 +509,7 @@ class Inbox:
         """Note why a fetch failed and tell the sender; True if it is not tried again here."""
         if not self._still_accepted(offer):
             return True  # the person declined it in the meantime: that stands
-        if link.peer.device != offer.device:
+        if link.peer.device != offer.device or offer.album is not None:
             return self._failed_to_collect(offer, error)
         waits = isinstance(error, _WAITS)
         final = isinstance(error, _FINAL) and not waits
@@ -519,6 +535,8 @@ class Inbox:
         if not self._still_accepted(offer):
             return True
         _log.info("a photo did not come from its holder: %s", error.code)
+        if offer.album is not None:
+            return True  # other members may have it
         name = self._name_of(holder.peer.identity)
         self._events.publish("holder-failed", holder=name, code=error.code)
         self._publish(offer, self._name_of(offer.identity), code=error.code)
@@ -561,13 +579,6 @@ def _blobs_of(offer: IncomingOffer) -> tuple[bytes, bytes]:
     return offer.record.content_id, offer.record.metadata_id
 
 
-def _asking(link: Link, offer: IncomingOffer, key: Secret) -> Ask:
-    """How a blob of an offer is asked for: by the grant from its sender, by its token elsewhere."""
-    if link.peer.device == offer.device:
-        return under_grant(offer.photo_id, offer.capability)
-    return under_token(fetch_token(key).reveal())
-
-
 class _HolderError(Exception):
     """Why a holder did not bring something, as it says or as its pieces show."""
 
@@ -578,14 +589,15 @@ class _HolderError(Exception):
 @contextlib.contextmanager
 def _by_holder(link: Link, offer: IncomingOffer) -> Generator[None]:
     """While blobs are fetched: what goes wrong over another link than the sender's is told apart
-    from what is found here, as the word of who holds counts for nothing.
+    from what is found here, as the word of who holds counts for nothing. So is that of a member of
+    an album: others may have its photos.
     """
     try:
         yield
     except TruncatedError:
         raise
     except PeerError as error:
-        if link.peer.device == offer.device:
+        if link.peer.device == offer.device and offer.album is None:
             raise
         raise _HolderError(error) from None
 

@@ -163,9 +163,11 @@ class Judge:
         if photo.author == self._device.identity:
             return None
         reason: type[DeniedError] | None = None
-        for offer in self._library.offers_of(photo.photo_id):
+        for offer in self._library.offers_of(photo.photo_id, albums=True):
             if offer.state != "stored":
                 continue
+            if offer.album is not None:
+                return None  # what came by an album stays, also with who was taken out since
             try:
                 self.allow_us(Capability.decode(offer.capability), photo.photo_id)
             except _ENDS as error:

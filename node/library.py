@@ -120,6 +120,8 @@ class IncomingOffer:
     updated: int
     certificates: bytes = b""
     """As `Certificates.encode` gives them; empty for what came before version 0.2.0."""
+    album: bytes | None = None
+    """The album that it is in, if nobody offered it to us alone: any member may bring it."""
 
 
 class Library:
@@ -376,7 +378,7 @@ class Library:
         keys = envelope.keys
         with self._db.transaction():
             self._db.execute(
-                "INSERT OR IGNORE INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
                 envelope_hash, envelope.record.photo_id, identity, envelope.sender_device,
                 envelope.record.signed.encode(), envelope.capability.encoded,
                 keys[Kind.ORIGINAL].reveal(), keys[Kind.METADATA].reveal(), state, None, now, now,
@@ -401,16 +403,28 @@ class Library:
         return None if row is None else _offer(row)
 
     def offers(self) -> list[IncomingOffer]:
-        """All offers, oldest first."""
+        """All offers that contacts made, oldest first."""
+        rows = self._db.rows("SELECT * FROM offers WHERE album IS NULL ORDER BY received, photo_id")
+        return [_offer(row) for row in rows]
+
+    def coming(self) -> list[tuple[bytes, bytes]]:
+        """The (photo id, content id) of all blobs of photos that may still come."""
+        rows = self._db.rows("SELECT * FROM offers WHERE state IN ('waiting', 'accepted')")
         return [
-            _offer(row) for row in self._db.rows("SELECT * FROM offers ORDER BY received, photo_id")
+            (offer.photo_id, content_id)
+            for offer in map(_offer, rows)
+            for content_id in (offer.record.content_id, offer.record.metadata_id)
         ]
 
-    def offers_of(self, photo_id: bytes) -> list[IncomingOffer]:
-        """The offers of one photo, the latest first."""
+    def offers_of(self, photo_id: bytes, *, albums: bool = False) -> list[IncomingOffer]:
+        """The offers that contacts made of one photo, the latest first; with `albums` also as what
+        it is to be fetched for those.
+        """
         rows = self._db.rows(
-            "SELECT * FROM offers WHERE photo_id = ? ORDER BY received DESC", photo_id
-        )
+            "SELECT * FROM offers WHERE photo_id = ? AND (album IS NULL OR ?)"
+            " ORDER BY received DESC",
+            photo_id, int(albums),
+        )  # fmt: skip
         return [_offer(row) for row in rows]
 
     def offer_under(self, photo_id: bytes, capability: bytes) -> IncomingOffer | None:
@@ -418,7 +432,7 @@ class Library:
         certificates.
         """
         row = self._db.row(
-            "SELECT * FROM offers WHERE photo_id = ? AND capability = ? LIMIT 1",
+            "SELECT * FROM offers WHERE photo_id = ? AND capability = ? AND album IS NULL LIMIT 1",
             photo_id,
             capability,
         )
@@ -440,7 +454,7 @@ class Library:
         """Offers to be fetched, of one sending device or of all."""
         rows = self._db.rows(
             "SELECT * FROM offers WHERE state = 'accepted' AND (?1 IS NULL OR device = ?1)"
-            " ORDER BY received, photo_id",
+            " AND album IS NULL ORDER BY received, photo_id",
             device,
         )
         return [_offer(row) for row in rows]
@@ -448,7 +462,8 @@ class Library:
     def pending_offers(self, identity: bytes) -> int:
         """How many offers of a contact wait for a person or for their bytes."""
         return self._db.value(
-            "SELECT count(*) FROM offers WHERE identity = ? AND state IN ('waiting', 'accepted')",
+            "SELECT count(*) FROM offers WHERE identity = ? AND state IN ('waiting', 'accepted')"
+            " AND album IS NULL",
             identity,
         )
 
@@ -506,5 +521,5 @@ def _offer(row: Row) -> IncomingOffer:
         row["envelope_hash"], row["photo_id"], row["identity"], row["device"],
         _record(row["record"]), row["capability"], Secret(row["content_key"]),
         Secret(row["metadata_key"]), row["state"], row["code"], row["received"], row["updated"],
-        row["certificates"],
+        row["certificates"], row["album"],
     )  # fmt: skip

@@ -536,6 +536,54 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (ticket_id, identity)
     ) STRICT, WITHOUT ROWID;
     """,
+    # 9: version 0.3.0, albums that several people keep
+    """
+    -- `inviter` is the identity that let us in; ourselves in an album of our own.
+    CREATE TABLE shared_albums (
+        album_id BLOB PRIMARY KEY,
+        state TEXT NOT NULL CHECK (state IN ('invited', 'joined', 'left', 'removed')),
+        inviter BLOB NOT NULL,
+        since INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    -- Logs and feeds, in the order in which they came: each after those that it needs.
+    CREATE TABLE album_entries (
+        number INTEGER PRIMARY KEY,
+        album_id BLOB NOT NULL REFERENCES shared_albums ON DELETE CASCADE,
+        digest BLOB NOT NULL,
+        entry BLOB NOT NULL,
+        UNIQUE (album_id, digest)
+    ) STRICT;
+
+    CREATE TABLE album_keys (
+        album_id BLOB NOT NULL REFERENCES shared_albums ON DELETE CASCADE,
+        key_id BLOB NOT NULL,
+        key BLOB NOT NULL,
+        PRIMARY KEY (album_id, key_id)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Keys of albums sealed to devices, whole sets of them: each by the entry that names the set.
+    CREATE TABLE album_wraps (
+        album_id BLOB NOT NULL REFERENCES shared_albums ON DELETE CASCADE,
+        entry BLOB NOT NULL,
+        key_id BLOB NOT NULL,
+        device BLOB NOT NULL,
+        wrap BLOB NOT NULL,
+        PRIMARY KEY (album_id, entry, key_id, device)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Photos of albums that somebody here does not want.
+    CREATE TABLE album_hidden (
+        album_id BLOB NOT NULL REFERENCES shared_albums ON DELETE CASCADE,
+        photo_id BLOB NOT NULL,
+        PRIMARY KEY (album_id, photo_id)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Of a photo that is in an album: any member may bring it. Its `envelope_hash` is that of the
+    -- entry that adds it, `identity` and `device` are who wrote that. No contact offered it.
+    ALTER TABLE offers ADD COLUMN album BLOB REFERENCES shared_albums;
+    CREATE INDEX offers_by_album ON offers (album, state) WHERE album IS NOT NULL;
+    """,
 )
 
 VERSION: Final = len(MIGRATIONS)

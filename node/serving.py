@@ -33,6 +33,7 @@ from ..protocol.messages import (
 )
 from ..protocol.photo import KINDS
 from ..protocol.transfer import Upload
+from .album_photos import AlbumPhotos
 from .blobstore import BlobStore
 from .errors import BlobMissingError
 from .events import Events
@@ -82,13 +83,18 @@ class Server:
         library: Library,
         blobs: BlobStore,
         events: Events,
+        albums: AlbumPhotos,
+        lacked: Callable[[bytes], None],
     ) -> None:
+        """`lacked` hears of which album the peer asked for something that is not here."""
         self._link: Final = link
         self._contact = contact
         self._judge = judge
         self._library = library
         self._blobs = blobs
         self._events = events
+        self._albums = albums
+        self._lacked = lacked
         self._open: dict[int, _Open] = {}
 
     def fetch(self, message: Fetch) -> None:
@@ -130,10 +136,13 @@ class Server:
             now = self._judge.moment()
             if now == moment:
                 return
-            photo = self._judge.served(capability, message.photo_id)
-            self._allow(capability, message.photo_id, photo)
-            if photo is None:
-                raise GoneError
+            if self._albums.is_of_album(capability):
+                self._by_album(capability, message.photo_id)
+            else:
+                photo = self._judge.served(capability, message.photo_id)
+                self._allow(capability, message.photo_id, photo)
+                if photo is None:
+                    raise GoneError
             moment = now
 
         def sent(index: int) -> None:
@@ -153,11 +162,14 @@ class Server:
 
         What is not here and what is not this photo's look the same to the asker, and both only
         show after the capability has been checked. A photo of somebody else is served if we passed
-        it on, see `Judge.served`.
+        it on, see `Judge.served`, or if both are in an album with it.
         """
-        photo = self._judge.served(capability, message.photo_id)
-        self._judge.verify(capability, message.photo_id, photo)
-        self._allow(capability, message.photo_id, photo)
+        if self._albums.is_of_album(capability):
+            photo = self._by_album(capability, message.photo_id)
+        else:
+            photo = self._judge.served(capability, message.photo_id)
+            self._judge.verify(capability, message.photo_id, photo)
+            self._allow(capability, message.photo_id, photo)
         if photo is None:
             raise GoneError
         if message.content_id not in (photo.record.blob_id(kind) for kind in KINDS):
@@ -166,6 +178,14 @@ class Server:
         if stored is None:
             raise GoneError
         return stored
+
+    def _by_album(self, capability: Capability, photo_id: bytes) -> Photo:
+        network = network_of(self._link.pipe.path)
+        try:
+            return self._albums.serve(capability, self._link.peer, photo_id, network)
+        except GoneError:
+            self._lacked(capability.links[0].caveats.album or b"")
+            raise
 
     def _allow(self, capability: Capability, photo_id: bytes, photo: Photo | None) -> None:
         network = network_of(self._link.pipe.path)

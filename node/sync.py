@@ -12,6 +12,7 @@ from typing import Final
 
 from ..crypto.errors import LocalError, PeerError, TruncatedError
 from ..protocol import limits
+from ..protocol.album_messages import ALBUM_WORK
 from ..protocol.allowance import Allowance
 from ..protocol.errors import GoneError, TooMuchError, UnexpectedMessageError
 from ..protocol.messages import (
@@ -42,7 +43,12 @@ from ..protocol.messages import (
     Piece,
     Stored,
 )
+from ..protocol.opening import LocalDevice
 from . import inbox
+from .album_photos import AlbumPhotos
+from .album_shelf import SharedAlbum, Shelf
+from .album_storage import AlbumStore
+from .album_sync import AlbumSync
 from .arrivals import is_small
 from .backing_up import Backer, BackingUp
 from .blobstore import BlobStore
@@ -140,6 +146,10 @@ class Sync:
         backing_up: BackingUp,
         collecting: Collecting,
         hold: Hold,
+        device: LocalDevice,
+        album_store: AlbumStore,
+        shelf: Shelf,
+        album_photos: AlbumPhotos,
         events: Events,
         heard: Callable[[bytes], None],
     ) -> None:
@@ -152,7 +162,18 @@ class Sync:
         self._inbox = inbox
         self._heard = heard
         self._mender = mender
-        self._server = Server(link, contact.name, judge, library, blobs, events)
+        self._albums = AlbumSync(
+            link,
+            device=device,
+            library=library,
+            store=album_store,
+            shelf=shelf,
+            photos=album_photos,
+            fetch=self.fetch,
+        )
+        self._server = Server(
+            link, contact.name, judge, library, blobs, events, album_photos, self._albums.lacked
+        )
         self._fetcher = Fetcher(link, events.counters)
         self._holder = Holder(link, hold, self._fetcher)
         self._small = _Lane(SMALL_AT_ONCE)
@@ -186,6 +207,15 @@ class Sync:
             self._spawn(self._collector.start())
             self._spawn(self._depositor.run())
             self._spawn(self._backer.run())
+        self._albums.start()
+
+    def album_changed(self, shared: SharedAlbum) -> None:
+        """Something came to an album, from whomever."""
+        self._albums.changed(shared)
+
+    def album_photo_arrived(self, album_id: bytes) -> None:
+        """A photo of an album is here now."""
+        self._albums.arrived(album_id)
 
     def tell_mailbox(self) -> None:
         """Tell the contact where what is for us may be left, if that is news."""
@@ -260,7 +290,9 @@ class Sync:
                     waits = (
                         offer is not None and self._comes(offer) and lane.put_back(envelope_hash)
                     )
-                    if offer is not None and not waits:
+                    if offer is None:
+                        self._albums.given_up(envelope_hash)
+                    elif not waits:
                         await self._fetch_one(offer)
                 finally:
                     if not waits:
@@ -271,10 +303,15 @@ class Sync:
     async def _fetch_one(self, offer: IncomingOffer) -> None:
         if offer.state != "accepted":  # another link, or a person, was quicker
             self.answer(offer)
+            if offer.album is not None:
+                self._albums.fetched(offer)
             return
         self._show_asked(offer)
-        if not await self._inbox.fetch(self._link, self._fetcher, offer):
+        again = not await self._inbox.fetch(self._link, self._fetcher, offer)
+        if again:
             self._put_off(offer.envelope_hash)
+        elif offer.album is not None:
+            self._albums.fetched(offer)
 
     def _comes(self, offer: IncomingOffer) -> bool:
         """Whether others bring the one piece of a photo: this link has better to do meanwhile."""
@@ -298,7 +335,8 @@ class Sync:
         """Just before a fetch, and once: the papers that its grant asks for. Its sender judges by
         them; who only holds it has no business with them.
         """
-        if not self._link.session.takes(Papers) or self.device != offer.device:
+        from_sender = self.device == offer.device and offer.album is None
+        if not self._link.session.takes(Papers) or not from_sender:
             return
         asked = self._correspondence.asked_by(self._link.peer, offer)
         new = [said for said in asked if said.signed.digest() not in self._asked]
@@ -392,6 +430,8 @@ class Sync:
                 self._fetcher.piece(message)
             case FetchRefused():
                 self._fetcher.refused(message)
+            case _ if isinstance(message, ALBUM_WORK):
+                self._albums.handle(message)
             case _:
                 raise UnexpectedMessageError
 
@@ -443,6 +483,7 @@ class Sync:
         """The link has ended."""
         await self._server.close()
         await self._holder.close()
+        await self._albums.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

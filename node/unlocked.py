@@ -9,7 +9,6 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 from ..crypto.channel import ChannelSettings
@@ -19,6 +18,11 @@ from ..protocol.errors import DeniedError
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from . import allocator, tcp
 from .addresses import Address
+from .album_photos import AlbumPhotos
+from .album_shelf import SharedAlbum, Shelf
+from .album_storage import AlbumStore
+from .album_tending import AlbumTending
+from .albums import Albums
 from .backing_up import BackingUp, Backups
 from .blobstore import BlobStore
 from .catalogue import Catalogue
@@ -324,6 +328,52 @@ class Unlocked:
             lineage=lineage,
             events=events,
         )
+        self.album_store: Final = AlbumStore(database)
+        self.shelf: Final = Shelf(
+            device=device,
+            database=database,
+            store=self.album_store,
+            events=events,
+            now=self.clock,
+            changed=self._album_changed,
+        )
+        self.album_photos: Final = AlbumPhotos(
+            device=device,
+            database=database,
+            library=library,
+            store=self.album_store,
+            shelf=self.shelf,
+            copies=self.copies,
+            papers=self.papers,
+            rules=self.rules,
+            entropy=environment.entropy,
+            now=self.clock,
+        )
+        self.album_tending: Final = AlbumTending(
+            device=device,
+            library=library,
+            shelf=self.shelf,
+            papers=self.papers,
+            entropy=environment.entropy,
+            now=self.clock,
+            connected=lambda: {standing.link.peer.device for standing in self.peers.standing()},
+            revoked=self._spread,
+        )
+        self.albums: Final = Albums(
+            device=device,
+            library=library,
+            store=self.album_store,
+            shelf=self.shelf,
+            tending=self.album_tending,
+            catalogue=self.catalogue,
+            cataloguer=self.cataloguer,
+            copies=self.copies,
+            importer=self.importer,
+            rules=self.rules,
+            remover=self.remover,
+            entropy=environment.entropy,
+            now=self.clock,
+        )
         self.inbox: Final = Inbox(
             device=device,
             judge=self.judge,
@@ -335,6 +385,7 @@ class Unlocked:
             now=self.clock,
             settled=self._settled,
             arrived=self.checker.arrived,
+            album_grant=self.album_photos.grant,
         )
         self.deposits: Final = Deposits(database)
         self.depositing: Final = Depositing(
@@ -390,7 +441,7 @@ class Unlocked:
             blobs=blobs,
             repairs=repairs,
             mender=self.mender,
-            expected=partial(_expected, library),
+            expected=library.coming,
             fetch_missing=self._fetch_missing,
         )
         self.whereabouts: Final = Whereabouts(database)
@@ -466,7 +517,7 @@ class Unlocked:
         database = Database(home.library, keys.library_key)
         library = Library(database)
         try:
-            expected = [*_expected(library), *Repairs(database).expected()]
+            expected = [*library.coming(), *Repairs(database).expected()]
             await asyncio.to_thread(blobs.sweep, library.blob_ids(), expected)
             opened = cls(
                 home, keys.device, database, library, blobs, keys, config, events, environment
@@ -475,6 +526,7 @@ class Unlocked:
             library.close()
             raise
         try:
+            await opened.shelf.load()
             await opened._start()
         except BaseException:
             await opened.close()
@@ -516,6 +568,7 @@ class Unlocked:
             self.open_grants.run(),
             self._witness(),
             self.hold.run(),
+            self.album_tending.run(),
             allocator.keep_trimmed(lambda: self._events.counters.pieces),
         ]
         if self._config.desktop:
@@ -589,6 +642,10 @@ class Unlocked:
             backing_up=self.backing_up,
             collecting=self.collecting,
             hold=self.hold,
+            device=self.device,
+            album_store=self.album_store,
+            shelf=self.shelf,
+            album_photos=self.album_photos,
             events=self._events,
             heard=self._heard,
         )
@@ -603,10 +660,23 @@ class Unlocked:
         self.judge.check_deposit(capability, chain, delivery.photo_id)
 
     def _settled(self, offer: IncomingOffer) -> None:
-        """Whoever holds what was offered need not do so any more."""
+        """Whoever holds what was offered need not do so any more. What an album brought may be
+        fetched from here.
+        """
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
                 conversation.settled(offer)
+                if offer.album is not None:
+                    conversation.album_photo_arrived(offer.album)
+        if offer.album is not None and offer.state == "stored":
+            self._events.publish("album-photo", id=offer.photo_id.hex(), album=offer.album.hex())
+
+    def _album_changed(self, shared: SharedAlbum) -> None:
+        """Something came to an album: who is in it is told, and admins look what is to be done."""
+        for conversation in self.peers.conversations():
+            if isinstance(conversation, Sync):
+                conversation.album_changed(shared)
+        self.album_tending.look_again()
 
     def renew_mailbox(self) -> None:
         """Who has a device of ours, or was blocked, is not to know what is left for us."""
@@ -684,13 +754,3 @@ class Unlocked:
                 self.clock.keep()
             with contextlib.suppress(KinlightError):
                 self.library.close()
-
-
-def _expected(library: Library) -> list[tuple[bytes, bytes]]:
-    """The (photo id, content id) of all blobs of photos that may still come."""
-    return [
-        (offer.photo_id, content_id)
-        for offer in library.offers()
-        if offer.state in ("waiting", "accepted")
-        for content_id in (offer.record.content_id, offer.record.metadata_id)
-    ]

@@ -20,7 +20,7 @@ from . import attributes, delivery, limits, revocation
 from .delivery import HeldBlob
 from .errors import OtherVersionError
 
-VERSIONS: Final = (3, 2, 1)
+VERSIONS: Final = (4, 3, 2, 1)
 """The versions that this node speaks, the one that it likes best first."""
 VERSION: Final = VERSIONS[0]
 
@@ -528,4 +528,4 @@ WORK: Final[tuple[type[Message], ...]] = (
     Collect, HeldItem, HeldEnd, HeldDone, HeldGone, HeldReceipt, HeldNews,
     Papers, Ping, Pong,
 )  # fmt: skip
-"""What an established session carries."""
+"""What an established session carries; see `album_messages` for the rest."""

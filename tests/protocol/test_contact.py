@@ -14,6 +14,7 @@ from kinlight.crypto.errors import (
 )
 from kinlight.crypto.secret import Secret
 from kinlight.protocol import limits
+from kinlight.protocol.album_messages import AlbumHeads
 from kinlight.protocol.errors import (
     OtherVersionError,
     RevokedDeviceError,
@@ -311,7 +312,7 @@ def test_a_signature_addressed_to_somebody_else_is_refused(
 def test_a_listener_of_another_version_says_so_at_both_ends(alice: Person, bob: Person) -> None:
     joined = partner("listener", "contact", alice, bob).bring_to(State.HELLO)
     hello = joined.hello()
-    joined.duel.say(Hello((4, 5), hello.mode, hello.method, hello.proof))
+    joined.duel.say(Hello((5, 6), hello.mode, hello.method, hello.proof))
     assert joined.duel.error is OtherVersionError
     assert joined.raw.inbox == [Bye(5)]
 
@@ -325,7 +326,7 @@ def test_a_version_that_was_not_offered_is_refused_by_the_dialer(
 ) -> None:
     for mode, state in (("contact", State.WELCOME), ("pair", State.PAIR_WELCOME)):
         joined = partner("dialer", mode, bob, alice).bring_to(state)
-        joined.duel.say(Welcome(4, joined.welcome().proof))
+        joined.duel.say(Welcome(5, joined.welcome().proof))
         assert joined.duel.error is OtherVersionError
         assert joined.raw.inbox[-1] == Bye(5)
 
@@ -338,7 +339,7 @@ def test_a_listener_understands_that_a_later_hello_is_of_another_version(
 ) -> None:
     """Whatever a later version makes of the hello behind its versions; and no run is spent."""
     joined = partner("listener", "contact", alice, bob).bring_to(State.HELLO)
-    joined.duel.say(encoding.encode([1, [4, 5], *rest]))
+    joined.duel.say(encoding.encode([1, [5, 6], *rest]))
     assert joined.duel.error is OtherVersionError
     assert joined.raw.inbox == [Bye(5)]
     assert joined.window.runs_left == limits.PAIRING_RUNS
@@ -352,12 +353,12 @@ def test_a_dialer_understands_that_a_later_welcome_is_of_another_version(
     mode: str, state: State, rest: list[Value], alice: Person, bob: Person
 ) -> None:
     joined = partner("dialer", mode, bob, alice).bring_to(state)
-    joined.duel.say(encoding.encode([2, 4, *rest]))
+    joined.duel.say(encoding.encode([2, 5, *rest]))
     assert joined.duel.error is OtherVersionError
     assert joined.raw.inbox[-1] == Bye(5)
 
 
-@pytest.mark.parametrize("versions", [(9, 1, 7), (1, 4), (3, 4)])
+@pytest.mark.parametrize("versions", [(9, 1, 7), (1, 5), (4, 5)])
 @pytest.mark.parametrize("more", [[], [7, [b"later"]]])
 def test_this_version_is_found_among_later_ones(
     versions: tuple[int, ...], more: list[Value], alice: Person, bob: Person
@@ -434,7 +435,8 @@ def test_a_cut_right_after_work_is_an_error(alice: Person, bob: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    ("offered", "chosen"), [((1,), 1), ((1, 2), 2), ((3, 2, 1), 3), ((4, 1), 1), ((4, 3, 2), 3)]
+    ("offered", "chosen"),
+    [((1,), 1), ((1, 2), 2), ((3, 2, 1), 3), ((4, 3), 4), ((5, 1), 1), ((5, 4, 3), 4)],
 )
 def test_a_listener_chooses_the_highest_version_that_both_speak(
     offered: tuple[int, ...], chosen: int, alice: Person, bob: Person
@@ -454,6 +456,7 @@ def test_a_listener_chooses_the_highest_version_that_both_speak(
         (1, Held(bytes(32))),
         (2, Delivered(bytes(32), b"")),
         (3, Stored(bytes(32))),
+        (3, AlbumHeads(bytes(16), (), ())),
     ],
 )
 def test_what_a_session_s_version_lacks_is_neither_said_nor_taken_in_it(

@@ -142,11 +142,11 @@ def test_a_message_with_a_field_too_many_or_too_few_is_refused(message: Message)
 @pytest.mark.parametrize(
     "greeting",
     [
-        [1, [4]],
-        [1, [4, 2**64 - 1], [[b"", 7]]],
+        [1, [5]],
+        [1, [5, 2**64 - 1], [[b"", 7]]],
         [1, [], "contact", "", b""],
-        [1, [4], "contact", "", bytes(256), "more", 7],
-        [2, 4],
+        [1, [5], "contact", "", bytes(256), "more", 7],
+        [2, 5],
         [2, 0, bytes(32), 1],
         [2, 2**64 - 1, [["more"]]],
     ],

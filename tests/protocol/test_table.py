@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from kinlight.crypto.channel import Role
-from kinlight.protocol import messages
+from kinlight.protocol import album_messages, messages
+from kinlight.protocol.album_messages import ALBUM_WORK
 from kinlight.protocol.errors import UnexpectedMessageError
 from kinlight.protocol.messages import (
     WORK,
@@ -74,6 +75,15 @@ SAMPLES: dict[type[Message], Message] = {
     messages.FetchRefused: messages.FetchRefused(1, 20),
     messages.FetchStop: messages.FetchStop(1),
     messages.Papers: messages.Papers(b"", b""),
+    album_messages.AlbumHeads: album_messages.AlbumHeads(bytes(16), (bytes(32),), ()),
+    album_messages.AlbumEntries: album_messages.AlbumEntries(bytes(16), False, (b"entry",)),
+    album_messages.AlbumRefused: album_messages.AlbumRefused(bytes(16), 6),
+    album_messages.AlbumWrapAsk: album_messages.AlbumWrapAsk(bytes(16), bytes(32), bytes(32)),
+    album_messages.AlbumWrap: album_messages.AlbumWrap(bytes(16), bytes(32), bytes(32), b""),
+    album_messages.AlbumSetAsk: album_messages.AlbumSetAsk(bytes(16), bytes(32), bytes(32), 0),
+    album_messages.AlbumSetPart: album_messages.AlbumSetPart(
+        bytes(16), bytes(32), bytes(32), 0, ()
+    ),
     messages.Ping: messages.Ping(1),
     messages.Pong: messages.Pong(1),
     messages.Bye: messages.Bye(0),
@@ -98,7 +108,7 @@ def sample(joined: Partner, happening: Happening) -> Message:
         joined.mode = mode if mode in MODES else joined.mode
         proper = joined.hello()
         return Hello(proper.versions, mode, proper.method, proper.proof)
-    if happening is not Bye and happening not in WORK:
+    if happening is not Bye and happening not in (*WORK, *ALBUM_WORK):
         step = joined.steps().get(joined.session.state)
         if step is not None and (joined.session.role, joined.session.state, happening) in MOVES:
             return step()
@@ -130,7 +140,7 @@ def test_a_cell_of_the_table_moves_or_ends_the_session(
         if happening is Bye:
             assert [event for event in events if not isinstance(event, Ended)] == []
             assert ended(events).error is None
-        elif happening in WORK:
+        elif happening in (*WORK, *ALBUM_WORK):
             assert events == [Received(SAMPLES[happening])]  # type: ignore[index]
         else:
             assert not any(isinstance(event, Ended | Received) for event in events)
@@ -158,7 +168,7 @@ def test_every_state_that_the_table_can_reach_is_on_a_path() -> None:
 
 def test_every_message_has_a_sample() -> None:
     kinds = {kind for kind in vars(messages).values() if _is_message(kind)}
-    assert kinds == {*SAMPLES, Hello}
+    assert {*kinds, *ALBUM_WORK} == {*SAMPLES, Hello}
 
 
 def _is_message(kind: object) -> bool:

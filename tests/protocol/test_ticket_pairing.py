@@ -182,7 +182,7 @@ def test_versions_without_tickets_are_told_so(alice: Person, bob: Person) -> Non
     old = Duel(dial(alice.device(), ticket_of(bob)), RawPeer("listener")).pump()
     hello = old.raw.last(Hello)
     assert isinstance(hello, Hello)
-    assert hello.versions == (3,)
+    assert hello.versions == (4, 3)
     old.say(Bye(5))
     assert old.error is OtherVersionError
 

@@ -18,7 +18,7 @@ kinlight.protocol.messages.VERSIONS = kinlight.protocol.session.VERSIONS = {}
 from kinlight.node.cli import main
 main()
 """
-LATER, FIRST = OF_VERSIONS.format((4,)), OF_VERSIONS.format((1,))
+LATER, FIRST = OF_VERSIONS.format((5,)), OF_VERSIONS.format((1,))
 SECOND = OF_VERSIONS.format((2, 1))
 
 

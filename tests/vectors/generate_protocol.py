@@ -206,13 +206,13 @@ def message_cases() -> list[Case]:
             [1, [1], "contact", "", fixed("tags", 256), 0],
         ),
     }
-    both: list[Value] = [1, [1, 4], "contact", "", fixed("tags", 256)]
+    both: list[Value] = [1, [1, 5], "contact", "", fixed("tags", 256)]
     later: dict[str, list[Value]] = {
-        "a hello without this version": [1, [4, 5], "contact", "", fixed("tags", 256)],
-        "a hello of another form without this version": [1, [4], [[b"later"]], 7],
+        "a hello without this version": [1, [5, 6], "contact", "", fixed("tags", 256)],
+        "a hello of another form without this version": [1, [5], [[b"later"]], 7],
         "a hello to no version": [1, [], "contact", "", fixed("tags", 256)],
-        "a welcome in another version": [2, 4, fixed("tag")],
-        "a welcome of another form in another version": [2, 4, [], "later"],
+        "a welcome in another version": [2, 5, fixed("tag")],
+        "a welcome of another form in another version": [2, 5, [], "later"],
     }
     return [
         *(

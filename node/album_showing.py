@@ -1,0 +1,226 @@
+"""What people see of an album: who is in it, what, and what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from ..crypto.errors import KinlightError
+from ..crypto.identity import fingerprint
+from ..protocol.album_feed import FeedEntry
+from ..protocol.album_keys import What
+from ..protocol.album_log import (
+    Create,
+    Device,
+    Drop,
+    Epoch,
+    LogEntry,
+    Member,
+    Name,
+    Op,
+    Remove,
+    Tier,
+    Wraps,
+)
+from ..protocol.album_view import AlbumPhoto
+from ..protocol.opening import LocalDevice
+from ..protocol.policy_text import ME
+from ..protocol.rendition import Rendition
+from .album_shelf import SharedAlbum, Shelf
+from .album_storage import AlbumStore
+from .forms import ORIGINAL, Form
+from .library import Library
+from .views_albums import (
+    AlbumAct,
+    AlbumComment,
+    AlbumDetails,
+    AlbumFork,
+    AlbumLogEntry,
+    AlbumMember,
+    AlbumPhotoItem,
+    AlbumSummary,
+)
+
+_STATES = {"accepted": "coming", "stored": "coming", "declined": "hidden", "refused": "refused"}
+
+
+def form_of(tier: Rendition) -> Form:
+    """In which form photos go that are added under a tier."""
+    return ORIGINAL.meeting(tier)
+
+
+class AlbumShowing:
+    """Makes views of albums."""
+
+    def __init__(
+        self,
+        *,
+        device: LocalDevice,
+        library: Library,
+        store: AlbumStore,
+        shelf: Shelf,
+        now: Callable[[], int],
+    ) -> None:
+        self._device = device
+        self._library = library
+        self._store = store
+        self._shelf = shelf
+        self._now = now
+
+    def called(self, identity: bytes) -> str:
+        """A contact's name; `me`; or the fingerprint of somebody unknown."""
+        if identity == self._device.identity:
+            return ME
+        contact = self._library.contact_of(identity)
+        return contact.name if contact else fingerprint(identity)
+
+    def name(self, shared: SharedAlbum) -> str:
+        """What the album is called, if its key is here."""
+        name = shared.album.view.name
+        if name is None:
+            return ""
+        return self._text(shared, name.key_id, "name", name.sealed) or ""
+
+    def _text(
+        self, shared: SharedAlbum, key_id: bytes, what: What, sealed: bytes, photo_id: bytes = b""
+    ) -> str | None:
+        try:
+            return shared.keys.open_text(key_id, what, sealed, photo_id)
+        except KinlightError:
+            return None
+
+    def summary(self, shared: SharedAlbum) -> AlbumSummary:
+        """An album, as a list shows it."""
+        view, graph, us = shared.album.view, shared.album.graph, self._device.identity
+        tier = form_of(view.tier) if not (view.tier.faces_hidden or view.tier.watermarked) else None
+        admin = shared.state == "joined" and self._shelf.has_seat(shared)
+        return AlbumSummary(
+            id=shared.album_id.hex(),
+            name=self.name(shared),
+            state=shared.state,
+            role=view.members.get(us),
+            owner=self.called(graph.owner),
+            invited_by=None if shared.inviter == us else self.called(shared.inviter),
+            members=len(view.members),
+            photos=len(view.photos),
+            here=sum(self._library.photo(photo_id) is not None for photo_id in view.photos),
+            history=graph.created.history,
+            metadata="clean" if tier is None else tier.policy,
+            max_px=view.tier.max_px,
+            since=shared.since,
+            due=self._shelf.admin(shared).due(self._now()) if admin else None,
+        )
+
+    def details(self, shared: SharedAlbum, limit: int) -> AlbumDetails:
+        """An album, with the first `limit` of its photos."""
+        view = shared.album.view
+        members = [
+            AlbumMember(
+                name=self.called(identity),
+                fingerprint=fingerprint(identity),
+                role=role,
+                devices=sorted(
+                    device.hex()
+                    for device, chain in view.devices.items()
+                    if chain.identity == identity
+                ),
+                leaving=identity in view.leaving,
+            )
+            for identity, role in view.members.items()
+        ]
+        members.sort(key=lambda member: (member.name != ME, member.name))
+        states, hidden = self._store.states(shared.album_id), self._store.hidden(shared.album_id)
+        photos: list[AlbumPhotoItem] = []
+        for photo_id in view.ordered()[:limit]:
+            state = "hidden" if photo_id in hidden else states.get(photo_id, "")
+            photos.append(self._photo(shared, view.photos[photo_id], state))
+        forks = [
+            AlbumFork(
+                self.called(fork.one.identity),
+                fork.device.hex(),
+                fork.one.digest.hex(),
+                fork.other.digest.hex(),
+            )
+            for fork in shared.album.forks
+        ]
+        return AlbumDetails(self.summary(shared), members, photos, forks)
+
+    def _photo(self, shared: SharedAlbum, photo: AlbumPhoto, state: str) -> AlbumPhotoItem:
+        record = photo.photo.record
+        here = self._library.photo(record.photo_id)
+        if state != "hidden":
+            no_key = photo.photo.key_id not in shared.keys
+            coming = _STATES.get(state, "no-key" if no_key else "coming")
+            state = "here" if here is not None else coming
+        shown = here if state == "here" else None
+        caption = photo.caption
+        return AlbumPhotoItem(
+            id=record.photo_id.hex(),
+            state=state,
+            by=self.called(record.author),
+            added=photo.added.time,
+            name=shown.metadata.name if shown else None,
+            bytes=shown.metadata.length if shown else None,
+            caption=caption
+            and self._text(shared, caption.key_id, "caption", caption.sealed, record.photo_id),
+            comments=[self._comment(shared, entry) for entry in photo.comments],
+            favourite_of=sorted(map(self.called, photo.favourite_of)),
+            delete_asked_by=sorted(map(self.called, photo.asked_to_delete)),
+            cover=shared.album.view.cover == record.photo_id,
+        )
+
+    def _comment(self, shared: SharedAlbum, entry: FeedEntry) -> AlbumComment:
+        act = entry.act
+        text = self._text(shared, act.key_id, "comment", act.sealed, act.photo_id)  # type: ignore[union-attr]
+        return AlbumComment(self.called(entry.identity), entry.time, text)
+
+    def log(self, shared: SharedAlbum) -> list[AlbumLogEntry]:
+        """What admins did, in an order in which each follows what it builds on."""
+        void = shared.album.view.void
+        found: list[AlbumLogEntry] = []
+        for entry in shared.album.graph.entries:
+            error = void.get(entry.digest)
+            found.append(
+                AlbumLogEntry(
+                    hash=entry.digest.hex(),
+                    number=entry.seq,
+                    time=entry.time,
+                    by=self.called(entry.identity),
+                    device=entry.device.hex(),
+                    acts=self._acts(shared, entry),
+                    counts=error is None,
+                    code=error and error.code,
+                    message=error and str(error()),
+                )
+            )
+        return found
+
+    def _acts(self, shared: SharedAlbum, entry: LogEntry) -> list[AlbumAct]:
+        return [self._act(shared, op) for op in entry.ops]
+
+    def _act(self, shared: SharedAlbum, op: Op) -> AlbumAct:
+        match op:
+            case Create():
+                who = self.called(op.chain.identity)
+                return AlbumAct("create", who, "owner", op.chain.device.hex(), op.history)
+            case Member():
+                return AlbumAct("member", self.called(op.identity), op.role)
+            case Device():
+                return AlbumAct(
+                    "device", self.called(op.chain.identity), device=op.chain.device.hex()
+                )
+            case Remove():
+                return AlbumAct("remove", self.called(op.identity))
+            case Drop():
+                return AlbumAct("drop", device=op.device.hex())
+            case Epoch():
+                return AlbumAct("epoch", value=op.key_id.hex())
+            case Wraps():
+                return AlbumAct("wraps", value=op.key_id.hex())
+            case Tier():
+                form = " ".join(str(item) for item in op.rendition.to_value())
+                return AlbumAct("tier", value=form)
+            case Name():
+                return AlbumAct("name", value=self._text(shared, op.key_id, "name", op.sealed))
+            case _:
+                assert_never(op)

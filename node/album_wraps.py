@@ -1,0 +1,166 @@
+"""Keys of albums over one link: the wrap for this device, and whole sets for those who come later.
+
+AlbumWrapAsk -> AlbumWrap      one at a time, the newest key first: it may open the others
+AlbumSetAsk  -> AlbumSetPart…  kept, as who made a set may be away when somebody comes for it
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..protocol import limits
+from ..protocol.album_keys import OneWrap, WrapSet
+from ..protocol.album_log import Epoch, LogEntry, Wraps
+from ..protocol.album_messages import (
+    AlbumSetAsk,
+    AlbumSetPart,
+    AlbumWrap,
+    AlbumWrapAsk,
+    wanted,
+)
+from ..protocol.opening import LocalDevice
+from .album_shelf import SharedAlbum, Shelf
+from .album_storage import AlbumStore
+from .link import Link
+
+SETS_KEPT: Final = 256
+"""Whole sets are kept by all for so many devices, and beyond that by admins."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Coming:
+    """A set of which parts are here."""
+
+    ask: AlbumSetAsk
+    op: Epoch | Wraps
+    pairs: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
+
+
+class AlbumWraps:
+    """Asks the peer for wraps, and gives those that it may have."""
+
+    def __init__(self, link: Link, *, device: LocalDevice, store: AlbumStore, shelf: Shelf) -> None:
+        self._link = link
+        self._device = device
+        self._store = store
+        self._shelf = shelf
+        self._asked: dict[bytes, AlbumWrapAsk] = {}
+        self._set: _Coming | None = None
+        self._tried: set[tuple[bytes, bytes, bool]] = set()
+        """What was asked for over this link: the entry, the key, and whether the set of it."""
+
+    def awaits(self, message: AlbumWrap | AlbumSetPart) -> bool:
+        """Whether the peer was asked for something like it."""
+        if isinstance(message, AlbumWrap):
+            return message.album in self._asked
+        return self._set is not None and self._set.ask.album == message.album
+
+    def refused(self, album_id: bytes) -> None:
+        """The peer gives us nothing of an album."""
+        self._asked.pop(album_id, None)
+        if self._set is not None and self._set.ask.album == album_id:
+            self._set = None
+
+    async def want(self, shared: SharedAlbum) -> None:
+        """Ask the peer, who is in the album, for what misses here."""
+        await self._want_wrap(shared)
+        await self._want_set(shared)
+
+    # One's own.
+
+    async def _want_wrap(self, shared: SharedAlbum) -> None:
+        if shared.album_id in self._asked:
+            return
+        us = self._device
+        for ask in wanted(shared.album, us.identity, us.signing.public, shared.keys):
+            if (place := (ask.entry, ask.key_id, False)) not in self._tried:
+                self._tried.add(place)
+                self._asked[shared.album_id] = ask
+                await self._link.send(ask)
+                return
+
+    async def give(self, shared: SharedAlbum, ask: AlbumWrapAsk) -> None:
+        """Give a member's device its own wrap, or nothing if it is not here."""
+        device = self._link.peer.device
+        found = self._store.wrap(shared.album_id, ask.entry, ask.key_id, device)
+        await self._link.send(AlbumWrap(ask.album, ask.entry, ask.key_id, found or b""))
+
+    def take(self, shared: SharedAlbum, message: AlbumWrap) -> None:
+        """The wrap that was asked for. Raises what it is wrong with."""
+        ask = self._asked.pop(message.album, None)
+        if ask is None or (ask.entry, ask.key_id) != (message.entry, message.key_id):
+            return
+        if message.wrap:
+            self._open(shared, OneWrap.decode(message.wrap), ask.entry, ask.key_id)
+
+    def _open(self, shared: SharedAlbum, wrap: OneWrap, entry: bytes, key_id: bytes) -> None:
+        graph, us = shared.album.graph, self._device
+        if key_id in shared.keys or entry not in graph:
+            return
+        named = graph.entries[graph.numbers[entry]]
+        key = wrap.open(us.kem, us.signing.public, named, key_id)
+        self._shelf.learn(shared, key)
+
+    # Sets.
+
+    async def _want_set(self, shared: SharedAlbum) -> None:
+        if self._set is not None:
+            return
+        for entry, op in self._sets(shared):
+            place = entry.digest, op.key_id, True
+            if place in self._tried or self._store.has_set(shared.album_id, *place[:2]):
+                continue
+            self._tried.add(place)
+            ask = AlbumSetAsk(shared.album_id, entry.digest, op.key_id, 0)
+            self._set = _Coming(ask, op)
+            await self._link.send(ask)
+            return
+
+    def _sets(self, shared: SharedAlbum) -> list[tuple[LogEntry, Epoch | Wraps]]:
+        """Those that are worth keeping here. Where the newest key leads to all, its own do."""
+        album = shared.album
+        safe = album.authority.safe_epochs()
+        newest = safe[0][1].key_id if safe else None
+        every = album.graph.created.history != "all"
+        seat = self._shelf.has_seat(shared)
+        return [
+            (entry, op)
+            for entry in reversed(album.graph.entries)
+            for op in entry.ops
+            if isinstance(op, Epoch | Wraps)
+            and (every or op.key_id == newest)
+            and (seat or op.count <= SETS_KEPT)
+        ]
+
+    async def give_set(self, ask: AlbumSetAsk) -> None:
+        """Give a member's device the next part of a set, or nothing if it is not here."""
+        pairs = self._store.set_part(
+            ask.album, ask.entry, ask.key_id, ask.first, limits.ALBUM_WRAPS_AT_ONCE
+        )
+        await self._link.send(AlbumSetPart(ask.album, ask.entry, ask.key_id, ask.first, pairs))
+
+    async def take_set(self, shared: SharedAlbum, part: AlbumSetPart) -> None:
+        """The part that was asked for. Raises what the whole is wrong with."""
+        coming = self._set
+        if coming is None:
+            return
+        ask, first = coming.ask, len(coming.pairs)
+        if (part.entry, part.key_id, part.first) != (ask.entry, ask.key_id, first):
+            return
+        coming.pairs += part.wraps
+        if part.wraps and len(coming.pairs) < coming.op.count:
+            more = AlbumSetAsk(ask.album, ask.entry, ask.key_id, len(coming.pairs))
+            await self._link.send(more)
+            return
+        self._set = None
+        if not part.wraps:
+            return
+        wraps = WrapSet.rebuild(coming.op, coming.pairs)
+        self._store.add_wraps(shared.album_id, ask.entry, wraps)
+        mine = wraps.wraps.get(self._device.signing.public)
+        if mine is not None:
+            self._open(shared, mine, ask.entry, ask.key_id)

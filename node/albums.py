@@ -1,0 +1,437 @@
+"""Albums that several people keep, as people here use them: the acts of `kinlight album`.
+
+album_shelf    the albums, in memory as in the library     album_storage   their rows
+album_sync     with one peer: entries                      album_wraps     and keys
+album_photos   which photos are to come, who may have ours album_coming    fetched from members
+album_tending  what an admin's node does by itself         album_adding    photos into an album
+album_showing  what people see
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from typing import Final
+
+from ..crypto.identity import fingerprint
+from ..protocol import album_admin
+from ..protocol.album_admin import Written
+from ..protocol.album_errors import AlbumDeniedError, KeyDueError
+from ..protocol.album_feed import FeedEntry
+from ..protocol.album_log import History
+from ..protocol.album_roles import GIVEN, Role
+from ..protocol.album_writing import Author
+from ..protocol.opening import Entropy, LocalDevice
+from ..protocol.policy_text import ME
+from . import forms
+from .album_adding import AlbumAdding
+from .album_shelf import SharedAlbum, Shelf
+from .album_showing import AlbumShowing
+from .album_storage import AlbumStore
+from .album_tending import AlbumTending
+from .catalogue import Catalogue
+from .cataloguing import Cataloguer
+from .collection import album_name
+from .copies import Copies
+from .errors import (
+    AmbiguousIdError,
+    BadRequestError,
+    BlockedContactError,
+    NoDeviceError,
+    NoSuchAlbumError,
+    NoSuchContactError,
+    NoSuchPhotoError,
+)
+from .forms import Form
+from .importing import Importer
+from .library import Library, Photo
+from .names import folded
+from .removing import Remover
+from .rules import Rules
+from .views import ImportProgress
+from .views_albums import AlbumDetails, AlbumItem, AlbumLogEntry, AlbumSummary
+
+SHOWN: Final = 100
+"""Photos that are shown of an album, if nothing is said."""
+_DEVICES: Final = 8
+"""That one op lets in; the others follow by themselves."""
+
+
+class Albums:
+    """What can be done with albums on an unlocked node. `album` is a name or how its id begins."""
+
+    def __init__(
+        self,
+        *,
+        device: LocalDevice,
+        library: Library,
+        store: AlbumStore,
+        shelf: Shelf,
+        tending: AlbumTending,
+        catalogue: Catalogue,
+        cataloguer: Cataloguer,
+        copies: Copies,
+        importer: Importer,
+        rules: Rules,
+        remover: Remover,
+        entropy: Entropy,
+        now: Callable[[], int],
+    ) -> None:
+        self._device = device
+        self._library = library
+        self._store = store
+        self._shelf = shelf
+        self._tending = tending
+        self._remover = remover
+        self._entropy = entropy
+        self._now = now
+        self._showing = AlbumShowing(
+            device=device, library=library, store=store, shelf=shelf, now=now
+        )
+        self._adding = AlbumAdding(
+            device=device,
+            library=library,
+            shelf=shelf,
+            tending=tending,
+            catalogue=catalogue,
+            cataloguer=cataloguer,
+            copies=copies,
+            importer=importer,
+            rules=rules,
+            now=now,
+        )
+
+    # What there is.
+
+    def all(self) -> list[AlbumSummary]:
+        """All albums, the oldest first."""
+        return [self._showing.summary(shared) for shared in self._shelf.all()]
+
+    def show(self, album: str, *, limit: int = SHOWN) -> AlbumDetails:
+        """Who is in an album, and the first photos in it."""
+        if limit < 0:
+            raise BadRequestError("limit is 0 or more")
+        return self._showing.details(self.find(album), limit)
+
+    def log(self, album: str) -> list[AlbumLogEntry]:
+        """What admins did, and what of it counts."""
+        return self._showing.log(self.find(album))
+
+    def find(self, album: str) -> SharedAlbum:
+        """The album of that name, in any case, or whose id begins so.
+
+        Raises `NoSuchAlbumError`, `AmbiguousIdError`.
+        """
+        every, wanted = self._shelf.all(), folded(album)
+        found = [each for each in every if wanted and folded(self._showing.name(each)) == wanted]
+        if not found:
+            digits = album.strip().lower()
+            found = [each for each in every if digits and each.album_id.hex().startswith(digits)]
+        if not found:
+            raise NoSuchAlbumError(album)
+        if len(found) > 1:  # one that we are in goes before one that we left
+            found = [each for each in found if each.state in ("joined", "invited")]
+        if len(found) != 1:
+            raise AmbiguousIdError(album)
+        return found[0]
+
+    # Who is in it.
+
+    def create(
+        self,
+        name: str,
+        *,
+        history: str = "all",
+        metadata: str = "no-location",
+        max_px: int | None = None,
+    ) -> AlbumSummary:
+        """Found an album. Photos are added to it in that form, whoever adds them.
+
+        `metadata` is `original` or `no-location`, `history` `all` or `from-join`: which photos
+        those see who come later.
+        """
+        named = album_name(name)
+        if named is None:
+            raise BadRequestError("an album has a name")
+        if history not in ("all", "from-join"):
+            raise BadRequestError("history is all or from-join")
+        tier = _form(metadata, max_px).rendition
+        chosen: History = "all" if history == "all" else "from-join"
+        us = self._device
+        founded = album_admin.found(
+            us.signing, us.chain, self._now(), self._entropy(16), self._tending.key(),
+            history=chosen, tier=tier,
+        )  # fmt: skip
+        shared = self._shelf.found(founded)
+        self._name(shared, named)
+        return self._showing.summary(shared)
+
+    def rename(self, album: str, name: str) -> AlbumSummary:
+        """Call an album otherwise, for all."""
+        shared, named = self._joined(album), album_name(name)
+        if named is None:
+            raise BadRequestError("an album has a name")
+        self._name(shared, named)
+        return self._showing.summary(shared)
+
+    def _name(self, shared: SharedAlbum, name: str) -> None:
+        admin = self._shelf.admin(shared)
+        self._log(shared, lambda: admin.set_name(self._now(), name, self._tending.key()))
+
+    def set_form(self, album: str, metadata: str, max_px: int | None = None) -> AlbumSummary:
+        """In which form photos are added from now on."""
+        shared, tier = self._joined(album), _form(metadata, max_px).rendition
+        admin = self._shelf.admin(shared)
+        self._log(shared, lambda: admin.set_tier(self._now(), tier, self._tending.key()))
+        return self._showing.summary(shared)
+
+    def invite(self, album: str, contact: str, *, role: str = "contributor") -> AlbumDetails:
+        """Let a contact in, or give one that is in another role: at once for all, while they see no
+        photo before they have joined.
+        """
+        shared, found = self._joined(album), self._library.contact(contact)
+        roles: dict[str, Role] = {each: each for each in GIVEN}
+        wanted = roles.get(role)
+        if wanted is None:
+            raise BadRequestError(f"role is one of {', '.join(reversed(GIVEN))}")
+        if found.blocked:
+            raise BlockedContactError(found.name)
+        chains = [
+            chain
+            for chain in self._library.devices(found.identity)
+            if not self._tending.is_lost(found.identity, chain.device)
+        ]
+        if not chains:
+            raise NoDeviceError(found.name)
+        if shared.role(found.identity) == "owner":
+            raise AlbumDeniedError("it is the owner's album")
+        if shared.role(found.identity) != wanted or not any(map(shared.has, chains)):
+            admin = self._shelf.admin(shared)
+            self._log(
+                shared,
+                lambda: admin.invite(
+                    self._now(), wanted, chains[:_DEVICES], self._entropy(16), self._tending.key()
+                ),
+            )
+        return self._showing.details(shared, SHOWN)
+
+    def join(self, album: str) -> AlbumSummary:
+        """Take part in an album that somebody let us into: its photos come."""
+        shared = self.find(album)
+        if shared.state == "joined":
+            return self._showing.summary(shared)
+        if shared.state != "invited":
+            raise AlbumDeniedError("this node is not in it any more")
+        self._shelf.join(shared)
+        return self._showing.summary(shared)
+
+    def leave(self, album: str) -> AlbumSummary:
+        """Ask to be taken out, or decline an invitation; an admin's node does it, and changes the
+        key. What is here stays.
+        """
+        shared = self.find(album)
+        us = self._device.identity
+        if shared.state not in ("joined", "invited"):
+            return self._showing.summary(shared)
+        others = {
+            seat.identity for seat in shared.album.authority.successors() if seat.identity != us
+        }
+        if not others and len(shared.album.view.members) > 1:
+            raise AlbumDeniedError(
+                "nobody would be left who can change the key: make somebody an admin first"
+            )
+        if others:
+            self._say(shared, lambda author: author.leave(self._now()))
+        self._shelf.set_state(shared, "left")
+        return self._showing.summary(shared)
+
+    def remove(self, album: str, who: str) -> AlbumDetails:
+        """Take somebody out. The key changes in the same step, before anything else is added."""
+        shared = self._joined(album)
+        identity = self._member(shared, who)
+        if identity == self._device.identity:
+            raise BadRequestError("that is you: leave the album")
+        self._tending.remove(shared, identity)
+        return self._showing.details(shared, SHOWN)
+
+    def drop(self, album: str, device: str) -> AlbumDetails:
+        """Take one device out, by the hex digits of its key or how they begin."""
+        shared, digits = self._joined(album), device.strip().lower()
+        found = [each for each in shared.album.view.devices if each.hex().startswith(digits)]
+        if not digits or not found:
+            raise NoDeviceError(device)
+        if len(found) > 1:
+            raise AmbiguousIdError(device)
+        admin = self._shelf.admin(shared)
+        self._log(shared, lambda: admin.drop(self._now(), found[0], self._tending.key()))
+        return self._showing.details(shared, SHOWN)
+
+    def rotate(self, album: str) -> AlbumSummary:
+        """Change the key now."""
+        shared = self._joined(album)
+        admin = self._shelf.admin(shared)
+        self._log(shared, lambda: admin.rotate(self._now(), self._tending.key()))
+        return self._showing.summary(shared)
+
+    def _member(self, shared: SharedAlbum, who: str) -> bytes:
+        """A member by the contact's name, `me`, a fingerprint or how the identity begins."""
+        digits = who.strip().lower()
+        members = shared.album.view.members
+        if digits == ME:
+            return self._device.identity
+        for identity in members:
+            if fingerprint(identity).lower() == digits:
+                return identity
+        try:
+            identity = self._library.contact(who).identity
+        except NoSuchContactError:
+            found = [each for each in members if digits and each.hex().startswith(digits)]
+            if len(found) != 1:
+                raise
+            return found[0]
+        if identity not in members:
+            raise NoSuchContactError(f"{who} is not in the album")
+        return identity
+
+    # What is in it.
+
+    async def add(
+        self, album: str, *, paths: list[Path] | None = None, photos: list[Photo] | None = None
+    ) -> AsyncGenerator[AlbumItem | ImportProgress]:
+        """Add files, the photos in folders, and photos that are here; yields an item for each.
+
+        Only photos of our own can be added: others add theirs.
+        """
+        shared = self._joined(album)
+        if not paths and not photos:
+            raise BadRequestError("say what to add")
+        role = shared.role(self._device.identity)
+        if role is None or role == "viewer":
+            raise AlbumDeniedError
+        for photo in photos or []:
+            for item in await self._adding.add(shared, photo, photo.photo_id.hex()):
+                yield item
+        if paths:
+            async for step in self._adding.files(shared, paths):
+                yield step
+
+    def comment(self, album: str, photo: str, text: str) -> AlbumDetails:
+        """Say something about a photo, for all members."""
+        return self._about(album, photo, lambda author, photo_id: author.comment(
+            self._now(), photo_id, text
+        ))  # fmt: skip
+
+    def caption(self, album: str, photo: str, text: str) -> AlbumDetails:
+        """Write the text under a photo: under one's own, or as an admin under any."""
+        return self._about(album, photo, lambda author, photo_id: author.caption(
+            self._now(), photo_id, text
+        ))  # fmt: skip
+
+    def favourite(self, album: str, photo: str, *, chosen: bool = True) -> AlbumDetails:
+        """Mark a photo as a favourite of ours, or not."""
+        return self._about(album, photo, lambda author, photo_id: author.favourite(
+            self._now(), photo_id, chosen=chosen
+        ))  # fmt: skip
+
+    def set_cover(self, album: str, photo: str) -> AlbumDetails:
+        """Put a photo on the album."""
+        return self._about(album, photo, lambda author, photo_id: author.set_cover(
+            self._now(), photo_id
+        ))  # fmt: skip
+
+    def place(self, album: str, photo: str, place: str) -> AlbumDetails:
+        """Say where a photo stands: places are compared letter by letter, photos without one
+        follow.
+        """
+        return self._about(album, photo, lambda author, photo_id: author.place(
+            self._now(), photo_id, place.encode()
+        ))  # fmt: skip
+
+    def ask_delete(self, album: str, photo: str) -> AlbumDetails:
+        """Ask everybody to delete a photo: a request, nothing is deleted by it."""
+        return self._about(album, photo, lambda author, photo_id: author.ask_delete(
+            self._now(), photo_id
+        ))  # fmt: skip
+
+    async def hide(self, album: str, photo: str) -> AlbumDetails:
+        """Delete a photo for us: it is removed from this machine if it came by the album, and does
+        not come again. Others keep it.
+        """
+        shared = self.find(album)
+        photo_id = self._photo_id(shared, photo)
+        self._store.hide(shared.album_id, photo_id)
+        here = self._library.photo(photo_id)
+        offers = self._library.offers_of(photo_id)
+        shared_with_us = any(offer.state == "stored" for offer in offers)
+        others = set(self._store.came_by(photo_id)) - {shared.album_id}
+        own = here is not None and here.author == self._device.identity
+        if here is not None and not (own or shared_with_us or others):
+            await self._remover.remove(photo_id)
+        return self._showing.details(shared, SHOWN)
+
+    def unhide(self, album: str, photo: str) -> AlbumDetails:
+        """Have a photo again that was deleted for us, as long as a member has it."""
+        shared = self.find(album)
+        photo_id = self._photo_id(shared, photo)
+        self._store.show(shared.album_id, photo_id)
+        self._shelf.expect_again(shared, photo_id)
+        return self._showing.details(shared, SHOWN)
+
+    def _photo_id(self, shared: SharedAlbum, photo: str) -> bytes:
+        digits = photo.strip().lower()
+        photos = shared.album.view.photos
+        found = [each for each in photos if digits and each.hex().startswith(digits)]
+        if not found:
+            raise NoSuchPhotoError(photo)
+        if len(found) > 1:
+            raise AmbiguousIdError(photo)
+        return found[0]
+
+    # How it is written.
+
+    def _joined(self, album: str) -> SharedAlbum:
+        shared = self.find(album)
+        if shared.state == "invited":
+            raise AlbumDeniedError("join it first")
+        if shared.state != "joined":
+            raise AlbumDeniedError("this node is not in it any more")
+        return shared
+
+    def _about(
+        self, album: str, photo: str, act: Callable[[Author, bytes], FeedEntry]
+    ) -> AlbumDetails:
+        shared = self._joined(album)
+        photo_id = self._photo_id(shared, photo)
+        self._say(shared, lambda author: act(author, photo_id))
+        return self._showing.details(shared, SHOWN)
+
+    def _say(self, shared: SharedAlbum, act: Callable[[Author], FeedEntry]) -> None:
+        """Write into our feed; where the key has to change first and we may do so, we do."""
+        author = self._shelf.author(shared)
+        self._after_settling(shared, lambda: self._shelf.write(shared, lambda: act(author)))
+
+    def _log(self, shared: SharedAlbum, act: Callable[[], Written]) -> None:
+        """Write into the log."""
+        self._after_settling(shared, lambda: self._shelf.write(shared, act))
+
+    def _after_settling(self, shared: SharedAlbum, write: Callable[[], object]) -> None:
+        try:
+            try:
+                write()
+            except KeyDueError:
+                if not self._shelf.has_seat(shared):
+                    raise
+                self._tending.settle(shared)
+                write()
+        except ValueError as error:
+            raise BadRequestError(str(error)) from None
+
+
+def _form(metadata: str, max_px: int | None) -> Form:
+    """The form of an album's photos."""
+    if max_px is not None:
+        forms.check(None, max_px)
+        return forms.asked("clean", max_px)
+    if metadata not in ("original", "no-location"):
+        raise BadRequestError("metadata is original or no-location; smaller pictures are clean")
+    return Form(metadata)
