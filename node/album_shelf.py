@@ -304,11 +304,17 @@ class Shelf:
         leaving = self._device.identity in shared.album.view.leaving
         match shared.state:
             case "invited" | "joined" if not inside:
-                self.set_state(shared, "removed")
+                self.set_state(shared, "left" if self._went(shared) else "removed")
             case "removed" | "left" if inside and not leaving:
                 self.set_state(shared, "invited")
             case _:
                 pass
+
+    def _went(self, shared: SharedAlbum) -> bool:
+        """Whether we took ourselves out, as an admin does who leaves."""
+        us, device = self._device.identity, self._device.signing.public
+        removals = shared.album.authority.removals_of(us, device)
+        return any(removal.seat.identity == us for removal in removals)
 
     def _publish(self, shared: SharedAlbum, what: str) -> None:
         self._events.publish("album", id=shared.album_id.hex(), what=what)

@@ -99,6 +99,7 @@ class AlbumSync:
         self._told: dict[bytes, Heads] = {}
         self._heard: dict[bytes, Heads] = {}
         self._asked: set[bytes] = set()
+        self._unanswered = 0
         self._to_tell: dict[bytes, None] = {}
         self._to_want: dict[bytes, None] = {}
         self._stranger: tuple[bytes, _Stranger] | None = None
@@ -120,16 +121,15 @@ class AlbumSync:
         if self._task is None:
             raise UnexpectedMessageError
         match message:
-            case AlbumHeads() | AlbumWrapAsk() | AlbumSetAsk():
-                pass
-            case AlbumEntries(album=album) if album in self._asked:
-                self._asked.discard(album)
-            case AlbumWrap() | AlbumSetPart() if self._wraps.awaits(message):
-                pass
-            case AlbumRefused():
+            case AlbumEntries() if not self._unanswered:
+                raise UnexpectedMessageError
+            case AlbumEntries():
+                self._unanswered -= 1
+                self._asked.discard(message.album)
+            case AlbumRefused():  # of what was asked it does not say
                 self._asked.discard(message.album)
             case _:
-                raise UnexpectedMessageError
+                pass
         self._queued += _size(message)
         if self._queued > QUEUED_BYTES:
             raise TooMuchError("albums")
@@ -267,6 +267,7 @@ class AlbumSync:
             heads = self._heads_for(album_id)
             if heads is not None:
                 self._asked.add(album_id)
+                self._unanswered += 1
                 await self._link.send(heads)
 
     def _heads_for(self, album_id: bytes) -> AlbumHeads | None:

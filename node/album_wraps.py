@@ -53,12 +53,6 @@ class AlbumWraps:
         self._tried: set[tuple[bytes, bytes, bool]] = set()
         """What was asked for over this link: the entry, the key, and whether the set of it."""
 
-    def awaits(self, message: AlbumWrap | AlbumSetPart) -> bool:
-        """Whether the peer was asked for something like it."""
-        if isinstance(message, AlbumWrap):
-            return message.album in self._asked
-        return self._set is not None and self._set.ask.album == message.album
-
     def refused(self, album_id: bytes) -> None:
         """The peer gives us nothing of an album."""
         self._asked.pop(album_id, None)
@@ -146,7 +140,7 @@ class AlbumWraps:
     async def take_set(self, shared: SharedAlbum, part: AlbumSetPart) -> None:
         """The part that was asked for. Raises what the whole is wrong with."""
         coming = self._set
-        if coming is None:
+        if coming is None or coming.ask.album != part.album:
             return
         ask, first = coming.ask, len(coming.pairs)
         if (part.entry, part.key_id, part.first) != (ask.entry, ask.key_id, first):

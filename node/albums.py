@@ -41,6 +41,7 @@ from .errors import (
     NoSuchAlbumError,
     NoSuchContactError,
     NoSuchPhotoError,
+    NotHereYetError,
 )
 from .forms import Form
 from .importing import Importer
@@ -240,7 +241,9 @@ class Albums:
             raise AlbumDeniedError(
                 "nobody would be left who can change the key: make somebody an admin first"
             )
-        if others:
+        if others and self._shelf.has_seat(shared):
+            self._tending.remove(shared, us)  # no junior could
+        elif others:
             self._say(shared, lambda author: author.leave(self._now()))
         self._shelf.set_state(shared, "left")
         return self._showing.summary(shared)
@@ -296,9 +299,10 @@ class Albums:
     # What is in it.
 
     async def add(
-        self, album: str, *, paths: list[Path] | None = None, photos: list[Photo] | None = None
+        self, album: str, *, paths: list[Path] | None = None, photos: list[str] | None = None
     ) -> AsyncGenerator[AlbumItem | ImportProgress]:
-        """Add files, the photos in folders, and photos that are here; yields an item for each.
+        """Add files, the photos in folders, and photos that are here by their ids; yields an item
+        for each.
 
         Only photos of our own can be added: others add theirs.
         """
@@ -308,12 +312,18 @@ class Albums:
         role = shared.role(self._device.identity)
         if role is None or role == "viewer":
             raise AlbumDeniedError
-        for photo in photos or []:
+        for photo in [self._photo(photo) for photo in photos or []]:
             for item in await self._adding.add(shared, photo, photo.photo_id.hex()):
                 yield item
         if paths:
             async for step in self._adding.files(shared, paths):
                 yield step
+
+    def _photo(self, photo: str) -> Photo:
+        found = self._library.photo(self._library.find_photo_id(photo))
+        if found is None:
+            raise NotHereYetError
+        return found
 
     def comment(self, album: str, photo: str, text: str) -> AlbumDetails:
         """Say something about a photo, for all members."""

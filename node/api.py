@@ -22,7 +22,17 @@ from starlette.exceptions import HTTPException
 from ..crypto.errors import KinlightError
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
-from . import api_access, api_care, api_holding, api_library, api_tickets, api_wide, errors, views
+from . import (
+    api_access,
+    api_albums,
+    api_care,
+    api_holding,
+    api_library,
+    api_tickets,
+    api_wide,
+    errors,
+    views,
+)
 from .api_lines import error_body, lines
 from .engine import Engine
 from .errors import BadRequestError, InternalError
@@ -116,6 +126,7 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     app.include_router(_router)
     app.include_router(api_library.router)
     app.include_router(api_access.router)
+    app.include_router(api_albums.router)
     app.include_router(api_care.router)
     app.include_router(api_holding.router)
     app.include_router(api_tickets.router)

@@ -96,6 +96,11 @@ def ticket_segment(ticket: str) -> str:
     return _segment(ticket, errors.NoSuchTicketError)
 
 
+def album_segment(album: str) -> str:
+    """An album's name as a part of a URL's path; `NoSuchAlbumError` for what can't be one."""
+    return _segment(album, errors.NoSuchAlbumError)
+
+
 def _segment(text: str, missing: type[KinlightError]) -> str:
     """A part of a URL's path. Nothing, and dots, would lead elsewhere: they name nobody."""
     if text in ("", ".", ".."):

@@ -26,6 +26,7 @@ from .client import Paths, absolute, contact_segment, last, read_step, several
 from .errors import AlreadyRunningError, NotRunningError, PassphraseNeededError
 from .home import ApiAddress, Home
 from .node_access import NodeAccess
+from .node_albums import NodeAlbums
 from .node_holding import NodeHolding
 from .node_library import NodeLibrary
 from .node_tickets import NodeTickets
@@ -49,7 +50,7 @@ WATCH_SECONDS: Final = 1.0
 """How often `watch_status` looks where nothing is told: nodes in sight come and go without."""
 
 
-class Node(NodeAccess, NodeHolding, NodeLibrary, NodeTickets, NodeWide):
+class Node(NodeAccess, NodeAlbums, NodeHolding, NodeLibrary, NodeTickets, NodeWide):
     """A kinlight node. Get one from `open` (or `connect`, which never starts one).
 
     Every method raises a `KinlightError` whose text is a sentence for the user; the classes are

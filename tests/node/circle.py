@@ -12,6 +12,12 @@ from .nodes import TestedNode
 ALBUM = "Summer"
 
 
+def found(node: TestedNode, album: str = ALBUM, history: str = "all") -> SharedAlbum:
+    """An album that takes whatever the tests call a picture."""
+    node.engine.albums.create(album, metadata="original", history=history)
+    return album_of(node, album)
+
+
 async def added(node: TestedNode, *paths: Path, album: str = ALBUM) -> list[AlbumItem]:
     """What became of files that were to be added."""
     steps = node.engine.albums.add(album, paths=list(paths))
@@ -25,13 +31,19 @@ async def added_one(node: TestedNode, path: Path, album: str = ALBUM) -> str:
     return item.photo_id or ""
 
 
+def album_of(node: TestedNode, album: str = ALBUM) -> SharedAlbum:
+    return node.engine.albums.find(album)
+
+
+def key_of(node: TestedNode, album: str = ALBUM) -> bytes:
+    """The id of the key under which photos are added now."""
+    safe = album_of(node, album).album.authority.safe_epochs()
+    return safe[0][1].key_id if safe else b""
+
+
 def knows(node: TestedNode, album: str = ALBUM) -> bool:
     """Whether the album is here by its name."""
     return any(each.name == album for each in node.engine.albums.all())
-
-
-def shelf(node: TestedNode, album: str = ALBUM) -> SharedAlbum:
-    return node.engine.albums.find(album)
 
 
 def state(node: TestedNode, album: str = ALBUM) -> str | None:
