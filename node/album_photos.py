@@ -6,6 +6,7 @@ well: whoever is not in the album now gets nothing, whatever it shows (docs/spec
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -118,6 +119,18 @@ class AlbumPhotos:
             and shared.state == "joined"
             and offer.photo_id in shared.album.view.photos
         )
+
+    def bringers(self, photo_id: bytes) -> dict[bytes, bytes]:
+        """The devices that may have a photo which came by an album, and what we show to each."""
+        found: dict[bytes, bytes] = {}
+        for album_id in self._store.came_by(photo_id):
+            shared = self._shelf.get(album_id)
+            with contextlib.suppress(AlbumDeniedError):
+                grant = self.grant(album_id)
+                if shared is not None:
+                    found |= dict.fromkeys(shared.album.view.devices, grant)
+        found.pop(self._device.signing.public, None)
+        return found
 
     # By which grant we ask.
 

@@ -103,7 +103,7 @@ class AlbumShowing:
             invited_by=None if shared.inviter == us else self.called(shared.inviter),
             members=len(view.members),
             photos=len(view.photos),
-            here=sum(self._library.photo(photo_id) is not None for photo_id in view.photos),
+            here=len(self._store.here() & view.photos.keys()),
             history=graph.created.history,
             metadata="clean" if tier is None else tier.policy,
             max_px=view.tier.max_px,

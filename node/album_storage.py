@@ -144,6 +144,10 @@ class AlbumStore:
         )  # fmt: skip
         return [row[0] for row in rows]
 
+    def here(self) -> set[bytes]:
+        """The photos that are on this machine, of albums or not."""
+        return {row[0] for row in self._db.rows("SELECT photo_id FROM photos")}
+
     def states(self, album_id: bytes) -> dict[bytes, str]:
         """How each photo of an album stands that was ever expected."""
         rows = self._db.rows("SELECT photo_id, state FROM offers WHERE album = ?", album_id)

@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from ..crypto.errors import KinlightError
+from ..crypto.identity import DeviceChain
 from ..crypto.secret import Secret
 from ..protocol.album_admin import Written
 from ..protocol.album_log import Member
 from ..protocol.errors import RevocationsFullError
 from ..protocol.opening import Entropy, LocalDevice
 from .album_shelf import SharedAlbum, Shelf
-from .library import Library
 from .papers import Papers
 
 LOOK_SECONDS: Final = 60.0
@@ -39,19 +39,17 @@ class AlbumTending:
         self,
         *,
         device: LocalDevice,
-        library: Library,
         shelf: Shelf,
         papers: Papers,
         entropy: Entropy,
         now: Callable[[], int],
-        connected: Callable[[], Set[bytes]],
+        connected: Callable[[], Mapping[bytes, DeviceChain]],
         revoked: Callable[[], None],
     ) -> None:
         """`connected` are the devices at the other ends of our links; `revoked` is called when
         something was put on our list of revocations.
         """
         self._device = device
-        self._library = library
         self._shelf = shelf
         self._papers = papers
         self._entropy = entropy
@@ -126,9 +124,10 @@ class AlbumTending:
             return lambda: self._write(shared, lambda: admin.drop(now, lost[0], self.key()))
         new = [
             chain
-            for identity in view.members
-            for chain in self._library.devices(identity)
-            if not shared.ever_had(chain) and not self.is_lost(identity, chain.device)
+            for chain in self._connected().values()
+            if chain.identity in view.members
+            and not shared.ever_had(chain)
+            and not self.is_lost(chain.identity, chain.device)
         ]
         if new:
             return lambda: self._write(shared, lambda: admin.let_in(now, new[0], self.key()))

@@ -83,6 +83,7 @@ class Albums:
         self._store = store
         self._shelf = shelf
         self._tending = tending
+        self._catalogue = catalogue
         self._remover = remover
         self._entropy = entropy
         self._now = now
@@ -135,6 +136,26 @@ class Albums:
         if len(found) != 1:
             raise AmbiguousIdError(album)
         return found[0]
+
+    # For the library.
+
+    def photos_in(self, name: str) -> set[bytes] | None:
+        """The photos in all albums of that name; None if there is none."""
+        wanted = folded(name)
+        found = [each for each in self._shelf.all() if folded(self._showing.name(each)) == wanted]
+        if not found or not wanted:
+            return None
+        return {photo_id for each in found for photo_id in each.album.view.photos}
+
+    def names_of(self, photo_id: bytes) -> list[str]:
+        """The names of the albums that a photo is in, itself or as a copy of ours."""
+        copies = [copy for copy, _ in self._catalogue.copies_of(photo_id)]
+        found = [
+            self._showing.name(each)
+            for each in self._shelf.all()
+            if any(one in each.album.view.photos for one in (photo_id, *copies))
+        ]
+        return [name for name in found if name]
 
     # Who is in it.
 

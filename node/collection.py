@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import contextlib
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 from ..protocol.opening import LocalDevice
 from . import names, searching, times, views
 from .catalogue import Catalogue
 from .check_wire import WORDS
 from .checks import Checks
-from .errors import BadRequestError
+from .errors import BadRequestError, NoSuchAlbumError
 from .facts import C2PA_STATES
 from .importing import Importer
 from .judge import Judge
@@ -18,11 +20,19 @@ from .library import Library, Photo
 from .marks import Marks
 from .searching import Found, Search
 
+if TYPE_CHECKING:
+    from .albums import Albums
+
 ALL = 2**31
 """More than any album holds."""
 DEFAULT_KM = 5.0
 FARTHEST_KM = 20_040.0
 """Half way round the earth."""
+
+
+class _InAlbum(TypedDict, total=False):
+    album_id: int
+    photos: frozenset[bytes]
 
 
 class Collection:
@@ -39,7 +49,9 @@ class Collection:
         importer: Importer,
         judge: Judge,
         checks: Checks,
+        shared: Callable[[], Albums],
     ) -> None:
+        """`shared` are the albums that several people keep."""
         self._device = device
         self._library = library
         self._catalogue = catalogue
@@ -48,6 +60,7 @@ class Collection:
         self._importer = importer
         self._judge = judge
         self._checks = checks
+        self._shared = shared
 
     async def import_photos(
         self, paths: list[Path], *, album: str | None, albums: bool, rehash: bool = False
@@ -103,7 +116,7 @@ class Collection:
             start=first,
             end=last,
             person=None if person is None else self._library.contact(person).identity,
-            album_id=None if album is None else self._catalogue.album_id(album),
+            **self._in_album(album),
             tags=None if tag is None else self._marks.spelled(tag),
             camera=camera,
             near=near,
@@ -114,9 +127,22 @@ class Collection:
         )
         return [self._item(found) for found in self._search.find(query)]
 
+    def _in_album(self, album: str | None) -> _InAlbum:
+        """What to search for in an album of that name, one of this node or one of several people.
+
+        Raises `NoSuchAlbumError`.
+        """
+        if album is None:
+            return {}
+        shared = self._shared().photos_in(album)
+        found: _InAlbum = {} if shared is None else {"photos": frozenset(shared)}
+        with contextlib.nullcontext() if shared is None else contextlib.suppress(NoSuchAlbumError):
+            found["album_id"] = self._catalogue.album_id(album)
+        return found
+
     def photos_in(self, album: str) -> list[Photo]:
         """The photos in an album."""
-        everything = searching.Query(album_id=self._catalogue.album_id(album), limit=ALL)
+        everything = searching.Query(**self._in_album(album), limit=ALL)
         found = [self._library.photo(item.photo_id) for item in self._search.find(everything)]
         return [photo for photo in found if photo is not None]
 
@@ -160,7 +186,7 @@ class Collection:
             refused=facts and facts.refused,
             ended=ended,
             clip=None if found.clip is None else found.clip.hex(),
-            albums=found.albums,
+            albums=sorted({*found.albums, *self._shared().names_of(found.photo_id)}),
             tags=self._marks.tags(found.photo_id),
             sensitivity=self._marks.sensitivity(found.photo_id),
             people=found.people,

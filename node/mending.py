@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -110,7 +110,9 @@ class Mender:
         blobs: BlobStore,
         events: Events,
         fingerprint: Callable[[bytes], bytes],
+        bringers: Callable[[bytes], Mapping[bytes, bytes]],
     ) -> None:
+        """`bringers` are the devices that may bring a photo of an album, and what each is shown."""
         self._library = library
         self._catalogue = catalogue
         self._repairs = repairs
@@ -118,6 +120,7 @@ class Mender:
         self._blobs = blobs
         self._events = events
         self._fingerprint = fingerprint
+        self._bringers = bringers
         self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self._refused: dict[bytes, dict[bytes, str]] = {}
 
@@ -125,7 +128,9 @@ class Mender:
         """Where the content of a photo may be had again."""
         holders = self._backups.holders(photo.photo_id)
         came_from = (offer.identity for offer in self._offers(photo.photo_id))
-        identities = dict.fromkeys((*came_from, *holders))
+        bringers = map(self._library.identity_of, self._bringers(photo.photo_id))
+        members = (identity for identity in bringers if identity is not None)
+        identities = dict.fromkeys((*came_from, *members, *holders))
         contacts = [self._library.contact_of(identity) for identity in identities]
         return Sources(
             self._files(photo),
@@ -235,6 +240,9 @@ class Mender:
         offer = next((offer for offer in offers if offer.device == device), None)
         if offer is not None:
             return _Source(device, under_grant(stored.photo_id, offer.capability))
+        grant = self._bringers(stored.photo_id).get(device)
+        if grant is not None:
+            return _Source(device, under_grant(stored.photo_id, grant))
         takes = link.session.takes(FetchHeld)
         if takes and identity in self._backups.holders(stored.photo_id):
             return _Source(identity, under_token(blob.fetch_token(stored.key).reveal()))
@@ -244,6 +252,7 @@ class Mender:
         """All who can be asked for the blobs of a photo: devices, and holders by their identity."""
         return {
             *(offer.device for offer in self._offers(photo_id)),
+            *self._bringers(photo_id),
             *self._backups.holders(photo_id),
         }
 

@@ -35,6 +35,13 @@ _WITH: Final = """
 """
 """Made, sent or got by an identity, itself or as a copy."""
 
+_IN_ALBUM: Final = """
+    photos.photo_id IN (SELECT photo_id FROM album_photos WHERE album_id = ?)
+    OR hex(photos.photo_id) IN (SELECT value FROM json_each(?))
+    OR photos.photo_id IN (
+        SELECT source_id FROM copies WHERE hex(photo_id) IN (SELECT value FROM json_each(?)))
+"""
+
 _DETAILS: Final = """
     SELECT photos.author, photos.metadata, photos.added, facts.facts, clips.clip_id,
         (SELECT json_group_array(name) FROM (
@@ -61,8 +68,9 @@ class Query:
 
     `words` must all be in the name. `start` and `end` are the beginning of an ISO 8601 local time
     (`2026`, `2026-07`, `2026-07-14T09:30`) and belong to the span. `person` is an identity:
-    author, sender or receiver. `tags` are the ways in which one tag is spelled. `near` is
-    (latitude, longitude) in degrees, `within` in km.
+    author, sender or receiver. `album_id` is an album of this node, `photos` are those of albums
+    that several people keep: a photo may be in either, itself or as a copy. `tags` are the ways in
+    which one tag is spelled. `near` is (latitude, longitude) in degrees, `within` in km.
     """
 
     words: str | None = None
@@ -70,6 +78,7 @@ class Query:
     end: str | None = None
     person: bytes | None = None
     album_id: int | None = None
+    photos: frozenset[bytes] | None = None
     tags: list[str] | None = None
     camera: str | None = None
     near: tuple[float, float] | None = None
@@ -146,11 +155,9 @@ def _conditions(query: Query) -> tuple[list[str], list[object]]:
         need(f"substr({_TAKEN}, 1, length(?)) <= ?", query.end, query.end)
     if query.person is not None:
         need(_WITH, *[query.person] * 4)
-    if query.album_id is not None:
-        need(
-            "photos.photo_id IN (SELECT photo_id FROM album_photos WHERE album_id = ?)",
-            query.album_id,
-        )
+    if query.album_id is not None or query.photos is not None:
+        ids = json.dumps([photo_id.hex().upper() for photo_id in query.photos or ()])
+        need(_IN_ALBUM, query.album_id, ids, ids)
     if query.tags is not None:
         marks = ", ".join("?" * len(query.tags))
         need(

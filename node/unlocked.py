@@ -312,6 +312,7 @@ class Unlocked:
             importer=self.importer,
             judge=self.judge,
             checks=self.checks,
+            shared=lambda: self.albums,
         )
         self.explainer: Final = Explainer(
             device=device,
@@ -351,12 +352,13 @@ class Unlocked:
         )
         self.album_tending: Final = AlbumTending(
             device=device,
-            library=library,
             shelf=self.shelf,
             papers=self.papers,
             entropy=environment.entropy,
             now=self.clock,
-            connected=lambda: {standing.link.peer.device for standing in self.peers.standing()},
+            connected=lambda: {
+                standing.link.peer.device: standing.link.peer for standing in self.peers.standing()
+            },
             revoked=self._spread,
         )
         self.albums: Final = Albums(
@@ -432,6 +434,7 @@ class Unlocked:
             blobs=blobs,
             events=events,
             fingerprint=self.originals.fingerprint,
+            bringers=self.album_photos.bringers,
         )
         self.doctor: Final = Doctor(
             home=home,
@@ -677,6 +680,7 @@ class Unlocked:
             if isinstance(conversation, Sync):
                 conversation.album_changed(shared)
         self.album_tending.look_again()
+        self._events.publish("album", id=shared.album_id.hex(), what="changed")
 
     def renew_mailbox(self) -> None:
         """Who has a device of ours, or was blocked, is not to know what is left for us."""

@@ -28,6 +28,7 @@ from .circle import (
 )
 from .conftest import Picture, Two
 from .nodes import NOW, Clock
+from .test_doctor import blob_of, examine, flip, piece
 from .three import Three, imported
 
 
@@ -51,6 +52,35 @@ async def test_a_contact_is_invited_joins_and_gets_the_photos(
     assert (details.author, details.own, details.name) == ("Anna", False, path.name)
     assert bob.engine.inbox() == []
     assert [each.id for each in bob.engine.collection.search(person="Anna")] == [photo]
+
+
+async def test_photos_are_searched_for_by_the_album_that_several_keep(
+    joined: Two, picture: Picture
+) -> None:
+    anna, bob = joined.anna, joined.bob
+    found(anna)
+    photo = await added_one(anna, picture())
+    await imported(anna, picture())
+    await let_in(anna, bob)
+    await bob.until(lambda: has(bob, photo))
+    for node in (anna, bob):
+        (item,) = node.engine.collection.search(album="summer")
+        assert (item.id, item.albums) == (photo, [ALBUM])
+        assert node.engine.photo(photo).albums == [ALBUM]
+    with pytest.raises(NoSuchAlbumError):
+        bob.engine.collection.search(album="Winter")
+
+
+async def test_a_damaged_photo_comes_again_from_a_member(joined: Two, picture: Picture) -> None:
+    anna, bob = joined.anna, joined.bob
+    found(anna)
+    photo = await added_one(anna, picture(length=700_000))
+    await let_in(anna, bob)
+    await bob.until(lambda: has(bob, photo))
+    flip(blob_of(bob, photo), piece(1))
+    (finding,) = await examine(bob, repair=True)
+    assert (finding.photo, finding.state) == (photo, "repaired")
+    assert await examine(bob) == []
 
 
 async def test_nothing_comes_before_somebody_joins(joined: Two, picture: Picture) -> None:
