@@ -186,7 +186,7 @@ class Collection:
             refused=facts and facts.refused,
             ended=ended,
             clip=None if found.clip is None else found.clip.hex(),
-            albums=sorted({*found.albums, *self._shared().names_of(found.photo_id)}),
+            albums=list(dict.fromkeys((*found.albums, *self._shared().names_of(found.photo_id)))),
             tags=self._marks.tags(found.photo_id),
             sensitivity=self._marks.sensitivity(found.photo_id),
             people=found.people,

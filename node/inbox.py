@@ -552,8 +552,9 @@ class Inbox:
             self._discard(offer)
             self._library.set_offer_state(offer.envelope_hash, "refused", error.code, self._now())
             self._settled(self._library.offer(offer.envelope_hash) or offer)
-        current = self._library.offer(offer.envelope_hash) or offer
-        self._publish(current, self._name_of(offer.identity), code=error.code)
+        if offer.album is None:
+            current = self._library.offer(offer.envelope_hash) or offer
+            self._publish(current, self._name_of(offer.identity), code=error.code)
         return not isinstance(error, LocalError)
 
     # Photos that are here.

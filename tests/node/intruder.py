@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from kinlight.crypto.blob import Kind
 from kinlight.crypto.secret import Secret
-from kinlight.node.mallory import Conversation, HostilePhoto, Mallory
+from kinlight.node.mallory import Conversation
 from kinlight.protocol.album import Album, read_entry
 from kinlight.protocol.album_errors import AlbumGapError
 from kinlight.protocol.album_feed import FeedEntry, Photo
@@ -26,6 +26,8 @@ from kinlight.protocol.album_messages import (
 from kinlight.protocol.certificates import Certificates
 from kinlight.protocol.errors import from_wire
 from kinlight.protocol.messages import Fetch, FetchRefused, ManifestPart, Message
+from kinlight.protocol.opening import LocalDevice
+from kinlight.protocol.photo import PhotoRecord
 
 from .nodes import NOW
 
@@ -34,13 +36,13 @@ from .nodes import NOW
 class Intruder:
     """A member, or who once was one."""
 
-    mallory: Mallory
+    device: LocalDevice
     album: Album | None = None
     keys: KeyRing = field(default_factory=lambda: KeyRing(bytes(16)))
 
     @property
     def identity(self) -> bytes:
-        return self.mallory.device.identity
+        return self.device.identity
 
     @property
     def capability(self) -> bytes:
@@ -84,7 +86,7 @@ class Intruder:
     async def learn(self, conversation: Conversation) -> None:
         """The keys that are for her."""
         assert self.album is not None
-        device = self.mallory.device
+        device = self.device
         for ask in wanted(self.album, device.identity, device.signing.public, self.keys):
             await conversation.say(ask)
             said = await conversation.wait_for(AlbumWrap)
@@ -94,25 +96,25 @@ class Intruder:
                 self.keys.add(wrap.open(device.kem, device.signing.public, entry, ask.key_id))
         self.keys.learn(epoch for _, epoch in self.album.graph.all_epochs())
 
-    def adds(self, photo: HostilePhoto, key_id: bytes, seen: Iterable[bytes]) -> FeedEntry:
+    def adds(self, record: PhotoRecord, key_id: bytes, seen: Iterable[bytes]) -> FeedEntry:
         """An entry that adds a photo of hers under any key, and says that she has seen this."""
         assert self.album is not None
         keys = {kind: Secret(secrets.token_bytes(32)) for kind in (Kind.ORIGINAL, Kind.METADATA)}
-        wrapped = self.keys.wrap_photo(key_id, photo.record, keys)
+        wrapped = self.keys.wrap_photo(key_id, record, keys)
         tips = [
             self.album.feeds.entries[tip]
-            for tip in self.album.feeds.tips.get(self.mallory.device.signing.public, ())
+            for tip in self.album.feeds.tips.get(self.device.signing.public, ())
         ]
         last = tips[0] if tips else None
         return FeedEntry.sign(
-            self.mallory.device.signing,
+            self.device.signing,
             self.identity,
             self.album.album_id,
             last.seq + 1 if last else 0,
             last.digest if last else b"",
             sorted(seen),
             NOW,
-            Photo(photo.record, key_id, wrapped, Certificates()),
+            Photo(record, key_id, wrapped, Certificates()),
         )
 
     async def fetches(

@@ -50,6 +50,14 @@ ANY_BODY: dict[str, dict[str, object]] = {
     "/v1/folders/mirror": {"source": "x", "folder": "/tmp"},
     "/v1/folders/watch": {"folder": "/tmp"},
     "/v1/folders/{kind}/off": {"folder": "/tmp"},
+    "/v1/shared-albums": {"name": "x"},
+    "/v1/shared-albums/{album}/rename": {"name": "x"},
+    "/v1/shared-albums/{album}/invite": {"contact": "x"},
+    "/v1/shared-albums/{album}/remove": {"who": "x"},
+    "/v1/shared-albums/{album}/drop": {"device": "x"},
+    "/v1/shared-albums/{album}/photos/{photo}/comment": {"text": "x"},
+    "/v1/shared-albums/{album}/photos/{photo}/caption": {"text": "x"},
+    "/v1/shared-albums/{album}/photos/{photo}/place": {"place": "x"},
 }
 
 

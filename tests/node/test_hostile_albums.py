@@ -79,7 +79,7 @@ async def test_a_stranger_can_not_tell_an_album_from_one_that_there_is_not(
     answers: list[list[Message | str]] = []
     for album_id in (real.album_id, secrets.token_bytes(16)):
         async with mallory.connected() as conversation:
-            intruder = Intruder(mallory)
+            intruder = Intruder(mallory.device)
             said: list[Message | str] = []
             await conversation.say(AlbumHeads(album_id, (entry.digest,), ()))
             said.append(await conversation.wait_for(AlbumRefused))
@@ -116,7 +116,7 @@ async def removed(attacked: Attacked, picture: Picture) -> tuple[Intruder, str, 
     found(bob)
     before = await added_one(bob, picture())
     bob.engine.albums.invite(ALBUM, "Mallory")
-    intruder = Intruder(mallory)
+    intruder = Intruder(mallory.device)
     async with mallory.connected() as conversation:
         await intruder.invited(conversation)
         said = await intruder.fetches(conversation, *ids(bob, before), intruder.capability)
@@ -176,7 +176,7 @@ async def test_what_she_adds_later_counts_for_nobody(attacked: Attacked, picture
     assert intruder.album is not None
     hers = mallory.photo(b"upload right")
     old_key = next(iter(intruder.album.graph.all_epochs()))[1].key_id
-    entry = intruder.adds(hers, old_key, intruder.album.graph.heads)
+    entry = intruder.adds(hers.record, old_key, intruder.album.graph.heads)
     async with mallory.connected() as conversation:
         await intruder.brings(conversation, entry)
         await bob.until(lambda: entry.digest in album_of(bob).album)
@@ -191,7 +191,7 @@ async def test_an_entry_of_the_log_by_her_lets_nobody_in(
     bob, mallory = attacked.bob, attacked.mallory
     found(bob)
     bob.engine.albums.invite(ALBUM, "Mallory", role="admin")
-    intruder = Intruder(mallory)
+    intruder = Intruder(mallory.device)
     async with mallory.connected() as conversation:
         await intruder.invited(conversation)
     await added_one(bob, picture())
@@ -341,12 +341,12 @@ async def test_a_photo_that_a_member_does_not_bring_waits_until_there_is_news(
     bob, mallory = attacked.bob, attacked.mallory
     found(bob)
     bob.engine.albums.invite(ALBUM, "Mallory")
-    intruder = Intruder(mallory)
+    intruder = Intruder(mallory.device)
     async with mallory.connected() as conversation:
         await intruder.invited(conversation)
         assert intruder.album is not None
         hers = mallory.photo(b"a photo of hers")
-        entry = intruder.adds(hers, key_of(bob), intruder.album.graph.heads)
+        entry = intruder.adds(hers.record, key_of(bob), intruder.album.graph.heads)
         await intruder.brings(conversation, entry)
         await bob.until(lambda: len(photos(bob)) == 1)
         (item,) = photos(bob).values()
