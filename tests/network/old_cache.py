@@ -39,7 +39,7 @@ from ..node.intruder import Intruder
 
 async def attack(asked: dict[str, Any]) -> dict[str, Any]:
     """`asked` names the home and its pass phrase, the contact and where it is, and what to ask for:
-    photos as pairs of ids in hex, the entries and keys of wraps in the same way. What was added while
+    photos as pairs of ids in hex, entries and keys of wraps in the same way. What was added while
     nobody could be told is uploaded last.
     """
     unlocked = keys.unlock(Home(Path(asked["home"])), Secret(asked["passphrase"].encode()))
