@@ -39,8 +39,8 @@ from ..node.intruder import Intruder
 
 async def attack(asked: dict[str, Any]) -> dict[str, Any]:
     """`asked` names the home and its pass phrase, the contact and where it is, and what to ask for:
-    photos as pairs of ids in hex, entries and keys of wraps in the same way. What was added while
-    nobody could be told is uploaded last.
+    photos as pairs of ids in hex, entries and keys of wraps in the same way. With
+    `uploads` what was added here is told last.
     """
     unlocked = keys.unlock(Home(Path(asked["home"])), Secret(asked["passphrase"].encode()))
     database = Database(Path(asked["home"]) / "library.db", unlocked.library_key)
@@ -60,7 +60,8 @@ async def attack(asked: dict[str, Any]) -> dict[str, Any]:
     running = asyncio.create_task(link.run(conversation.handle))
     try:
         found = await _try(intruder, conversation, kept.album_id, asked)
-        await intruder.brings(conversation, *mine)
+        if asked["uploads"]:
+            await intruder.brings(conversation, *mine)
         return found
     finally:
         await link.close()

@@ -91,7 +91,7 @@ def test_who_was_taken_out_while_away_comes_back_to_nothing(
         asked = {
             "home": str(cache), "passphrase": dave.passphrase, "contact": victim.capitalize(),
             "host": hosts.address(victim), "port": family[victim].port,
-            "photos": photos, "wraps": keys,
+            "photos": photos, "wraps": keys, "uploads": victim == "anna",
         }  # fmt: skip
         argv = [*hosts.inside("dave"), sys.executable, "-m", "tests.network.old_cache"]
         done = subprocess.run(
