@@ -203,6 +203,8 @@ class AlbumSync:
                 _log.warning("what a peer said of an album was not kept: %s", error.code)
             except PeerError as error:
                 _log.info("what a peer said of an album was not taken: %s", error.code)
+            except Exception:
+                _log.exception("what a peer said of an album was not taken")
 
     async def _do(self, message: Message) -> None:
         match message:

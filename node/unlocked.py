@@ -630,6 +630,7 @@ class Unlocked:
 
     def _converse(self, link: Link, contact: Contact) -> Sync:
         self._accompanying.spawn(self.wide.accompany(link))
+        self.album_tending.look_again()  # it may be a further device of a member
         return Sync(
             link,
             contact,
@@ -706,6 +707,7 @@ class Unlocked:
         for chain in filter(self._is_lost, self.library.devices(identity)):
             self.outbox.withdraw_device(chain.device)
         self._spread()
+        self.album_tending.look_again()
 
     async def _fetch_missing(self) -> None:
         """Let every contact who is here bring what is damaged, until that has come or can't."""
