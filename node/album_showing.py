@@ -22,6 +22,7 @@ from ..protocol.album_log import (
     Tier,
     Wraps,
 )
+from ..protocol.album_roles import attribute
 from ..protocol.album_view import AlbumPhoto
 from ..protocol.opening import LocalDevice
 from ..protocol.policy_text import ME
@@ -108,6 +109,7 @@ class AlbumShowing:
             metadata="clean" if tier is None else tier.policy,
             max_px=view.tier.max_px,
             since=shared.since,
+            attribute=attribute(shared.album_id),
             due=self._shelf.admin(shared).due(self._now()) if admin else None,
         )
 

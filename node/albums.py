@@ -19,7 +19,7 @@ from ..protocol.album_admin import Written
 from ..protocol.album_errors import AlbumDeniedError, KeyDueError
 from ..protocol.album_feed import FeedEntry
 from ..protocol.album_log import History
-from ..protocol.album_roles import GIVEN, Role
+from ..protocol.album_roles import GIVEN, Role, attribute
 from ..protocol.album_writing import Author
 from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.policy_text import ME
@@ -156,6 +156,16 @@ class Albums:
             if any(one in each.album.view.photos for one in (photo_id, *copies))
         ]
         return [name for name in found if name]
+
+    def roles_of(self, identity: bytes) -> frozenset[tuple[str, str, bytes]]:
+        """The attributes that somebody has by their roles, each by the word of the album's owner:
+        (name, value, issuer). Of albums that are only offered to this node they count for nothing.
+        """
+        return frozenset(
+            (attribute(each.album_id), role, each.album.graph.owner)
+            for each in self._shelf.all()
+            if each.state == "joined" and (role := each.role(identity)) is not None
+        )
 
     # Who is in it.
 

@@ -45,14 +45,17 @@ class Rules:
         marks: Marks,
         derivations: Derivations,
         papers: Papers,
+        roles: Callable[[bytes], frozenset[tuple[str, str, bytes]]],
         now: Callable[[], int],
     ) -> None:
+        """`roles` are the attributes that somebody has by their roles in albums."""
         self._device = device
         self._library = library
         self._catalogue = catalogue
         self._marks = marks
         self._derivations = derivations
         self._papers = papers
+        self._roles = roles
         self._now = now
         self._present = now()
         kept = library.setting(_RULES)
@@ -205,7 +208,9 @@ class Rules:
         said = self._papers.valid(identity)
         return Facts(
             action,
-            attributes=frozenset((each.name, each.value, each.issuer) for each in said),
+            attributes=self._roles(identity).union(
+                (each.name, each.value, each.issuer) for each in said
+            ),
             albums=frozenset(map(names.folded, self._catalogue.albums_of(photo_id))),
             tags=self._marks.tags_alike(photo_id),
             sensitivity=self._marks.sensitivity_alike(photo_id),

@@ -214,6 +214,7 @@ class Unlocked:
             marks=self.marks,
             derivations=derivations,
             papers=self.papers,
+            roles=self._roles_of,
             now=self.clock,
         )
         self.granting: Final = Granting(
@@ -674,6 +675,9 @@ class Unlocked:
                     conversation.album_photo_arrived(offer.album)
         if offer.album is not None and offer.state == "stored":
             self._events.publish("album-photo", id=offer.photo_id.hex(), album=offer.album.hex())
+
+    def _roles_of(self, identity: bytes) -> frozenset[tuple[str, str, bytes]]:
+        return self.albums.roles_of(identity)
 
     def _album_changed(self, shared: SharedAlbum) -> None:
         """Something came to an album: who is in it is told, and admins look what is to be done."""

@@ -18,7 +18,8 @@ class AlbumSummary:
     key is not here. `history` says what newcomers see, `all` or `from-join`; `metadata` and
     `max_px` in which form photos are added. `photos` counts those in the album, `here` those of
     them that are on this machine. `due` says why the key has to change, where this is so and an
-    admin's node has not done it yet: `removal`, `merge`, `age` or `newcomers`.
+    admin's node has not done it yet: `removal`, `merge`, `age` or `newcomers`. `attribute` is the
+    name under which rules may speak of its members, whose value is the role.
     """
 
     id: str
@@ -34,6 +35,7 @@ class AlbumSummary:
     metadata: str
     max_px: int | None
     since: int
+    attribute: str
     due: str | None = None
 
 

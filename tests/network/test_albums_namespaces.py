@@ -108,8 +108,9 @@ def test_who_was_taken_out_while_away_comes_back_to_nothing(
     dave.start()
     until_linked(dave, anna)
     out = shows(dave, lambda found: found.album.state == "removed")
-    assert here(*first, late)(out)
-    assert not {photo.id for photo in out.photos} & set(later)
+    assert here(*first)(out)
+    assert not {photo.id for photo in out.photos} & {*later, late}
+    assert dave.ask(lambda node: node.get(late)).own
     for person in (anna, bob, carol):
         found = shows(person, here(*first, *later))
         assert late not in {photo.id for photo in found.photos}

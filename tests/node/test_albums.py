@@ -408,3 +408,31 @@ async def test_what_was_done_while_somebody_was_away_reaches_them(
     later = await added_one(anna, picture())
     await bob.start()
     await bob.until(lambda: has(bob, photo) and has(bob, later))
+
+
+async def test_a_rule_speaks_of_who_has_a_role_in_an_album(joined: Two, picture: Picture) -> None:
+    anna, bob = joined.anna, joined.bob
+    found(anna)
+    path = picture()
+    attribute = anna.engine.albums.all()[0].attribute
+    anna.engine.rules.put(
+        f'[[rule]]\nname = "family"\neffect = "allow"\n'
+        f'attributes = {{ {attribute} = ["contributor", "admin"] }}\n'
+    )
+    (item,) = await anna.share(path, to="Bob", wait=False)
+    assert item.code == "policy-denied"
+    anna.engine.albums.invite(ALBUM, "Bob", role="viewer")
+    (item,) = await anna.share(path, to="Bob", wait=False)
+    assert item.code == "policy-denied"
+    (refused,) = await added(anna, path)
+    assert refused.code == "policy-denied"
+    anna.engine.albums.invite(ALBUM, "Bob", role="contributor")
+    (item,) = await anna.share(path, to="Bob", wait=False)
+    assert item.code is None
+    photo = await added_one(anna, path)
+    await bob.until(lambda: state(bob) == "invited")
+    bob.engine.albums.join(ALBUM)
+    await bob.until(lambda: has(bob, photo))
+    # Who is let in later is judged when they fetch: a viewer gets nothing by these rules.
+    anna.engine.albums.invite(ALBUM, "Bob", role="viewer")
+    assert (await anna.share(picture(), to="Bob", wait=False))[0].code == "policy-denied"
