@@ -35,13 +35,11 @@ from ..protocol.album_messages import (
 )
 from ..protocol.errors import TooMuchError, UnexpectedMessageError, UnknownPeerError, wire_code
 from ..protocol.messages import Message
-from ..protocol.opening import LocalDevice
 from .album_coming import AlbumComing
-from .album_photos import AlbumPhotos
-from .album_shelf import SharedAlbum, Shelf, inviter_of
-from .album_storage import AlbumStore
+from .album_parts import AlbumParts
+from .album_shelf import SharedAlbum, inviter_of
 from .album_wraps import AlbumWraps
-from .library import IncomingOffer, Library
+from .library import IncomingOffer
 from .link import Link
 
 HEADS_AT_ONCE: Final = 4
@@ -78,21 +76,18 @@ class AlbumSync:
     def __init__(
         self,
         link: Link,
-        *,
-        device: LocalDevice,
-        library: Library,
-        store: AlbumStore,
-        shelf: Shelf,
-        photos: AlbumPhotos,
+        parts: AlbumParts,
         fetch: Callable[[IncomingOffer], None],
     ) -> None:
         """`fetch` brings a photo over this link as soon as there is room."""
         self._link = link
-        self._device = device
-        self._library = library
-        self._shelf = shelf
-        self._wraps = AlbumWraps(link, device=device, store=store, shelf=shelf)
-        self._coming = AlbumComing(library=library, store=store, photos=photos, fetch=fetch)
+        self._device = parts.device
+        self._library = parts.library
+        self._shelf = parts.shelf
+        self._wraps = AlbumWraps(link, device=parts.device, store=parts.store, shelf=parts.shelf)
+        self._coming = AlbumComing(
+            library=parts.library, store=parts.store, photos=parts.photos, fetch=fetch
+        )
         self._queue: deque[Message] = deque()
         self._queued = 0
         self._news = asyncio.Event()

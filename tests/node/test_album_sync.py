@@ -45,7 +45,7 @@ def has_set(node: TestedNode, key: bytes) -> bool:
     """Whether the wraps of a key are here for others."""
     shared = album_of(node)
     return any(
-        node.parts.album_store.has_set(shared.album_id, entry.digest, key)
+        node.parts.album_parts.store.has_set(shared.album_id, entry.digest, key)
         for entry in shared.album.graph.entries
     )
 
