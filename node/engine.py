@@ -299,7 +299,7 @@ class Engine:
     async def wide(self) -> views.WideArea:
         """How this node is in the wide area."""
         opened = self._unlocked()
-        peers, circuits, passed = await opened.wide.relayed()
+        peers, circuits, passed, notices = await opened.wide.relayed()
         names = {
             standing.link.pipe.transport.peer: standing.contact.name
             for standing in opened.peers.standing()
@@ -313,6 +313,7 @@ class Engine:
             reachable=sorted(names[peer] for peer in peers if peer in names),
             circuits=circuits,
             bytes_relayed=passed,
+            notices=notices,
         )
 
     async def set_wide(self, *, on: bool | None, relay: bool | None) -> views.WideArea:

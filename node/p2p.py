@@ -278,6 +278,14 @@ class WideArea:
         finally:
             self._bridge.post(lambda: host.parted(peer))
 
+    async def ask(self, peer: bytes, request: bytes) -> bytes:
+        """What a contact who keeps records answers; `OSError` or `TimeoutError` if it does not."""
+        host = self._host
+        if host is None:
+            raise BridgeClosedError("the wide area is off")
+        with _as_os_errors():
+            return await self._bridge.call(host.ask, peer, request)
+
     async def improve(self, peer: bytes, ended: asyncio.Event) -> None:
         """A link with a contact stands through a relay until `ended`: find a better way meanwhile.
 

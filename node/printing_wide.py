@@ -62,7 +62,8 @@ def addresses(out: Output, found: WideArea) -> None:
 def _relayed(found: WideArea) -> str:
     who = ", ".join(map(names.shown, found.reachable)) or "nobody yet"
     open_now = "1 circuit stands" if found.circuits == 1 else f"{found.circuits} circuits stand"
+    notices = "1 sealed notice is" if found.notices == 1 else f"{found.notices} sealed notices are"
     return (
         f"Contacts reach each other through this node: {who}. {open_now},"
-        f" {size(found.bytes_relayed)} went through."
+        f" {size(found.bytes_relayed)} went through. {notices} kept."
     )

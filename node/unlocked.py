@@ -74,6 +74,7 @@ from .peers import Peers
 from .pipes import Dial, Listen, Pipe
 from .receipts import Receipts
 from .removing import Remover
+from .rendezvous import Rendezvous
 from .renditions import Renditions
 from .rules import Rules
 from .searching import Search
@@ -431,6 +432,16 @@ class Unlocked:
         self.listener: Final = counted_listener(
             environment.listen, self.peers.accept, events.counters
         )
+        self.rendezvous: Final = Rendezvous(
+            device=device,
+            contacts=lambda: [each for each in library.contacts() if not each.blocked],
+            wanted=self.peers.wanted,
+            addresses=lambda: self.wide.addresses(),
+            whereabouts=self.whereabouts,
+            heard=self.peers.nudge,
+            entropy=environment.entropy,
+            now=self.clock,
+        )
         self.wide: Final = Wide(
             on=config.wide,
             port=config.wide_port,
@@ -439,6 +450,7 @@ class Unlocked:
             tcp=environment.dial,
             accept=counted_accept(self.peers.accept, events.counters),
             improved=counted_accept(self.peers.improve, events.counters),
+            attend=self.rendezvous.attend,
             entropy=environment.entropy,
             events=events,
         )

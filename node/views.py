@@ -90,7 +90,8 @@ class WideArea:
     says why; at `addresses` it can be reached there, as far as it can know.
 
     With `relaying` contacts reach each other through it: `reachable` names those who can be reached
-    so now, over `circuits` went `bytes_relayed`, both ways, since the wide area was turned on.
+    so now, over `circuits` went `bytes_relayed`, both ways, since the wide area was turned on. It
+    keeps so many sealed `notices`, by which contacts of its own find each other again.
     """
 
     state: str
@@ -100,6 +101,7 @@ class WideArea:
     reachable: list[str]
     circuits: int
     bytes_relayed: int
+    notices: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ import contextlib
 import errno
 import importlib
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..protocol.opening import Entropy
 from .addresses import Address
@@ -22,6 +23,7 @@ from .library import Library
 from .link import Link
 from .multiaddrs import Multiaddr
 from .pipes import Dial, Pipe
+from .rendezvous import Ask
 
 if TYPE_CHECKING:
     from .p2p import WideArea
@@ -48,6 +50,7 @@ class Wide:
         tcp: Dial,
         accept: Callable[[Pipe], Awaitable[None]],
         improved: Callable[[Pipe], Awaitable[None]],
+        attend: Callable[[Link, Ask], Coroutine[Any, Any, None]],
         entropy: Entropy,
         events: Events,
     ) -> None:
@@ -59,6 +62,7 @@ class Wide:
         self._tcp = tcp
         self._accept = accept
         self._improved = improved
+        self._attend = attend
         self._entropy = entropy
         self._events = events
         self._area: WideArea | None = None
@@ -146,14 +150,14 @@ class Wide:
         """Where it can be dialled, as far as it can know."""
         return [] if self._area is None else [str(each) for each in self._area.addresses()]
 
-    async def relayed(self) -> tuple[tuple[bytes, ...], int, int]:
-        """The transport ids that can be reached through this node, the circuits that stand, and
-        the bytes that went through them since it is on.
+    async def relayed(self) -> tuple[tuple[bytes, ...], int, int, int]:
+        """The transport ids that can be reached through this node, the circuits that stand, the
+        bytes that went through them since it is on, and the sealed notices that are kept.
         """
         if self._area is None:
-            return (), 0, 0
+            return (), 0, 0, 0
         found = await self._area.relayed()
-        return found.reachable, found.circuits, found.passed
+        return found.reachable, found.circuits, found.passed, found.notices
 
     async def dial(self, address: Address) -> Pipe:
         """A pipe to any address; `OSError` or `TimeoutError` if that fails."""
@@ -180,7 +184,11 @@ class Wide:
         if self._area is None or transport is None:
             return
         if link.pipe.path == "direct":
-            await self._area.accompany(transport.peer, link.peer.identity, link.ended)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(
+                    self._area.accompany(transport.peer, link.peer.identity, link.ended)
+                )
+                group.create_task(self._attend(link, partial(self._area.ask, transport.peer)))
         else:
             await self._area.improve(transport.peer, link.ended)
 
