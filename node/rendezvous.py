@@ -55,7 +55,8 @@ class Rendezvous:
         entropy: Entropy,
         now: Callable[[], int],
     ) -> None:
-        self._device = device
+        self.device: Final = device.chain.device
+        self._identity = device.identity
         self._contacts = contacts
         self._wanted = wanted
         self._addresses = addresses
@@ -105,8 +106,7 @@ class Rendezvous:
     async def _exchange(
         self, ask: Ask, left: list[Contact], wanted: list[Contact], now: int
     ) -> None:
-        chain = self._device.chain
-        own = Notice(chain.identity, chain.device, now, tuple(self._addresses()))
+        own = Notice(self._identity, self.device, now, tuple(self._addresses()))
         requests = rendezvous.requests(
             own,
             [each.pair_secret for each in left],

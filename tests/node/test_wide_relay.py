@@ -18,6 +18,7 @@ from kinlight.node.p2p_host import Host
 from kinlight.node.p2p_punch import DCUTR
 from kinlight.node.p2p_relay import CIRCUITS_PER_CONTACT, HOP
 from kinlight.node.p2p_stream import Stream
+from kinlight.node.rendezvous import Rendezvous
 from kinlight.protocol import limits
 from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, PeerId, Status
 from libp2p.relay.circuit_v2.pb.dcutr_pb2 import HolePunch
@@ -46,8 +47,13 @@ class Three:
 
 @pytest.fixture
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is relayed looks for no better way."""
+    """Who is relayed looks for no better way, and is told of none."""
+
+    async def alone(*_: object) -> None:
+        pass
+
     monkeypatch.setattr(p2p_punch, "PAUSES", ())
+    monkeypatch.setattr(Rendezvous, "attend", alone)
 
 
 @pytest.fixture
