@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class Town:
         return "ip", "netns", "exec", self._namespace[name]
 
     def raise_up(self) -> None:
+        """Make all of it. The port of the wide area is the only one that lets anybody in."""
         for name in self._namespace.values():
             _run("ip", "netns", "add", name)
         self._in("town", "ip", "link", "add", "wire", "type", "bridge")
@@ -47,6 +49,12 @@ class Town:
             self._in("town", "ip", "link", "set", name, "master", "wire", "up")
             self._in(name, "ip", "addr", "add", f"{address}/24", "dev", "eth0")
             self._in(name, "ip", "link", "set", "eth0", "up")
+            for rule in (
+                "-A INPUT -i eth0 -m state --state ESTABLISHED,RELATED -j ACCEPT",
+                f"-A INPUT -i eth0 -p tcp --dport {PORT} -j ACCEPT",
+                "-A INPUT -i eth0 -j DROP",
+            ):
+                self._in(name, "iptables", *rule.split())
 
     def move(self, name: str) -> None:
         """Give somebody another address; the one of before leads nowhere."""
@@ -78,6 +86,8 @@ class Far:
 
 @pytest.fixture
 def far(_namespaces: None, tmp_path: Path, runtime: Path) -> Iterator[Far]:
+    if shutil.which("iptables") is None:
+        pytest.skip("`iptables` is not installed")
     town = Town()
     household = Household(tmp_path, runtime)
     try:
@@ -89,9 +99,7 @@ def far(_namespaces: None, tmp_path: Path, runtime: Path) -> Iterator[Far]:
         together(*(each.make for each in people))
         together(*(each.stop for each in people))
         for each in people:
-            settings = "on = true\n"
-            if each is fred:
-                settings += f"relay = true\nport = {PORT}\n"
+            settings = f"on = true\nport = {PORT}\nrelay = {str(each is fred).lower()}\n"
             text = f"[network]\ndiscovery = false\n[wide]\n{settings}"
             (each.home / "config.toml").write_text(text)
         together(*(each.start for each in people))
