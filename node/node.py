@@ -133,6 +133,7 @@ class Node(NodeAccess, NodeHolding, NodeLibrary, NodeTickets, NodeWide):
     async def status(self) -> Status:
         """How the node is; the one question that a locked node answers."""
         body = await self._get("status")
+        bootstraps = [views.Bootstrap(**item) for item in body.pop("wide_bootstraps", [])]
         connections = [views.Connection(**item) for item in body.pop("connections")]
         absent = [views.Absent(**item) for item in body.pop("absent")]
         clock = body.pop("clock")
@@ -140,6 +141,7 @@ class Node(NodeAccess, NodeHolding, NodeLibrary, NodeTickets, NodeWide):
             **body,
             connections=connections,
             absent=absent,
+            wide_bootstraps=bootstraps,
             clock=None if clock is None else Clock(**clock),
         )
 

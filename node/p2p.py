@@ -10,7 +10,7 @@ import contextlib
 import logging
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -21,6 +21,7 @@ from .addresses import Address, usable_interfaces
 from .bridge import Bridge, BridgeClosedError
 from .multiaddrs import Multiaddr, multiaddr
 from .p2p_host import Host
+from .p2p_kad import Found
 from .p2p_relay import Relayed
 from .p2p_stream import Stream
 from .p2p_tcp import listen
@@ -114,7 +115,8 @@ class StreamPipe:
 class WideArea:
     """Accepts pipes at a port, dials others. `start` after `close` begins anew.
 
-    `seed` makes the transport key (32 bytes): no identity, and worth nothing but reachability.
+    `seed` makes the transport key (32 bytes): no identity, and worth nothing but reachability. With
+    `bootstraps`, be they none, it takes part in look-ups.
     """
 
     def __init__(
@@ -124,7 +126,9 @@ class WideArea:
         improved: Callable[[Pipe], Awaitable[None]] | None = None,
         *,
         relaying: bool = False,
+        bootstraps: Sequence[Multiaddr] | None = None,
     ) -> None:
+        self._bootstraps = bootstraps
         self._seed = seed
         self._improved = improved or accept
         self._relaying = relaying
@@ -166,6 +170,7 @@ class WideArea:
                 partial(arrived, self._accept),
                 partial(arrived, self._improved),
                 relaying=self._relaying,
+                bootstraps=self._bootstraps,
             )
 
             async def serve(*, task_status: trio.TaskStatus[None]) -> None:
@@ -285,6 +290,18 @@ class WideArea:
             raise BridgeClosedError("the wide area is off")
         with _as_os_errors():
             return await self._bridge.call(host.ask, peer, request)
+
+    async def find(self, peer: bytes) -> list[Multiaddr]:
+        """Where others say that a peer is; `OSError` or `TimeoutError` if that can't be asked."""
+        host = self._host
+        if host is None:
+            raise BridgeClosedError("the wide area is off")
+        with _as_os_errors():
+            return await self._bridge.call(host.find, peer)
+
+    def found(self) -> Found:
+        """How it is with look-ups."""
+        return Found() if self._host is None else self._host.found()
 
     async def improve(self, peer: bytes, ended: asyncio.Event) -> None:
         """A link with a contact stands through a relay until `ended`: find a better way meanwhile.

@@ -25,14 +25,16 @@ from libp2p.peer.id import (  # pyright: ignore[reportMissingTypeStubs] - its fo
 )
 from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
 
-from .addresses import Address, source_of
+from .addresses import Address, places_to_dial, source_of
 from .multiaddrs import Multiaddr
 from .p2p_build import CONNECTIONS, CONNECTIONS_PER_SOURCE, DIAL_SECONDS, build
+from .p2p_kad import KAD, Found, Kademlia
 from .p2p_punch import DCUTR, PUNCH_SECONDS, Punch
 from .p2p_relay import HOP, STOP, Relay, Relayed, relayed
 from .p2p_rendezvous import RENDEZVOUS, Rendezvous
 from .p2p_stream import Stream
 from .p2p_tcp import Socket, connect, raw_address, remote_of
+from .tcp import STAGGER_SECONDS
 
 PROTOCOL: Final = TProtocol("/kinlight/channel/1")
 
@@ -56,7 +58,13 @@ class Host:
     """One libp2p host with the transport key of `seed` (32 bytes). `serve` is its life."""
 
     def __init__(
-        self, seed: bytes, accepted: Accepted, improved: Accepted, *, relaying: bool = False
+        self,
+        seed: bytes,
+        accepted: Accepted,
+        improved: Accepted,
+        *,
+        relaying: bool = False,
+        bootstraps: Sequence[Multiaddr] | None = None,
     ) -> None:
         self._accepted = accepted
         self._improved = improved
@@ -73,6 +81,7 @@ class Host:
         self._stop = trio.Event()
         self._sources: Counter[str] = Counter()
         self._upgrading: Counter[str] = Counter()
+        self._lingering: dict[SwarmConn, float] = {}
         self._streams: defaultdict[SwarmConn, set[Stream]] = defaultdict(set)
         self._host.set_stream_handler(PROTOCOL, self._take)
         self._host.set_stream_handler(STOP, self._relay.stop)
@@ -80,6 +89,11 @@ class Host:
         if relaying:
             self._host.set_stream_handler(HOP, self._relay.hop)
             self._host.set_stream_handler(RENDEZVOUS, self._rendezvous.answer)
+        self._kad = None if bootstraps is None else Kademlia(self, bootstraps)
+        if self._kad is not None:
+            self._host.set_stream_handler(KAD, self._kad.answer)
+            # Others learn it when they are asked something; without look-ups nobody is told any.
+            self._host.get_addrs = self._listens  # type: ignore[method-assign]
         handle = self._swarm.common_stream_handler
 
         async def guarded(stream: INetStream) -> None:
@@ -109,6 +123,8 @@ class Host:
         async with listener, self._host.run([]), trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._accept_all, listener)
+            if self._kad is not None and self._kad.bootstraps:
+                nursery.start_soon(self._kad.run)
             task_status.started()
             try:
                 await self._stop.wait()
@@ -283,6 +299,60 @@ class Host:
                 self._spawn(raw.reset)
             raise
         return raw
+
+    # Look-ups.
+
+    def _listens(self) -> list[Any]:
+        return [raw_address(each) for each in places_to_dial(self.port)]
+
+    def found(self) -> Found:
+        """How it is with look-ups; may be asked from any thread."""
+        return Found() if self._kad is None else self._kad.found()
+
+    async def find(self, peer: bytes) -> list[Multiaddr]:
+        """Where a peer is, as others say; nothing where no look-ups are made."""
+        return [] if self._kad is None else await self._kad.find(peer)
+
+    async def reach(self, peer: bytes, addresses: Sequence[Multiaddr]) -> SwarmConn:
+        """A direct connection to a peer, made if there is none, by whichever address is first."""
+        made = [self.standing(peer)]
+        reasons: list[Exception] = [OSError("there is no address")]
+
+        async def dial(number: int, address: Multiaddr) -> None:
+            await trio.sleep(number * STAGGER_SECONDS)
+            try:
+                with trio.fail_after(DIAL_SECONDS):
+                    connection = await self._connect(address, ID(peer))
+            except Exception as error:
+                reasons.append(error)
+                return
+            made.append(connection)
+            nursery.cancel_scope.cancel()
+
+        if made == [None]:
+            async with trio.open_nursery() as nursery:
+                for item in enumerate(each for each in addresses if each.via is None):
+                    nursery.start_soon(dial, *item)
+        connection = made[-1]
+        if connection is None:
+            raise reasons[-1]
+        return connection
+
+    def linger(self, connection: SwarmConn, seconds: float) -> None:
+        """Close a connection after so long, unless it is used for a link then."""
+
+        async def close() -> None:
+            while (left := self._lingering[connection] - trio.current_time()) > 0:  # noqa: ASYNC110 - it grows while it is used
+                await trio.sleep(left)
+            del self._lingering[connection]
+            if not self._streams.get(connection):
+                await _close(connection)
+
+        if connection.muxed_conn.is_initiator:
+            known = connection in self._lingering
+            self._lingering[connection] = trio.current_time() + seconds
+            if not known:
+                self._spawn(close)
 
     # Relays.
 

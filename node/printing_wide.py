@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from . import names
 from .multiaddrs import leads_from_afar, parse_any_address
 from .printing import Output, size
+from .printing_status import bootstrap_lines
 
 if TYPE_CHECKING:
     from .views import WideArea
@@ -29,6 +30,11 @@ def wide(out: Output, found: WideArea) -> None:
             out.say("The wide area is off. `kinlight wide --on` turns it on.")
     if found.state == "on" and found.relaying:
         out.say(_relayed(found))
+    if found.state == "on" and found.lookup:
+        nodes = "1 other node" if found.known == 1 else f"{found.known} other nodes"
+        out.say(f"It takes part in look-ups, with {nodes}.")
+        for line in bootstrap_lines(found.bootstraps):
+            out.say(line, style="yellow")
 
 
 def relay(out: Output, found: WideArea) -> None:

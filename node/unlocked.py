@@ -45,6 +45,7 @@ from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
 from .explaining import Explainer
 from .exporting import Exporter
+from .finding import Finding
 from .folders import Folders
 from .granting import Granting
 from .grants import Grants
@@ -442,15 +443,22 @@ class Unlocked:
             entropy=environment.entropy,
             now=self.clock,
         )
+        self.finding: Final = Finding(
+            wanted=self.peers.wanted,
+            whereabouts=self.whereabouts,
+            heard=self.peers.nudge,
+        )
         self.wide: Final = Wide(
             on=config.wide,
             port=config.wide_port,
             relaying=config.wide_relay,
+            bootstraps=config.wide_bootstrap if config.wide_lookup else None,
             library=library,
             tcp=environment.dial,
             accept=counted_accept(self.peers.accept, events.counters),
             improved=counted_accept(self.peers.improve, events.counters),
             attend=self.rendezvous.attend,
+            keep_finding=self.finding.keep,
             entropy=environment.entropy,
             events=events,
         )

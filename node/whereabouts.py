@@ -29,6 +29,7 @@ class Whereabouts:
     def __init__(self, database: Database) -> None:
         self._db = database
         self._words: dict[bytes, dict[bytes, _Word]] = {}
+        self._rumours: dict[bytes, tuple[Address, ...]] = {}
 
     def reached(self, identity: bytes, address: Address, now: int) -> None:
         """Remember where a contact was reached; only the last few are kept."""
@@ -74,12 +75,22 @@ class Whereabouts:
             del words[min(words, key=lambda each: words[each].issued)]
         return earlier is None or earlier.addresses != words[device].addresses
 
+    def told(self, identity: bytes, addresses: Sequence[Address]) -> bool:
+        """Strangers say that a contact is there; says whether that is news."""
+        earlier = self._rumours.get(identity)
+        self._rumours[identity] = tuple(addresses[:ADDRESSES_PER_CONTACT])
+        return earlier != self._rumours[identity]
+
     def everywhere(self) -> dict[bytes, list[Address]]:
-        """Where each contact was reached, and after that where its devices say that they are."""
+        """Where each contact was reached, after that where its devices say that they are, and last
+        where strangers say so.
+        """
         found = self.known()
-        for identity, words in self._words.items():
-            said = [each for word in words.values() for each in word.addresses]
-            found[identity] = list(dict.fromkeys([*found.get(identity, []), *said]))
+        for identity in {*self._words, *self._rumours}:
+            words = self._words.get(identity, {}).values()
+            said = [each for word in words for each in word.addresses]
+            every = [*found.get(identity, []), *said, *self._rumours.get(identity, ())]
+            found[identity] = list(dict.fromkeys(every))
         return found
 
     def forget_if_stale(self, address: Address, now: int) -> None:

@@ -11,7 +11,7 @@ import contextlib
 import errno
 import importlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -19,6 +19,7 @@ from ..protocol.opening import Entropy
 from .addresses import Address
 from .errors import WideAreaOffError
 from .events import Events
+from .finding import Find
 from .library import Library
 from .link import Link
 from .multiaddrs import Multiaddr
@@ -46,27 +47,32 @@ class Wide:
         on: bool,
         port: int,
         relaying: bool,
+        bootstraps: Sequence[Multiaddr] | None,
         library: Library,
         tcp: Dial,
         accept: Callable[[Pipe], Awaitable[None]],
         improved: Callable[[Pipe], Awaitable[None]],
         attend: Callable[[Link, Ask], Coroutine[Any, Any, None]],
+        keep_finding: Callable[[Find], Coroutine[Any, Any, None]],
         entropy: Entropy,
         events: Events,
     ) -> None:
         self.state: State = "starting" if on else "off"
         self.reason: str | None = None
         self.relaying = relaying
+        self.bootstraps = bootstraps
         self._port = port
         self._library = library
         self._tcp = tcp
         self._accept = accept
         self._improved = improved
         self._attend = attend
+        self._keep_finding = keep_finding
         self._entropy = entropy
         self._events = events
         self._area: WideArea | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._finding: asyncio.Task[None] | None = None
         self._turning = asyncio.Lock()
 
     def start(self) -> None:
@@ -74,17 +80,21 @@ class Wide:
         if self.state == "starting":
             self._starting = asyncio.create_task(self._start())
 
-    async def turn(self, *, on: bool, relaying: bool) -> None:
-        """Turn it on or off, and whether it relays; returns when it is so, or has failed.
+    async def turn(
+        self, *, on: bool, relaying: bool, bootstraps: Sequence[Multiaddr] | None
+    ) -> None:
+        """Turn it on or off, whether it relays, and by whom it makes look-ups, None for not at all;
+        returns when it is so, or has failed.
 
         Links over it end when something changes, and are made again.
         """
         async with self._turning:
             await self.settled()
-            if (self.state, self.relaying) == ("on" if on else "off", relaying):
+            now = (self.state, self.relaying, self.bootstraps)
+            if now == ("on" if on else "off", relaying, bootstraps):
                 return
             await self.close()
-            self.relaying, self.reason = relaying, None
+            self.relaying, self.bootstraps, self.reason = relaying, bootstraps, None
             self.state = "starting" if on else "off"
             self.start()
             await self.settled()
@@ -99,7 +109,11 @@ class Wide:
             # Half a second in which others get on with what they do.
             module = await asyncio.to_thread(importlib.import_module, f"{__package__}.p2p")
             area: WideArea = module.WideArea(
-                self._seed(), self._accept, self._improved, relaying=self.relaying
+                self._seed(),
+                self._accept,
+                self._improved,
+                relaying=self.relaying,
+                bootstraps=self.bootstraps,
             )
             await self._listen(area)
         except OSError as error:
@@ -110,6 +124,8 @@ class Wide:
             _log.exception("the wide area does not start")
         else:
             self._area, self.state = area, "on"
+            if self.bootstraps is not None:
+                self._finding = asyncio.create_task(self._keep_finding(area.find))
         self._events.publish("wide", state=self.state)
 
     def _why(self, error: OSError) -> str:
@@ -159,6 +175,15 @@ class Wide:
         found = await self._area.relayed()
         return found.reachable, found.circuits, found.passed, found.notices
 
+    def found(self) -> tuple[int, list[tuple[str, str | None]]]:
+        """How many nodes are known that take part in look-ups, and each bootstrap with the reason
+        for which it can't be used, None where it can.
+        """
+        if self._area is None:
+            return 0, [(str(each), "the wide area is off") for each in self.bootstraps or ()]
+        found = self._area.found()
+        return found.known, list(found.bootstraps)
+
     async def dial(self, address: Address) -> Pipe:
         """A pipe to any address; `OSError` or `TimeoutError` if that fails."""
         if not isinstance(address, Multiaddr):
@@ -199,6 +224,10 @@ class Wide:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._starting
             self._starting = None
+        if self._finding is not None:
+            self._finding.cancel()
+            await asyncio.gather(self._finding, return_exceptions=True)
+            self._finding = None
         if self._area is not None:
             await self._area.close()
             self._area, self.state = None, "off"
