@@ -29,6 +29,7 @@ from .addresses import Address, places_to_dial, source_of
 from .multiaddrs import Multiaddr
 from .p2p_build import CONNECTIONS, CONNECTIONS_PER_SOURCE, DIAL_SECONDS, build
 from .p2p_kad import KAD, Found, Kademlia
+from .p2p_profile import PROFILE, Introduction
 from .p2p_punch import DCUTR, PUNCH_SECONDS, Punch
 from .p2p_relay import HOP, STOP, Relay, Relayed, relayed
 from .p2p_rendezvous import RENDEZVOUS, Rendezvous
@@ -89,6 +90,8 @@ class Host:
         if relaying:
             self._host.set_stream_handler(HOP, self._relay.hop)
             self._host.set_stream_handler(RENDEZVOUS, self._rendezvous.answer)
+        introduction = Introduction(seed, relaying=relaying, looking_up=bootstraps is not None)
+        self._host.set_stream_handler(PROFILE, introduction.answer)
         self._kad = None if bootstraps is None else Kademlia(self, bootstraps)
         if self._kad is not None:
             self._host.set_stream_handler(KAD, self._kad.answer)

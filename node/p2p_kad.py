@@ -186,8 +186,10 @@ class Kademlia:
                 self._host.linger(connection, LINGER_SECONDS)
         teller = _remote(connection)
         if teller is not None and connection.muxed_conn.is_initiator:
-            node = Node(node.peer, (multiaddr(teller.host, teller.port, node.peer),))
-        self._table.met(node)
+            node = Node(
+                node.peer, (multiaddr(teller.host, teller.port, node.peer), *node.addresses)
+            )
+        self._table.met(_told_on(node))
         told = (_node(each, teller) for each in list(answer.closerPeers)[:BUCKET])
         return [each for each in told if each is not None]
 
@@ -276,6 +278,14 @@ def _node(told: Message.Peer, teller: Address | None) -> Node | None:
         return None
     known = _endpoints(told.addrs, teller)
     return Node(told.id, tuple(multiaddr(each.host, each.port, told.id) for each in known))
+
+
+def _told_on(node: Node) -> Node:
+    """As it is told to others: by IP addresses, whatever names its user typed."""
+    known = dict.fromkeys(
+        each for each in node.addresses if each.host.startswith(("/ip4/", "/ip6/"))
+    )
+    return Node(node.peer, tuple(known)[:ADDRESSES])
 
 
 def _is_peer(peer: bytes) -> bool:

@@ -190,6 +190,12 @@ RENDEZVOUS_RECORDS: Final = 4_096
 RENDEZVOUS_SECONDS: Final = 2 * 86_400
 """How long each is kept."""
 
+# What a node says of itself to anybody.
+PROFILE_BYTES: Final = 1024
+PROFILE_CHALLENGE_BYTES: Final = 64
+PROFILE_ROLES: Final = 16
+PROFILE_ROLE_BYTES: Final = 32
+
 # Key material.
 CHAIN_BYTES: Final = identity.MAX_CHAIN_BYTES
 KEY_FILE_BYTES: Final = keystore.MAX_FILE_BYTES

@@ -33,6 +33,7 @@ from kinlight.protocol.framing import frame
 from kinlight.protocol.messages import Message
 from kinlight.protocol.opening import HELLO_DOMAIN
 from kinlight.protocol.photo import RECORD_DOMAIN, Metadata, PhotoRecord, photo_id
+from kinlight.protocol.profile import Profile
 from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.revocation import RevocationList, Standing
 from kinlight.protocol.ticket import Ticket
@@ -89,7 +90,8 @@ def test_the_page_lists_every_refusal_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fewest"), [("channel.md", 9), ("ticket.md", 7), ("rendezvous.md", 10)]
+    ("name", "fewest"),
+    [("channel.md", 9), ("ticket.md", 7), ("rendezvous.md", 10), ("profile.md", 4)],
 )
 def test_the_page_gives_the_limits_as_they_are(name: str, fewest: int) -> None:
     rows = table(page(name), "Limits")
@@ -373,6 +375,22 @@ def rendezvous_page(example: Example) -> Example:
     return {"tag(20833)": tag.hex(), "key": key.reveal().hex(), "body": body.hex()}
 
 
+def profile_page(example: Example) -> Example:
+    key = SigningKey(Secret(_un(example["seed of the transport key"])))
+    challenge = _un(example["challenge"])
+    peer = bytes.fromhex("002408011220") + key.public
+    body: Value = [1, "profile", peer, challenge, [1, 2, 3], ["relay"]]
+    signed = key.sign_value(b"kinlight/profile1", body)
+    profile = Profile.issue(key, challenge, (1, 2, 3), ["relay"])
+    assert Profile.decode(signed.encode(), peer, challenge) == profile
+    return {
+        "peer": peer.hex(),
+        "body": signed.body.hex(),
+        "signature": signed.signature.hex(),
+        "answer": signed.encode().hex(),
+    }
+
+
 def holding_page(example: Example) -> Example:
     secret, key = Secret(_un(example["secret"])), Secret(_un(example["file key"]))
     day = 1_800_000_000 // 86_400
@@ -516,6 +534,7 @@ PAGES: dict[str, Callable[[Example], Example]] = {
     "receipt.md": receipt_page,
     "ticket.md": ticket_page,
     "rendezvous.md": rendezvous_page,
+    "profile.md": profile_page,
     "holding.md": holding_page,
     "backup.md": backup_page,
     "album.md": album_page,

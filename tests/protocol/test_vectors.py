@@ -48,6 +48,7 @@ from kinlight.protocol.opening import (
     recognise,
 )
 from kinlight.protocol.photo import KINDS, Envelope, Metadata, PhotoRecord
+from kinlight.protocol.profile import Profile
 from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.rendition import Rendition
 from kinlight.protocol.revocation import RevocationList, Revocations, Standing
@@ -64,6 +65,7 @@ GENERATED = {
     "generate_grants.py": ("grants", "attestation", "revocation"),
     "generate_tickets.py": ("ticket",),
     "generate_rendezvous.py": ("rendezvous",),
+    "generate_profile.py": ("profile",),
 }  # fmt: skip
 FOLDERS = [folder for folders in GENERATED.values() for folder in folders]
 Case = dict[str, Any]
@@ -360,6 +362,12 @@ def check_rendezvous_answer(case: Case) -> None:
     assert rendezvous.Answer.decode(_un(case["encoded"])).encode().hex() == case["encoded"]
 
 
+def check_profile(case: Case) -> None:
+    found = Profile.decode(_un(case["data"]), _un(case["peer"]), _un(case["challenge"]))
+    assert [list(found.versions), list(found.roles)] == [case["versions"], case["roles"]]
+    assert found.encode().hex() == case["data"]
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "frame": check_frame,
     "message": check_message,
@@ -386,6 +394,7 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "notice": check_notice,
     "rendezvous-request": check_rendezvous_request,
     "rendezvous-answer": check_rendezvous_answer,
+    "profile": check_profile,
 }
 
 
