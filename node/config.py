@@ -30,6 +30,7 @@ TEMPLATE: Final = """\
 # port = 0             # 0: any free port
 # relay = false        # let contacts reach each other through this node, which reads nothing of it
 # lookup = false       # take part in look-ups (Kademlia): tell who asks where others are
+# upnp = true          # ask the router to open the port
 # bootstrap = []       # whom to ask first, such as "/ip4/192.0.2.9/tcp/4712/p2p/12D3Koo..."
 
 [pictures]
@@ -55,7 +56,8 @@ class Config:
     the log. `desktop` and `details` are about notifications; see `notifying`. `received` says
     whether what comes from others is looked at for signs of editing. `wide` turns on the wide
     area, on `wide_port`; with `wide_relay` contacts reach each other through this node, with
-    `wide_lookup` it takes part in look-ups, by way of `wide_bootstrap`.
+    `wide_lookup` it takes part in look-ups, by way of `wide_bootstrap`, with `wide_upnp` a router
+    is asked to open the port.
     """
 
     port: int = 0
@@ -71,6 +73,7 @@ class Config:
     wide_relay: bool = False
     wide_lookup: bool = False
     wide_bootstrap: tuple[Multiaddr, ...] = ()
+    wide_upnp: bool = True
 
     @classmethod
     def load(cls, home: Home) -> Config:
@@ -99,6 +102,7 @@ class Config:
         wide_relay = wide.pop("relay", False)
         wide_lookup = wide.pop("lookup", False)
         wide_bootstrap = wide.pop("bootstrap", [])
+        wide_upnp = wide.pop("upnp", True)
         sandbox = pictures.pop("sandbox", "process")
         received = check.pop("received", True)
         form = log.pop("format", "text")
@@ -118,8 +122,9 @@ class Config:
             type(wide_on) is not bool
             or type(wide_relay) is not bool
             or type(wide_lookup) is not bool
+            or type(wide_upnp) is not bool
         ):
-            raise BadConfigError("on, relay and lookup are true or false")
+            raise BadConfigError("on, relay, lookup and upnp are true or false")
         if type(discovery) is not bool:
             raise BadConfigError("discovery is true or false")
         if sandbox not in LEVELS:
@@ -144,6 +149,7 @@ class Config:
             wide_relay=wide_relay,
             wide_lookup=wide_lookup,
             wide_bootstrap=_bootstraps(wide_bootstrap),
+            wide_upnp=wide_upnp,
         )
 
 

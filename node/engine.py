@@ -302,6 +302,7 @@ class Engine:
         opened = self._unlocked()
         peers, circuits, passed, notices = await opened.wide.relayed()
         known, bootstraps = opened.wide.found()
+        outside = opened.wide.forwarding.outside
         names = {
             standing.link.pipe.transport.peer: standing.contact.name
             for standing in opened.peers.standing()
@@ -319,6 +320,8 @@ class Engine:
             lookup=opened.wide.bootstraps is not None,
             known=known,
             bootstraps=[views.Bootstrap(*each) for each in bootstraps],
+            forwarded=None if outside is None else str(outside),
+            forwarded_reason=opened.wide.forwarding.reason,
         )
 
     async def set_wide(

@@ -138,6 +138,8 @@ class WideArea:
         self._tasks = Tasks(_log)
         self.port = 0
         self.peer = b""
+        self.outside: Address | None = None
+        """Where a router says that it can be dialled for this node."""
 
     async def start(self, port: int) -> None:
         """Listen on `port`, or on any free one for 0. `OSError` if that can't be."""
@@ -171,6 +173,7 @@ class WideArea:
                 partial(arrived, self._improved),
                 relaying=self._relaying,
                 bootstraps=self._bootstraps,
+                outside=lambda: self.outside,
             )
 
             async def serve(*, task_status: trio.TaskStatus[None]) -> None:
@@ -245,7 +248,8 @@ class WideArea:
         return StreamPipe(self._bridge, stream, Transport(self.peer, peer), path, remote)
 
     def addresses(self) -> list[Multiaddr]:
-        """Where this node can be dialled, as far as it can know: not through a router.
+        """Where this node can be dialled, as far as it can know: not through a router, unless that
+        one said so.
 
         A machine without a network has loopback alone.
         """
@@ -256,6 +260,8 @@ class WideArea:
             if not host.startswith("fe80:")  # means nothing without the caller's interface
         ]
         direct = [multiaddr(host, self.port, self.peer) for host in hosts or ["127.0.0.1"]]
+        if self.outside is not None:
+            direct.append(multiaddr(self.outside.host, self.outside.port, self.peer))
         relays = self._host.relays() if self._host else []
         return [*direct, *(relay.onward_to(self.peer) for relay in relays)]
 

@@ -66,9 +66,11 @@ class Host:
         *,
         relaying: bool = False,
         bootstraps: Sequence[Multiaddr] | None = None,
+        outside: Callable[[], Address | None] = lambda: None,
     ) -> None:
         self._accepted = accepted
         self._improved = improved
+        self._outside = outside
         self.port = 0
         self._relay = Relay(self, serving=relaying)
         self._rendezvous = Rendezvous(self)
@@ -306,7 +308,9 @@ class Host:
     # Look-ups.
 
     def _listens(self) -> list[Any]:
-        return [raw_address(each) for each in places_to_dial(self.port)]
+        outside = self._outside()
+        listens = places_to_dial(self.port) + ([outside] if outside is not None else [])
+        return [raw_address(each) for each in listens]
 
     def found(self) -> Found:
         """How it is with look-ups; may be asked from any thread."""

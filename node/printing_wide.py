@@ -30,6 +30,8 @@ def wide(out: Output, found: WideArea) -> None:
             out.say("The wide area is off. `kinlight wide --on` turns it on.")
     if found.state == "on" and found.relaying:
         out.say(_relayed(found))
+    if found.state == "on" and found.forwarded is not None:
+        out.say(f"The router leads {found.forwarded} here.")
     if found.state == "on" and found.lookup:
         nodes = "1 other node" if found.known == 1 else f"{found.known} other nodes"
         out.say(f"It takes part in look-ups, with {nodes}.")

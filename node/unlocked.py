@@ -453,6 +453,7 @@ class Unlocked:
             port=config.wide_port,
             relaying=config.wide_relay,
             bootstraps=config.wide_bootstrap if config.wide_lookup else None,
+            upnp=config.wide_upnp,
             library=library,
             tcp=environment.dial,
             accept=counted_accept(self.peers.accept, events.counters),

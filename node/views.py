@@ -105,6 +105,9 @@ class WideArea:
 
     With `lookup` it takes part in look-ups, where `known` is how many other nodes it knows. It asks
     `bootstraps` first, and tries again those that can't be used.
+
+    `forwarded` is where a router said that it can be dialled for this node, `forwarded_reason` why
+    there is no such place.
     """
 
     state: str
@@ -118,6 +121,8 @@ class WideArea:
     lookup: bool = False
     known: int = 0
     bootstraps: list[Bootstrap] = field(default_factory=list[Bootstrap])
+    forwarded: str | None = None
+    forwarded_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from .link import Link
 from .multiaddrs import Multiaddr
 from .pipes import Dial, Pipe
 from .rendezvous import Ask
+from .upnp import Forwarding
 
 if TYPE_CHECKING:
     from .p2p import WideArea
@@ -48,6 +49,7 @@ class Wide:
         port: int,
         relaying: bool,
         bootstraps: Sequence[Multiaddr] | None,
+        upnp: bool,
         library: Library,
         tcp: Dial,
         accept: Callable[[Pipe], Awaitable[None]],
@@ -62,6 +64,8 @@ class Wide:
         self.relaying = relaying
         self.bootstraps = bootstraps
         self._port = port
+        self._upnp = upnp
+        self.forwarding: Final = Forwarding(self._forwarded)
         self._library = library
         self._tcp = tcp
         self._accept = accept
@@ -72,7 +76,7 @@ class Wide:
         self._events = events
         self._area: WideArea | None = None
         self._starting: asyncio.Task[None] | None = None
-        self._finding: asyncio.Task[None] | None = None
+        self._keeping: list[asyncio.Task[None]] = []
         self._turning = asyncio.Lock()
 
     def start(self) -> None:
@@ -125,7 +129,9 @@ class Wide:
         else:
             self._area, self.state = area, "on"
             if self.bootstraps is not None:
-                self._finding = asyncio.create_task(self._keep_finding(area.find))
+                self._keeping.append(asyncio.create_task(self._keep_finding(area.find)))
+            if self._upnp:
+                self._keeping.append(asyncio.create_task(self.forwarding.keep(area.port)))
         self._events.publish("wide", state=self.state)
 
     def _why(self, error: OSError) -> str:
@@ -161,6 +167,11 @@ class Wide:
         """Until it is known whether it starts."""
         if self.state == "starting" and self._starting is not None:
             await asyncio.wait({self._starting})
+
+    def _forwarded(self, outside: Address | None) -> None:
+        if self._area is not None:
+            self._area.outside = outside
+            self._events.publish("wide", state=self.state)
 
     def addresses(self) -> list[str]:
         """Where it can be dialled, as far as it can know."""
@@ -224,10 +235,10 @@ class Wide:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._starting
             self._starting = None
-        if self._finding is not None:
-            self._finding.cancel()
-            await asyncio.gather(self._finding, return_exceptions=True)
-            self._finding = None
+        keeping, self._keeping = self._keeping, []
+        for task in keeping:
+            task.cancel()
+        await asyncio.gather(*keeping, return_exceptions=True)
         if self._area is not None:
             await self._area.close()
             self._area, self.state = None, "off"
