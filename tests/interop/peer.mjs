@@ -93,6 +93,15 @@ const actions = {
     return await echoed(await node.dialProtocol(multiaddr(address), CHANNEL, options), bytes)
   },
 
+  /** Milliseconds until a stream stood, and until so many bytes had come back over it. */
+  async timed ({ address, bytes }) {
+    const begun = performance.now()
+    const stream = await node.dialProtocol(multiaddr(address), CHANNEL)
+    const stood = performance.now()
+    if (!await echoed(stream, bytes)) throw new Error('other bytes came back')
+    return [stood - begun, performance.now() - stood]
+  },
+
   /** A channel that stays open, as between contacts, and the relay at its end. */
   async reserve ({ address }) {
     await node.dialProtocol(multiaddr(address), CHANNEL)
