@@ -159,6 +159,7 @@ class Engine:
             discovery=discovery.state if discovery else "off",
             discovery_reason=discovery.reason if discovery else None,
             nodes_seen=len(discovery.sightings()) if discovery else 0,
+            looking=discovery is not None and discovery.looking,
             sandbox=opened.decoder.level,
             libraries=opened.decoder.libraries,
             clock=opened.clock.view(),

@@ -62,6 +62,8 @@ def _discovery_line(status: Status) -> tuple[str, str]:
             " `kinlight contacts reach NAME ADDRESS`."
         )
         return text, "yellow"
+    if status.looking:
+        return "Looking for other nodes on this network.", ""
     return "No other node is in sight: nobody is there, or this network blocks multicast.", ""
 
 

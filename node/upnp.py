@@ -60,10 +60,10 @@ class Forwarding:
             if "reason" in told:
                 found, reason = None, str(told["reason"])
             else:
-                host = ipaddress.ip_address(told["host"])
-                if not 0 < told["port"] < 65536 or host.is_unspecified or host.is_multicast:
+                host, theirs = ipaddress.ip_address(str(told["host"])), int(str(told["port"]))
+                if not 0 < theirs < 65536 or host.is_unspecified or host.is_multicast:
                     raise ValueError("no address")
-                found, reason = Address(str(host), told["port"]), None
+                found, reason = Address(str(host), theirs), None
         except (OSError, TimeoutError, ValueError, KeyError, TypeError) as error:
             _log.debug("the router was not understood: %s", error)
             found, reason = None, "the router is not understood"

@@ -66,7 +66,8 @@ class Bootstrap:
 class Status:
     """How the node is. A locked node tells only that, its version and its process.
 
-    `discovery` is `mdns`, `blocked` (then `discovery_reason` says why) or `off`. `sandbox` is how
+    `discovery` is `mdns`, `blocked` (then `discovery_reason` says why) or `off`; in its first
+    seconds it is `looking`, and that no other node was seen says nothing. `sandbox` is how
     pictures are caged when they are opened: `seccomp`, `rlimits` or `process`; `off` for the first
     seconds. `libraries` are those that open them, by name and version. `wide` says whether the wide
     area is `off`, `starting`, `on` or `failed` (then `wide_reason` says why); `wide_addresses` are
@@ -83,6 +84,7 @@ class Status:
     discovery: str | None = None
     discovery_reason: str | None = None
     nodes_seen: int = 0
+    looking: bool = False
     sandbox: str | None = None
     libraries: dict[str, str] = field(default_factory=dict[str, str])
     clock: Clock | None = None

@@ -41,7 +41,7 @@ def says(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
         '{"host": "224.0.0.1", "port": 4711}',
         '{"host": "203.0.113.1", "port": 0}',
         '{"host": "203.0.113.1", "port": 65536}',
-        '{"host": "203.0.113.1", "port": "4711"}',
+        '{"host": "203.0.113.1", "port": true}',
         '{"host": "203.0.113.1", "port": ' + "1" * 2000 + "}",
     ],
 )
