@@ -16,6 +16,8 @@ class WideBody(BaseModel):
 
     on: bool | None = None
     relay: bool | None = None
+    lookup: bool | None = None
+    bootstraps: list[str] | None = None
 
 
 def _engine(request: Request) -> Engine:
@@ -31,4 +33,6 @@ async def get_wide(request: Request) -> views.WideArea:
 @router.post("")
 async def post_wide(request: Request, body: WideBody) -> views.WideArea:
     """Turn it on or off, and relaying in it."""
-    return await _engine(request).set_wide(on=body.on, relay=body.relay)
+    return await _engine(request).set_wide(
+        on=body.on, relay=body.relay, lookup=body.lookup, bootstraps=body.bootstraps
+    )

@@ -160,7 +160,7 @@ class Caller:
             for sighting in sightings
         ]
         in_sight = {address for sighting in sightings for address in sighting.addresses}
-        known = self._whereabouts.known()
+        known = self._whereabouts.everywhere()
         for identity, addresses in known.items():
             if identity in wanted:
                 # The local network first: it may answer before the others are even dialled.

@@ -26,15 +26,36 @@ def wide(
         bool | None,
         typer.Option("--on/--off", help="Turn it on or off, now and after the next start."),
     ] = None,
+    lookup: Annotated[
+        bool | None,
+        typer.Option(
+            "--lookup/--no-lookup",
+            help="Take part in look-ups: ask others where contacts are, and tell others.",
+        ),
+    ] = None,
+    bootstrap: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Whom to ask first in look-ups, by an address of the wide area; repeatable."
+        ),
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show how contacts reach this node beyond the local network, or turn that on or off."""
     with running(context, home, json) as command:
-        if on is None:
+        if bootstrap and (lookup is False or on is False):
+            raise BadRequestError("--bootstrap turns on the wide area and look-ups in it")
+        if lookup and on is False:
+            raise BadRequestError("--lookup turns on the wide area")
+        lookup = True if bootstrap else lookup
+        on = True if lookup else on
+        if on is None and lookup is None:
             found = command.ask(lambda node: node.wide())
         else:
-            found = command.ask(lambda node: node.set_wide(on=on))
+            found = command.ask(
+                lambda node: node.set_wide(on=on, lookup=lookup, bootstraps=bootstrap or None)
+            )
         printing_wide.wide(command.out, found)
         if on:
             _need_it(found)

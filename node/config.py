@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
 from .decoder_wire import LEVELS, Level
-from .errors import BadConfigError
+from .errors import BadAddressError, BadConfigError
 from .home import Home, write_file
 from .logfile import FORMATS, Format
+from .multiaddrs import Multiaddr
+
+BOOTSTRAPS: Final = 8
 
 TEMPLATE: Final = """\
 # kinlight settings. Everything here is optional; restart the daemon after a change.
@@ -24,6 +29,9 @@ TEMPLATE: Final = """\
 # on = false           # reach and be reached beyond the local network, by libp2p
 # port = 0             # 0: any free port
 # relay = false        # let contacts reach each other through this node, which reads nothing of it
+# lookup = false       # take part in look-ups (Kademlia): tell who asks where others are
+# upnp = true          # ask the router to open the port
+# bootstrap = []       # whom to ask first, such as "/ip4/192.0.2.9/tcp/4712/p2p/12D3Koo..."
 
 [pictures]
 # sandbox = "process"  # refuse to open pictures in a weaker one: process, rlimits or seccomp
@@ -47,7 +55,9 @@ class Config:
     `sandbox` is the weakest one in which pictures may be opened; see `sandbox`. `format` is that of
     the log. `desktop` and `details` are about notifications; see `notifying`. `received` says
     whether what comes from others is looked at for signs of editing. `wide` turns on the wide
-    area, on `wide_port`; with `wide_relay` contacts reach each other through this node.
+    area, on `wide_port`; with `wide_relay` contacts reach each other through this node, with
+    `wide_lookup` it takes part in look-ups, by way of `wide_bootstrap`, with `wide_upnp` a router
+    is asked to open the port.
     """
 
     port: int = 0
@@ -61,6 +71,9 @@ class Config:
     wide: bool = False
     wide_port: int = 0
     wide_relay: bool = False
+    wide_lookup: bool = False
+    wide_bootstrap: tuple[Multiaddr, ...] = ()
+    wide_upnp: bool = True
 
     @classmethod
     def load(cls, home: Home) -> Config:
@@ -87,6 +100,9 @@ class Config:
         wide_on = wide.pop("on", False)
         wide_port = wide.pop("port", 0)
         wide_relay = wide.pop("relay", False)
+        wide_lookup = wide.pop("lookup", False)
+        wide_bootstrap = wide.pop("bootstrap", [])
+        wide_upnp = wide.pop("upnp", True)
         sandbox = pictures.pop("sandbox", "process")
         received = check.pop("received", True)
         form = log.pop("format", "text")
@@ -102,8 +118,13 @@ class Config:
         ):
             if settings:
                 raise BadConfigError(f"unknown setting {next(iter(settings))!r} in [{name}]")
-        if type(wide_on) is not bool or type(wide_relay) is not bool:
-            raise BadConfigError("on and relay are true or false")
+        if (
+            type(wide_on) is not bool
+            or type(wide_relay) is not bool
+            or type(wide_lookup) is not bool
+            or type(wide_upnp) is not bool
+        ):
+            raise BadConfigError("on, relay, lookup and upnp are true or false")
         if type(discovery) is not bool:
             raise BadConfigError("discovery is true or false")
         if sandbox not in LEVELS:
@@ -126,11 +147,31 @@ class Config:
             wide=wide_on,
             wide_port=_port(wide_port),
             wide_relay=wide_relay,
+            wide_lookup=wide_lookup,
+            wide_bootstrap=_bootstraps(wide_bootstrap),
+            wide_upnp=wide_upnp,
         )
 
 
-def set_wide(home: Home, *, on: bool, relay: bool) -> None:
-    """Set `on` and `relay` in [wide] of `config.toml`; remarks and all else stay as they are.
+def read_bootstraps(texts: Sequence[str]) -> tuple[Multiaddr, ...]:
+    """The addresses of nodes to ask first in look-ups; `BadAddressError`."""
+    found = tuple(Multiaddr.parse(text) for text in texts)
+    if any(each.via is not None for each in found):
+        raise BadAddressError("whoever is asked first is asked directly, not through a relay")
+    if len(found) > BOOTSTRAPS:
+        raise BadAddressError(f"there may be {BOOTSTRAPS} of them")
+    return found
+
+
+def set_wide(
+    home: Home,
+    *,
+    on: bool,
+    relay: bool,
+    lookup: bool = False,
+    bootstraps: Sequence[Multiaddr] = (),
+) -> None:
+    """Set these in [wide] of `config.toml`; remarks and all else stay as they are.
 
     `BadConfigError` where that can't be done without changing anything else.
     """
@@ -141,36 +182,56 @@ def set_wide(home: Home, *, on: bool, relay: bool) -> None:
     except (OSError, ValueError) as error:
         raise BadConfigError(str(error)) from None
     changed = text
-    for key, value in (("on", on), ("relay", relay)):
-        changed = _with_switch(changed, "wide", key, value=value)
+    settings: dict[str, object] = {"on": on, "relay": relay}
     try:
         wanted = tomllib.loads(text)
-        wanted["wide"] = {**_section(wanted, "wide"), "on": on, "relay": relay}
+        said = _section(wanted, "wide")
+        if lookup or "lookup" in said:
+            settings["lookup"] = lookup
+        if bootstraps or "bootstrap" in said:
+            settings["bootstrap"] = list(map(str, bootstraps))
+        for key, value in settings.items():
+            changed = _with_setting(changed, "wide", key, json.dumps(value))
+        wanted["wide"] = {**said, **settings}
         if tomllib.loads(changed) != wanted:
             raise ValueError
     except ValueError:
-        raise BadConfigError("say on and relay in [wide] there yourself") from None
+        raise BadConfigError(f"say {', '.join(settings)} in [wide] there yourself") from None
     if changed != text:
         write_file(home.config, changed.encode())
 
 
-def _with_switch(text: str, section: str, key: str, *, value: bool) -> str:
-    """The text with `key = value` in that section: in the place of what it says, or of a remark."""
+def _with_setting(text: str, section: str, key: str, word: str) -> str:
+    """The text with `key = word` in that section: in the place of what it says, or of a remark."""
     lines = text.splitlines()
-    word = "true" if value else "false"
     header = re.compile(rf"\s*\[{section}\]\s*(#.*)?")
     begin = next((number for number, line in enumerate(lines) if header.fullmatch(line)), None)
     if begin is None:
         return "\n".join([*lines, *([""] if lines else []), f"[{section}]", f"{key} = {word}", ""])
     rest = range(begin + 1, len(lines))
     end = next((number for number in rest if lines[number].lstrip().startswith("[")), len(lines))
-    for said in (rf"\s*{key}\s*=\s*(?:true|false)(.*)", rf"\s*#\s*{key}\s*=\s*(?:true|false)(.*)"):
+    for said in (rf"\s*{key}\s*=\s*{_VALUE}(.*)", rf"\s*#\s*{key}\s*=\s*{_VALUE}(.*)"):
         for number in range(begin + 1, end):
             if found := re.fullmatch(said, lines[number]):
                 lines[number] = f"{key} = {word}{found[1]}"
                 return "\n".join([*lines, ""])
     lines.insert(begin + 1, f"{key} = {word}")
     return "\n".join([*lines, ""])
+
+
+_VALUE: Final = r"(?:true|false|\[[^\]]*\])"
+"""A switch, or a list in one line; whoever wrote another one changes it by hand."""
+
+
+def _bootstraps(value: object) -> tuple[Multiaddr, ...]:
+    items = cast("list[object]", value) if isinstance(value, list) else [value]
+    texts = [item for item in items if isinstance(item, str)]
+    if len(texts) != len(items):
+        raise BadConfigError("bootstrap is a list of addresses in quotes")
+    try:
+        return read_bootstraps(texts)
+    except BadAddressError as error:
+        raise BadConfigError(f"bootstrap: {error}") from None
 
 
 def _section(document: dict[str, object], name: str) -> dict[str, object]:

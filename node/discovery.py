@@ -48,6 +48,8 @@ HOST_TTL = 120
 """Seconds for which an announcement counts (RFC 6762, section 10, for records with a host name)."""
 ASK_SECONDS = 45
 """Two questions fit into HOST_TTL, so one lost packet makes nobody disappear."""
+LOOKING_SECONDS = 3.0
+"""After a start: registering takes 1.2 s, and others answer within moments."""
 READ_SECONDS = 0.1
 AGAIN_SECONDS = 1.2
 
@@ -99,6 +101,7 @@ class Discovery:
         self._last_survey: tuple[Interface, ...] = ()
         self._obstacles: dict[str, str] = {}
         self._complaint = ""
+        self._begun: float | None = None
         self._ask_gap = 0.0
         self._next_ask = 0.0
 
@@ -117,6 +120,12 @@ class Discovery:
     def reason(self) -> str | None:
         """Why the state is "blocked", as a sentence for the user."""
         return self._reason
+
+    @property
+    def looking(self) -> bool:
+        """Whether it began so lately that nobody can have been seen yet."""
+        now = asyncio.get_running_loop().time()
+        return self._begun is not None and now < self._begun + LOOKING_SECONDS
 
     @property
     def interfaces(self) -> tuple[Interface, ...]:
@@ -143,6 +152,7 @@ class Discovery:
 
     async def start(self) -> None:
         """Announce this node and begin to listen."""
+        self._begun = asyncio.get_running_loop().time()
         # Whatever strangers send is reported at most as a sighting; python-zeroconf would log it.
         logging.getLogger("zeroconf").setLevel(logging.CRITICAL)
         first = self._surroundings.look()

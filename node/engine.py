@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import dataclasses
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +25,7 @@ from ..protocol.capability import Capability
 from . import exporting, forms, grants, keys, library, names, policies, views
 from .albums import Albums
 from .collection import Collection
-from .config import Config, set_wide
+from .config import Config, read_bootstraps, set_wide
 from .doctor import Doctor
 from .errors import (
     BadRequestError,
@@ -165,12 +165,14 @@ class Engine:
             discovery=discovery.state if discovery else "off",
             discovery_reason=discovery.reason if discovery else None,
             nodes_seen=len(discovery.sightings()) if discovery else 0,
+            looking=discovery is not None and discovery.looking,
             sandbox=opened.decoder.level,
             libraries=opened.decoder.libraries,
             clock=opened.clock.view(),
             wide=opened.wide.state,
             wide_reason=opened.wide.reason,
             wide_addresses=opened.wide.addresses(),
+            wide_bootstraps=[views.Bootstrap(*each) for each in opened.wide.found()[1]],
             connections=[
                 views.Connection(
                     standing.contact.name,
@@ -305,7 +307,9 @@ class Engine:
     async def wide(self) -> views.WideArea:
         """How this node is in the wide area."""
         opened = self._unlocked()
-        peers, circuits, passed = await opened.wide.relayed()
+        peers, circuits, passed, notices = await opened.wide.relayed()
+        known, bootstraps = opened.wide.found()
+        outside = opened.wide.forwarding.outside
         names = {
             standing.link.pipe.transport.peer: standing.contact.name
             for standing in opened.peers.standing()
@@ -319,17 +323,35 @@ class Engine:
             reachable=sorted(names[peer] for peer in peers if peer in names),
             circuits=circuits,
             bytes_relayed=passed,
+            notices=notices,
+            lookup=opened.wide.bootstraps is not None,
+            known=known,
+            bootstraps=[views.Bootstrap(*each) for each in bootstraps],
+            forwarded=None if outside is None else str(outside),
+            forwarded_reason=opened.wide.forwarding.reason,
         )
 
-    async def set_wide(self, *, on: bool | None, relay: bool | None) -> views.WideArea:
-        """Turn the wide area on or off, and relaying in it; None leaves it. The settings say so
-        from then on. `BadConfigError` if they can't be changed.
+    async def set_wide(
+        self,
+        *,
+        on: bool | None,
+        relay: bool | None,
+        lookup: bool | None = None,
+        bootstraps: Sequence[str] | None = None,
+    ) -> views.WideArea:
+        """Turn the wide area on or off, relaying in it, and look-ups, by way of `bootstraps`; None
+        leaves it. The settings say so from then on.
+
+        `BadConfigError` if they can't be changed, `BadAddressError` for a bootstrap that is none.
         """
         opened = self._unlocked()
         relay = opened.wide.relaying if relay is None else relay
         on = opened.wide.on if on is None else on
-        set_wide(self.home, on=on, relay=relay)
-        await opened.wide.turn(on=on, relaying=relay)
+        before = Config.load(self.home)
+        by = before.wide_bootstrap if bootstraps is None else read_bootstraps(bootstraps)
+        lookup = opened.wide.bootstraps is not None if lookup is None else lookup
+        set_wide(self.home, on=on, relay=relay, lookup=lookup, bootstraps=by)
+        await opened.wide.turn(on=on, relaying=relay, bootstraps=by if lookup else None)
         return await self.wide()
 
     async def open_pairing(

@@ -134,6 +134,7 @@ class Node(NodeAccess, NodeAlbums, NodeHolding, NodeLibrary, NodeTickets, NodeWi
     async def status(self) -> Status:
         """How the node is; the one question that a locked node answers."""
         body = await self._get("status")
+        bootstraps = [views.Bootstrap(**item) for item in body.pop("wide_bootstraps", [])]
         connections = [views.Connection(**item) for item in body.pop("connections")]
         absent = [views.Absent(**item) for item in body.pop("absent")]
         clock = body.pop("clock")
@@ -141,6 +142,7 @@ class Node(NodeAccess, NodeAlbums, NodeHolding, NodeLibrary, NodeTickets, NodeWi
             **body,
             connections=connections,
             absent=absent,
+            wide_bootstraps=bootstraps,
             clock=None if clock is None else Clock(**clock),
         )
 

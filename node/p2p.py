@@ -10,7 +10,7 @@ import contextlib
 import logging
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -21,6 +21,7 @@ from .addresses import Address, usable_interfaces
 from .bridge import Bridge, BridgeClosedError
 from .multiaddrs import Multiaddr, multiaddr
 from .p2p_host import Host
+from .p2p_kad import Found
 from .p2p_relay import Relayed
 from .p2p_stream import Stream
 from .p2p_tcp import listen
@@ -114,7 +115,8 @@ class StreamPipe:
 class WideArea:
     """Accepts pipes at a port, dials others. `start` after `close` begins anew.
 
-    `seed` makes the transport key (32 bytes): no identity, and worth nothing but reachability.
+    `seed` makes the transport key (32 bytes): no identity, and worth nothing but reachability. With
+    `bootstraps`, be they none, it takes part in look-ups.
     """
 
     def __init__(
@@ -124,7 +126,9 @@ class WideArea:
         improved: Callable[[Pipe], Awaitable[None]] | None = None,
         *,
         relaying: bool = False,
+        bootstraps: Sequence[Multiaddr] | None = None,
     ) -> None:
+        self._bootstraps = bootstraps
         self._seed = seed
         self._improved = improved or accept
         self._relaying = relaying
@@ -134,6 +138,8 @@ class WideArea:
         self._tasks = Tasks(_log)
         self.port = 0
         self.peer = b""
+        self.outside: Address | None = None
+        """Where a router says that it can be dialled for this node."""
 
     async def start(self, port: int) -> None:
         """Listen on `port`, or on any free one for 0. `OSError` if that can't be."""
@@ -166,6 +172,8 @@ class WideArea:
                 partial(arrived, self._accept),
                 partial(arrived, self._improved),
                 relaying=self._relaying,
+                bootstraps=self._bootstraps,
+                outside=lambda: self.outside,
             )
 
             async def serve(*, task_status: trio.TaskStatus[None]) -> None:
@@ -240,7 +248,8 @@ class WideArea:
         return StreamPipe(self._bridge, stream, Transport(self.peer, peer), path, remote)
 
     def addresses(self) -> list[Multiaddr]:
-        """Where this node can be dialled, as far as it can know: not through a router.
+        """Where this node can be dialled, as far as it can know: not through a router, unless that
+        one said so.
 
         A machine without a network has loopback alone.
         """
@@ -251,6 +260,8 @@ class WideArea:
             if not host.startswith("fe80:")  # means nothing without the caller's interface
         ]
         direct = [multiaddr(host, self.port, self.peer) for host in hosts or ["127.0.0.1"]]
+        if self.outside is not None:
+            direct.append(multiaddr(self.outside.host, self.outside.port, self.peer))
         relays = self._host.relays() if self._host else []
         return [*direct, *(relay.onward_to(self.peer) for relay in relays)]
 
@@ -277,6 +288,26 @@ class WideArea:
             await ended.wait()
         finally:
             self._bridge.post(lambda: host.parted(peer))
+
+    async def ask(self, peer: bytes, request: bytes) -> bytes:
+        """What a contact who keeps records answers; `OSError` or `TimeoutError` if it does not."""
+        host = self._host
+        if host is None:
+            raise BridgeClosedError("the wide area is off")
+        with _as_os_errors():
+            return await self._bridge.call(host.ask, peer, request)
+
+    async def find(self, peer: bytes) -> list[Multiaddr]:
+        """Where others say that a peer is; `OSError` or `TimeoutError` if that can't be asked."""
+        host = self._host
+        if host is None:
+            raise BridgeClosedError("the wide area is off")
+        with _as_os_errors():
+            return await self._bridge.call(host.find, peer)
+
+    def found(self) -> Found:
+        """How it is with look-ups."""
+        return Found() if self._host is None else self._host.found()
 
     async def improve(self, peer: bytes, ended: asyncio.Event) -> None:
         """A link with a contact stands through a relay until `ended`: find a better way meanwhile.

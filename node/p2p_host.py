@@ -1,8 +1,7 @@
-"""The libp2p host, in the trio thread: how it is built, who may connect, whom it calls.
+"""The libp2p host, in the trio thread: who may connect, whom it calls.
 
-Noise and Yamux only: a default host takes plaintext too, where whoever knows somebody's public key
-is believed to be them. It dials nobody by itself, and it accepts and dials here and not in libp2p,
-whose own listener counts connections that have ended and shares its port with whoever asks.
+It accepts and dials here and not in libp2p, whose own listener counts connections that have ended
+and shares its port with whoever asks. `p2p_build` is how it is built.
 """
 
 from __future__ import annotations
@@ -12,51 +11,37 @@ import logging
 import socket
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final, cast
 
 import trio
-from libp2p import new_host
 from libp2p.abc import INetStream
-from libp2p.crypto.ed25519 import create_new_key_pair
-from libp2p.crypto.x25519 import create_new_key_pair as create_new_x25519_key_pair
 from libp2p.custom_types import TProtocol
-from libp2p.exceptions import ParseError
-from libp2p.host.basic_host import BasicHost
-from libp2p.identity.identify_push.identify_push import ID_PUSH
-from libp2p.io.abc import Reader
-from libp2p.network.config import ConnectionConfig
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import (  # pyright: ignore[reportMissingTypeStubs] - its folder is no package
     ID,
 )
-from libp2p.protocol_muxer import multiselect_communicator
 from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
-from libp2p.rcmgr.manager import ResourceLimits, ResourceManager
-from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
-from libp2p.security.noise.transport import Transport as NoiseTransport
-from libp2p.utils.varint import read_varint_prefixed_bytes_limited
 
-from .addresses import Address, source_of
+from .addresses import Address, places_to_dial, source_of
 from .multiaddrs import Multiaddr
-from .p2p_muxer import STREAMS_PER_CONNECTION, BoundedYamux
+from .p2p_build import CONNECTIONS, CONNECTIONS_PER_SOURCE, DIAL_SECONDS, build
+from .p2p_kad import KAD, Found, Kademlia
+from .p2p_profile import PROFILE, Introduction
 from .p2p_punch import DCUTR, PUNCH_SECONDS, Punch
 from .p2p_relay import HOP, STOP, Relay, Relayed, relayed
+from .p2p_rendezvous import RENDEZVOUS, Rendezvous
 from .p2p_stream import Stream
 from .p2p_tcp import Socket, connect, raw_address, remote_of
+from .tcp import STAGGER_SECONDS
 
 PROTOCOL: Final = TProtocol("/kinlight/channel/1")
-YAMUX: Final = TProtocol("/yamux/1.0.0")
 
-CONNECTIONS: Final = 128
-CONNECTIONS_PER_SOURCE: Final = 16
 UPGRADES: Final = 32
 """Connections that may be in their handshake at a time."""
 UPGRADES_PER_SOURCE: Final = 8
-UPGRADE_SECONDS: Final = 3.0
-DIAL_SECONDS: Final = 5.0
-PROTOCOL_NAME_BYTES: Final = 1024
 IDLE_SECONDS: Final = 30.0
 """How long who connects may take until it speaks kinlight."""
 CLOSE_SECONDS: Final = 5.0
@@ -68,48 +53,52 @@ Accepted = Callable[[Stream, bytes, Address | None], Callable[[bytes], None]]
 """Told of a stream that was opened, by whom and from where; returns who takes its bytes."""
 
 _log = logging.getLogger(__name__)
-# It names peers and addresses, and calls every ended connection an error.
-logging.getLogger("libp2p").addHandler(logging.NullHandler())
-logging.getLogger("libp2p").propagate = False
-
-
-async def _protocol_name(reader: Reader) -> bytes:
-    name = await read_varint_prefixed_bytes_limited(reader, PROTOCOL_NAME_BYTES)
-    if not name.endswith(b"\n"):
-        raise ParseError("the name of a protocol ends with a line break")
-    return name[:-1]
-
-
-# Libp2p's own takes in as much as it is told to, of whoever connects.
-multiselect_communicator.read_delim = _protocol_name  # pyright: ignore[reportPrivateImportUsage]
 
 
 class Host:
     """One libp2p host with the transport key of `seed` (32 bytes). `serve` is its life."""
 
     def __init__(
-        self, seed: bytes, accepted: Accepted, improved: Accepted, *, relaying: bool = False
+        self,
+        seed: bytes,
+        accepted: Accepted,
+        improved: Accepted,
+        *,
+        relaying: bool = False,
+        bootstraps: Sequence[Multiaddr] | None = None,
+        outside: Callable[[], Address | None] = lambda: None,
     ) -> None:
         self._accepted = accepted
         self._improved = improved
+        self._outside = outside
         self.port = 0
         self._relay = Relay(self, serving=relaying)
+        self._rendezvous = Rendezvous(self)
         self._punch = Punch(self, self._better)
         self._punching: dict[bytes, frozenset[str]] = {}
         self._dialled: dict[bytes, Multiaddr] = {}
         self._outgoing: set[trio.SocketStream] = set()
-        self._host = _build(seed)
+        self._host = build(seed)
         self._swarm = cast("Swarm", self._host.get_network())
         self._nursery: trio.Nursery | None = None
         self._stop = trio.Event()
         self._sources: Counter[str] = Counter()
         self._upgrading: Counter[str] = Counter()
+        self._lingering: dict[SwarmConn, float] = {}
         self._streams: defaultdict[SwarmConn, set[Stream]] = defaultdict(set)
         self._host.set_stream_handler(PROTOCOL, self._take)
         self._host.set_stream_handler(STOP, self._relay.stop)
         self._host.set_stream_handler(DCUTR, self._punch.answer)
         if relaying:
             self._host.set_stream_handler(HOP, self._relay.hop)
+            self._host.set_stream_handler(RENDEZVOUS, self._rendezvous.answer)
+        introduction = Introduction(seed, relaying=relaying, looking_up=bootstraps is not None)
+        self._host.set_stream_handler(PROFILE, introduction.answer)
+        self._kad = None if bootstraps is None else Kademlia(self, bootstraps)
+        if self._kad is not None:
+            self._host.set_stream_handler(KAD, self._kad.answer)
+            # Others learn it when they are asked something; without look-ups nobody is told any.
+            self._host.get_addrs = self._listens  # type: ignore[method-assign]
         handle = self._swarm.common_stream_handler
 
         async def guarded(stream: INetStream) -> None:
@@ -139,6 +128,8 @@ class Host:
         async with listener, self._host.run([]), trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._accept_all, listener)
+            if self._kad is not None and self._kad.bootstraps:
+                nursery.start_soon(self._kad.run)
             task_status.started()
             try:
                 await self._stop.wait()
@@ -314,6 +305,62 @@ class Host:
             raise
         return raw
 
+    # Look-ups.
+
+    def _listens(self) -> list[Any]:
+        outside = self._outside()
+        listens = places_to_dial(self.port) + ([outside] if outside is not None else [])
+        return [raw_address(each) for each in listens]
+
+    def found(self) -> Found:
+        """How it is with look-ups; may be asked from any thread."""
+        return Found() if self._kad is None else self._kad.found()
+
+    async def find(self, peer: bytes) -> list[Multiaddr]:
+        """Where a peer is, as others say; nothing where no look-ups are made."""
+        return [] if self._kad is None else await self._kad.find(peer)
+
+    async def reach(self, peer: bytes, addresses: Sequence[Multiaddr]) -> SwarmConn:
+        """A direct connection to a peer, made if there is none, by whichever address is first."""
+        made = [self.standing(peer)]
+        reasons: list[Exception] = [OSError("there is no address")]
+
+        async def dial(number: int, address: Multiaddr) -> None:
+            await trio.sleep(number * STAGGER_SECONDS)
+            try:
+                with trio.fail_after(DIAL_SECONDS):
+                    connection = await self._connect(address, ID(peer))
+            except Exception as error:
+                reasons.append(error)
+                return
+            made.append(connection)
+            nursery.cancel_scope.cancel()
+
+        if made == [None]:
+            async with trio.open_nursery() as nursery:
+                for item in enumerate(each for each in addresses if each.via is None):
+                    nursery.start_soon(dial, *item)
+        connection = made[-1]
+        if connection is None:
+            raise reasons[-1]
+        return connection
+
+    def linger(self, connection: SwarmConn, seconds: float) -> None:
+        """Close a connection after so long, unless it is used for a link then."""
+
+        async def close() -> None:
+            while (left := self._lingering[connection] - trio.current_time()) > 0:  # noqa: ASYNC110 - it grows while it is used
+                await trio.sleep(left)
+            del self._lingering[connection]
+            if not self._streams.get(connection):
+                await _close(connection)
+
+        if connection.muxed_conn.is_initiator:
+            known = connection in self._lingering
+            self._lingering[connection] = trio.current_time() + seconds
+            if not known:
+                self._spawn(close)
+
     # Relays.
 
     def met(self, peer: bytes, owner: bytes) -> None:
@@ -332,6 +379,14 @@ class Host:
     def relays(self) -> list[Multiaddr]:
         """The relays through which this node can be reached; may be asked from any thread."""
         return list(self._relay.reachable.values())
+
+    def owner(self, peer: bytes) -> bytes | None:
+        """The identity of the contact with whom a link stands on a direct connection."""
+        return self._relay.owner(peer)
+
+    async def ask(self, peer: bytes, request: bytes) -> bytes:
+        """Leave records with a contact and ask for others (`rendezvous`)."""
+        return await self._rendezvous.ask(peer, request)
 
     # A better way than a relay.
 
@@ -397,7 +452,7 @@ class Host:
 
     def relayed(self) -> Relayed:
         """What goes through this node now."""
-        return self._relay.relayed()
+        return replace(self._relay.relayed(), notices=self._rendezvous.kept)
 
     async def admit(self, raw: RawConnection, remote: Address) -> None:
         """A connection came in by a circuit; returns when it has ended."""
@@ -442,65 +497,6 @@ class Host:
 
         if self._nursery is not None:
             self._nursery.start_soon(guarded)
-
-
-def _build(seed: bytes) -> BasicHost:
-    keys = create_new_key_pair(seed)
-    host = new_host(
-        key_pair=keys,
-        sec_opt={
-            NOISE: NoiseTransport(keys, noise_privkey=create_new_x25519_key_pair().private_key)
-        },
-        muxer_opt={YAMUX: BoundedYamux},
-        negotiate_timeout=int(DIAL_SECONDS),
-        connection_config=ConnectionConfig(
-            max_connections=2 * CONNECTIONS,
-            max_connections_per_peer=CONNECTIONS_PER_SOURCE,
-            min_connections=0,
-            low_watermark=0,
-            high_watermark=2 * CONNECTIONS,
-            auto_connect_interval=1e9,
-            dial_timeout=DIAL_SECONDS,
-            inbound_upgrade_timeout=UPGRADE_SECONDS,
-            outbound_upgrade_timeout=DIAL_SECONDS,
-        ),
-        resource_manager=ResourceManager(
-            limits=ResourceLimits(
-                max_connections=4 * CONNECTIONS,
-                max_streams=2 * CONNECTIONS * STREAMS_PER_CONNECTION,
-                max_memory_mb=256,
-            ),
-            # All that counts is counted above; these would refuse contacts on a busy machine.
-            enable_metrics=False,
-            enable_connection_tracking=False,
-            enable_memory_limits=False,
-            enable_circuit_breaker=False,
-            enable_graceful_degradation=False,
-            enable_rate_limiting=False,
-        ),
-    )
-    swarm = cast("Swarm", host.get_network())
-    negotiate = swarm.upgrader.muxer_multistream.new_conn
-
-    async def bounded(connection: Any, peer: Any) -> Any:
-        await negotiate(connection, peer)  # it makes its own kind, whatever `muxer_opt` says
-        return BoundedYamux(connection, peer, connection.is_initiator)
-
-    swarm.upgrader.muxer_multistream.new_conn = bounded  # type: ignore[method-assign]
-
-    async def nobody() -> None:
-        """A host would dial whoever it merely knows of, and so tell them that it is here."""
-
-    swarm.auto_connector.maybe_connect = nobody  # type: ignore[method-assign]
-
-    def nothing(peer_id: ID, *, reason: str) -> None:
-        """What peers say of themselves would be kept for ever, of whoever connects."""
-        _log.debug("%s is not asked who it is (%s)", peer_id, reason)
-
-    made = cast("BasicHost", host)
-    made._schedule_identify = nothing  # pyright: ignore[reportPrivateUsage]
-    made.multiselect.remove_handler(ID_PUSH)
-    return made
 
 
 async def _close(connection: SwarmConn) -> None:

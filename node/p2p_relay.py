@@ -63,6 +63,8 @@ class Relayed:
     circuits: int = 0
     passed: int = 0
     """Bytes, both ways together, since the wide area was turned on."""
+    notices: int = 0
+    """Sealed notices of contacts that are kept for others (`p2p_rendezvous`)."""
 
 
 class RefusedError(OSError):
@@ -109,6 +111,10 @@ class Relay:
         """A link with a contact stands on a direct connection; `owner` is its identity."""
         self._contacts[peer] += 1
         self._owners[peer] = owner
+
+    def owner(self, peer: bytes) -> bytes | None:
+        """The identity of the contact with whom such a link stands, None where there is none."""
+        return self._owners.get(peer)
 
     def contacts(self) -> list[bytes]:
         """Those with whom such a link stands."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from . import names, times
 
 if TYPE_CHECKING:
-    from .views import Absent, Clock, Connection, Status
+    from .views import Absent, Bootstrap, Clock, Connection, Status
 
 MAX_ABSENT: Final = 10
 """Contacts who are not connected, as `status` shows them to people; JSON holds all."""
@@ -62,14 +62,26 @@ def _discovery_line(status: Status) -> tuple[str, str]:
             " `kinlight contacts reach NAME ADDRESS`."
         )
         return text, "yellow"
+    if status.looking:
+        return "Looking for other nodes on this network.", ""
     return "No other node is in sight: nobody is there, or this network blocks multicast.", ""
+
+
+def bootstrap_lines(bootstraps: list[Bootstrap]) -> list[str]:
+    """Those who can't be asked, and why."""
+    return [
+        f"{each.address} can't be asked: {each.reason}. It is tried again."
+        for each in bootstraps
+        if each.reason is not None
+    ]
 
 
 def _wide_lines(status: Status) -> list[tuple[str, str]]:
     match status.wide:
         case "on":
             addresses = [(f"  {address}", "") for address in status.wide_addresses]
-            return [("The wide area is on. Contacts reach this node at", ""), *addresses]
+            unasked = [(line, "yellow") for line in bootstrap_lines(status.wide_bootstraps)]
+            return [("The wide area is on. Contacts reach this node at", ""), *addresses, *unasked]
         case "starting":
             return [("The wide area is about to start.", "")]
         case "failed":

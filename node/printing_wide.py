@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from . import names
 from .multiaddrs import leads_from_afar, parse_any_address
 from .printing import Output, size
+from .printing_status import bootstrap_lines
 
 if TYPE_CHECKING:
     from .views import WideArea
@@ -29,6 +30,13 @@ def wide(out: Output, found: WideArea) -> None:
             out.say("The wide area is off. `kinlight wide --on` turns it on.")
     if found.state == "on" and found.relaying:
         out.say(_relayed(found))
+    if found.state == "on" and found.forwarded is not None:
+        out.say(f"The router leads {found.forwarded} here.")
+    if found.state == "on" and found.lookup:
+        nodes = "1 other node" if found.known == 1 else f"{found.known} other nodes"
+        out.say(f"It takes part in look-ups, with {nodes}.")
+        for line in bootstrap_lines(found.bootstraps):
+            out.say(line, style="yellow")
 
 
 def relay(out: Output, found: WideArea) -> None:
@@ -62,7 +70,8 @@ def addresses(out: Output, found: WideArea) -> None:
 def _relayed(found: WideArea) -> str:
     who = ", ".join(map(names.shown, found.reachable)) or "nobody yet"
     open_now = "1 circuit stands" if found.circuits == 1 else f"{found.circuits} circuits stand"
+    notices = "1 sealed notice is" if found.notices == 1 else f"{found.notices} sealed notices are"
     return (
         f"Contacts reach each other through this node: {who}. {open_now},"
-        f" {size(found.bytes_relayed)} went through."
+        f" {size(found.bytes_relayed)} went through. {notices} kept."
     )

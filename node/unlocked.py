@@ -46,6 +46,7 @@ from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
 from .explaining import Explainer
 from .exporting import Exporter
+from .finding import Finding
 from .folders import Folders
 from .granting import Granting
 from .grants import Grants
@@ -75,6 +76,7 @@ from .peers import Peers
 from .pipes import Dial, Listen, Pipe
 from .receipts import Receipts
 from .removing import Remover
+from .rendezvous import Rendezvous
 from .renditions import Renditions
 from .rules import Rules
 from .searching import Search
@@ -456,14 +458,33 @@ class Unlocked:
         self.listener: Final = counted_listener(
             environment.listen, self.peers.accept, events.counters
         )
+        self.rendezvous: Final = Rendezvous(
+            device=device,
+            contacts=lambda: [each for each in library.contacts() if not each.blocked],
+            wanted=self.peers.wanted,
+            addresses=lambda: self.wide.addresses(),
+            whereabouts=self.whereabouts,
+            heard=self.peers.nudge,
+            entropy=environment.entropy,
+            now=self.clock,
+        )
+        self.finding: Final = Finding(
+            wanted=self.peers.wanted,
+            whereabouts=self.whereabouts,
+            heard=self.peers.nudge,
+        )
         self.wide: Final = Wide(
             on=config.wide,
             port=config.wide_port,
             relaying=config.wide_relay,
+            bootstraps=config.wide_bootstrap if config.wide_lookup else None,
+            upnp=config.wide_upnp,
             library=library,
             tcp=environment.dial,
             accept=counted_accept(self.peers.accept, events.counters),
             improved=counted_accept(self.peers.improve, events.counters),
+            attend=self.rendezvous.attend,
+            keep_finding=self.finding.keep,
             entropy=environment.entropy,
             events=events,
         )

@@ -55,14 +55,24 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """A node that is asked first in look-ups; `reason` says why it can't be used, if it can't."""
+
+    address: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How the node is. A locked node tells only that, its version and its process.
 
-    `discovery` is `mdns`, `blocked` (then `discovery_reason` says why) or `off`. `sandbox` is how
+    `discovery` is `mdns`, `blocked` (then `discovery_reason` says why) or `off`; in its first
+    seconds it is `looking`, and that no other node was seen says nothing. `sandbox` is how
     pictures are caged when they are opened: `seccomp`, `rlimits` or `process`; `off` for the first
     seconds. `libraries` are those that open them, by name and version. `wide` says whether the wide
     area is `off`, `starting`, `on` or `failed` (then `wide_reason` says why); `wide_addresses` are
-    those by which this node can be reached there, as far as it can know.
+    those by which this node can be reached there, as far as it can know, `wide_bootstraps` those
+    whom it asks first where contacts are.
     """
 
     version: str
@@ -74,6 +84,7 @@ class Status:
     discovery: str | None = None
     discovery_reason: str | None = None
     nodes_seen: int = 0
+    looking: bool = False
     sandbox: str | None = None
     libraries: dict[str, str] = field(default_factory=dict[str, str])
     clock: Clock | None = None
@@ -82,6 +93,7 @@ class Status:
     wide: str = "off"
     wide_reason: str | None = None
     wide_addresses: list[str] = field(default_factory=list[str])
+    wide_bootstraps: list[Bootstrap] = field(default_factory=list[Bootstrap])
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +102,14 @@ class WideArea:
     says why; at `addresses` it can be reached there, as far as it can know.
 
     With `relaying` contacts reach each other through it: `reachable` names those who can be reached
-    so now, over `circuits` went `bytes_relayed`, both ways, since the wide area was turned on.
+    so now, over `circuits` went `bytes_relayed`, both ways, since the wide area was turned on. It
+    keeps so many sealed `notices`, by which contacts of its own find each other again.
+
+    With `lookup` it takes part in look-ups, where `known` is how many other nodes it knows. It asks
+    `bootstraps` first, and tries again those that can't be used.
+
+    `forwarded` is where a router said that it can be dialled for this node, `forwarded_reason` why
+    there is no such place.
     """
 
     state: str
@@ -100,6 +119,12 @@ class WideArea:
     reachable: list[str]
     circuits: int
     bytes_relayed: int
+    notices: int = 0
+    lookup: bool = False
+    known: int = 0
+    bootstraps: list[Bootstrap] = field(default_factory=list[Bootstrap])
+    forwarded: str | None = None
+    forwarded_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from .addresses import Address
@@ -11,6 +13,14 @@ from .multiaddrs import stored_address
 ADDRESSES_PER_CONTACT: Final = 8
 STALE_SECONDS: Final = 30 * 86_400
 """An address where nobody was reached for so long, and that fails, is forgotten."""
+DEVICES_PER_CONTACT: Final = 8
+"""Whose words are kept; the latest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    issued: int
+    addresses: tuple[Address, ...]
 
 
 class Whereabouts:
@@ -18,6 +28,8 @@ class Whereabouts:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._words: dict[bytes, dict[bytes, _Word]] = {}
+        self._rumours: dict[bytes, tuple[Address, ...]] = {}
 
     def reached(self, identity: bytes, address: Address, now: int) -> None:
         """Remember where a contact was reached; only the last few are kept."""
@@ -46,6 +58,40 @@ class Whereabouts:
         for row in self._db.rows("SELECT identity, host, port FROM addresses ORDER BY seen DESC"):
             known.setdefault(row["identity"], []).append(stored_address(row["host"], row["port"]))
         return known
+
+    def heard(
+        self, identity: bytes, device: bytes, issued: int, addresses: Sequence[Address]
+    ) -> bool:
+        """A device of a contact left word where it is; says whether that is news.
+
+        What it said before a later word of its counts for nothing, whoever shows it again.
+        """
+        words = self._words.setdefault(identity, {})
+        earlier = words.get(device)
+        if earlier is not None and earlier.issued >= issued:
+            return False
+        words[device] = _Word(issued, tuple(addresses[:ADDRESSES_PER_CONTACT]))
+        while len(words) > DEVICES_PER_CONTACT:
+            del words[min(words, key=lambda each: words[each].issued)]
+        return earlier is None or earlier.addresses != words[device].addresses
+
+    def told(self, identity: bytes, addresses: Sequence[Address]) -> bool:
+        """Strangers say that a contact is there; says whether that is news."""
+        earlier = self._rumours.get(identity)
+        self._rumours[identity] = tuple(addresses[:ADDRESSES_PER_CONTACT])
+        return earlier != self._rumours[identity]
+
+    def everywhere(self) -> dict[bytes, list[Address]]:
+        """Where each contact was reached, after that where its devices say that they are, and last
+        where strangers say so.
+        """
+        found = self.known()
+        for identity in {*self._words, *self._rumours}:
+            words = self._words.get(identity, {}).values()
+            said = [each for word in words for each in word.addresses]
+            every = [*found.get(identity, []), *said, *self._rumours.get(identity, ())]
+            found[identity] = list(dict.fromkeys(every))
+        return found
 
     def forget_if_stale(self, address: Address, now: int) -> None:
         """Forget an address that failed and is old, where its contact has a later one."""

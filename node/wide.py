@@ -11,17 +11,21 @@ import contextlib
 import errno
 import importlib
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..protocol.opening import Entropy
 from .addresses import Address
 from .errors import WideAreaOffError
 from .events import Events
+from .finding import Find
 from .library import Library
 from .link import Link
 from .multiaddrs import Multiaddr
 from .pipes import Dial, Pipe
+from .rendezvous import Ask
+from .upnp import Forwarding
 
 if TYPE_CHECKING:
     from .p2p import WideArea
@@ -44,25 +48,35 @@ class Wide:
         on: bool,
         port: int,
         relaying: bool,
+        bootstraps: Sequence[Multiaddr] | None,
+        upnp: bool,
         library: Library,
         tcp: Dial,
         accept: Callable[[Pipe], Awaitable[None]],
         improved: Callable[[Pipe], Awaitable[None]],
+        attend: Callable[[Link, Ask], Coroutine[Any, Any, None]],
+        keep_finding: Callable[[Find], Coroutine[Any, Any, None]],
         entropy: Entropy,
         events: Events,
     ) -> None:
         self.state: State = "starting" if on else "off"
         self.reason: str | None = None
         self.relaying = relaying
+        self.bootstraps = bootstraps
         self._port = port
+        self._upnp = upnp
+        self.forwarding: Final = Forwarding(self._forwarded)
         self._library = library
         self._tcp = tcp
         self._accept = accept
         self._improved = improved
+        self._attend = attend
+        self._keep_finding = keep_finding
         self._entropy = entropy
         self._events = events
         self._area: WideArea | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._keeping: list[asyncio.Task[None]] = []
         self._turning = asyncio.Lock()
 
     def start(self) -> None:
@@ -70,17 +84,21 @@ class Wide:
         if self.state == "starting":
             self._starting = asyncio.create_task(self._start())
 
-    async def turn(self, *, on: bool, relaying: bool) -> None:
-        """Turn it on or off, and whether it relays; returns when it is so, or has failed.
+    async def turn(
+        self, *, on: bool, relaying: bool, bootstraps: Sequence[Multiaddr] | None
+    ) -> None:
+        """Turn it on or off, whether it relays, and by whom it makes look-ups, None for not at all;
+        returns when it is so, or has failed.
 
         Links over it end when something changes, and are made again.
         """
         async with self._turning:
             await self.settled()
-            if (self.state, self.relaying) == ("on" if on else "off", relaying):
+            now = (self.state, self.relaying, self.bootstraps)
+            if now == ("on" if on else "off", relaying, bootstraps):
                 return
             await self.close()
-            self.relaying, self.reason = relaying, None
+            self.relaying, self.bootstraps, self.reason = relaying, bootstraps, None
             self.state = "starting" if on else "off"
             self.start()
             await self.settled()
@@ -95,7 +113,11 @@ class Wide:
             # Half a second in which others get on with what they do.
             module = await asyncio.to_thread(importlib.import_module, f"{__package__}.p2p")
             area: WideArea = module.WideArea(
-                self._seed(), self._accept, self._improved, relaying=self.relaying
+                self._seed(),
+                self._accept,
+                self._improved,
+                relaying=self.relaying,
+                bootstraps=self.bootstraps,
             )
             await self._listen(area)
         except OSError as error:
@@ -106,6 +128,10 @@ class Wide:
             _log.exception("the wide area does not start")
         else:
             self._area, self.state = area, "on"
+            if self.bootstraps is not None:
+                self._keeping.append(asyncio.create_task(self._keep_finding(area.find)))
+            if self._upnp:
+                self._keeping.append(asyncio.create_task(self.forwarding.keep(area.port)))
         self._events.publish("wide", state=self.state)
 
     def _why(self, error: OSError) -> str:
@@ -142,18 +168,32 @@ class Wide:
         if self.state == "starting" and self._starting is not None:
             await asyncio.wait({self._starting})
 
+    def _forwarded(self, outside: Address | None) -> None:
+        if self._area is not None:
+            self._area.outside = outside
+            self._events.publish("wide", state=self.state)
+
     def addresses(self) -> list[str]:
         """Where it can be dialled, as far as it can know."""
         return [] if self._area is None else [str(each) for each in self._area.addresses()]
 
-    async def relayed(self) -> tuple[tuple[bytes, ...], int, int]:
-        """The transport ids that can be reached through this node, the circuits that stand, and
-        the bytes that went through them since it is on.
+    async def relayed(self) -> tuple[tuple[bytes, ...], int, int, int]:
+        """The transport ids that can be reached through this node, the circuits that stand, the
+        bytes that went through them since it is on, and the sealed notices that are kept.
         """
         if self._area is None:
-            return (), 0, 0
+            return (), 0, 0, 0
         found = await self._area.relayed()
-        return found.reachable, found.circuits, found.passed
+        return found.reachable, found.circuits, found.passed, found.notices
+
+    def found(self) -> tuple[int, list[tuple[str, str | None]]]:
+        """How many nodes are known that take part in look-ups, and each bootstrap with the reason
+        for which it can't be used, None where it can.
+        """
+        if self._area is None:
+            return 0, [(str(each), "the wide area is off") for each in self.bootstraps or ()]
+        found = self._area.found()
+        return found.known, list(found.bootstraps)
 
     async def dial(self, address: Address) -> Pipe:
         """A pipe to any address; `OSError` or `TimeoutError` if that fails."""
@@ -180,7 +220,11 @@ class Wide:
         if self._area is None or transport is None:
             return
         if link.pipe.path == "direct":
-            await self._area.accompany(transport.peer, link.peer.identity, link.ended)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(
+                    self._area.accompany(transport.peer, link.peer.identity, link.ended)
+                )
+                group.create_task(self._attend(link, partial(self._area.ask, transport.peer)))
         else:
             await self._area.improve(transport.peer, link.ended)
 
@@ -191,6 +235,10 @@ class Wide:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._starting
             self._starting = None
+        keeping, self._keeping = self._keeping, []
+        for task in keeping:
+            task.cancel()
+        await asyncio.gather(*keeping, return_exceptions=True)
         if self._area is not None:
             await self._area.close()
             self._area, self.state = None, "off"

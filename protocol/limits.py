@@ -169,6 +169,33 @@ TICKET_ADDRESS_BYTES: Final = 255
 TICKETS: Final = 64
 """Tickets of one node that may be open at a time."""
 
+# Whereabouts that contacts leave for each other.
+RENDEZVOUS_ADDRESSES: Final = 8
+RENDEZVOUS_ADDRESS_BYTES: Final = 255
+"""Of one of them; of more than there is room for, the last ones are left out."""
+RENDEZVOUS_LEFT: Final = 64
+"""Records in one request."""
+RENDEZVOUS_ASKED: Final = 192
+"""Tags that one request asks for."""
+RENDEZVOUS_STEP: Final = 24
+"""Their number is filled up to a multiple of this: eight contacts, three days each."""
+RENDEZVOUS_FOUND: Final = 256
+"""Records in one answer."""
+RENDEZVOUS_PER_TAG: Final = 8
+"""Peers whose records are kept under one tag: the devices of two identities."""
+RENDEZVOUS_PER_CONTACT: Final = 256
+"""Records that are kept of one contact."""
+RENDEZVOUS_RECORDS: Final = 4_096
+"""Records that are kept in all: 8 MiB."""
+RENDEZVOUS_SECONDS: Final = 2 * 86_400
+"""How long each is kept."""
+
+# What a node says of itself to anybody.
+PROFILE_BYTES: Final = 1024
+PROFILE_CHALLENGE_BYTES: Final = 64
+PROFILE_ROLES: Final = 16
+PROFILE_ROLE_BYTES: Final = 32
+
 # Key material.
 CHAIN_BYTES: Final = identity.MAX_CHAIN_BYTES
 KEY_FILE_BYTES: Final = keystore.MAX_FILE_BYTES

@@ -13,6 +13,8 @@ from kinlight.node.p2p import WideArea
 from kinlight.node.p2p_host import PROTOCOL
 from kinlight.node.p2p_relay import HOP
 from kinlight.node.pipes import Pipe
+from kinlight.protocol.messages import VERSIONS
+from kinlight.protocol.profile import Profile
 
 from ..node.nodes import PATIENCE, eventually, random_bytes
 from . import javascript as js
@@ -28,8 +30,10 @@ PREVIEW = 128 * 1024
 class Ours:
     """A wide area on loopback that sends back whatever comes."""
 
-    def __init__(self, *, relaying: bool) -> None:
-        self.area = WideArea(secrets.token_bytes(32), self._accept, relaying=relaying)
+    def __init__(self, *, relaying: bool, bootstraps: list[Multiaddr] | None) -> None:
+        self.area = WideArea(
+            secrets.token_bytes(32), self._accept, relaying=relaying, bootstraps=bootstraps
+        )
         self.met: asyncio.Queue[bytes] = asyncio.Queue()
         """By which keys who came is known."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -65,8 +69,10 @@ Start = Callable[..., Awaitable[Ours]]
 async def ours() -> AsyncGenerator[Start]:
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(*, relaying: bool = False) -> Ours:
-            one = Ours(relaying=relaying)
+        async def start(
+            *, relaying: bool = False, bootstraps: list[Multiaddr] | None = None
+        ) -> Ours:
+            one = Ours(relaying=relaying, bootstraps=bootstraps)
             await one.area.start(0)
             stack.push_async_callback(one.close)
             return one
@@ -152,3 +158,50 @@ async def test_we_relay_for_no_stranger(ours: Start, javascript_peer: js.Start) 
     relay, it = await ours(relaying=True), await javascript_peer()
     with pytest.raises(js.JavaScriptError, match="PERMISSION_DENIED"):
         await it.ask("reserve", address=str(relay.address))
+
+
+@pytest.mark.parametrize(
+    ("relaying", "bootstraps", "roles"), [(True, [], ("lookup", "relay")), (False, None, ())]
+)
+async def test_it_reads_what_a_node_says_of_itself(
+    ours: Start,
+    javascript_peer: js.Start,
+    relaying: bool,
+    bootstraps: list[Multiaddr] | None,
+    roles: tuple[str, ...],
+) -> None:
+    us, it = await ours(relaying=relaying, bootstraps=bootstraps), await javascript_peer()
+    challenge = secrets.token_bytes(16)
+    told = await it.ask("profile", address=str(us.address), challenge=challenge.hex())
+    assert told["verified"]
+    profile = Profile.decode(bytes.fromhex(told["data"]), us.area.peer, challenge)
+    assert (profile.versions, profile.roles) == (tuple(sorted(VERSIONS)), roles)
+
+
+async def test_it_finds_one_of_us_by_another(ours: Start, javascript_peer: js.Start) -> None:
+    friend = await ours(bootstraps=[])
+    us = await ours(bootstraps=[friend.address])
+    await eventually(lambda: friend.area.found().known == 1)
+    it = await javascript_peer()
+    peer = peer_id_text(us.area.peer)
+    found = await it.ask("find", bootstrap=str(friend.address), peer=peer)
+    assert any(f"/tcp/{us.area.port}" in each for each in found)
+    assert 0 <= await it.ask("ping", address=str(us.address)) < 1000 * PATIENCE
+
+
+async def test_one_of_us_finds_another_by_it_and_it_by_another(
+    ours: Start, javascript_peer: js.Start
+) -> None:
+    it = await javascript_peer("lookup")
+    one = await ours(bootstraps=[it.address])
+    await eventually(lambda: one.area.found().known == 1)
+    other = await ours(bootstraps=[it.address])
+    async with asyncio.timeout(PATIENCE):
+        while not (found := await other.area.find(one.area.peer)):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+    assert one.area.port in {each.endpoint.port for each in found}
+    third = await ours(bootstraps=[one.address])
+    async with asyncio.timeout(PATIENCE):
+        while not (found := await third.area.find(it.peer)):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert it.address in found

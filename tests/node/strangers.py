@@ -9,10 +9,11 @@ from typing import Any, TypeVar, cast
 
 import pytest
 import trio
-from kinlight.node import p2p_host
+from kinlight.node import p2p_build, p2p_host
 from kinlight.node.bridge import Bridge
 from kinlight.node.multiaddrs import Multiaddr
-from kinlight.node.p2p_host import PROTOCOL, YAMUX
+from kinlight.node.p2p_build import YAMUX
+from kinlight.node.p2p_host import PROTOCOL
 from libp2p import new_host
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.keys import KeyPair
@@ -66,8 +67,10 @@ class Stranger:
 @pytest.fixture
 def slow_dials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that hangs is given up during a test, however slow the machine is."""
-    for limit in ("DIAL_SECONDS", "UPGRADE_SECONDS", "IDLE_SECONDS"):
-        monkeypatch.setattr(p2p_host, limit, 600.0)
+    for module in (p2p_build, p2p_host):
+        monkeypatch.setattr(module, "DIAL_SECONDS", 600.0)
+    monkeypatch.setattr(p2p_build, "UPGRADE_SECONDS", 600.0)
+    monkeypatch.setattr(p2p_host, "IDLE_SECONDS", 600.0)
 
 
 def noise(keys: KeyPair) -> dict[Any, Any]:

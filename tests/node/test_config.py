@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from kinlight.node.config import TEMPLATE, Config, set_wide
 from kinlight.node.errors import BadConfigError
 from kinlight.node.home import Home
+from kinlight.node.multiaddrs import PEER_ID_PREFIX, multiaddr
+
+FRIEND = multiaddr("192.0.2.9", 4712, PEER_ID_PREFIX + bytes(32))
 
 
 def load(path: Path, text: str | bytes | None) -> Config:
@@ -33,6 +36,8 @@ def test_every_setting_of_the_template_can_be_set(tmp_path: Path) -> None:
     assert load(tmp_path, '[pictures]\nsandbox = "seccomp"\n') == Config(sandbox="seccomp")
     text = "[wide]\non = true\nport = 4711\n"
     assert load(tmp_path, text) == Config(wide=True, wide_port=4711)
+    text = f'[wide]\nlookup = true\nbootstrap = ["{FRIEND}"]\n'
+    assert load(tmp_path, text) == Config(wide_lookup=True, wide_bootstrap=(FRIEND,))
     assert load(tmp_path, '[log]\nformat = "json"\n') == Config(format="json")
     assert load(tmp_path, "[check]\nreceived = false\n") == Config(received=False)
     text = "[notify]\ndesktop = true\ndetails = true\n"
@@ -111,6 +116,44 @@ def test_a_switch_is_set_where_it_stands_and_nothing_else_changes(
     load(tmp_path, text)
     set_wide(Home(tmp_path), on=True, relay=True)
     assert Home(tmp_path).config.read_text() == after
+
+
+def test_whom_to_ask_is_written_only_where_it_is_said(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    load(tmp_path, "[wide]\n")
+    set_wide(home, on=True, relay=False)
+    assert "lookup" not in home.config.read_text()
+    set_wide(home, on=True, relay=False, lookup=True, bootstraps=(FRIEND,))
+    wanted = Config(wide=True, wide_lookup=True, wide_bootstrap=(FRIEND,))
+    assert Config.load(home) == wanted
+    set_wide(home, on=False, relay=False, lookup=False, bootstraps=())
+    assert Config.load(home) == Config()
+
+
+def test_a_list_in_many_lines_is_left_to_who_wrote_it(tmp_path: Path) -> None:
+    text = f'[wide]\nbootstrap = [\n  "{FRIEND}", # the friend\n]\n'
+    home = Home(tmp_path)
+    assert load(tmp_path, text).wide_bootstrap == (FRIEND,)
+    with pytest.raises(BadConfigError, match="bootstrap"):
+        set_wide(home, on=True, relay=False, bootstraps=())
+    assert home.config.read_text() == text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "true",
+        '"here"',
+        '["192.0.2.9:4712"]',
+        "[7]",
+        f'["{FRIEND}/p2p-circuit/p2p/{FRIEND.host[-52:]}"]',
+    ],
+)
+def test_who_is_asked_first_is_named_by_a_direct_address(tmp_path: Path, value: str) -> None:
+    with pytest.raises(BadConfigError):
+        load(tmp_path, f"[wide]\nbootstrap = {value}\n")
+    with pytest.raises(BadConfigError):
+        load(tmp_path, f"[wide]\nbootstrap = {[str(FRIEND)] * 9}\n")
 
 
 def test_of_the_template_the_remarks_stay(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from kinlight.node import times
 from kinlight.node.printing_status import MAX_ABSENT, absent_line, connection_line, status_lines
-from kinlight.node.views import Absent, Clock, Connection, Status
+from kinlight.node.views import Absent, Bootstrap, Clock, Connection, Status
 
 from .nodes import NOW
 
@@ -78,6 +78,21 @@ def test_what_discovery_can_know_is_said_and_no_more(
     seen: int, connections: list[Connection], words: str
 ) -> None:
     assert words in text(replace(STATUS, nodes_seen=seen, connections=connections))
+
+
+def test_nobody_is_missed_before_it_looked() -> None:
+    alone = replace(STATUS, nodes_seen=0, connections=[], looking=True)
+    assert "Looking for other nodes on this network." in text(alone)
+    assert "in sight" not in text(alone)
+    assert "1 other node in sight" in text(replace(alone, nodes_seen=1))
+
+
+def test_a_bootstrap_that_can_not_be_asked_is_named_with_the_reason() -> None:
+    dead = Bootstrap("/ip4/192.0.2.9/tcp/1/p2p/12D3Koo", "nothing listens there")
+    good = Bootstrap("/ip4/192.0.2.10/tcp/1/p2p/12D3Koo", None)
+    shown = text(replace(STATUS, wide="on", wide_bootstraps=[dead, good]))
+    assert f"{dead.address} can't be asked: nothing listens there. It is tried again." in shown
+    assert good.address not in shown
 
 
 def test_the_wide_area_is_told_of_only_where_it_is_on() -> None:

@@ -26,7 +26,7 @@ __all__ = ["slow_dials"]
 def make(tmp_path: Path, name: str, settings: str = "on = true") -> TestedNode:
     node = TestedNode(tmp_path / name.lower(), name, Environment(Clock()))
     with node.home.config.open("a") as config:
-        config.write(f"[wide]\n{settings}\n")
+        config.write(f"[wide]\nupnp = false\n{settings}\n")
     return node
 
 

@@ -18,6 +18,7 @@ from kinlight.node.p2p_host import Host
 from kinlight.node.p2p_punch import DCUTR
 from kinlight.node.p2p_relay import CIRCUITS_PER_CONTACT, HOP
 from kinlight.node.p2p_stream import Stream
+from kinlight.node.rendezvous import Rendezvous
 from kinlight.protocol import limits
 from libp2p.relay.circuit_v2.pb.circuit_pb2 import HopMessage, PeerId, Status
 from libp2p.relay.circuit_v2.pb.dcutr_pb2 import HolePunch
@@ -45,8 +46,19 @@ class Three:
 
 
 @pytest.fixture
-def apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is relayed looks for no better way."""
+def silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is told by a friend where the other one is: a direct way has to be found."""
+
+    async def alone(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(Rendezvous, "attend", alone)
+
+
+@pytest.fixture
+def apart(silent: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is relayed looks for no better way, and is told of none."""
+    assert silent is None
     monkeypatch.setattr(p2p_punch, "PAUSES", ())
 
 
@@ -139,6 +151,7 @@ async def asked(other: Stranger, relay: Multiaddr, **message: Any) -> int:
     return await other.run(ask)
 
 
+@pytest.mark.usefixtures("silent")
 async def test_who_can_reach_each_other_go_over_to_a_direct_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +167,7 @@ async def test_who_can_reach_each_other_go_over_to_a_direct_way(
         assert (await met.fred.engine.wide()).bytes_relayed - before < 1_000_000
 
 
+@pytest.mark.usefixtures("silent")
 async def test_a_transfer_goes_on_when_the_way_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from kinlight.crypto.pairing import Code, CodeExchange, Invitation, PairingKey, 
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import Signed, SigningKey
 from kinlight.crypto.wrap import KemKey, seal_to, unwrap
-from kinlight.protocol import album_roles, backup, delivery, limits, messages
+from kinlight.protocol import album_roles, backup, delivery, limits, messages, rendezvous
 from kinlight.protocol.album import Album
 from kinlight.protocol.album_errors import AlbumRefusedError
 from kinlight.protocol.album_feed import FeedEntry
@@ -33,6 +33,7 @@ from kinlight.protocol.framing import frame
 from kinlight.protocol.messages import Message
 from kinlight.protocol.opening import HELLO_DOMAIN
 from kinlight.protocol.photo import RECORD_DOMAIN, Metadata, PhotoRecord, photo_id
+from kinlight.protocol.profile import Profile
 from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.revocation import RevocationList, Standing
 from kinlight.protocol.ticket import Ticket
@@ -88,7 +89,10 @@ def test_the_page_lists_every_refusal_code() -> None:
     ]
 
 
-@pytest.mark.parametrize(("name", "fewest"), [("channel.md", 9), ("ticket.md", 7)])
+@pytest.mark.parametrize(
+    ("name", "fewest"),
+    [("channel.md", 9), ("ticket.md", 7), ("rendezvous.md", 10), ("profile.md", 4)],
+)
 def test_the_page_gives_the_limits_as_they_are(name: str, fewest: int) -> None:
     rows = table(page(name), "Limits")
     assert len(rows) >= fewest
@@ -356,6 +360,37 @@ def ticket_page(example: Example) -> Example:
     }
 
 
+def rendezvous_page(example: Example) -> Example:
+    root = SigningKey(Secret(_un(example["root seed"])))
+    device = SigningKey(Secret(_un(example["device seed"])))
+    secret = Secret(_un(example["pair_secret"]))
+    address = "/ip4/192.0.2.7/tcp/4711/p2p/12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN"
+    value: Value = [1, "notice", root.public, device.public, 1_800_000_000, [address]]
+    body = encoding.encode(value)
+    tag = rendezvous.tag_of(secret, 20_833)
+    key = Secret(hkdf(secret.reveal(), b"kinlight/rendezvous-key1"))
+    notice = rendezvous.Notice(root.public, device.public, 1_800_000_000, (address,))
+    filled = unwrap(key, b"kinlight/rendezvous-record1\x00" + tag, notice.seal(secret))
+    assert filled == (len(body).to_bytes(2) + body).ljust(1976, b"\0")
+    return {"tag(20833)": tag.hex(), "key": key.reveal().hex(), "body": body.hex()}
+
+
+def profile_page(example: Example) -> Example:
+    key = SigningKey(Secret(_un(example["seed of the transport key"])))
+    challenge = _un(example["challenge"])
+    peer = bytes.fromhex("002408011220") + key.public
+    body: Value = [1, "profile", peer, challenge, [1, 2, 3], ["relay"]]
+    signed = key.sign_value(b"kinlight/profile1", body)
+    profile = Profile.issue(key, challenge, (1, 2, 3), ["relay"])
+    assert Profile.decode(signed.encode(), peer, challenge) == profile
+    return {
+        "peer": peer.hex(),
+        "body": signed.body.hex(),
+        "signature": signed.signature.hex(),
+        "answer": signed.encode().hex(),
+    }
+
+
 def holding_page(example: Example) -> Example:
     secret, key = Secret(_un(example["secret"])), Secret(_un(example["file key"]))
     day = 1_800_000_000 // 86_400
@@ -498,6 +533,8 @@ PAGES: dict[str, Callable[[Example], Example]] = {
     "revocation.md": revocation_page,
     "receipt.md": receipt_page,
     "ticket.md": ticket_page,
+    "rendezvous.md": rendezvous_page,
+    "profile.md": profile_page,
     "holding.md": holding_page,
     "backup.md": backup_page,
     "album.md": album_page,

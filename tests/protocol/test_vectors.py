@@ -20,7 +20,7 @@ from kinlight.crypto.pairing import Code, Invitation, PairingKey
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import Signed, SigningKey
 from kinlight.crypto.wrap import KemKey
-from kinlight.protocol import backup, delivery, limits, messages
+from kinlight.protocol import backup, delivery, limits, messages, rendezvous
 from kinlight.protocol.attributes import (
     Attestation,
     Attributes,
@@ -48,6 +48,7 @@ from kinlight.protocol.opening import (
     recognise,
 )
 from kinlight.protocol.photo import KINDS, Envelope, Metadata, PhotoRecord
+from kinlight.protocol.profile import Profile
 from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.rendition import Rendition
 from kinlight.protocol.revocation import RevocationList, Revocations, Standing
@@ -63,6 +64,8 @@ GENERATED = {
     ),
     "generate_grants.py": ("grants", "attestation", "revocation"),
     "generate_tickets.py": ("ticket",),
+    "generate_rendezvous.py": ("rendezvous",),
+    "generate_profile.py": ("profile",),
 }  # fmt: skip
 FOLDERS = [folder for folders in GENERATED.values() for folder in folders]
 Case = dict[str, Any]
@@ -344,6 +347,27 @@ def check_ticket_tag(case: Case) -> None:
         raise UnknownTicketError
 
 
+def check_notice(case: Case) -> None:
+    secret = Secret(_un(case["pair_secret"]))
+    found = rendezvous.Notice.open(_un(case["record"]), secret, _un(case["identity"]), case["now"])
+    assert [{"hex": found.device.hex()}, found.issued, list(found.addresses)] == case["fields"]
+    assert rendezvous.tag_of(secret, delivery.day_of(found.issued)).hex() == case["tag"]
+
+
+def check_rendezvous_request(case: Case) -> None:
+    assert rendezvous.Request.decode(_un(case["encoded"])).encode().hex() == case["encoded"]
+
+
+def check_rendezvous_answer(case: Case) -> None:
+    assert rendezvous.Answer.decode(_un(case["encoded"])).encode().hex() == case["encoded"]
+
+
+def check_profile(case: Case) -> None:
+    found = Profile.decode(_un(case["data"]), _un(case["peer"]), _un(case["challenge"]))
+    assert [list(found.versions), list(found.roles)] == [case["versions"], case["roles"]]
+    assert found.encode().hex() == case["data"]
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "frame": check_frame,
     "message": check_message,
@@ -367,6 +391,10 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "contacts": check_contacts,
     "ticket": check_ticket,
     "ticket-tag": check_ticket_tag,
+    "notice": check_notice,
+    "rendezvous-request": check_rendezvous_request,
+    "rendezvous-answer": check_rendezvous_answer,
+    "profile": check_profile,
 }
 
 
