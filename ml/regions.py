@@ -128,5 +128,8 @@ def soften(rng: np.random.Generator, mask: Mask) -> Alpha:
     alpha = opaque(mask)
     if softness < 0.3:
         return alpha
-    sigma = rng.uniform(0.5, 1.2) if softness < 0.7 else rng.uniform(1.5, 6)
+    if softness < 0.7:
+        sigma = rng.uniform(0.5, 1.2)
+    else:
+        sigma = rng.uniform(1.5, 6) if softness < 0.92 else rng.uniform(6, 20)
     return cv2.GaussianBlur(alpha, (0, 0), float(sigma)).astype(np.float32)
