@@ -6,7 +6,11 @@ the picture are taken over all of it. So the result is that of the picture in on
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +27,12 @@ from .weights import Weights
 TILE = 512
 """Pixels of a side of a tile, without its halo."""
 STRIP = 16_000
-"""Cells of features in a strip, without its halo, in bf16."""
+"""Cells of features in all strips at work, without their halo, in bf16."""
 STRIP_EXACT = 5_000
 """The same in float32, where what is calculated in between takes twice the memory."""
+
+_Work = TypeVar("_Work")
+_Done = TypeVar("_Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,44 @@ def fused(net: IntegrityNet) -> IntegrityNet:
     return net
 
 
+class Team:
+    """Threads that each work at one part of a picture; torch has one thread in each of them.
+
+    Parts are small, so that threads which share one of them mostly wait for each other.
+    """
+
+    def __init__(self, size: int, *, bf16: bool) -> None:
+        self.size = size
+        self._bf16 = bf16
+        self._threads = ThreadPoolExecutor(size, "integrity") if size > 1 else None
+        if self._threads is None:
+            return
+        usual = torch.get_num_threads()
+        all_here = threading.Barrier(size + 1)
+
+        def begin() -> None:
+            torch.set_num_threads(1)
+            all_here.wait()
+
+        for _ in range(size):
+            self._threads.submit(begin)
+        all_here.wait()
+        torch.set_num_threads(usual)  # of threads that begin later; ours keep what they were told
+
+    def map(self, work: Callable[[_Work], _Done], parts: Iterable[_Work]) -> Iterator[_Done]:
+        """What `work` makes of each part, in their order."""
+
+        def alone(part: _Work) -> _Done:
+            # Both are a thread's own.
+            with (
+                torch.inference_mode(),
+                torch.autocast("cpu", torch.bfloat16, enabled=self._bf16),
+            ):
+                return work(part)
+
+        return map(alone, parts) if self._threads is None else self._threads.map(alone, parts)
+
+
 class Runner:
     """The network with its weights, ready to look at photos."""
 
@@ -71,6 +116,7 @@ class Runner:
         self._net = fused(self._net.eval()).to(memory_format=torch.channels_last)
         self._bf16 = has_fast_bf16() if bf16 is None else bf16
         self._exact = torch.bfloat16 if self._bf16 else torch.float32
+        self._team = Team(torch.get_num_threads(), bf16=self._bf16)
 
     def find(self, rgb: npt.NDArray[np.uint8], table: npt.NDArray[np.float32] | None) -> Finding:
         """The finding on a photo that is in the calibrated range."""
@@ -126,6 +172,7 @@ class Runner:
     ) -> Traces:
         """Ask the network; `tile`, and `strip` in rows, change time and memory, not the answer."""
         most = STRIP if self._bf16 else STRIP_EXACT
+        most //= self._team.size
         strip = strip or max(16, most // max(1, rgb.shape[1] // BLOCK))
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
             near = self._near(self._features(rgb, table, tile), strip)
@@ -153,48 +200,57 @@ class Runner:
             dtype=torch.bfloat16,  # also where fp32 is used to calculate: it halves the memory
             memory_format=torch.channels_last,
         )
-        for top in range(0, height, tile):
-            for left in range(0, width, tile):
-                begin = max(top - HALO, 0), max(left - HALO, 0)
-                end = min(top + tile + HALO, rows * BLOCK), min(left + tile + HALO, columns * BLOCK)
-                cut = rgb[begin[0] : end[0], begin[1] : end[1]]
-                lacking = end[0] - begin[0] - cut.shape[0], end[1] - begin[1] - cut.shape[1]
-                if any(lacking):  # an edge within a block: as JPEG, repeat the last row and column
-                    cut = np.pad(cut, ((0, lacking[0]), (0, lacking[1]), (0, 0)), mode="edge")
-                # A copy: torch refuses memory that it may not write to.
-                pixels = torch.from_numpy(np.array(cut)).permute(2, 0, 1)[None].float()
-                seen = net(pixels, units[None], known)
-                here = slice(top // BLOCK, min((top + tile) // BLOCK, rows))
-                there = slice(left // BLOCK, min((left + tile) // BLOCK, columns))
-                down, right = (top - begin[0]) // BLOCK, (left - begin[1]) // BLOCK
-                inner = seen[:, :, down:, right:]
-                kept[:, :, here, there] = inner[
-                    :, :, : here.stop - here.start, : there.stop - there.start
-                ]
+
+        def look(corner: tuple[int, int]) -> None:
+            top, left = corner
+            begin = max(top - HALO, 0), max(left - HALO, 0)
+            end = min(top + tile + HALO, rows * BLOCK), min(left + tile + HALO, columns * BLOCK)
+            cut = rgb[begin[0] : end[0], begin[1] : end[1]]
+            lacking = end[0] - begin[0] - cut.shape[0], end[1] - begin[1] - cut.shape[1]
+            if any(lacking):  # an edge within a block: as JPEG, repeat the last row and column
+                cut = np.pad(cut, ((0, lacking[0]), (0, lacking[1]), (0, 0)), mode="edge")
+            # A copy: torch refuses memory that it may not write to.
+            pixels = torch.from_numpy(np.array(cut)).permute(2, 0, 1)[None].float()
+            seen = net(pixels, units[None], known)
+            here = slice(top // BLOCK, min((top + tile) // BLOCK, rows))
+            there = slice(left // BLOCK, min((left + tile) // BLOCK, columns))
+            down, right = (top - begin[0]) // BLOCK, (left - begin[1]) // BLOCK
+            inner = seen[:, :, down:, right:]
+            kept[:, :, here, there] = inner[
+                :, :, : here.stop - here.start, : there.stop - there.start
+            ]
+
+        corners = [(y, x) for y in range(0, height, tile) for x in range(0, width, tile)]
+        for _ in self._team.map(look, corners):
+            pass
         return kept
 
     def _near(self, features: Tensor, strip: int) -> Tensor:
         kept = torch.empty_like(features)
-        for begin, end, skip, count in strips(features.shape[2], strip, NEAR):
+
+        def look(part: Strip) -> None:
+            begin, end, skip, count = part
             seen = self._net.head.near(features[:, :, begin:end].to(self._exact))
             kept[:, :, begin + skip : begin + skip + count] = seen[:, :, skip : skip + count]
+
+        for _ in self._team.map(look, strips(features.shape[2], strip, NEAR)):
+            pass
         return kept
 
     def _far(self, near: Tensor, strip: int) -> tuple[Tensor, Tensor]:
         head = self._net.head
         mean, variance = _moments(near)
-        cells: list[Tensor] = []
-        sums: list[Tensor] = []
-        squares: list[Tensor] = []
-        peaks: list[Tensor] = []
-        for begin, end, skip, count in strips(near.shape[2], strip, FAR):
+
+        def look(part: Strip) -> tuple[Tensor, ...]:
+            begin, end, skip, count = part
             far = head.look_far(near[:, :, begin:end].to(self._exact), mean, variance)
             far = far[:, :, skip : skip + count]
-            cells.append(head.cells(far))
             exact = far.double()
-            sums.append(exact.sum(dim=(2, 3)))
-            squares.append(exact.square().sum(dim=(2, 3)))
-            peaks.append(far.float().amax(dim=(2, 3)))
+            sums, squares = exact.sum(dim=(2, 3)), exact.square().sum(dim=(2, 3))
+            return head.cells(far), sums, squares, far.float().amax(dim=(2, 3))
+
+        seen = list(self._team.map(look, strips(near.shape[2], strip, FAR)))
+        cells, sums, squares, peaks = (list(parts) for parts in zip(*seen, strict=True))
         number = near.shape[2] * near.shape[3]
         middle = torch.stack(sums).sum(dim=0) / number
         deviation = (torch.stack(squares).sum(dim=0) / number - middle.square()).clamp(min=0).sqrt()
@@ -204,9 +260,13 @@ class Runner:
             return whole, head.pool(middle.float(), deviation.float(), peak, whole)
 
 
-def strips(rows: int, strip: int, halo: int) -> list[tuple[int, int, int, int]]:
-    """How to walk over `rows`: where each strip begins and ends, its halo, and its own rows."""
-    walk: list[tuple[int, int, int, int]] = []
+Strip = tuple[int, int, int, int]
+"""Where it begins and ends, how many rows of halo it begins with, and how many are its own."""
+
+
+def strips(rows: int, strip: int, halo: int) -> list[Strip]:
+    """How to walk over `rows`."""
+    walk: list[Strip] = []
     for first in range(0, rows, strip):
         begin, end = max(first - halo, 0), min(first + strip + halo, rows)
         walk.append((begin, end, first - begin, min(strip, rows - first)))
