@@ -1,13 +1,13 @@
-"""Runs the integrity network over a whole photo, in tiles and strips that bound the memory.
+"""Runs the integrity network over a whole photo, in parts that bound the memory.
 
-The stem is applied to tiles with a halo, the head to strips of its features with a halo; means over
-the picture are taken over all of it. So the result is that of the picture in one piece.
+The stem is applied to tiles with a halo, the head to squares of its features with a halo; means
+over the picture are taken over all of it. So the result is that of the picture in one piece.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -20,16 +20,23 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .components import components
 from .integrity import Box, Calibration, Finding
-from .integrity_net import BLOCK, FAR, HALO, NEAR, IntegrityNet, Width, standard_table
+from .integrity_net import (
+    BLOCK,
+    CELLS_PER_BLOCK,
+    FAR,
+    HALO,
+    NEAR,
+    IntegrityNet,
+    Width,
+    standard_table,
+)
 from .photo_score import PhotoScore, network_of
 from .weights import Weights
 
 TILE = 512
 """Pixels of a side of a tile, without its halo."""
-STRIP = 16_000
-"""Cells of features in all strips at work, without their halo, in bf16."""
-STRIP_EXACT = 5_000
-"""The same in float32, where what is calculated in between takes twice the memory."""
+SQUARE = 64
+"""Cells of a side of a square of features, without its halo."""
 
 _Work = TypeVar("_Work")
 _Done = TypeVar("_Done")
@@ -168,15 +175,12 @@ class Runner:
         table: npt.NDArray[np.float32] | None,
         *,
         tile: int = TILE,
-        strip: int | None = None,
+        square: int = SQUARE,
     ) -> Traces:
-        """Ask the network; `tile`, and `strip` in rows, change time and memory, not the answer."""
-        most = STRIP if self._bf16 else STRIP_EXACT
-        most //= self._team.size
-        strip = strip or max(16, most // max(1, rgb.shape[1] // BLOCK))
+        """Ask the network; `tile` and `square` change time and memory, not the answer."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
-            near = self._near(self._features(rgb, table, tile), strip)
-            cells, pooled = self._far(near, strip)
+            near = self._near(self._features(rgb, table, tile), square)
+            cells, pooled = self._far(near, square)
         height, width = (-(-side // BLOCK) * 2 for side in rgb.shape[:2])
         chance = cells.sigmoid()[0, 0, :height, :width].numpy()
         features = pooled[0].numpy()
@@ -201,76 +205,87 @@ class Runner:
             memory_format=torch.channels_last,
         )
 
-        def look(corner: tuple[int, int]) -> None:
-            top, left = corner
-            begin = max(top - HALO, 0), max(left - HALO, 0)
-            end = min(top + tile + HALO, rows * BLOCK), min(left + tile + HALO, columns * BLOCK)
-            cut = rgb[begin[0] : end[0], begin[1] : end[1]]
-            lacking = end[0] - begin[0] - cut.shape[0], end[1] - begin[1] - cut.shape[1]
+        def look(part: Part) -> None:
+            down, right = (slice(side.start * BLOCK, side.stop * BLOCK) for side in part.seen)
+            cut = rgb[down, right]
+            lacking = down.stop - down.start - cut.shape[0], right.stop - right.start - cut.shape[1]
             if any(lacking):  # an edge within a block: as JPEG, repeat the last row and column
                 cut = np.pad(cut, ((0, lacking[0]), (0, lacking[1]), (0, 0)), mode="edge")
             # A copy: torch refuses memory that it may not write to.
             pixels = torch.from_numpy(np.array(cut)).permute(2, 0, 1)[None].float()
-            seen = net(pixels, units[None], known)
-            here = slice(top // BLOCK, min((top + tile) // BLOCK, rows))
-            there = slice(left // BLOCK, min((left + tile) // BLOCK, columns))
-            down, right = (top - begin[0]) // BLOCK, (left - begin[1]) // BLOCK
-            inner = seen[:, :, down:, right:]
-            kept[:, :, here, there] = inner[
-                :, :, : here.stop - here.start, : there.stop - there.start
-            ]
+            kept[:, :, *part.own] = net(pixels, units[None], known)[:, :, *part.inner]
 
-        corners = [(y, x) for y in range(0, height, tile) for x in range(0, width, tile)]
-        for _ in self._team.map(look, corners):
+        for _ in self._team.map(look, parts_of((rows, columns), tile // BLOCK, HALO // BLOCK)):
             pass
         return kept
 
-    def _near(self, features: Tensor, strip: int) -> Tensor:
+    def _near(self, features: Tensor, square: int) -> Tensor:
         kept = torch.empty_like(features)
 
-        def look(part: Strip) -> None:
-            begin, end, skip, count = part
-            seen = self._net.head.near(features[:, :, begin:end].to(self._exact))
-            kept[:, :, begin + skip : begin + skip + count] = seen[:, :, skip : skip + count]
+        def look(part: Part) -> None:
+            seen = self._net.head.near(features[:, :, *part.seen].to(self._exact))
+            kept[:, :, *part.own] = seen[:, :, *part.inner]
 
-        for _ in self._team.map(look, strips(features.shape[2], strip, NEAR)):
+        for _ in self._team.map(look, parts_of(features.shape[2:], square, NEAR)):
             pass
         return kept
 
-    def _far(self, near: Tensor, strip: int) -> tuple[Tensor, Tensor]:
+    def _far(self, near: Tensor, square: int) -> tuple[Tensor, Tensor]:
         head = self._net.head
         mean, variance = _moments(near)
+        rows, columns = near.shape[2:]
+        cells = torch.empty((1, 1, rows * CELLS_PER_BLOCK, columns * CELLS_PER_BLOCK))
 
-        def look(part: Strip) -> tuple[Tensor, ...]:
-            begin, end, skip, count = part
-            far = head.look_far(near[:, :, begin:end].to(self._exact), mean, variance)
-            far = far[:, :, skip : skip + count]
+        def look(part: Part) -> tuple[Tensor, Tensor, Tensor]:
+            far = head.look_far(near[:, :, *part.seen].to(self._exact), mean, variance)
+            far = far[:, :, *part.inner]
+            down, right = (
+                slice(side.start * CELLS_PER_BLOCK, side.stop * CELLS_PER_BLOCK)
+                for side in part.own
+            )
+            cells[:, :, down, right] = head.cells(far)
             exact = far.double()
             sums, squares = exact.sum(dim=(2, 3)), exact.square().sum(dim=(2, 3))
-            return head.cells(far), sums, squares, far.float().amax(dim=(2, 3))
+            return sums, squares, far.float().amax(dim=(2, 3))
 
-        seen = list(self._team.map(look, strips(near.shape[2], strip, FAR)))
-        cells, sums, squares, peaks = (list(parts) for parts in zip(*seen, strict=True))
-        number = near.shape[2] * near.shape[3]
-        middle = torch.stack(sums).sum(dim=0) / number
-        deviation = (torch.stack(squares).sum(dim=0) / number - middle.square()).clamp(min=0).sqrt()
-        whole = torch.cat(cells, dim=2)
+        seen = self._team.map(look, parts_of(near.shape[2:], square, FAR))
+        sums, squares, peaks = (torch.stack(each) for each in zip(*seen, strict=True))
+        middle = sums.sum(dim=0) / (rows * columns)
+        deviation = squares.sum(dim=0) / (rows * columns) - middle.square()
+        deviation = deviation.clamp(min=0).sqrt()
         with torch.autocast("cpu", enabled=False):
-            peak = torch.stack(peaks).amax(dim=0)
-            return whole, head.pool(middle.float(), deviation.float(), peak, whole)
+            return cells, head.pool(middle.float(), deviation.float(), peaks.amax(dim=0), cells)
 
 
-Strip = tuple[int, int, int, int]
-"""Where it begins and ends, how many rows of halo it begins with, and how many are its own."""
+Area = tuple[slice, slice]
+"""Rows and columns of cells."""
 
 
-def strips(rows: int, strip: int, halo: int) -> list[Strip]:
-    """How to walk over `rows`."""
-    walk: list[Strip] = []
-    for first in range(0, rows, strip):
-        begin, end = max(first - halo, 0), min(first + strip + halo, rows)
-        walk.append((begin, end, first - begin, min(strip, rows - first)))
-    return walk
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a picture, and what must be seen around it."""
+
+    own: Area
+    seen: Area
+    """The part with its halo, as far as the picture reaches."""
+    inner: Area
+    """Where the part lies in `seen`."""
+
+
+def parts_of(shape: Sequence[int], side: int, halo: int) -> list[Part]:
+    """Squares of `side` cells that cover a picture of `shape` cells, row by row."""
+
+    def along(length: int) -> list[tuple[slice, slice, slice]]:
+        cuts: list[tuple[slice, slice, slice]] = []
+        for begin in range(0, length, side):
+            end = min(begin + side, length)
+            seen = slice(max(begin - halo, 0), min(end + halo, length))
+            inner = slice(begin - seen.start, end - seen.start)
+            cuts.append((slice(begin, end), seen, inner))
+        return cuts
+
+    rows, columns = along(shape[0]), along(shape[1])
+    return [Part(*zip(down, right, strict=True)) for down in rows for right in columns]
 
 
 def _moments(near: Tensor) -> tuple[Tensor, Tensor]:

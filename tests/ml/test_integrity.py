@@ -61,15 +61,15 @@ def judged_at_random(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("bf16", [False, True])
-@pytest.mark.parametrize(("tile", "strip"), [(64, 8), (128, 24), (256, 16)])
+@pytest.mark.parametrize(("tile", "square"), [(64, 8), (128, 24), (256, 16)])
 def test_a_photo_in_tiles_gives_what_the_photo_in_one_piece_gives(
-    tile: int, strip: int, bf16: bool, weights: Weights
+    tile: int, square: int, bf16: bool, weights: Weights
 ) -> None:
     runner = Runner(weights, bf16=bf16)
     pixels = scene(6, 301, 419)
     table = standard_table().numpy()
-    whole = runner.traces(pixels, table, tile=4096, strip=4096)
-    tiled = runner.traces(pixels, table, tile=tile, strip=strip)
+    whole = runner.traces(pixels, table, tile=4096, square=4096)
+    tiled = runner.traces(pixels, table, tile=tile, square=square)
     assert np.abs(whole.chance - tiled.chance).max() < 0.01
     assert abs(whole.score - tiled.score) < 0.01
 
