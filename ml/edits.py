@@ -1,12 +1,12 @@
 """Edits as people make them, each with the mask of where it was made.
 
 Every edit takes the picture, a source of chance and photos to take pieces from, and returns an
-`Edit`. Outside the mask no pixel changes: that holds by construction, in `_blend`, for all of them.
+`Edit`. Outside the mask no pixel changes: that holds by construction, in `blend`, for all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from .chance import below, integer, logarithmic, real
 from .photos import Pixels
-from .processing import jpeg_round_trip, webp_round_trip
+from .processing import jpeg_round_trip
 from .regions import Alpha, Mask, draw_region, draw_stroke, opaque, soften
 
 Draw = Callable[[np.random.Generator, int, int], Pixels]
@@ -44,14 +44,15 @@ class Edit:
     """Copy-move: where the piece was taken from."""
 
 
-def _blend(pixels: Pixels, layer: npt.NDArray[np.uint8], alpha: Alpha) -> tuple[Pixels, Mask]:
+def blend(pixels: Pixels, layer: npt.NDArray[np.uint8], alpha: Alpha) -> tuple[Pixels, Mask]:
+    """Lay one over the other; the mask is where that changes something."""
     mixed = pixels + (layer.astype(np.float32) - pixels) * alpha[..., None]
     mask = (alpha >= 0.1).astype(np.uint8) * 255
     edited = np.where(mask[..., None] > 0, np.rint(mixed), pixels).astype(np.uint8)
     return edited, mask
 
 
-def _share(rng: np.random.Generator) -> float:
+def draw_share(rng: np.random.Generator) -> float:
     """How much of the picture an edit takes: small ones as often as large."""
     return logarithmic(rng, 0.006, 0.33)
 
@@ -98,7 +99,7 @@ def _cloned(pixels: Pixels, layer: Pixels, mask: Mask) -> tuple[Pixels, Mask] | 
         mixed = cv2.seamlessClone(layer, pixels, inner.copy(), centre, cv2.NORMAL_CLONE)
     except cv2.error:
         return None
-    return _blend(pixels, mixed.astype(np.uint8), opaque(inner))
+    return blend(pixels, mixed.astype(np.uint8), opaque(inner))
 
 
 def splice(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
@@ -107,7 +108,7 @@ def splice(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
     donor = donors.photo(rng, height, width)[:height, :width]
     if rng.random() < 0.4:
         donor = jpeg_round_trip(donor, integer(rng, 55, 98), int(rng.choice([0, 2])))
-    mask = draw_region(rng, donor, share=_share(rng))
+    mask = draw_region(rng, donor, share=draw_share(rng))
     donor, mask = _warp(rng, donor, mask)
     if rng.random() < 0.5:
         donor = match_colors(donor, pixels, real(rng, 0.4, 1))
@@ -115,13 +116,13 @@ def splice(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
         cloned = _cloned(pixels, donor, mask)
         if cloned is not None:
             return Edit(*cloned, "splice")
-    return Edit(*_blend(pixels, donor, soften(rng, mask)), "splice")
+    return Edit(*blend(pixels, donor, soften(rng, mask)), "splice")
 
 
 def copy_move(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:  # noqa: ARG001 -- an edit like the others
     """A piece of the picture itself at another place."""
     height, width = pixels.shape[:2]
-    origin = draw_region(rng, pixels, share=min(_share(rng), 0.15))
+    origin = draw_region(rng, pixels, share=min(draw_share(rng), 0.15))
     x, y, w, h = cv2.boundingRect(origin)
     if w == 0:
         return Edit(pixels, origin, "copy-move", origin)
@@ -132,7 +133,7 @@ def copy_move(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
     mask = cv2.warpAffine(outline, matrix, (width, height), flags=cv2.INTER_NEAREST).astype(
         np.uint8
     )
-    edited, mask = _blend(pixels, moved.astype(np.uint8), soften(rng, mask))
+    edited, mask = blend(pixels, moved.astype(np.uint8), soften(rng, mask))
     return Edit(edited, mask, "copy-move", origin)
 
 
@@ -144,17 +145,14 @@ def _shift(rng: np.random.Generator, span: tuple[int, int, int]) -> int:
 
 def removal(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
     """Something painted over with what is around it."""
-    share = min(_share(rng), 0.08)
+    share = min(draw_share(rng), 0.08)
     mask = (
         draw_stroke(rng, pixels.shape[:2], share=share)
         if rng.random() < 0.3
         else draw_region(rng, pixels, share=share)
     )
-    way = rng.random()
-    if way < 0.35:
+    if rng.random() < 0.5:
         return _healed(rng, pixels, mask, donors)
-    if way < 0.65:
-        return Edit(*_blend(pixels, _patched(rng, pixels, mask), soften(rng, mask)), "removal")
     x, y, w, h = cv2.boundingRect(mask)
     margin = 12
     rows = slice(max(y - margin, 0), y + h + margin)
@@ -167,8 +165,8 @@ def removal(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
         4,
         how,
     )
-    layer = _regrained(rng, layer)
-    return Edit(*_blend(pixels, layer, opaque(mask)), "removal")
+    layer = regrained(rng, layer)
+    return Edit(*blend(pixels, layer, opaque(mask)), "removal")
 
 
 def _healed(rng: np.random.Generator, pixels: Pixels, mask: Mask, donors: Donors) -> Edit:
@@ -184,36 +182,12 @@ def _healed(rng: np.random.Generator, pixels: Pixels, mask: Mask, donors: Donors
     beside = beside.astype(np.uint8)
     cloned = _cloned(pixels, beside, mask) if rng.random() < 0.7 else None
     if cloned is None:
-        cloned = _blend(pixels, beside, soften(rng, mask))
+        cloned = blend(pixels, beside, soften(rng, mask))
     del donors
     return Edit(*cloned, "removal")
 
 
-def _patched(rng: np.random.Generator, pixels: Pixels, mask: Mask) -> Pixels:
-    """Fill by content: patches from several places near by, each from where it was found."""
-    height, width = mask.shape
-    _, _, w, h = cv2.boundingRect(mask)
-    patch = integer(rng, 6, 33)
-    rows, columns = height // patch + 1, width // patch + 1
-    shifts = rng.uniform(-1, 1, (integer(rng, 2, 9), 2))
-    length = np.sqrt((shifts**2).sum(axis=1, keepdims=True)) + 1e-6
-    shifts = shifts / length * rng.uniform(0.9, 1.8, (len(shifts), 1)) * [h, w]
-    taken = rng.integers(0, len(shifts), (rows, columns)).astype(np.uint8)
-    if rng.random() < 0.6:  # as good matches do, neighbours come from the same place
-        taken = cv2.medianBlur(taken, 3)
-    taken = cv2.resize(taken, (columns * patch, rows * patch), interpolation=cv2.INTER_NEAREST)
-    down, right = (shifts.round()[taken[:height, :width]][..., axis] for axis in (0, 1))
-    y, x = np.mgrid[:height, :width]
-    down, right = (y + down).astype(np.float32), (x + right).astype(np.float32)
-    layer = cv2.remap(pixels, right, down, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT)
-    if rng.random() < 0.5:  # patches that overlap are averaged
-        beside = cv2.boxFilter(layer, -1, (3, 3))
-        seams = cv2.morphologyEx(taken[:height, :width], cv2.MORPH_GRADIENT, np.ones((3, 3)))
-        layer = np.where(seams[..., None] > 0, beside, layer)
-    return layer.astype(np.uint8)
-
-
-def _regrained(rng: np.random.Generator, layer: Pixels) -> Pixels:
+def regrained(rng: np.random.Generator, layer: Pixels) -> Pixels:
     """Sometimes some grain, as good tools add it."""
     if rng.random() < 0.5:
         return layer
@@ -224,11 +198,8 @@ def _regrained(rng: np.random.Generator, layer: Pixels) -> Pixels:
 def smooth_fill(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
     """What generators leave: a region made again from few numbers, by upsampling."""
     height, width = pixels.shape[:2]
-    mask = draw_region(rng, pixels, share=_share(rng))
+    mask = draw_region(rng, pixels, share=draw_share(rng))
     origin = pixels if rng.random() < 0.5 else donors.photo(rng, height, width)[:height, :width]
-    if rng.random() < 0.4:
-        filled = _regrained(rng, _decoded(rng, origin))
-        return Edit(*_blend(pixels, filled, soften(rng, mask)), "fill")
     factor = int(rng.choice([2, 3, 4, 8]))
     small = cv2.resize(
         origin, (max(width // factor, 2), max(height // factor, 2)), interpolation=cv2.INTER_AREA
@@ -249,39 +220,16 @@ def smooth_fill(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edi
         )
     if rng.random() < 0.3:
         layer = cv2.bilateralFilter(np.asarray(layer).astype(np.uint8), 5, 25, 5)
-    filled = _regrained(rng, np.asarray(layer).astype(np.uint8))
-    return Edit(*_blend(pixels, filled, soften(rng, mask)), "fill")
-
-
-def _decoded(rng: np.random.Generator, origin: Pixels) -> Pixels:
-    """What comes out of few numbers for each block, as a generator's decoder makes it.
-
-    A lossy codec stands in for the decoder: it keeps what matters to the eye, on a grid of its
-    own, and no noise of a sensor.
-    """
-    height, width = origin.shape[:2]
-    factor = real(rng, 0.4, 1.6)
-    size = max(int(width * factor), 16), max(int(height * factor), 16)
-    scaled = cv2.resize(origin, size, interpolation=cv2.INTER_AREA)
-    if rng.random() < 0.5:
-        scaled = cv2.fastNlMeansDenoising(scaled, None, real(rng, 3, 9), 3, 7)
-    few = (
-        webp_round_trip(scaled.astype(np.uint8), integer(rng, 15, 75))
-        if rng.random() < 0.6
-        else jpeg_round_trip(scaled.astype(np.uint8), integer(rng, 20, 70), 2)
-    )
-    if rng.random() < 0.5:
-        few = cv2.bilateralFilter(few, 5, 20, 3)
-    how = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4]))
-    return cv2.resize(few, (width, height), interpolation=how).astype(np.uint8)
+    filled = regrained(rng, np.asarray(layer).astype(np.uint8))
+    return Edit(*blend(pixels, filled, soften(rng, mask)), "fill")
 
 
 def blur(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:  # noqa: ARG001 -- an edit like the others
     """A region blurred, smoothed, sharpened or pixelated."""
     mask = (
-        draw_stroke(rng, pixels.shape[:2], share=min(_share(rng), 0.1))
+        draw_stroke(rng, pixels.shape[:2], share=min(draw_share(rng), 0.1))
         if rng.random() < 0.2
-        else draw_region(rng, pixels, share=_share(rng))
+        else draw_region(rng, pixels, share=draw_share(rng))
     )
     kind = rng.integers(5)
     if kind == 0:
@@ -300,13 +248,13 @@ def blur(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:  # n
             pixels, (width // factor, height // factor), interpolation=cv2.INTER_AREA
         )
         layer = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
-    return Edit(*_blend(pixels, layer.astype(np.uint8), soften(rng, mask)), "blur")
+    return Edit(*blend(pixels, layer.astype(np.uint8), soften(rng, mask)), "blur")
 
 
 def retouch(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:  # noqa: ARG001 -- an edit like the others
     """A region made lighter, of another colour, grainier or smoother: same content, other look."""
-    mask = draw_region(rng, pixels, share=_share(rng))
-    kind = rng.integers(6)
+    mask = draw_region(rng, pixels, share=draw_share(rng))
+    kind = rng.integers(4)
     if kind == 0:
         gamma = float(np.exp(rng.choice([-1, 1]) * rng.uniform(0.2, 0.7)))
         curve = (255 * (np.arange(256) / 255) ** gamma).round().astype(np.uint8)
@@ -317,47 +265,12 @@ def retouch(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:  
         hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(0.7, 1.6), 0, 255)
         layer = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
     elif kind == 2:
-        lab = cv2.cvtColor(pixels, cv2.COLOR_RGB2LAB)
-        clearer = cv2.createCLAHE(real(rng, 1, 4), (4, 4))
-        lab[..., 0] = clearer.apply(np.ascontiguousarray(lab[..., 0]))
-        layer = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
-    elif kind == 3:
-        gain = np.exp(rng.uniform(-0.25, 0.25, 3)) * np.exp(rng.uniform(-0.2, 0.2))
-        layer = np.clip(pixels * gain + rng.uniform(-12, 12), 0, 255)
-    elif kind == 4:
         grain = rng.normal(0, rng.uniform(2, 8), pixels.shape)
         layer = np.clip(pixels + grain, 0, 255)
     else:
         smooth = cv2.bilateralFilter(pixels, 9, 40, 5).astype(np.float32)
         layer = np.clip(smooth * rng.uniform(1.0, 1.1) + rng.normal(0, 1, pixels.shape), 0, 255)
-    return Edit(*_blend(pixels, layer.astype(np.uint8), soften(rng, mask)), "retouch")
-
-
-def push(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:  # noqa: ARG001 -- an edit like the others
-    """A region pushed about or blown up, as programs that make slimmer do it."""
-    height, width = pixels.shape[:2]
-    mask = draw_region(rng, pixels, share=_share(rng))
-    _, _, w, h = cv2.boundingRect(mask)
-    strength = cv2.GaussianBlur(opaque(mask), (0, 0), max(2.0, 0.1 * min(w, h)))
-    strength *= opaque(mask)
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    if rng.random() < 0.5:
-        angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.06, 0.25) * min(w, h)
-        across, along = reach * np.cos(angle) * strength, reach * np.sin(angle) * strength
-    else:
-        weight = max(float(strength.sum()), 1e-6)
-        middle = float((x * strength).sum()) / weight, float((y * strength).sum()) / weight
-        grow = real(rng, 0.1, 0.3) * (1 if rng.random() < 0.5 else -1)
-        across, along = (x - middle[0]) * strength * grow, (y - middle[1]) * strength * grow
-    how = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
-    layer = cv2.remap(
-        pixels,
-        (x + across).astype(np.float32),
-        (y + along).astype(np.float32),
-        how,
-        borderMode=cv2.BORDER_REFLECT,
-    )
-    return Edit(*_blend(pixels, layer.astype(np.uint8), opaque(mask)), "push")
+    return Edit(*blend(pixels, layer.astype(np.uint8), soften(rng, mask)), "retouch")
 
 
 _FONTS = [
@@ -390,7 +303,7 @@ def overlay(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:  
             mask |= part
     opacity = float(rng.choice([1.0, rng.uniform(0.4, 1)]))
     alpha = opaque(mask) * np.float32(opacity)
-    return Edit(*_blend(pixels, layer, alpha), "overlay")
+    return Edit(*blend(pixels, layer, alpha), "overlay")
 
 
 def face(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
@@ -415,33 +328,41 @@ def face(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
         cloned = _cloned(pixels, layer, mask)
         if cloned is not None:
             return Edit(*cloned, "face")
-    return Edit(*_blend(pixels, layer, soften(rng, mask)), "face")
+    return Edit(*blend(pixels, layer, soften(rng, mask)), "face")
 
 
-KINDS: dict[str, tuple[Callable[[np.random.Generator, Pixels, Donors], Edit], float]] = {
-    "splice": (splice, 0.28),
-    "copy-move": (copy_move, 0.14),
-    "removal": (removal, 0.16),
-    "fill": (smooth_fill, 0.13),
-    "blur": (blur, 0.07),
-    "retouch": (retouch, 0.08),
-    "overlay": (overlay, 0.05),
-    "face": (face, 0.05),
-    "push": (push, 0.04),
+Kinds = Mapping[str, tuple[Callable[[np.random.Generator, Pixels, Donors], Edit], float]]
+"""What makes an edit of each kind, and how often it is drawn."""
+
+KINDS: Kinds = {
+    "splice": (splice, 0.30),
+    "copy-move": (copy_move, 0.16),
+    "removal": (removal, 0.14),
+    "fill": (smooth_fill, 0.12),
+    "blur": (blur, 0.08),
+    "retouch": (retouch, 0.07),
+    "overlay": (overlay, 0.06),
+    "face": (face, 0.07),
 }
-"""Each kind of edit and how often it is drawn."""
+"""Those of training."""
 
 
-def edit(rng: np.random.Generator, pixels: Pixels, donors: Donors, kind: str | None = None) -> Edit:
+def edit(
+    rng: np.random.Generator,
+    pixels: Pixels,
+    donors: Donors,
+    kind: str | None = None,
+    kinds: Kinds = KINDS,
+) -> Edit:
     """One edit of the named kind, or of a kind by chance.
 
     An edit that happened to change almost nothing is tried again; after three times a splice with
     a hard edge is made.
     """
     for _ in range(3):
-        names = list(KINDS)
-        name = kind or str(rng.choice(names, p=[KINDS[other][1] for other in names]))
-        made = KINDS[name][0](rng, pixels, donors)
+        names = list(kinds)
+        name = kind or str(rng.choice(names, p=[kinds[other][1] for other in names]))
+        made = kinds[name][0](rng, pixels, donors)
         changed = (made.pixels != pixels).any(axis=2)
         if np.count_nonzero(changed & (made.mask > 0)) >= max(
             64, 0.3 * np.count_nonzero(made.mask)
@@ -455,4 +376,4 @@ def _plain_splice(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> E
     mask = np.zeros((height, width), np.uint8)
     mask[height // 4 : height // 2, width // 4 : width // 2] = 255
     donor = donors.photo(rng, height, width)[:height, :width]
-    return Edit(*_blend(pixels, donor, opaque(mask)), "splice")
+    return Edit(*blend(pixels, donor, opaque(mask)), "splice")

@@ -128,8 +128,5 @@ def soften(rng: np.random.Generator, mask: Mask) -> Alpha:
     alpha = opaque(mask)
     if softness < 0.3:
         return alpha
-    if softness < 0.7:
-        sigma = rng.uniform(0.5, 1.2)
-    else:
-        sigma = rng.uniform(1.5, 6) if softness < 0.92 else rng.uniform(6, 20)
+    sigma = rng.uniform(0.5, 1.2) if softness < 0.7 else rng.uniform(1.5, 6)
     return cv2.GaussianBlur(alpha, (0, 0), float(sigma)).astype(np.float32)
