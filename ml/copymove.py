@@ -142,8 +142,7 @@ def _candidates(grey: Grey) -> Iterator[Copy]:
     if len(points) < 2 * _LEAST:
         return
     exact = grey.astype(np.float32)
-    for mirrored in (False, True):
-        pairs = _matched(points, descriptors, mirrored=mirrored)
+    for mirrored, pairs in zip((False, True), _matched(points, descriptors), strict=True):
         for transform, inliers in _agreeing(points, pairs, mirrored=mirrored):
             copy = _compared(exact, transform, points[inliers[:, 0]], mirrored=mirrored)
             if copy is not None:
@@ -179,29 +178,34 @@ def _mirror() -> npt.NDArray[np.int64]:
     return places[:, :, -np.arange(8) % 8].ravel()
 
 
-def _matched(points: Floats, descriptors: Floats, *, mirrored: bool) -> Pairs:
-    """Pairs of points that are like each other as no others are, shape (m, 2)."""
+def _matched(points: Floats, descriptors: Floats) -> tuple[Pairs, Pairs]:
+    """Pairs of points that are like each other as no others are, straight and mirrored: (m, 2)."""
     every = torch.from_numpy(descriptors)
-    asked = torch.from_numpy(descriptors[:, _mirror()]) if mirrored else every
+    sides = every, torch.from_numpy(descriptors[:, _mirror()])
     places = torch.from_numpy(points[:, :2].copy())
-    pairs: list[Pairs] = []
+    pairs: tuple[list[Pairs], list[Pairs]] = [], []
     for start in range(0, len(points), 1024):
-        alike = asked[start : start + 1024] @ every.T
-        here = places[start : start + 1024]
-        near = torch.cdist(here, places) < _NEAREST
-        alike = torch.where(near, torch.full_like(alike, -1), alike)
-        top = alike.topk(min(6, len(points)), dim=1)
-        # On the unit sphere the distance grows as the cosine falls.
-        distances = (2 - 2 * top.values).clamp(min=0).sqrt()
-        there = places[top.indices]
-        elsewhere = (there - there[:, :1]).square().sum(dim=2) > 64
-        # Six likes at one place are points of several sizes: there is no rival then.
-        nobody = torch.full_like(distances, math.inf)
-        rivals = torch.where(elsewhere, distances, nobody).numpy().min(axis=1)
-        nearest = distances[:, 0].numpy()
-        rows = np.flatnonzero((nearest < _RATIO * rivals) & (nearest < _FURTHEST))
-        pairs.append(np.stack([rows + start, top.indices[:, 0].numpy()[rows]], axis=1))
-    return np.concatenate(pairs)
+        near = torch.cdist(places[start : start + 1024], places) < _NEAREST
+        for asked, found in zip(sides, pairs, strict=True):
+            alike = (asked[start : start + 1024] @ every.T).masked_fill_(near, -1)
+            rows, likes = _unrivalled(alike, places)
+            found.append(np.stack([rows + start, likes], axis=1))
+    return np.concatenate(pairs[0]), np.concatenate(pairs[1])
+
+
+def _unrivalled(alike: torch.Tensor, places: torch.Tensor) -> tuple[Pairs, Pairs]:
+    """Rows of `alike` (cosines, shape (r, n)) with one column far above the others, and which."""
+    top = alike.topk(min(6, len(places)), dim=1)
+    # On the unit sphere the distance grows as the cosine falls.
+    distances = (2 - 2 * top.values).clamp(min=0).sqrt()
+    there = places[top.indices]
+    elsewhere = (there - there[:, :1]).square().sum(dim=2) > 64
+    # Six likes at one place are points of several sizes: there is no rival then.
+    nobody = torch.full_like(distances, math.inf)
+    rivals = torch.where(elsewhere, distances, nobody).numpy().min(axis=1)
+    nearest = distances[:, 0].numpy()
+    rows = np.flatnonzero((nearest < _RATIO * rivals) & (nearest < _FURTHEST))
+    return rows, top.indices[:, 0].numpy()[rows]
 
 
 def _linear(points: Floats, pairs: Pairs, *, mirrored: bool) -> Exact:

@@ -1,12 +1,12 @@
 """Edits as people make them, each with the mask of where it was made.
 
 Every edit takes the picture, a source of chance and photos to take pieces from, and returns an
-`Edit`. Outside the mask no pixel changes: that holds by construction, in `_blend`, for all of them.
+`Edit`. Outside the mask no pixel changes: that holds by construction, in `blend`, for all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -44,14 +44,15 @@ class Edit:
     """Copy-move: where the piece was taken from."""
 
 
-def _blend(pixels: Pixels, layer: npt.NDArray[np.uint8], alpha: Alpha) -> tuple[Pixels, Mask]:
+def blend(pixels: Pixels, layer: npt.NDArray[np.uint8], alpha: Alpha) -> tuple[Pixels, Mask]:
+    """Lay one over the other; the mask is where that changes something."""
     mixed = pixels + (layer.astype(np.float32) - pixels) * alpha[..., None]
     mask = (alpha >= 0.1).astype(np.uint8) * 255
     edited = np.where(mask[..., None] > 0, np.rint(mixed), pixels).astype(np.uint8)
     return edited, mask
 
 
-def _share(rng: np.random.Generator) -> float:
+def draw_share(rng: np.random.Generator) -> float:
     """How much of the picture an edit takes: small ones as often as large."""
     return logarithmic(rng, 0.006, 0.33)
 
@@ -98,7 +99,7 @@ def _cloned(pixels: Pixels, layer: Pixels, mask: Mask) -> tuple[Pixels, Mask] | 
         mixed = cv2.seamlessClone(layer, pixels, inner.copy(), centre, cv2.NORMAL_CLONE)
     except cv2.error:
         return None
-    return _blend(pixels, mixed.astype(np.uint8), opaque(inner))
+    return blend(pixels, mixed.astype(np.uint8), opaque(inner))
 
 
 def splice(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
@@ -107,7 +108,7 @@ def splice(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
     donor = donors.photo(rng, height, width)[:height, :width]
     if rng.random() < 0.4:
         donor = jpeg_round_trip(donor, integer(rng, 55, 98), int(rng.choice([0, 2])))
-    mask = draw_region(rng, donor, share=_share(rng))
+    mask = draw_region(rng, donor, share=draw_share(rng))
     donor, mask = _warp(rng, donor, mask)
     if rng.random() < 0.5:
         donor = match_colors(donor, pixels, real(rng, 0.4, 1))
@@ -115,13 +116,13 @@ def splice(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
         cloned = _cloned(pixels, donor, mask)
         if cloned is not None:
             return Edit(*cloned, "splice")
-    return Edit(*_blend(pixels, donor, soften(rng, mask)), "splice")
+    return Edit(*blend(pixels, donor, soften(rng, mask)), "splice")
 
 
 def copy_move(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:  # noqa: ARG001 -- an edit like the others
     """A piece of the picture itself at another place."""
     height, width = pixels.shape[:2]
-    origin = draw_region(rng, pixels, share=min(_share(rng), 0.15))
+    origin = draw_region(rng, pixels, share=min(draw_share(rng), 0.15))
     x, y, w, h = cv2.boundingRect(origin)
     if w == 0:
         return Edit(pixels, origin, "copy-move", origin)
@@ -132,7 +133,7 @@ def copy_move(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
     mask = cv2.warpAffine(outline, matrix, (width, height), flags=cv2.INTER_NEAREST).astype(
         np.uint8
     )
-    edited, mask = _blend(pixels, moved.astype(np.uint8), soften(rng, mask))
+    edited, mask = blend(pixels, moved.astype(np.uint8), soften(rng, mask))
     return Edit(edited, mask, "copy-move", origin)
 
 
@@ -144,7 +145,7 @@ def _shift(rng: np.random.Generator, span: tuple[int, int, int]) -> int:
 
 def removal(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
     """Something painted over with what is around it."""
-    share = min(_share(rng), 0.08)
+    share = min(draw_share(rng), 0.08)
     mask = (
         draw_stroke(rng, pixels.shape[:2], share=share)
         if rng.random() < 0.3
@@ -164,8 +165,8 @@ def removal(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
         4,
         how,
     )
-    layer = _regrained(rng, layer)
-    return Edit(*_blend(pixels, layer, opaque(mask)), "removal")
+    layer = regrained(rng, layer)
+    return Edit(*blend(pixels, layer, opaque(mask)), "removal")
 
 
 def _healed(rng: np.random.Generator, pixels: Pixels, mask: Mask, donors: Donors) -> Edit:
@@ -181,12 +182,12 @@ def _healed(rng: np.random.Generator, pixels: Pixels, mask: Mask, donors: Donors
     beside = beside.astype(np.uint8)
     cloned = _cloned(pixels, beside, mask) if rng.random() < 0.7 else None
     if cloned is None:
-        cloned = _blend(pixels, beside, soften(rng, mask))
+        cloned = blend(pixels, beside, soften(rng, mask))
     del donors
     return Edit(*cloned, "removal")
 
 
-def _regrained(rng: np.random.Generator, layer: Pixels) -> Pixels:
+def regrained(rng: np.random.Generator, layer: Pixels) -> Pixels:
     """Sometimes some grain, as good tools add it."""
     if rng.random() < 0.5:
         return layer
@@ -197,7 +198,7 @@ def _regrained(rng: np.random.Generator, layer: Pixels) -> Pixels:
 def smooth_fill(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
     """What generators leave: a region made again from few numbers, by upsampling."""
     height, width = pixels.shape[:2]
-    mask = draw_region(rng, pixels, share=_share(rng))
+    mask = draw_region(rng, pixels, share=draw_share(rng))
     origin = pixels if rng.random() < 0.5 else donors.photo(rng, height, width)[:height, :width]
     factor = int(rng.choice([2, 3, 4, 8]))
     small = cv2.resize(
@@ -219,16 +220,16 @@ def smooth_fill(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edi
         )
     if rng.random() < 0.3:
         layer = cv2.bilateralFilter(np.asarray(layer).astype(np.uint8), 5, 25, 5)
-    filled = _regrained(rng, np.asarray(layer).astype(np.uint8))
-    return Edit(*_blend(pixels, filled, soften(rng, mask)), "fill")
+    filled = regrained(rng, np.asarray(layer).astype(np.uint8))
+    return Edit(*blend(pixels, filled, soften(rng, mask)), "fill")
 
 
 def blur(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:  # noqa: ARG001 -- an edit like the others
     """A region blurred, smoothed, sharpened or pixelated."""
     mask = (
-        draw_stroke(rng, pixels.shape[:2], share=min(_share(rng), 0.1))
+        draw_stroke(rng, pixels.shape[:2], share=min(draw_share(rng), 0.1))
         if rng.random() < 0.2
-        else draw_region(rng, pixels, share=_share(rng))
+        else draw_region(rng, pixels, share=draw_share(rng))
     )
     kind = rng.integers(5)
     if kind == 0:
@@ -247,12 +248,12 @@ def blur(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:  # n
             pixels, (width // factor, height // factor), interpolation=cv2.INTER_AREA
         )
         layer = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST)
-    return Edit(*_blend(pixels, layer.astype(np.uint8), soften(rng, mask)), "blur")
+    return Edit(*blend(pixels, layer.astype(np.uint8), soften(rng, mask)), "blur")
 
 
 def retouch(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:  # noqa: ARG001 -- an edit like the others
     """A region made lighter, of another colour, grainier or smoother: same content, other look."""
-    mask = draw_region(rng, pixels, share=_share(rng))
+    mask = draw_region(rng, pixels, share=draw_share(rng))
     kind = rng.integers(4)
     if kind == 0:
         gamma = float(np.exp(rng.choice([-1, 1]) * rng.uniform(0.2, 0.7)))
@@ -269,7 +270,7 @@ def retouch(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:  
     else:
         smooth = cv2.bilateralFilter(pixels, 9, 40, 5).astype(np.float32)
         layer = np.clip(smooth * rng.uniform(1.0, 1.1) + rng.normal(0, 1, pixels.shape), 0, 255)
-    return Edit(*_blend(pixels, layer.astype(np.uint8), soften(rng, mask)), "retouch")
+    return Edit(*blend(pixels, layer.astype(np.uint8), soften(rng, mask)), "retouch")
 
 
 _FONTS = [
@@ -302,7 +303,7 @@ def overlay(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:  
             mask |= part
     opacity = float(rng.choice([1.0, rng.uniform(0.4, 1)]))
     alpha = opaque(mask) * np.float32(opacity)
-    return Edit(*_blend(pixels, layer, alpha), "overlay")
+    return Edit(*blend(pixels, layer, alpha), "overlay")
 
 
 def face(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
@@ -327,10 +328,13 @@ def face(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> Edit:
         cloned = _cloned(pixels, layer, mask)
         if cloned is not None:
             return Edit(*cloned, "face")
-    return Edit(*_blend(pixels, layer, soften(rng, mask)), "face")
+    return Edit(*blend(pixels, layer, soften(rng, mask)), "face")
 
 
-KINDS: dict[str, tuple[Callable[[np.random.Generator, Pixels, Donors], Edit], float]] = {
+Kinds = Mapping[str, tuple[Callable[[np.random.Generator, Pixels, Donors], Edit], float]]
+"""What makes an edit of each kind, and how often it is drawn."""
+
+KINDS: Kinds = {
     "splice": (splice, 0.30),
     "copy-move": (copy_move, 0.16),
     "removal": (removal, 0.14),
@@ -340,19 +344,25 @@ KINDS: dict[str, tuple[Callable[[np.random.Generator, Pixels, Donors], Edit], fl
     "overlay": (overlay, 0.06),
     "face": (face, 0.07),
 }
-"""Each kind of edit and how often it is drawn."""
+"""Those of training."""
 
 
-def edit(rng: np.random.Generator, pixels: Pixels, donors: Donors, kind: str | None = None) -> Edit:
+def edit(
+    rng: np.random.Generator,
+    pixels: Pixels,
+    donors: Donors,
+    kind: str | None = None,
+    kinds: Kinds = KINDS,
+) -> Edit:
     """One edit of the named kind, or of a kind by chance.
 
     An edit that happened to change almost nothing is tried again; after three times a splice with
     a hard edge is made.
     """
     for _ in range(3):
-        names = list(KINDS)
-        name = kind or str(rng.choice(names, p=[KINDS[other][1] for other in names]))
-        made = KINDS[name][0](rng, pixels, donors)
+        names = list(kinds)
+        name = kind or str(rng.choice(names, p=[kinds[other][1] for other in names]))
+        made = kinds[name][0](rng, pixels, donors)
         changed = (made.pixels != pixels).any(axis=2)
         if np.count_nonzero(changed & (made.mask > 0)) >= max(
             64, 0.3 * np.count_nonzero(made.mask)
@@ -366,4 +376,4 @@ def _plain_splice(rng: np.random.Generator, pixels: Pixels, donors: Donors) -> E
     mask = np.zeros((height, width), np.uint8)
     mask[height // 4 : height // 2, width // 4 : width // 2] = 255
     donor = donors.photo(rng, height, width)[:height, :width]
-    return Edit(*_blend(pixels, donor, opaque(mask)), "splice")
+    return Edit(*blend(pixels, donor, opaque(mask)), "splice")

@@ -1,12 +1,16 @@
-"""Runs the integrity network over a whole photo, in tiles and strips that bound the memory.
+"""Runs the integrity network over a whole photo, in parts that bound the memory.
 
-The stem is applied to tiles with a halo, the head to strips of its features with a halo; means over
-the picture are taken over all of it. So the result is that of the picture in one piece.
+The stem is applied to tiles with a halo, the head to squares of its features with a halo; means
+over the picture are taken over all of it. So the result is that of the picture in one piece.
 """
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,16 +20,26 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .components import components
 from .integrity import Box, Calibration, Finding
-from .integrity_net import BLOCK, FAR, HALO, NEAR, IntegrityNet, Width, standard_table
+from .integrity_net import (
+    BLOCK,
+    CELLS_PER_BLOCK,
+    FAR,
+    HALO,
+    NEAR,
+    IntegrityNet,
+    Width,
+    standard_table,
+)
 from .photo_score import PhotoScore, network_of
 from .weights import Weights
 
 TILE = 512
 """Pixels of a side of a tile, without its halo."""
-STRIP = 16_000
-"""Cells of features in a strip, without its halo, in bf16."""
-STRIP_EXACT = 5_000
-"""The same in float32, where what is calculated in between takes twice the memory."""
+SQUARE = 64
+"""Cells of a side of a square of features, without its halo."""
+
+_Work = TypeVar("_Work")
+_Done = TypeVar("_Done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +72,44 @@ def fused(net: IntegrityNet) -> IntegrityNet:
     return net
 
 
+class Team:
+    """Threads that each work at one part of a picture; torch has one thread in each of them.
+
+    Parts are small, so that threads which share one of them mostly wait for each other.
+    """
+
+    def __init__(self, size: int, *, bf16: bool) -> None:
+        self.size = size
+        self._bf16 = bf16
+        self._threads = ThreadPoolExecutor(size, "integrity") if size > 1 else None
+        if self._threads is None:
+            return
+        usual = torch.get_num_threads()
+        all_here = threading.Barrier(size + 1)
+
+        def begin() -> None:
+            torch.set_num_threads(1)
+            all_here.wait()
+
+        for _ in range(size):
+            self._threads.submit(begin)
+        all_here.wait()
+        torch.set_num_threads(usual)  # of threads that begin later; ours keep what they were told
+
+    def map(self, work: Callable[[_Work], _Done], parts: Iterable[_Work]) -> Iterator[_Done]:
+        """What `work` makes of each part, in their order."""
+
+        def alone(part: _Work) -> _Done:
+            # Both are a thread's own.
+            with (
+                torch.inference_mode(),
+                torch.autocast("cpu", torch.bfloat16, enabled=self._bf16),
+            ):
+                return work(part)
+
+        return map(alone, parts) if self._threads is None else self._threads.map(alone, parts)
+
+
 class Runner:
     """The network with its weights, ready to look at photos."""
 
@@ -71,6 +123,7 @@ class Runner:
         self._net = fused(self._net.eval()).to(memory_format=torch.channels_last)
         self._bf16 = has_fast_bf16() if bf16 is None else bf16
         self._exact = torch.bfloat16 if self._bf16 else torch.float32
+        self._team = Team(torch.get_num_threads(), bf16=self._bf16)
 
     def find(self, rgb: npt.NDArray[np.uint8], table: npt.NDArray[np.float32] | None) -> Finding:
         """The finding on a photo that is in the calibrated range."""
@@ -122,14 +175,12 @@ class Runner:
         table: npt.NDArray[np.float32] | None,
         *,
         tile: int = TILE,
-        strip: int | None = None,
+        square: int = SQUARE,
     ) -> Traces:
-        """Ask the network; `tile`, and `strip` in rows, change time and memory, not the answer."""
-        most = STRIP if self._bf16 else STRIP_EXACT
-        strip = strip or max(16, most // max(1, rgb.shape[1] // BLOCK))
+        """Ask the network; `tile` and `square` change time and memory, not the answer."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
-            near = self._near(self._features(rgb, table, tile), strip)
-            cells, pooled = self._far(near, strip)
+            near = self._near(self._features(rgb, table, tile), square)
+            cells, pooled = self._far(near, square)
         height, width = (-(-side // BLOCK) * 2 for side in rgb.shape[:2])
         chance = cells.sigmoid()[0, 0, :height, :width].numpy()
         features = pooled[0].numpy()
@@ -153,64 +204,88 @@ class Runner:
             dtype=torch.bfloat16,  # also where fp32 is used to calculate: it halves the memory
             memory_format=torch.channels_last,
         )
-        for top in range(0, height, tile):
-            for left in range(0, width, tile):
-                begin = max(top - HALO, 0), max(left - HALO, 0)
-                end = min(top + tile + HALO, rows * BLOCK), min(left + tile + HALO, columns * BLOCK)
-                cut = rgb[begin[0] : end[0], begin[1] : end[1]]
-                lacking = end[0] - begin[0] - cut.shape[0], end[1] - begin[1] - cut.shape[1]
-                if any(lacking):  # an edge within a block: as JPEG, repeat the last row and column
-                    cut = np.pad(cut, ((0, lacking[0]), (0, lacking[1]), (0, 0)), mode="edge")
-                # A copy: torch refuses memory that it may not write to.
-                pixels = torch.from_numpy(np.array(cut)).permute(2, 0, 1)[None].float()
-                seen = net(pixels, units[None], known)
-                here = slice(top // BLOCK, min((top + tile) // BLOCK, rows))
-                there = slice(left // BLOCK, min((left + tile) // BLOCK, columns))
-                down, right = (top - begin[0]) // BLOCK, (left - begin[1]) // BLOCK
-                inner = seen[:, :, down:, right:]
-                kept[:, :, here, there] = inner[
-                    :, :, : here.stop - here.start, : there.stop - there.start
-                ]
+
+        def look(part: Part) -> None:
+            down, right = (slice(side.start * BLOCK, side.stop * BLOCK) for side in part.seen)
+            cut = rgb[down, right]
+            lacking = down.stop - down.start - cut.shape[0], right.stop - right.start - cut.shape[1]
+            if any(lacking):  # an edge within a block: as JPEG, repeat the last row and column
+                cut = np.pad(cut, ((0, lacking[0]), (0, lacking[1]), (0, 0)), mode="edge")
+            # A copy: torch refuses memory that it may not write to.
+            pixels = torch.from_numpy(np.array(cut)).permute(2, 0, 1)[None].float()
+            kept[:, :, *part.own] = net(pixels, units[None], known)[:, :, *part.inner]
+
+        for _ in self._team.map(look, parts_of((rows, columns), tile // BLOCK, HALO // BLOCK)):
+            pass
         return kept
 
-    def _near(self, features: Tensor, strip: int) -> Tensor:
+    def _near(self, features: Tensor, square: int) -> Tensor:
         kept = torch.empty_like(features)
-        for begin, end, skip, count in strips(features.shape[2], strip, NEAR):
-            seen = self._net.head.near(features[:, :, begin:end].to(self._exact))
-            kept[:, :, begin + skip : begin + skip + count] = seen[:, :, skip : skip + count]
+
+        def look(part: Part) -> None:
+            seen = self._net.head.near(features[:, :, *part.seen].to(self._exact))
+            kept[:, :, *part.own] = seen[:, :, *part.inner]
+
+        for _ in self._team.map(look, parts_of(features.shape[2:], square, NEAR)):
+            pass
         return kept
 
-    def _far(self, near: Tensor, strip: int) -> tuple[Tensor, Tensor]:
+    def _far(self, near: Tensor, square: int) -> tuple[Tensor, Tensor]:
         head = self._net.head
         mean, variance = _moments(near)
-        cells: list[Tensor] = []
-        sums: list[Tensor] = []
-        squares: list[Tensor] = []
-        peaks: list[Tensor] = []
-        for begin, end, skip, count in strips(near.shape[2], strip, FAR):
-            far = head.look_far(near[:, :, begin:end].to(self._exact), mean, variance)
-            far = far[:, :, skip : skip + count]
-            cells.append(head.cells(far))
+        rows, columns = near.shape[2:]
+        cells = torch.empty((1, 1, rows * CELLS_PER_BLOCK, columns * CELLS_PER_BLOCK))
+
+        def look(part: Part) -> tuple[Tensor, Tensor, Tensor]:
+            far = head.look_far(near[:, :, *part.seen].to(self._exact), mean, variance)
+            far = far[:, :, *part.inner]
+            down, right = (
+                slice(side.start * CELLS_PER_BLOCK, side.stop * CELLS_PER_BLOCK)
+                for side in part.own
+            )
+            cells[:, :, down, right] = head.cells(far)
             exact = far.double()
-            sums.append(exact.sum(dim=(2, 3)))
-            squares.append(exact.square().sum(dim=(2, 3)))
-            peaks.append(far.float().amax(dim=(2, 3)))
-        number = near.shape[2] * near.shape[3]
-        middle = torch.stack(sums).sum(dim=0) / number
-        deviation = (torch.stack(squares).sum(dim=0) / number - middle.square()).clamp(min=0).sqrt()
-        whole = torch.cat(cells, dim=2)
+            sums, squares = exact.sum(dim=(2, 3)), exact.square().sum(dim=(2, 3))
+            return sums, squares, far.float().amax(dim=(2, 3))
+
+        seen = self._team.map(look, parts_of(near.shape[2:], square, FAR))
+        sums, squares, peaks = (torch.stack(each) for each in zip(*seen, strict=True))
+        middle = sums.sum(dim=0) / (rows * columns)
+        deviation = squares.sum(dim=0) / (rows * columns) - middle.square()
+        deviation = deviation.clamp(min=0).sqrt()
         with torch.autocast("cpu", enabled=False):
-            peak = torch.stack(peaks).amax(dim=0)
-            return whole, head.pool(middle.float(), deviation.float(), peak, whole)
+            return cells, head.pool(middle.float(), deviation.float(), peaks.amax(dim=0), cells)
 
 
-def strips(rows: int, strip: int, halo: int) -> list[tuple[int, int, int, int]]:
-    """How to walk over `rows`: where each strip begins and ends, its halo, and its own rows."""
-    walk: list[tuple[int, int, int, int]] = []
-    for first in range(0, rows, strip):
-        begin, end = max(first - halo, 0), min(first + strip + halo, rows)
-        walk.append((begin, end, first - begin, min(strip, rows - first)))
-    return walk
+Area = tuple[slice, slice]
+"""Rows and columns of cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a picture, and what must be seen around it."""
+
+    own: Area
+    seen: Area
+    """The part with its halo, as far as the picture reaches."""
+    inner: Area
+    """Where the part lies in `seen`."""
+
+
+def parts_of(shape: Sequence[int], side: int, halo: int) -> list[Part]:
+    """Squares of `side` cells that cover a picture of `shape` cells, row by row."""
+
+    def along(length: int) -> list[tuple[slice, slice, slice]]:
+        cuts: list[tuple[slice, slice, slice]] = []
+        for begin in range(0, length, side):
+            end = min(begin + side, length)
+            seen = slice(max(begin - halo, 0), min(end + halo, length))
+            inner = slice(begin - seen.start, end - seen.start)
+            cuts.append((slice(begin, end), seen, inner))
+        return cuts
+
+    rows, columns = along(shape[0]), along(shape[1])
+    return [Part(*zip(down, right, strict=True)) for down in rows for right in columns]
 
 
 def _moments(near: Tensor) -> tuple[Tensor, Tensor]:

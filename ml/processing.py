@@ -70,6 +70,11 @@ def webp(picture: Picture, quality: int) -> Picture:
         return replace(picture, pixels=np.asarray(opened.convert("RGB")), luma=None)
 
 
+def webp_round_trip(pixels: Pixels, quality: int) -> Pixels:
+    """As `webp`, of pixels alone."""
+    return webp(Picture(pixels, np.zeros(pixels.shape[:2], np.uint8)), quality).pixels
+
+
 def unsaved(picture: Picture) -> Picture:
     """As PNG would keep it: the same pixels, and no table to go by."""
     return replace(picture, luma=None)

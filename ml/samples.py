@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from .chance import below, integer, logarithmic, real
-from .edits import Donors, edit
+from .edits import KINDS, Donors, Kinds, edit
 from .photos import Collection, Photo, PhotosMissing, Pixels, Table
 from .processing import (
     BLOCK,
@@ -213,6 +213,7 @@ class Sampler:
         *,
         edited: bool | None = None,
         kind: str | None = None,
+        kinds: Kinds = KINDS,
     ) -> Sample:
         """A square sample; `edited` and the `kind` of edit are left to chance unless given."""
         photo = self._photo(rng, side)
@@ -242,7 +243,7 @@ class Sampler:
 
         name = "clean"
         if edited:
-            picture, name = self._edited(rng, picture, photo.entry.group, kind)
+            picture, name = self._edited(rng, picture, photo.entry.group, kind, kinds)
         return self._finished(rng, picture, way, photo, side, name)
 
     def draw_whole(self, rng: np.random.Generator, photo: Photo, *, edited: bool) -> Sample:
@@ -265,7 +266,7 @@ class Sampler:
                 picture = jpeg(picture, way.first_quality, way.subsampling)
         name = "clean"
         if edited:
-            picture, name = self._edited(rng, picture, photo.entry.group, None)
+            picture, name = self._edited(rng, picture, photo.entry.group, None, KINDS)
         if way.factor != 1:
             high, broad = picture.shape
             least = min(1.0, _SMALLEST_WHOLE / min(high, broad))
@@ -276,10 +277,15 @@ class Sampler:
         return Sample(picture.pixels, picture.mask, picture.luma, name, way.name)
 
     def _edited(
-        self, rng: np.random.Generator, picture: Picture, group: str, kind: str | None
+        self,
+        rng: np.random.Generator,
+        picture: Picture,
+        group: str,
+        kind: str | None,
+        kinds: Kinds,
     ) -> tuple[Picture, str]:
         donors = self.donors(group)
-        made = edit(rng, picture.pixels, donors, kind)
+        made = edit(rng, picture.pixels, donors, kind, kinds)
         mask, name = made.mask, made.kind
         if kind is None and rng.random() < 0.2:
             again = edit(rng, made.pixels, donors)

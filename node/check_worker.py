@@ -15,7 +15,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
-from . import decoder_wire
+from . import allocator, decoder_wire
 from .check_wire import MAX_REGIONS, Region, Seen
 from .decoder_wire import ANSWER, CHANNELS, HEADER_BYTES
 
@@ -39,6 +39,7 @@ def _enter(niceness: int) -> None:
     """Give way, be bounded, and end with whoever started it."""
     # Threads that wait for each other sleep: on a busy machine they would take turns at spinning.
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    allocator.share_arenas()
     if sys.platform == "win32":
         return
     with contextlib.suppress(OSError):  # a service's confinement may forbid it

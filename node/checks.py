@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -63,6 +64,17 @@ class Checks:
         )
         return [row[0] for row in rows]
 
+    def waiting_of(self) -> dict[bytes, deque[bytes]]:
+        """The same, of each author."""
+        rows = self._db.rows(
+            "SELECT author, photo_id FROM checks JOIN photos USING (photo_id) WHERE waits"
+            " ORDER BY added, photo_id"
+        )
+        queues: dict[bytes, deque[bytes]] = {}
+        for author, photo_id in rows:
+            queues.setdefault(author, deque()).append(photo_id)
+        return queues
+
     def put(self, photo_id: bytes, check: Check, *, waits: bool) -> None:
         """Note what was seen, in place of what was noted; nothing of a photo that is gone."""
         self._db.execute(
@@ -114,6 +126,25 @@ class Verdicts:
         return verdicts.join(
             check.seen, facts, signature, seconds=check.seconds, checked=check.checked
         )
+
+
+class Turns:
+    """Whose photo is next: whoever sends thousands does not hold up what others send."""
+
+    def __init__(self) -> None:
+        self._last: dict[bytes, int] = {}
+        self._given = 0
+
+    def take(self, queues: dict[bytes, deque[bytes]]) -> bytes:
+        """A photo of the author whose last turn is the longest ago, taken out of `queues`."""
+        author = min(queues, key=lambda each: self._last.get(each, 0))
+        self._given += 1
+        self._last[author] = self._given
+        queue = queues[author]
+        photo_id = queue.popleft()
+        if not queue:
+            del queues[author]
+        return photo_id
 
 
 class Checker:
@@ -197,9 +228,12 @@ class Checker:
         """Look at every photo that waits, now and from now on."""
         if not self._received:
             return
+        turns = Turns()
         while True:
             self._news.clear()
-            for photo_id in self._checks.waiting():
+            queues = self._checks.waiting_of()
+            while queues and not self._news.is_set():
+                photo_id = turns.take(queues)
                 if photo_id not in self._left:
                     await self._lull()
                     await self._look_at(photo_id)

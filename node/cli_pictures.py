@@ -83,9 +83,9 @@ def strip(
 
 def check(
     context: typer.Context,
-    files: Annotated[
+    paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="FILE...", help="Pictures.", readable=False),
+        typer.Argument(metavar="PATH...", help="Pictures, or folders of them.", readable=False),
     ] = None,
     map_out: Annotated[
         str | None,
@@ -107,27 +107,29 @@ def check(
         from . import printing_checks
 
         if photo is not None:
-            if files or map_out is not None:
+            if paths or map_out is not None:
                 raise errors.BadRequestError("--photo is for one photo, without files and a map")
             chosen = photo
             printing_checks.verdict(command.out, command.ask(lambda node: node.check(chosen)))
             return
-        if not files:
+        if not paths:
             raise errors.BadRequestError("say which files to check")
         from . import loose_checks
 
-        paths = files
+        meant = paths
 
         async def look() -> list[str]:
             codes: list[str] = []
-            found = loose_checks.checked(
-                paths,
-                out=None if map_out is None else Path(map_out),
-                into_folder=map_out is not None and _means_folder(map_out),
-            )
-            async for file in found:
-                printing_checks.checked(command.out, file, with_map=map_out is not None)
-                codes += [file.code] if file.code is not None else []
+            with command.out.bars() as bars:
+                found = loose_checks.checked(
+                    meant,
+                    out=None if map_out is None else Path(map_out),
+                    into_folder=map_out is not None and _means_folder(map_out),
+                    begins=printing_checks.Progress(bars).begins,
+                )
+                async for file in found:
+                    printing_checks.checked(command.out, file, with_map=map_out is not None)
+                    codes += [file.code] if file.code is not None else []
             return codes
 
         codes = finish(look())

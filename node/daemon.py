@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
+from . import allocator
 from .api import Guard, create_app
 from .engine import Engine
 from .errors import NoHomeError
@@ -159,6 +160,7 @@ def _unix_socket(path: Path) -> socket.socket:
 
 async def run(home: Home, secret: Secret | RecoveryWords | None) -> None:
     """Run the daemon in this process until SIGTERM, SIGINT or `shutdown`."""
+    allocator.share_arenas()
     async with Daemon.running(home, secret) as daemon:
         _end_on_signals(daemon)
         _log.info("started")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +19,7 @@ from .decoder_wire import Pixels
 from .errors import CheckUnavailableError, PictureRefusedError, UnreadableFileError
 from .examining import Examined, examine
 from .facts import A_CLIP, Facts
-from .loose_files import shown_path, write_new
+from .loose_files import meant, shown_path, write_new
 from .sources import is_folder
 from .views import CheckedFile
 
@@ -28,23 +28,35 @@ _MOST_THREADS = 4
 
 
 async def checked(
-    files: Sequence[Path], *, out: Path | None = None, into_folder: bool = False
+    paths: Sequence[Path],
+    *,
+    out: Path | None = None,
+    into_folder: bool = False,
+    begins: Callable[[Path, int, int], object] | None = None,
 ) -> AsyncGenerator[CheckedFile]:
-    """Look at each file, in their order.
+    """Look at each file, and at those in folders, in their order.
 
     `out` is where the map goes, if there is one: a new grey PNG of the upright picture's size, or
     with several files, or `into_folder`, a folder with one for each. What is there is never written
-    over. Raises `CheckUnavailableError` after all files where nothing can look at them: then each
-    verdict is `cannot-tell` with that reason, unless C2PA tells something.
+    over. `begins` is told of each file, how many come before it and how many there are. Raises
+    `NoPhotosError` if there is no file in the folders, and `CheckUnavailableError` after all files
+    where nothing can look at them: then each verdict is `cannot-tell` with that reason, unless C2PA
+    tells something.
     """
-    into_folder = into_folder or len(files) > 1
+    files, closed = await meant(paths)
+    into_folder = into_folder or len(files) > 1 or files != list(paths)
     if out is not None and not into_folder:
         into_folder = await asyncio.to_thread(is_folder, out)
     threads = min(_MOST_THREADS, os.cpu_count() or 1)
     async with Decoder() as decoder, CheckService(threads=threads, niceness=0) as service:
         checker = _Checker(decoder, service, out, into_folder=into_folder)
         await decoder.probe()  # its start is no file's
-        for file in files:
+        for folder, error in closed:
+            why = Facts("unknown", refused=str(error))
+            yield _refused(folder, why, time.perf_counter(), error)
+        for number, file in enumerate(files):
+            if begins is not None:
+                begins(file, number, len(files))
             yield await checker.check(file)
     if checker.failed is not None:
         raise checker.failed

@@ -35,21 +35,30 @@ class Inspected:
     readable: bool = True
 
 
+async def meant(
+    paths: Sequence[Path],
+) -> tuple[list[Path], list[tuple[Path, UnreadableFileError]]]:
+    """The files that `paths` mean, and folders that can't be read; raises only if it is neither."""
+    closed: list[OSError] = []
+    files = await asyncio.to_thread(lambda: list(files_in(paths, closed.append)))
+    if not files and not closed:
+        raise NoPhotosError
+    return files, [
+        (Path(cast("str", error.filename)), UnreadableFileError(error.strerror or ""))
+        for error in closed
+    ]
+
+
 async def inspected(paths: Sequence[Path]) -> AsyncGenerator[Inspected]:
     """Look at each file, and at those in folders; the answers come in the order of the files.
 
     Raises only if there is no file in the folders, or no picture at all can be opened here.
     """
-    closed: list[OSError] = []
-    files = await asyncio.to_thread(lambda: list(files_in(paths, closed.append)))
-    if not files and not closed:
-        raise NoPhotosError
+    files, closed = await meant(paths)
     async with Decoder() as decoder:
         under_way = deque[asyncio.Task[Inspected]]()
         try:
-            for error in closed:
-                why = UnreadableFileError(error.strerror or "")
-                folder = Path(cast("str", error.filename))
+            for folder, why in closed:
                 yield Inspected(shown_path(folder), _unread(why), readable=False)
             for file in files:
                 under_way.append(asyncio.create_task(_inspect(decoder, file)))

@@ -11,6 +11,10 @@ from .printing import Output
 from .verdicts import verdict_lines
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.progress import Progress as Bars
+
     from .views import CheckedFile, Verdict
 
 
@@ -43,3 +47,16 @@ def verdict(out: Output, found: Verdict) -> None:
         return
     for line in verdict_lines(found):
         out.say(names.shown(line))
+
+
+class Progress:
+    """Which file is looked at, and how many there are."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._all = bars.add_task("looking for pictures", total=None)
+
+    def begins(self, file: Path, number: int, count: int) -> None:
+        """To be called when a file's turn has come."""
+        what = f"checking {names.shown(file.name)}, {number + 1} of {count}"
+        self._bars.update(self._all, description=what, completed=number, total=count)

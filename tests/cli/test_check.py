@@ -68,6 +68,19 @@ def test_each_file_has_a_line_and_its_map_is_upright(nobody: Person, tmp_path: P
     assert not nobody.home.exists()
 
 
+@needs_torch
+def test_a_folder_stands_for_the_pictures_in_it(nobody: Person, tmp_path: Path) -> None:
+    folder, maps = tmp_path / "trip", tmp_path / "maps"
+    (folder / "day").mkdir(parents=True)
+    files = [a_photo(folder / "a.jpg"), a_photo(folder / "day" / "b.jpg")]
+    (folder / "notes.txt").write_text("no picture")
+    values = nobody.run("check", folder, "--map", maps).values
+    assert [value["file"] for value in values] == [str(file) for file in files]
+    assert sorted(path.name for path in maps.iterdir()) == ["a.jpg.map.png", "b.jpg.map.png"]
+    (tmp_path / "empty").mkdir()
+    nobody.run("check", tmp_path / "empty", code=2)
+
+
 def drawn(path: Path) -> Path:
     image = Image.new("RGB", (300, 200), "white")
     ImageDraw.Draw(image).line((10, 10, 290, 190), fill="black", width=3)

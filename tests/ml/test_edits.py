@@ -6,10 +6,12 @@ from kinlight.ml.edits import KINDS, Donors, edit
 from kinlight.ml.photos import Collection
 from kinlight.ml.regions import draw_region
 from kinlight.ml.samples import Sampler
+from kinlight.ml.untrained_edits import UNTRAINED
 
 from .photographs import scene
 
 SEEDS = range(12)
+EVERY = {**KINDS, **UNTRAINED}
 
 
 @pytest.fixture
@@ -17,29 +19,29 @@ def donors(photos: Collection) -> Donors:
     return Sampler(photos).donors("another camera")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_an_edit_changes_pixels_inside_its_mask_and_nowhere_else(kind: str, donors: Donors) -> None:
     pixels = scene(50, 256, 256)
     for seed in SEEDS:
-        made = edit(np.random.default_rng(seed), pixels, donors, kind)
+        made = edit(np.random.default_rng(seed), pixels, donors, kind, EVERY)
         changed = (made.pixels != pixels).any(axis=2)
         assert not (changed & (made.mask == 0)).any()
         assert np.count_nonzero(changed) >= 0.3 * np.count_nonzero(made.mask) > 0
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_an_edit_leaves_the_picture_it_was_given_as_it_was(kind: str, donors: Donors) -> None:
     pixels = scene(51, 200, 264)
     before = pixels.copy()
     for seed in SEEDS:
-        edit(np.random.default_rng(seed), pixels, donors, kind)
+        edit(np.random.default_rng(seed), pixels, donors, kind, EVERY)
     assert np.array_equal(pixels, before)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_the_same_seed_makes_the_same_edit(kind: str, donors: Donors) -> None:
     pixels = scene(52, 256, 256)
-    first, second = (edit(np.random.default_rng(4), pixels, donors, kind) for _ in range(2))
+    first, second = (edit(np.random.default_rng(4), pixels, donors, kind, EVERY) for _ in range(2))
     assert np.array_equal(first.pixels, second.pixels)
     assert np.array_equal(first.mask, second.mask)
 
@@ -87,3 +89,15 @@ def test_a_region_is_about_as_large_as_asked() -> None:
 def test_a_piece_may_be_larger_than_every_photo(photos: Collection) -> None:
     piece = Sampler(photos).donors("another camera").photo(np.random.default_rng(1), 900, 1000)
     assert piece.shape == (900, 1000, 3)
+
+
+def test_what_no_training_saw_is_drawn_only_when_it_is_asked_for(donors: Donors) -> None:
+    assert not set(KINDS) & set(UNTRAINED)
+    pixels = scene(57, 256, 256)
+    trained = {edit(np.random.default_rng(seed), pixels, donors).kind for seed in range(60)}
+    assert trained <= set(KINDS)
+    others = {
+        edit(np.random.default_rng(seed), pixels, donors, kinds=UNTRAINED).kind
+        for seed in range(20)
+    }
+    assert others == set(UNTRAINED)

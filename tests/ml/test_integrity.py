@@ -61,17 +61,32 @@ def judged_at_random(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("bf16", [False, True])
-@pytest.mark.parametrize(("tile", "strip"), [(64, 8), (128, 24), (256, 16)])
+@pytest.mark.parametrize(("tile", "square"), [(64, 8), (128, 24), (256, 16)])
 def test_a_photo_in_tiles_gives_what_the_photo_in_one_piece_gives(
-    tile: int, strip: int, bf16: bool, weights: Weights
+    tile: int, square: int, bf16: bool, weights: Weights
 ) -> None:
     runner = Runner(weights, bf16=bf16)
     pixels = scene(6, 301, 419)
     table = standard_table().numpy()
-    whole = runner.traces(pixels, table, tile=4096, strip=4096)
-    tiled = runner.traces(pixels, table, tile=tile, strip=strip)
+    whole = runner.traces(pixels, table, tile=4096, square=4096)
+    tiled = runner.traces(pixels, table, tile=tile, square=square)
     assert np.abs(whole.chance - tiled.chance).max() < 0.01
     assert abs(whole.score - tiled.score) < 0.01
+
+
+def test_the_answer_does_not_depend_on_how_many_threads_there_are(weights: Weights) -> None:
+    pixels, table = scene(6, 301, 419), standard_table().numpy()
+    usual = torch.get_num_threads()
+    seen: list[Traces] = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        try:
+            seen.append(Runner(weights, bf16=False).traces(pixels, table, tile=64, square=16))
+            assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(usual)
+    assert np.array_equal(seen[0].chance, seen[1].chance)
+    assert seen[0].score == seen[1].score
 
 
 def test_a_photo_in_one_piece_gives_what_the_network_was_trained_to_give(
@@ -177,11 +192,13 @@ def test_a_small_piece_that_occurs_twice_is_a_sign_beside_other_traces_only(
     copied: Any, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(copymove, "CLEAR_SHARE", 0.5)
-    for score, verdict in ((0.1, "cannot-tell"), (0.5, "signs")):
+    for score, verdict in ((0.1, "cannot-tell"), (0.5, "cannot-tell"), (0.9, "signs")):
         monkeypatch.setattr(runner, "traces", finds(score))
         finding = check(copied)
         assert finding.verdict == verdict
         assert ("twice" in finding.reason) == (verdict == "cannot-tell")
+        assert ("faint" in finding.reason) == (score == 0.5)
+        assert finding.copies
 
 
 # --- bad input ---

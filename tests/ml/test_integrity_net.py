@@ -30,10 +30,26 @@ def test_the_network_reads_the_coefficients_that_the_file_holds(net: IntegrityNe
     with Image.open(io.BytesIO(jpeg_of(scene(2, 128, 128), 75))) as image:
         pixels, table = np.asarray(image), torch.from_numpy(tables_of(image)[0].astype(np.float32))
     blocks = net.stem.blocks
-    off_the_grid = blocks.seen(as_tensor(pixels), table[None])[:, 220:240]
-    assert float(off_the_grid.mean()) < 0.06
-    shifted = np.ascontiguousarray(pixels[3:123, 3:123])
-    assert float(blocks.seen(as_tensor(shifted), table[None])[:, 220:240].mean()) > 0.15
+
+    def off_the_grid(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> float:
+        low = blocks.units(as_tensor(pixels), table[None])[..., blocks.low]
+        return float((low - low.round()).abs().mean())
+
+    assert off_the_grid(pixels) < 0.06
+    assert off_the_grid(np.ascontiguousarray(pixels[3:123, 3:123])) > 0.15
+
+
+def test_a_row_of_weights_for_each_size_is_added(net: IntegrityNet) -> None:
+    """As a convolution over ones and zeros, for which its weights are kept, would have it."""
+    blocks = net.stem.blocks
+    table = standard_table()[None]
+    units = blocks.units(as_tensor(scene(8, 128, 96)), table)
+    low = units[..., blocks.low]
+    sizes = low.round().abs().clamp(max=10).long()
+    ones = torch.stack([(sizes == size).float() for size in range(11)], dim=4).flatten(3)
+    seen = torch.cat([ones, (low - low.round()).abs(), units.abs().log1p()], dim=3)
+    expected = blocks.coefficients(seen.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    assert float((blocks.first(units) - expected).abs().amax().detach()) < 1e-4
 
 
 def test_the_table_of_those_without_one_is_that_of_quality_ninety() -> None:

@@ -32,6 +32,39 @@ def test_what_is_free_between_what_is_in_use_goes_back_to_the_system() -> None:
     assert int(done.stdout) > 40_000_000
 
 
+# Each of eight threads needs memory while all others still hold theirs.
+_THREADS = """
+import ctypes, threading
+from pathlib import Path
+from kinlight.node import allocator
+if {share}:
+    assert allocator.share_arenas()
+together, pieces = threading.Barrier(8), []
+def work():
+    pieces.append(bytearray(60_000))
+    together.wait()
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fopen(b"/dev/stdout", b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+"""
+
+
+@needs_glibc
+@pytest.mark.parametrize("share", [True, False])
+def test_threads_share_two_arenas_once_told_to(share: bool) -> None:
+    code = _THREADS.format(share=share)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    arenas = done.stdout.count("<heap nr=")
+    assert arenas == allocator.ARENAS if share else arenas > allocator.ARENAS
+
+
 @needs_glibc
 async def test_it_is_trimmed_only_after_something_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     trims: list[int] = []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from pathlib import Path
 
 import pytest
 from kinlight.node import check_service, checks
 from kinlight.node.check_service import CheckService
 from kinlight.node.check_wire import Seen
-from kinlight.node.checks import Check
+from kinlight.node.checks import Check, Turns
 from kinlight.node.errors import NoSuchPhotoError
 from kinlight.node.events import Events
 from kinlight.node.views import Verdict
@@ -204,3 +205,23 @@ async def test_one_s_own_photos_are_looked_at_before_they_go_if_that_is_wished(
     assert item.verdict == found.verdict  # type: ignore[union-attr]
     assert found.model is not None
     assert "you signed it" in found.evidence[0].text
+
+
+def test_who_sends_many_photos_does_not_hold_up_the_checks_of_what_others_sent() -> None:
+    turns = Turns()
+    queues = {b"many": deque([b"m1", b"m2", b"m3"]), b"few": deque([b"f1"])}
+    assert [turns.take(queues) for _ in range(2)] == [b"m1", b"f1"]
+    # News: what waits is read again, with more of whoever has had a turn.
+    queues = {b"many": deque([b"m2", b"m3"]), b"few": deque([b"f2"]), b"new": deque([b"n1"])}
+    assert [turns.take(queues) for _ in range(4)] == [b"n1", b"m2", b"f2", b"m3"]
+    assert queues == {}
+
+
+async def test_what_waits_of_each_author_is_the_oldest_first(two: Two, picture: Picture) -> None:
+    await two.bob.engine.update_contact("Anna", accept="always")
+    photos = [bytes.fromhex(await given(two, picture(f"{number}.jpg"))) for number in range(3)]
+    for photo in photos:
+        two.bob.parts.checks.wait(photo)
+    (queue,) = two.bob.parts.checks.waiting_of().values()
+    assert list(queue) == two.bob.parts.checks.waiting()
+    assert set(queue) == set(photos)
