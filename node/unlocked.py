@@ -17,7 +17,7 @@ from ..crypto.errors import KinlightError
 from ..crypto.identity import DeviceChain
 from ..protocol.errors import DeniedError
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
-from . import allocator, tcp
+from . import tcp, trimming
 from .addresses import Address
 from .backing_up import BackingUp, Backups
 from .blobstore import BlobStore
@@ -516,7 +516,7 @@ class Unlocked:
             self.open_grants.run(),
             self._witness(),
             self.hold.run(),
-            allocator.keep_trimmed(lambda: self._events.counters.pieces),
+            trimming.keep_trimmed(lambda: self._events.counters.pieces),
         ]
         if self._config.desktop:
             notifier = Notifier(
