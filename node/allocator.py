@@ -8,13 +8,9 @@ hash and write fill one after the other: a daemon has `ARENAS` of them.
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
-from collections.abc import Callable
 from typing import Final
 
-TRIM_SECONDS: Final = 60.0
-"""Between two looks; a trim takes some milliseconds."""
 ARENAS: Final = 2
 """One for the event loop, and one for all that is done beside it."""
 _M_ARENA_MAX: Final = -8
@@ -42,15 +38,3 @@ def _has(name: str) -> bool:
 def trim() -> None:
     """Give back what can be; for a thread. Only where `can_trim`."""
     ctypes.CDLL(None).malloc_trim(ctypes.c_size_t(0))
-
-
-async def keep_trimmed(moved: Callable[[], int], *, seconds: float = TRIM_SECONDS) -> None:
-    """Trim now and then, when `moved`, a count of pieces, has changed since."""
-    if not can_trim():
-        return
-    before = moved()
-    while True:
-        await asyncio.sleep(seconds)
-        if moved() != before:
-            before = moved()
-            await asyncio.to_thread(trim)

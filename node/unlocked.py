@@ -16,7 +16,7 @@ from ..crypto.errors import KinlightError
 from ..crypto.identity import DeviceChain
 from ..protocol.errors import DeniedError
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
-from . import allocator, tcp
+from . import tcp, trimming
 from .addresses import Address
 from .album_parts import AlbumParts
 from .album_shelf import SharedAlbum
@@ -564,7 +564,7 @@ class Unlocked:
             self._witness(),
             self.hold.run(),
             self.album_parts.tending.run(),
-            allocator.keep_trimmed(lambda: self._events.counters.pieces),
+            trimming.keep_trimmed(lambda: self._events.counters.pieces),
         ]
         if self._config.desktop:
             notifier = Notifier(

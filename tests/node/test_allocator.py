@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from kinlight.node import allocator
+from kinlight.node import allocator, trimming
 
 from .nodes import eventually
 
@@ -77,7 +77,7 @@ async def test_it_is_trimmed_only_after_something_moved(monkeypatch: pytest.Monk
         return moved
 
     monkeypatch.setattr(allocator, "trim", lambda: trims.append(moved))
-    keeping = asyncio.create_task(allocator.keep_trimmed(look, seconds=0))
+    keeping = asyncio.create_task(trimming.keep_trimmed(look, seconds=0))
     await eventually(lambda: looks > 3)
     assert trims == []
     moved = 8
@@ -92,4 +92,4 @@ async def test_it_is_trimmed_only_after_something_moved(monkeypatch: pytest.Monk
 
 async def test_where_it_can_t_be_done_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(allocator, "can_trim", lambda: False)
-    await allocator.keep_trimmed(lambda: 0)
+    await trimming.keep_trimmed(lambda: 0)
