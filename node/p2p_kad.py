@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
@@ -22,7 +23,7 @@ from libp2p.kad_dht.pb.kademlia_pb2 import Message
 from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.utils.varint import encode_varint_prefixed, read_varint_prefixed_bytes_limited
 
-from .addresses import Address
+from .addresses import Address, source_of
 from .kademlia import ADDRESSES, BUCKET, Lookup, Node, Table
 from .multiaddrs import PEER_ID_BYTES, PEER_ID_PREFIX, Multiaddr, multiaddr
 from .p2p_punch import IDENTIFY
@@ -37,6 +38,7 @@ AT_ONCE: Final = 3
 MESSAGE_BYTES: Final = 64 * 1024
 ANSWERING: Final = 32
 """Streams of others that are answered at a time."""
+ANSWERING_PER_SOURCE: Final = 8
 QUERY_SECONDS: Final = 10.0
 IDENTIFY_SECONDS: Final = 3.0
 LOOKUP_SECONDS: Final = 30.0
@@ -96,7 +98,8 @@ class Kademlia:
             self.bootstraps, "it was not asked yet"
         )
         self._table = Table(host.peer)
-        self._answering = 0
+        self._answering: Counter[str] = Counter()
+        """By source address: nobody can keep all others from asking."""
 
     def found(self) -> Found:
         """How it is."""
@@ -197,12 +200,14 @@ class Kademlia:
 
     async def answer(self, stream: INetStream) -> None:
         """Somebody asks."""
-        if self._answering >= ANSWERING:
+        connection = cast("SwarmConn", cast("Any", stream).swarm_conn)
+        remote = _remote(connection)
+        source = "" if remote is None else source_of(remote.host)
+        if self._answering.total() >= ANSWERING or self._answering[source] >= ANSWERING_PER_SOURCE:
             await stream.reset()
             return
-        self._answering += 1
+        self._answering[source] += 1
         try:
-            connection = cast("SwarmConn", cast("Any", stream).swarm_conn)
             await self._meet(connection)
             for _ in range(REQUESTS_PER_STREAM):
                 with trio.fail_after(QUERY_SECONDS):
@@ -214,7 +219,8 @@ class Kademlia:
             with trio.move_on_after(1):
                 await stream.close()
         finally:
-            self._answering -= 1
+            self._answering[source] -= 1
+            self._answering += Counter()  # drops the zeros
 
     def _answer(self, request: Message, asker: bytes) -> Message:
         if request.type == Message.PING:

@@ -32,6 +32,9 @@ TRIES: Final = 5
 """Before it is believed that a contact keeps nothing: it may learn a moment later than this node
 that they are contacts."""
 
+RELAYED: Final = 4
+"""Addresses through relays that come first in a notice."""
+
 Ask = Callable[[bytes], Awaitable[bytes]]
 
 _log = logging.getLogger(__name__)
@@ -106,7 +109,7 @@ class Rendezvous:
     async def _exchange(
         self, ask: Ask, left: list[Contact], wanted: list[Contact], now: int
     ) -> None:
-        own = Notice(self._identity, self.device, now, tuple(self._addresses()))
+        own = Notice(self._identity, self.device, now, _in_order(self._addresses()))
         requests = rendezvous.requests(
             own,
             [each.pair_secret for each in left],
@@ -130,6 +133,14 @@ class Rendezvous:
             if self._whereabouts.heard(found.identity, found.device, found.issued, addresses):
                 self._heard()
             return
+
+
+def _in_order(addresses: list[str]) -> tuple[str, ...]:
+    """Some that lead through a relay first: where there is no room for all, they are worth most to
+    who is far away.
+    """
+    relayed = [text for text in addresses if Multiaddr.parse(text).via is not None][:RELAYED]
+    return tuple(dict.fromkeys([*relayed, *addresses]))
 
 
 def _understood(addresses: tuple[str, ...]) -> list[Multiaddr]:

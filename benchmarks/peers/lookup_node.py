@@ -14,7 +14,7 @@ import secrets
 import sys
 import time
 
-from kinlight.node import p2p_host
+from kinlight.node import p2p_host, p2p_kad
 from kinlight.node.multiaddrs import Multiaddr, multiaddr, peer_id_bytes
 from kinlight.node.p2p import WideArea
 from kinlight.node.pipes import Pipe
@@ -31,8 +31,12 @@ async def refuse(pipe: Pipe) -> None:
 
 async def serve(bootstraps: list[Multiaddr]) -> None:
     """Until the input ends."""
-    for limit in ("CONNECTIONS_PER_SOURCE", "UPGRADES_PER_SOURCE"):
-        setattr(p2p_host, limit, EVERYBODY)
+    for module, limit in (
+        (p2p_host, "CONNECTIONS_PER_SOURCE"),
+        (p2p_host, "UPGRADES_PER_SOURCE"),
+        (p2p_kad, "ANSWERING_PER_SOURCE"),
+    ):
+        setattr(module, limit, EVERYBODY)
     area = WideArea(secrets.token_bytes(32), refuse, bootstraps=bootstraps)
     await area.start(0)
     try:

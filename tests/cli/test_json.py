@@ -15,8 +15,8 @@ Neighbours = tuple[Person, Person]
 
 STATUS = {
     *("version", "pid", "home", "locked", "name", "port", "discovery", "discovery_reason"),
-    *("nodes_seen", "sandbox", "libraries", "clock", "connections", "absent"),
-    *("wide", "wide_reason", "wide_addresses"),
+    *("nodes_seen", "looking", "sandbox", "libraries", "clock", "connections", "absent"),
+    *("wide", "wide_reason", "wide_addresses", "wide_bootstraps"),
 }
 CONTACT = {
     *("name", "fingerprint", "safety_number", "verified", "muted", "blocked", "accept"),

@@ -153,6 +153,29 @@ async def test_who_asks_and_answers_nothing_itself_is_not_told_to_others() -> No
         assert friend.found().known == 1
 
 
+async def test_one_source_has_so_many_questions_open_and_others_are_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(p2p_kad, "ANSWERING_PER_SOURCE", 2)
+    monkeypatch.setattr(p2p_kad, "QUERY_SECONDS", 600.0)
+    ping = encode_varint_prefixed(Message(type=Message.PING).SerializeToString())
+    async with areas(1) as (friend,), stranger() as other:
+
+        async def hold() -> None:
+            connection = await other.connect(here(friend))
+            for number in range(3):
+                stream = await other.open(connection, KAD)
+                await stream.write(ping)
+                with trio.fail_after(20):
+                    came = await stream.read(1)
+                if number == 2 and not came:
+                    raise ConnectionResetError
+
+        with pytest.raises(Exception, match=r".*"):  # whatever libp2p says to it
+            await other.run(hold)
+        assert friend.found().known == 0
+
+
 async def test_from_afar_no_address_of_a_local_network_is_believed() -> None:
     raw = [p2p_kad.raw_address(each).to_bytes() for each in map(_address, ("10.0.0.1", "8.8.8.8"))]
     told = Message.Peer(id=STRANGE, addrs=raw)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from pathlib import Path
@@ -9,7 +10,7 @@ from kinlight.node.multiaddrs import Multiaddr, multiaddr
 
 from .household import Household, Person, is_well, line
 
-WIDE = "[network]\ndiscovery = false\n\n[wide]\non = true\n"
+WIDE = "[network]\ndiscovery = false\n\n[wide]\non = true\nupnp = false\n"
 
 
 def beyond(household: Household, name: str, settings: str = WIDE) -> Person:
@@ -140,7 +141,7 @@ def test_with_the_wide_area_off_its_addresses_are_refused_with_the_reason(
 def test_the_wide_area_and_relaying_are_turned_on_and_off_by_a_command(
     household: Household,
 ) -> None:
-    fred = household.newcomer("Fred")
+    fred = beyond(household, "Fred", "[wide]\nupnp = false\n")
     found = fred.run("wide").value
     assert (found["state"], found["addresses"], found["relaying"]) == ("off", [], False)
     found = fred.run("relay").value
@@ -193,3 +194,35 @@ def test_who_turns_it_on_in_vain_is_told_by_the_exit_code(household: Household) 
         assert anna.run("wide").value["state"] == "failed"  # to look is no failure
     assert anna.run("wide", "--on").value["state"] == "on"
     is_well(anna)
+
+
+def test_by_whom_contacts_are_looked_up_is_said_by_a_command(household: Household) -> None:
+    friend, anna = beyond(household, "Friend"), beyond(household, "Anna")
+    assert not anna.run("wide").value["lookup"]
+    found = friend.run("wide", "--lookup").value
+    assert (found["lookup"], found["bootstraps"]) == (True, [])
+    address = address_of(friend)
+    found = anna.run("wide", "--bootstrap", address).value
+    assert (found["lookup"], [each["address"] for each in found["bootstraps"]]) == (True, [address])
+    anna.ask(lambda node: until_known(node, 1))
+    assert "It takes part in look-ups, with 1 other node." in anna.screen("wide")
+    assert anna.run("status").value["wide_bootstraps"] == [{"address": address, "reason": None}]
+
+    for words in (("--off", "--lookup"), ("--off", "--bootstrap", address)):
+        assert anna.run("wide", *words, code=2).error == "bad-request"
+    assert anna.run("wide", "--no-lookup", "--bootstrap", address, code=2).error == "bad-request"
+    assert anna.run("wide", "--bootstrap", "192.0.2.7:1", code=2).error == "bad-address"
+    found = anna.run("wide", "--no-lookup").value
+    assert (found["lookup"], found["state"]) == (False, "on")
+    assert "look-ups" not in anna.screen("wide")
+    # Whom it named is not forgotten.
+    found = anna.run("wide", "--lookup").value
+    assert [each["address"] for each in found["bootstraps"]] == [address]
+    for person in (anna, friend):
+        is_well(person)
+
+
+async def until_known(node: Node, count: int) -> None:
+    """Wait until so many nodes are known; no event tells of it."""
+    while (await node.wide()).known != count:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
