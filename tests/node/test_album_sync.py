@@ -168,3 +168,31 @@ async def test_a_node_of_before_albums_shares_as_it_did(
     item = await anna.share_one(picture(), "Bob")
     assert item.state == "waiting"
     assert bob.engine.albums.all() == []
+
+
+async def test_a_key_that_a_member_lacks_at_first_is_asked_for_again_when_it_has_news(
+    three: Three, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Carol hears of the key from Bob alone, who has no wrap of it for her yet."""
+    anna, bob, carol = three.anna, three.bob, three.carol
+    found(anna)
+    await let_in(anna, bob, "admin")
+    await let_in(bob, carol)
+    store, asked = bob.parts.album_parts.store, set[str]()
+
+    def no_wrap(*_: object) -> None:
+        asked.add("wrap")
+
+    def no_set(*_: object) -> tuple[()]:
+        asked.add("set")
+        return ()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "wrap", no_wrap)
+        patched.setattr(store, "set_part", no_set)
+        anna.engine.albums.rotate(ALBUM)
+        await carol.until(lambda: asked == {"wrap", "set"})
+        await bob.until(lambda: has_set(bob, key_of(anna)))
+        assert key_of(anna) not in album_of(carol).keys
+    bob.parts.album_parts.shelf.came(album_of(bob))
+    await carol.until(lambda: key_of(anna) in album_of(carol).keys)
