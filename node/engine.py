@@ -106,7 +106,7 @@ class Engine:
     @property
     def albums(self) -> Albums:
         """Albums that several people keep."""
-        return self._unlocked().album_parts.albums
+        return self._unlocked().albums
 
     @property
     def doctor(self) -> Doctor:

@@ -312,7 +312,7 @@ class Unlocked:
             importer=self.importer,
             judge=self.judge,
             checks=self.checks,
-            shared=lambda: self.album_parts.albums,
+            shared=lambda: self.albums,
         )
         self.explainer: Final = Explainer(
             device=device,
@@ -349,6 +349,7 @@ class Unlocked:
             },
             revoked=self._spread,
         )
+        self.albums: Final = self.album_parts.albums
         self.inbox: Final = Inbox(
             device=device,
             judge=self.judge,
@@ -665,7 +666,7 @@ class Unlocked:
             self._events.publish("album-photo", id=offer.photo_id.hex(), album=offer.album.hex())
 
     def _roles_of(self, identity: bytes) -> frozenset[tuple[str, str, bytes]]:
-        return self.album_parts.albums.roles_of(identity)
+        return self.albums.roles_of(identity)
 
     def _album_changed(self, shared: SharedAlbum) -> None:
         """Something came to an album: who is in it is told, and admins look what is to be done."""
