@@ -171,6 +171,7 @@ class Engine:
             wide=opened.wide.state,
             wide_reason=opened.wide.reason,
             wide_addresses=opened.wide.addresses(),
+            invitations=opened.albums.invitations(),
             connections=[
                 views.Connection(
                     standing.contact.name,

@@ -62,7 +62,8 @@ class Status:
     pictures are caged when they are opened: `seccomp`, `rlimits` or `process`; `off` for the first
     seconds. `libraries` are those that open them, by name and version. `wide` says whether the wide
     area is `off`, `starting`, `on` or `failed` (then `wide_reason` says why); `wide_addresses` are
-    those by which this node can be reached there, as far as it can know.
+    those by which this node can be reached there, as far as it can know. `invitations` counts the
+    shared albums that somebody let this node into and that nobody here has joined or left yet.
     """
 
     version: str
@@ -82,6 +83,7 @@ class Status:
     wide: str = "off"
     wide_reason: str | None = None
     wide_addresses: list[str] = field(default_factory=list[str])
+    invitations: int = 0
 
 
 @dataclass(frozen=True, slots=True)

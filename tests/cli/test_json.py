@@ -16,7 +16,7 @@ Neighbours = tuple[Person, Person]
 STATUS = {
     *("version", "pid", "home", "locked", "name", "port", "discovery", "discovery_reason"),
     *("nodes_seen", "sandbox", "libraries", "clock", "connections", "absent"),
-    *("wide", "wide_reason", "wide_addresses"),
+    *("wide", "wide_reason", "wide_addresses", "invitations"),
 }
 CONTACT = {
     *("name", "fingerprint", "safety_number", "verified", "muted", "blocked", "accept"),
