@@ -35,13 +35,11 @@ from ..protocol.album_messages import (
 )
 from ..protocol.errors import TooMuchError, UnexpectedMessageError, UnknownPeerError, wire_code
 from ..protocol.messages import Message
-from ..protocol.opening import LocalDevice
 from .album_coming import AlbumComing
-from .album_photos import AlbumPhotos
-from .album_shelf import SharedAlbum, Shelf, inviter_of
-from .album_storage import AlbumStore
+from .album_parts import AlbumParts
+from .album_shelf import SharedAlbum, inviter_of
 from .album_wraps import AlbumWraps
-from .library import IncomingOffer, Library
+from .library import IncomingOffer
 from .link import Link
 
 HEADS_AT_ONCE: Final = 4
@@ -78,21 +76,18 @@ class AlbumSync:
     def __init__(
         self,
         link: Link,
-        *,
-        device: LocalDevice,
-        library: Library,
-        store: AlbumStore,
-        shelf: Shelf,
-        photos: AlbumPhotos,
+        parts: AlbumParts,
         fetch: Callable[[IncomingOffer], None],
     ) -> None:
         """`fetch` brings a photo over this link as soon as there is room."""
         self._link = link
-        self._device = device
-        self._library = library
-        self._shelf = shelf
-        self._wraps = AlbumWraps(link, device=device, store=store, shelf=shelf)
-        self._coming = AlbumComing(library=library, store=store, photos=photos, fetch=fetch)
+        self._device = parts.device
+        self._library = parts.library
+        self._shelf = parts.shelf
+        self._wraps = AlbumWraps(link, device=parts.device, store=parts.store, shelf=parts.shelf)
+        self._coming = AlbumComing(
+            library=parts.library, store=parts.store, photos=parts.photos, fetch=fetch
+        )
         self._queue: deque[Message] = deque()
         self._queued = 0
         self._news = asyncio.Event()
@@ -140,6 +135,7 @@ class AlbumSync:
         """Something came to an album, from whomever: tell the peer, if it is its business."""
         if self._task is None:
             return
+        self.arrived(shared.album_id)
         if self._is_in(shared):
             heads = shared.album.heads
             known = heads in (self._told.get(shared.album_id), self._heard.get(shared.album_id))
@@ -151,11 +147,11 @@ class AlbumSync:
             self._tell(shared.album_id)  # it was in when we told last: now it is to hear why not
 
     def lacked(self, album_id: bytes) -> None:
-        """The peer asked for a photo of an album that is not here."""
+        """The peer asked for a photo or a key of an album that is not here."""
         self._lacked.add(album_id)
 
     def arrived(self, album_id: bytes) -> None:
-        """A photo of an album came here."""
+        """A photo or a key of an album came here."""
         if album_id in self._lacked and self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(NEWS_SECONDS, self._tell_lacked)
@@ -232,9 +228,11 @@ class AlbumSync:
             return
         match message:
             case AlbumWrapAsk():
-                await self._wraps.give(shared, message)
+                if not await self._wraps.give(shared, message):
+                    self.lacked(message.album)
             case AlbumSetAsk():
-                await self._wraps.give_set(message)
+                if not await self._wraps.give_set(message):
+                    self.lacked(message.album)
             case AlbumWrap() | AlbumSetPart():
                 self._to_want[message.album] = None
                 if isinstance(message, AlbumWrap):
@@ -302,15 +300,15 @@ class AlbumSync:
             return
         self._heard[asked.album] = Heads(asked.log, asked.feeds)
         if self._is_in(shared):
+            self._coming.heard_news(asked.album)
+            self._wraps.heard_news(asked.album)
+            self._to_want[asked.album] = None
             await self._link.send(answer(shared.album, asked))
         else:
             said = farewell(shared.album, peer.identity, peer.device, asked)
             await self._link.send(said)
         if any(head not in shared.album for head in (*asked.log, *asked.feeds)):
             self._tell(asked.album)
-        elif self._is_in(shared):
-            self._coming.heard_news(asked.album)
-            self._to_want[asked.album] = None
 
     async def _take(self, message: AlbumEntries) -> None:
         if self._stranger is not None and self._stranger[0] == message.album:

@@ -50,14 +50,18 @@ class AlbumWraps:
         self._shelf = shelf
         self._asked: dict[bytes, AlbumWrapAsk] = {}
         self._set: _Coming | None = None
-        self._tried: set[tuple[bytes, bytes, bool]] = set()
-        """What was asked for over this link: the entry, the key, and whether the set of it."""
+        self._tried: dict[bytes, set[tuple[bytes, bytes, bool]]] = {}
+        """What was asked for of an album: the entry, the key, and whether the set of it."""
 
     def refused(self, album_id: bytes) -> None:
         """The peer gives us nothing of an album."""
         self._asked.pop(album_id, None)
         if self._set is not None and self._set.ask.album == album_id:
             self._set = None
+
+    def heard_news(self, album_id: bytes) -> None:
+        """The peer has news of an album, so it may have by now what it lacked."""
+        self._tried.pop(album_id, None)
 
     async def want(self, shared: SharedAlbum) -> None:
         """Ask the peer, who is in the album, for what misses here."""
@@ -69,19 +73,20 @@ class AlbumWraps:
     async def _want_wrap(self, shared: SharedAlbum) -> None:
         if shared.album_id in self._asked:
             return
-        us = self._device
+        us, tried = self._device, self._tried.setdefault(shared.album_id, set())
         for ask in wanted(shared.album, us.identity, us.signing.public, shared.keys):
-            if (place := (ask.entry, ask.key_id, False)) not in self._tried:
-                self._tried.add(place)
+            if (place := (ask.entry, ask.key_id, False)) not in tried:
+                tried.add(place)
                 self._asked[shared.album_id] = ask
                 await self._link.send(ask)
                 return
 
-    async def give(self, shared: SharedAlbum, ask: AlbumWrapAsk) -> None:
-        """Give a member's device its own wrap, or nothing if it is not here."""
+    async def give(self, shared: SharedAlbum, ask: AlbumWrapAsk) -> bool:
+        """Give a member's device its own wrap, or nothing if it is not here; whether it is."""
         device = self._link.peer.device
         found = self._store.wrap(shared.album_id, ask.entry, ask.key_id, device)
         await self._link.send(AlbumWrap(ask.album, ask.entry, ask.key_id, found or b""))
+        return found is not None
 
     def take(self, shared: SharedAlbum, message: AlbumWrap) -> None:
         """The wrap that was asked for. Raises what it is wrong with."""
@@ -104,11 +109,12 @@ class AlbumWraps:
     async def _want_set(self, shared: SharedAlbum) -> None:
         if self._set is not None:
             return
+        tried = self._tried.setdefault(shared.album_id, set())
         for entry, op in self._sets(shared):
             place = entry.digest, op.key_id, True
-            if place in self._tried or self._store.has_set(shared.album_id, *place[:2]):
+            if place in tried or self._store.has_set(shared.album_id, *place[:2]):
                 continue
-            self._tried.add(place)
+            tried.add(place)
             ask = AlbumSetAsk(shared.album_id, entry.digest, op.key_id, 0)
             self._set = _Coming(ask, op)
             await self._link.send(ask)
@@ -130,12 +136,15 @@ class AlbumWraps:
             and (seat or op.count <= SETS_KEPT)
         ]
 
-    async def give_set(self, ask: AlbumSetAsk) -> None:
-        """Give a member's device the next part of a set, or nothing if it is not here."""
+    async def give_set(self, ask: AlbumSetAsk) -> bool:
+        """Give a member's device the next part of a set, or nothing if it is not here; whether it
+        is.
+        """
         pairs = self._store.set_part(
             ask.album, ask.entry, ask.key_id, ask.first, limits.ALBUM_WRAPS_AT_ONCE
         )
         await self._link.send(AlbumSetPart(ask.album, ask.entry, ask.key_id, ask.first, pairs))
+        return bool(pairs)
 
     async def take_set(self, shared: SharedAlbum, part: AlbumSetPart) -> None:
         """The part that was asked for. Raises what the whole is wrong with."""
@@ -158,3 +167,4 @@ class AlbumWraps:
         mine = wraps.wraps.get(self._device.signing.public)
         if mine is not None:
             self._open(shared, mine, ask.entry, ask.key_id)
+        self._shelf.came(shared)  # who asked for one of them in vain is told

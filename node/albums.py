@@ -31,9 +31,7 @@ from .album_showing import AlbumShowing
 from .album_storage import AlbumStore
 from .album_tending import AlbumTending
 from .catalogue import Catalogue
-from .cataloguing import Cataloguer
 from .collection import album_name
-from .copies import Copies
 from .errors import (
     AmbiguousAlbumError,
     AmbiguousIdError,
@@ -47,11 +45,9 @@ from .errors import (
     NotHereYetError,
 )
 from .forms import Form
-from .importing import Importer
 from .library import Library, Photo
 from .names import folded
 from .removing import Remover
-from .rules import Rules
 from .views import ImportProgress
 from .views_albums import AlbumDetails, AlbumItem, AlbumLogEntry, AlbumSummary
 
@@ -72,11 +68,9 @@ class Albums:
         store: AlbumStore,
         shelf: Shelf,
         tending: AlbumTending,
+        adding: AlbumAdding,
+        showing: AlbumShowing,
         catalogue: Catalogue,
-        cataloguer: Cataloguer,
-        copies: Copies,
-        importer: Importer,
-        rules: Rules,
         remover: Remover,
         entropy: Entropy,
         now: Callable[[], int],
@@ -90,21 +84,8 @@ class Albums:
         self._remover = remover
         self._entropy = entropy
         self._now = now
-        self._showing = AlbumShowing(
-            device=device, library=library, store=store, shelf=shelf, now=now
-        )
-        self._adding = AlbumAdding(
-            device=device,
-            library=library,
-            shelf=shelf,
-            tending=tending,
-            catalogue=catalogue,
-            cataloguer=cataloguer,
-            copies=copies,
-            importer=importer,
-            rules=rules,
-            now=now,
-        )
+        self._showing = showing
+        self._adding = adding
 
     # What there is.
 

@@ -43,11 +43,9 @@ from ..protocol.messages import (
     Piece,
     Stored,
 )
-from ..protocol.opening import LocalDevice
 from . import inbox
-from .album_photos import AlbumPhotos
-from .album_shelf import SharedAlbum, Shelf
-from .album_storage import AlbumStore
+from .album_parts import AlbumParts
+from .album_shelf import SharedAlbum
 from .album_sync import AlbumSync
 from .arrivals import is_small
 from .backing_up import Backer, BackingUp
@@ -146,10 +144,7 @@ class Sync:
         backing_up: BackingUp,
         collecting: Collecting,
         hold: Hold,
-        device: LocalDevice,
-        album_store: AlbumStore,
-        shelf: Shelf,
-        album_photos: AlbumPhotos,
+        albums: AlbumParts,
         events: Events,
         heard: Callable[[bytes], None],
     ) -> None:
@@ -162,17 +157,9 @@ class Sync:
         self._inbox = inbox
         self._heard = heard
         self._mender = mender
-        self._albums = AlbumSync(
-            link,
-            device=device,
-            library=library,
-            store=album_store,
-            shelf=shelf,
-            photos=album_photos,
-            fetch=self.fetch,
-        )
+        self._albums = AlbumSync(link, albums, self.fetch)
         self._server = Server(
-            link, contact.name, judge, library, blobs, events, album_photos, self._albums.lacked
+            link, contact.name, judge, library, blobs, events, albums.photos, self._albums.lacked
         )
         self._fetcher = Fetcher(link, events.counters)
         self._holder = Holder(link, hold, self._fetcher)

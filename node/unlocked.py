@@ -18,11 +18,8 @@ from ..protocol.errors import DeniedError
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from . import allocator, tcp
 from .addresses import Address
-from .album_photos import AlbumPhotos
-from .album_shelf import SharedAlbum, Shelf
-from .album_storage import AlbumStore
-from .album_tending import AlbumTending
-from .albums import Albums
+from .album_parts import AlbumParts
+from .album_shelf import SharedAlbum
 from .backing_up import BackingUp, Backups
 from .blobstore import BlobStore
 from .catalogue import Catalogue
@@ -330,53 +327,27 @@ class Unlocked:
             lineage=lineage,
             events=events,
         )
-        self.album_store: Final = AlbumStore(database)
-        self.shelf: Final = Shelf(
-            device=device,
-            database=database,
-            store=self.album_store,
-            events=events,
-            now=self.clock,
-            changed=self._album_changed,
-        )
-        self.album_photos: Final = AlbumPhotos(
+        self.album_parts: Final = AlbumParts(
             device=device,
             database=database,
             library=library,
-            store=self.album_store,
-            shelf=self.shelf,
-            copies=self.copies,
-            papers=self.papers,
-            rules=self.rules,
-            entropy=environment.entropy,
-            now=self.clock,
-        )
-        self.album_tending: Final = AlbumTending(
-            device=device,
-            shelf=self.shelf,
-            papers=self.papers,
-            entropy=environment.entropy,
-            now=self.clock,
-            connected=lambda: {
-                standing.link.peer.device: standing.link.peer for standing in self.peers.standing()
-            },
-            revoked=self._spread,
-        )
-        self.albums: Final = Albums(
-            device=device,
-            library=library,
-            store=self.album_store,
-            shelf=self.shelf,
-            tending=self.album_tending,
             catalogue=self.catalogue,
             cataloguer=self.cataloguer,
             copies=self.copies,
             importer=self.importer,
             rules=self.rules,
             remover=self.remover,
+            papers=self.papers,
+            events=events,
             entropy=environment.entropy,
             now=self.clock,
+            changed=self._album_changed,
+            connected=lambda: {
+                standing.link.peer.device: standing.link.peer for standing in self.peers.standing()
+            },
+            revoked=self._spread,
         )
+        self.albums: Final = self.album_parts.albums
         self.inbox: Final = Inbox(
             device=device,
             judge=self.judge,
@@ -388,7 +359,7 @@ class Unlocked:
             now=self.clock,
             settled=self._settled,
             arrived=self.checker.arrived,
-            album_grant=self.album_photos.grant,
+            album_grant=self.album_parts.photos.grant,
         )
         self.deposits: Final = Deposits(database)
         self.depositing: Final = Depositing(
@@ -435,7 +406,7 @@ class Unlocked:
             blobs=blobs,
             events=events,
             fingerprint=self.originals.fingerprint,
-            bringers=self.album_photos.bringers,
+            bringers=self.album_parts.photos.bringers,
         )
         self.doctor: Final = Doctor(
             home=home,
@@ -530,7 +501,7 @@ class Unlocked:
             library.close()
             raise
         try:
-            await opened.shelf.load()
+            await opened.album_parts.shelf.load()
             await opened._start()
         except BaseException:
             await opened.close()
@@ -572,7 +543,7 @@ class Unlocked:
             self.open_grants.run(),
             self._witness(),
             self.hold.run(),
-            self.album_tending.run(),
+            self.album_parts.tending.run(),
             allocator.keep_trimmed(lambda: self._events.counters.pieces),
         ]
         if self._config.desktop:
@@ -631,7 +602,7 @@ class Unlocked:
 
     def _converse(self, link: Link, contact: Contact) -> Sync:
         self._accompanying.spawn(self.wide.accompany(link))
-        self.album_tending.look_again()  # it may be a further device of a member
+        self.album_parts.tending.look_again()  # it may be a further device of a member
         return Sync(
             link,
             contact,
@@ -647,10 +618,7 @@ class Unlocked:
             backing_up=self.backing_up,
             collecting=self.collecting,
             hold=self.hold,
-            device=self.device,
-            album_store=self.album_store,
-            shelf=self.shelf,
-            album_photos=self.album_photos,
+            albums=self.album_parts,
             events=self._events,
             heard=self._heard,
         )
@@ -684,7 +652,7 @@ class Unlocked:
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
                 conversation.album_changed(shared)
-        self.album_tending.look_again()
+        self.album_parts.tending.look_again()
         self._events.publish("album", id=shared.album_id.hex(), what="changed")
 
     def renew_mailbox(self) -> None:
@@ -711,7 +679,7 @@ class Unlocked:
         for chain in filter(self._is_lost, self.library.devices(identity)):
             self.outbox.withdraw_device(chain.device)
         self._spread()
-        self.album_tending.look_again()
+        self.album_parts.tending.look_again()
 
     async def _fetch_missing(self) -> None:
         """Let every contact who is here bring what is damaged, until that has come or can't."""

@@ -45,7 +45,7 @@ def has_set(node: TestedNode, key: bytes) -> bool:
     """Whether the wraps of a key are here for others."""
     shared = album_of(node)
     return any(
-        node.parts.album_store.has_set(shared.album_id, entry.digest, key)
+        node.parts.album_parts.store.has_set(shared.album_id, entry.digest, key)
         for entry in shared.album.graph.entries
     )
 
@@ -168,3 +168,75 @@ async def test_a_node_of_before_albums_shares_as_it_did(
     item = await anna.share_one(picture(), "Bob")
     assert item.state == "waiting"
     assert bob.engine.albums.all() == []
+
+
+async def test_a_key_that_a_member_lacks_at_first_is_asked_for_again_when_it_has_news(
+    three: Three, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Carol hears of the key from Bob alone, who has no wrap of it for her yet."""
+    anna, bob, carol = three.anna, three.bob, three.carol
+    found(anna)
+    await let_in(anna, bob, "admin")
+    await let_in(bob, carol)
+    store, asked = bob.parts.album_parts.store, set[str]()
+
+    def no_wrap(*_: object) -> None:
+        asked.add("wrap")
+
+    def no_set(*_: object) -> tuple[()]:
+        asked.add("set")
+        return ()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "wrap", no_wrap)
+        patched.setattr(store, "set_part", no_set)
+        anna.engine.albums.rotate(ALBUM)
+        await carol.until(lambda: asked == {"wrap", "set"})
+        await bob.until(lambda: has_set(bob, key_of(anna)))
+        assert key_of(anna) not in album_of(carol).keys
+    bob.parts.album_parts.shelf.came(album_of(bob))
+    await carol.until(lambda: key_of(anna) in album_of(carol).keys)
+
+
+async def test_what_two_admins_could_do_the_senior_does_who_is_there(three: Three) -> None:
+    anna, bob, carol = three.anna, three.bob, three.carol
+    await circle(three)
+    carol.engine.albums.leave(ALBUM)
+    for node in (anna, bob):
+        await node.until(lambda node=node: carol.identity not in album_of(node).album.view.members)
+    await bob.until(lambda: album_of(bob).album.heads == album_of(anna).album.heads)
+    removals = [
+        entry.by
+        for entry in anna.engine.albums.log(ALBUM)
+        for act in entry.acts
+        if act.what == "remove"
+    ]
+    assert removals == ["me"]
+
+
+async def test_the_junior_does_it_where_no_senior_is(three: Three, picture: Picture) -> None:
+    anna, bob, carol = three.anna, three.bob, three.carol
+    await circle(three)
+    await anna.stop()
+    carol.engine.albums.leave(ALBUM)
+    await bob.until(lambda: carol.identity not in album_of(bob).album.view.members)
+    photo = await added_one(bob, picture())
+    await anna.start()
+    await anna.until(lambda: has(anna, photo))
+
+
+@pytest.mark.parametrize("portions", [3, 9, 20, 45, 90])
+async def test_wherever_the_connection_is_cut_both_come_to_the_same(
+    joined: Two, network: Network, picture: Picture, portions: int
+) -> None:
+    anna, bob = joined.anna, joined.bob
+    found(anna)
+    await let_in(anna, bob)
+    network.cut_after(portions)
+    first, second = await added_one(anna, picture(length=400_000)), await added_one(bob, picture())
+    anna.engine.albums.rotate(ALBUM)
+    third = await added_one(anna, picture())
+    for node in (anna, bob):
+        await node.until(lambda node=node: all(has(node, each) for each in (first, second, third)))
+    assert album_of(anna).album.heads == album_of(bob).album.heads
+    assert key_of(bob) in album_of(bob).keys
