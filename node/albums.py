@@ -21,7 +21,7 @@ from ..protocol.album_feed import FeedEntry
 from ..protocol.album_log import History
 from ..protocol.album_roles import GIVEN, Role, attribute
 from ..protocol.album_writing import Author
-from ..protocol.limits import ALBUM_NAME_BYTES
+from ..protocol.limits import ALBUM_NAME_BYTES, ALBUM_PLACE_BYTES
 from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.policy_text import ME
 from . import forms
@@ -366,6 +366,8 @@ class Albums:
         """Say where a photo stands: places are compared letter by letter, photos without one
         follow.
         """
+        if not 0 < len(place.encode()) <= ALBUM_PLACE_BYTES:
+            raise BadRequestError(f"a place has 1 to {ALBUM_PLACE_BYTES} bytes")
         return self._about(album, photo, lambda author, photo_id: author.place(
             self._now(), photo_id, place.encode()
         ))  # fmt: skip

@@ -127,6 +127,7 @@ def shown(out: Output, found: AlbumDetails) -> None:
         _photo(out, found.album, each)
     if len(found.photos) < found.album.photos:
         out.say(f"There are more than these {len(found.photos)}: `--limit` shows more of them.")
+    out.say(f"Rules call its members {found.album.attribute}, with their role.", style="dim")
 
 
 def log(out: Output, entries: Sequence[AlbumLogEntry]) -> None:
