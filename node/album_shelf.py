@@ -317,7 +317,8 @@ class Shelf:
         return any(removal.seat.identity == us for removal in removals)
 
     def _publish(self, shared: SharedAlbum, what: str) -> None:
-        self._events.publish("album", id=shared.album_id.hex(), what=what)
+        by = {"by": shared.inviter.hex()} if what == "invited" else {}
+        self._events.publish("album", id=shared.album_id.hex(), what=what, **by)
 
 
 def inviter_of(album: Album, identity: bytes) -> bytes | None:

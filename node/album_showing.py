@@ -50,6 +50,13 @@ def form_of(tier: Rendition) -> Form:
     return ORIGINAL.meeting(tier)
 
 
+def _key_state(shared: SharedAlbum) -> str:
+    safe = shared.album.authority.safe_epochs()
+    if not safe:
+        return "due"
+    return "here" if safe[0][1].key_id in shared.keys else "coming"
+
+
 class AlbumShowing:
     """Makes views of albums."""
 
@@ -90,6 +97,14 @@ class AlbumShowing:
         except KinlightError:
             return None
 
+    def candidates(self, found: list[SharedAlbum]) -> str:
+        """Albums among which somebody has to choose, told apart by their ids and owners."""
+        every = [(each, self.name(each), self.called(each.album.graph.owner)) for each in found]
+        return ", ".join(
+            f"{each.album_id.hex()[:8]} ({f'{name}, ' if name else ''}owner: {owner})"
+            for each, name, owner in every
+        )
+
     def summary(self, shared: SharedAlbum) -> AlbumSummary:
         """An album, as a list shows it."""
         view, graph, us = shared.album.view, shared.album.graph, self._device.identity
@@ -111,11 +126,15 @@ class AlbumShowing:
             since=shared.since,
             attribute=attribute(shared.album_id),
             due=self._shelf.admin(shared).due(self._now()) if admin else None,
+            key=_key_state(shared),
         )
 
     def details(self, shared: SharedAlbum, limit: int) -> AlbumDetails:
         """An album, with the first `limit` of its photos."""
-        view = shared.album.view
+        view, authority = shared.album.view, shared.album.authority
+        safe = authority.safe_epochs()
+        keyless = authority.newcomers(safe[0][0]) if safe else view.devices
+        seniors = list(dict.fromkeys(seat.identity for seat in authority.successors()))
         members = [
             AlbumMember(
                 name=self.called(identity),
@@ -127,6 +146,10 @@ class AlbumShowing:
                     if chain.identity == identity
                 ),
                 leaving=identity in view.leaving,
+                keyless=sorted(
+                    device.hex() for device in keyless if view.devices[device].identity == identity
+                ),
+                seniority=seniors.index(identity) + 1 if identity in seniors else None,
             )
             for identity, role in view.members.items()
         ]

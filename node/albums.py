@@ -21,6 +21,7 @@ from ..protocol.album_feed import FeedEntry
 from ..protocol.album_log import History
 from ..protocol.album_roles import GIVEN, Role, attribute
 from ..protocol.album_writing import Author
+from ..protocol.limits import ALBUM_NAME_BYTES, ALBUM_PLACE_BYTES
 from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.policy_text import ME
 from . import forms
@@ -32,12 +33,14 @@ from .album_tending import AlbumTending
 from .catalogue import Catalogue
 from .collection import album_name
 from .errors import (
+    AmbiguousAlbumError,
     AmbiguousIdError,
     BadRequestError,
     BlockedContactError,
     NoDeviceError,
     NoSuchAlbumError,
     NoSuchContactError,
+    NoSuchDeviceError,
     NoSuchPhotoError,
     NotHereYetError,
 )
@@ -103,7 +106,7 @@ class Albums:
     def find(self, album: str) -> SharedAlbum:
         """The album of that name, in any case, or whose id begins so.
 
-        Raises `NoSuchAlbumError`, `AmbiguousIdError`.
+        Raises `NoSuchAlbumError`, `AmbiguousAlbumError`.
         """
         every, wanted = self._shelf.all(), folded(album)
         found = [each for each in every if wanted and folded(self._showing.name(each)) == wanted]
@@ -113,10 +116,14 @@ class Albums:
         if not found:
             raise NoSuchAlbumError(album)
         if len(found) > 1:  # one that we are in goes before one that we left
-            found = [each for each in found if each.state in ("joined", "invited")]
+            found = [each for each in found if each.state in ("joined", "invited")] or found
         if len(found) != 1:
-            raise AmbiguousIdError(album)
+            raise AmbiguousAlbumError(self._showing.candidates(found))
         return found[0]
+
+    def invitations(self) -> int:
+        """How many albums wait for a person to join or to decline."""
+        return sum(each.state == "invited" for each in self._shelf.all())
 
     # For the library.
 
@@ -163,9 +170,7 @@ class Albums:
         `metadata` is `original` or `no-location`, `history` `all` or `from-join`: which photos
         those see who come later.
         """
-        named = album_name(name)
-        if named is None:
-            raise BadRequestError("an album has a name")
+        named = _named(name)
         if history not in ("all", "from-join"):
             raise BadRequestError("history is all or from-join")
         tier = _form(metadata, max_px).rendition
@@ -181,10 +186,8 @@ class Albums:
 
     def rename(self, album: str, name: str) -> AlbumSummary:
         """Call an album otherwise, for all."""
-        shared, named = self._joined(album), album_name(name)
-        if named is None:
-            raise BadRequestError("an album has a name")
-        self._name(shared, named)
+        shared = self._joined(album)
+        self._name(shared, _named(name))
         return self._showing.summary(shared)
 
     def _name(self, shared: SharedAlbum, name: str) -> None:
@@ -198,13 +201,15 @@ class Albums:
         self._log(shared, lambda: admin.set_tier(self._now(), tier, self._tending.key()))
         return self._showing.summary(shared)
 
-    def invite(self, album: str, contact: str, *, role: str = "contributor") -> AlbumDetails:
+    def invite(self, album: str, contact: str, *, role: str | None = None) -> AlbumDetails:
         """Let a contact in, or give one that is in another role: at once for all, while they see no
-        photo before they have joined.
+        photo before they have joined. Without a role who is in keeps theirs.
         """
         shared, found = self._joined(album), self._library.contact(contact)
-        roles: dict[str, Role] = {each: each for each in GIVEN}
-        wanted = roles.get(role)
+        roles: dict[str | None, Role] = {each: each for each in GIVEN}
+        wanted = roles.get(role or shared.role(found.identity) or "contributor")
+        if shared.role(found.identity) == "owner":
+            raise AlbumDeniedError("it is the owner's album")
         if wanted is None:
             raise BadRequestError(f"role is one of {', '.join(reversed(GIVEN))}")
         if found.blocked:
@@ -216,8 +221,6 @@ class Albums:
         ]
         if not chains:
             raise NoDeviceError(found.name)
-        if shared.role(found.identity) == "owner":
-            raise AlbumDeniedError("it is the owner's album")
         if shared.role(found.identity) != wanted or not any(map(shared.has, chains)):
             admin = self._shelf.admin(shared)
             self._log(
@@ -273,10 +276,8 @@ class Albums:
         """Take one device out, by the hex digits of its key or how they begin."""
         shared, digits = self._joined(album), device.strip().lower()
         found = [each for each in shared.album.view.devices if each.hex().startswith(digits)]
-        if not digits or not found:
-            raise NoDeviceError(device)
-        if len(found) > 1:
-            raise AmbiguousIdError(device)
+        if not digits or len(found) != 1:
+            raise NoSuchDeviceError(device)
         admin = self._shelf.admin(shared)
         self._log(shared, lambda: admin.drop(self._now(), found[0], self._tending.key()))
         return self._showing.details(shared, SHOWN)
@@ -365,6 +366,8 @@ class Albums:
         """Say where a photo stands: places are compared letter by letter, photos without one
         follow.
         """
+        if not 0 < len(place.encode()) <= ALBUM_PLACE_BYTES:
+            raise BadRequestError(f"a place has 1 to {ALBUM_PLACE_BYTES} bytes")
         return self._about(album, photo, lambda author, photo_id: author.place(
             self._now(), photo_id, place.encode()
         ))  # fmt: skip
@@ -447,6 +450,16 @@ class Albums:
                 write()
         except ValueError as error:
             raise BadRequestError(str(error)) from None
+
+
+def _named(name: str) -> str:
+    """What an album can be called."""
+    named = album_name(name)
+    if named is None:
+        raise BadRequestError("an album has a name")
+    if len(named.encode()) > ALBUM_NAME_BYTES:
+        raise BadRequestError(f"the name is longer than {ALBUM_NAME_BYTES} bytes")
+    return named
 
 
 def _form(metadata: str, max_px: int | None) -> Form:

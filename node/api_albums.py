@@ -49,7 +49,7 @@ class InviteBody(BaseModel):
     """See `Node.album_invite`."""
 
     contact: str
-    role: str = "contributor"
+    role: str | None = None
 
 
 class WhoBody(BaseModel):

@@ -18,6 +18,7 @@ from ..crypto.errors import KinlightError
 from ..crypto.secret import Secret
 from . import (
     cli_access,
+    cli_albums,
     cli_care,
     cli_holding,
     cli_library,
@@ -469,6 +470,7 @@ cli_photos.add_to(app)
 cli_receipts.add_to(app)
 cli_access.add_to(app)
 cli_library.add_to(app)
+cli_albums.add_to(app)
 cli_pictures.add_to(app)
 cli_holding.add_to(app)
 cli_wide.add_to(app)

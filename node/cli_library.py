@@ -131,7 +131,7 @@ def search(
 
 
 def albums(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
-    """List the albums."""
+    """List the albums of your library, yours alone; `kinlight album` has those kept with others."""
     with running(context, home, json) as command:
         from . import printing_library
 

@@ -132,7 +132,12 @@ def inbox(context: typer.Context, home: HomeOption = None, json: JsonOption = Fa
     """Photos that were offered to you."""
     with running(context, home, json) as command:
         if context.invoked_subcommand is None:
+            from . import printing_albums
+
             command.out.inbox(command.ask(lambda node: node.inbox()))
+            if not command.out.as_json:
+                found = command.ask(lambda node: node.album_list())
+                printing_albums.invitations(command.out, found)
         else:
             pass_on(context, home, json)
 

@@ -173,6 +173,7 @@ class Engine:
             wide_reason=opened.wide.reason,
             wide_addresses=opened.wide.addresses(),
             wide_bootstraps=[views.Bootstrap(*each) for each in opened.wide.found()[1]],
+            invitations=opened.albums.invitations(),
             connections=[
                 views.Connection(
                     standing.contact.name,

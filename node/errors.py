@@ -218,9 +218,21 @@ class NoDeviceError(LocalError):
 
 
 class NoSuchAlbumError(LocalError):
-    """There is no album of that name. `kinlight albums` shows them."""
+    """There is no album of that name. `kinlight albums` and `kinlight album list` show them."""
 
     code = "no-such-album"
+
+
+class AmbiguousAlbumError(LocalError):
+    """More than one album fits. Say how the id of the one begins."""
+
+    code = "ambiguous-album"
+
+
+class NoSuchDeviceError(LocalError):
+    """No one device in the album has a key that begins so. `kinlight album show` names them."""
+
+    code = "no-such-device"
 
 
 class NoSuchFolderError(LocalError):
@@ -499,6 +511,8 @@ _EXITS: Final[dict[str, int]] = {
     "words-file": EXIT_LOCKED,
     "no-such-contact": EXIT_NOT_FOUND,
     "no-such-album": EXIT_NOT_FOUND,
+    "ambiguous-album": EXIT_NOT_FOUND,
+    "no-such-device": EXIT_NOT_FOUND,
     "no-such-folder": EXIT_NOT_FOUND,
     "no-such-photo": EXIT_NOT_FOUND,
     "ambiguous-id": EXIT_NOT_FOUND,

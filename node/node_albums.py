@@ -26,8 +26,9 @@ class NodeAlbums(Client):
     """Albums that several people keep together; see `node.Node`.
 
     `album` is a name, or how the id begins. Every method raises `NoSuchAlbumError` and
-    `AmbiguousIdError`, and those that write `AlbumDeniedError`, for what one's role does not allow,
-    and `KeyDueError`, if the key of the album has to change first and only an admin's node can.
+    `AmbiguousAlbumError`, and those about a photo `NoSuchPhotoError` and `AmbiguousIdError`. Those
+    that write raise `AlbumDeniedError`, for what one's role does not allow, and `KeyDueError`, if
+    the key of the album has to change first and only an admin's node can.
     """
 
     async def album_list(self) -> list[AlbumSummary]:
@@ -73,9 +74,11 @@ class NodeAlbums(Client):
         return AlbumSummary(**await self._of(album, "form", metadata=metadata, max_px=max_px))
 
     async def album_invite(
-        self, album: str, contact: str, *, role: str = "contributor"
+        self, album: str, contact: str, *, role: str | None = None
     ) -> AlbumDetails:
         """Let a contact in as `admin`, `contributor` or `viewer`, or give a member another role.
+
+        None is `contributor` for who is not in it, and changes nothing for who is.
 
         They join when they want to. Raises `NoSuchContactError`, `BlockedContactError`,
         `NoDeviceError`, `BadRequestError`.
@@ -100,7 +103,7 @@ class NodeAlbums(Client):
     async def album_drop(self, album: str, device: str) -> AlbumDetails:
         """Take one device out, by the hex digits of its key, or how they begin.
 
-        Raises `NoDeviceError`.
+        Raises `NoSuchDeviceError`.
         """
         return _details(await self._of(album, "drop", device=device))
 

@@ -1,6 +1,7 @@
-"""Desktop notifications: that photos came or wait, told seldom, and without saying whose or which.
+"""Desktop notifications: that photos came or wait, or an album, told seldom, and without saying
+whose or which.
 
-A locked screen shows them to whoever stands before it, so no photo is named, and a contact only
+A locked screen shows them to whoever stands before it, so nothing is named, and a contact only
 where `config.toml` says `details = true`. They are shown by the desktop's own small program, run
 with arguments and never by a shell: the daemon then needs no code that speaks D-Bus, and no text
 of a peer is ever part of a script.
@@ -39,7 +40,7 @@ NAMES: Final = 3
 _NAME_LETTERS: Final = 40
 
 _TITLE: Final = "kinlight"
-_NEWS: Final = ("offer", "caller-refused")
+_NEWS: Final = ("offer", "album", "caller-refused")
 _SCRIPT: Final = (
     "on run argv",
     "display notification (item 2 of argv) with title (item 1 of argv)",
@@ -77,12 +78,14 @@ class _Burst:
 
     arrived: dict[str, str] = field(default_factory=dict[str, str])
     waiting: dict[str, str] = field(default_factory=dict[str, str])
+    albums: dict[str, str] = field(default_factory=dict[str, str])
+    """Who let this node into albums that nobody here has joined yet, by their ids."""
     lost_device: bool = False
     began: float = 0.0
     latest: float = 0.0
 
     def __bool__(self) -> bool:
-        return bool(self.arrived or self.waiting or self.lost_device)
+        return bool(self.arrived or self.waiting or self.albums or self.lost_device)
 
     def text(self, *, details: bool) -> str:
         """One sentence for each kind of news."""
@@ -90,21 +93,32 @@ class _Burst:
         for photos, verb in ((self.arrived, "arrived"), (self.waiting, "wait")):
             if photos:
                 told.append(_sentence(len(photos), verb, photos.values() if details else ()))
+        if self.albums:
+            told.append(_invitations(len(self.albums), self.albums.values() if details else ()))
         if self.lost_device:
             told.append("A device that its owner has revoked tried to connect.")
         return " ".join(told)
 
 
 def _sentence(count: int, verb: str, senders: Iterable[str]) -> str:
-    known = list(dict.fromkeys(senders))
-    named = [names.shown(sender)[:_NAME_LETTERS] for sender in known[:NAMES]]
-    if len(known) > NAMES:
-        named.append("others")
-    by = f" from {_joined(named)}" if named else ""
+    by = _from(senders)
     photos = "A photo" if count == 1 else f"{count} photos"
     if verb == "arrived":
         return f"{photos}{by} {'has' if count == 1 else 'have'} arrived."
     return f"{photos}{by} {'waits' if count == 1 else 'wait'} for your decision."
+
+
+def _invitations(count: int, inviters: Iterable[str]) -> str:
+    albums = "An album" if count == 1 else f"{count} albums"
+    return f"{albums}{_from(inviters)} {'waits' if count == 1 else 'wait'} for you to join."
+
+
+def _from(people: Iterable[str]) -> str:
+    known = list(dict.fromkeys(people))
+    named = [names.shown(name)[:_NAME_LETTERS] for name in known[:NAMES]]
+    if len(known) > NAMES:
+        named.append("others")
+    return f" from {_joined(named)}" if named else ""
 
 
 def _joined(words: Sequence[str]) -> str:
@@ -112,7 +126,7 @@ def _joined(words: Sequence[str]) -> str:
 
 
 class Notifier:
-    """Tells the desktop of photos, while `run` runs. Whatever fails there is logged once."""
+    """Tells the desktop of news, while `run` runs. Whatever fails there is logged once."""
 
     def __init__(
         self,
@@ -156,6 +170,13 @@ class Notifier:
             if event.data.get("code") != RevokedDeviceError.code:
                 return
             burst.lost_device = True
+        elif event.name == "album":
+            album, inviter = str(event.data.get("id")), self._inviter(event)
+            if event.data.get("what") in ("joined", "left", "removed"):
+                burst.albums.pop(album, None)
+            if inviter is None or self._muted(inviter):
+                return
+            burst.albums[album] = inviter
         else:
             photo, sender = str(event.data.get("id")), str(event.data.get("sender"))
             state = event.data.get("state")
@@ -169,6 +190,14 @@ class Notifier:
         burst.latest = self._pace.clock()
         if first:
             burst.began = burst.latest
+
+    def _inviter(self, event: Event) -> str | None:
+        """The name of who let this node into an album; None if that is not the news, or a stranger:
+        who is muted must not be heard by another way.
+        """
+        by = event.data.get("by")
+        contact = self._library.contact_of(bytes.fromhex(by)) if isinstance(by, str) else None
+        return None if contact is None else contact.name
 
     def _muted(self, sender: str) -> bool:
         """Whether there is to be no news of that contact: who was renamed or removed has some."""

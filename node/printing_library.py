@@ -148,7 +148,10 @@ def albums(out: Output, found: Sequence[Album]) -> None:
             out.value(album)
         return
     if not found:
-        out.say("No albums yet. `kinlight import DIR` makes one of each folder.")
+        out.say(
+            "No albums in your library yet. `kinlight import DIR` makes one of each folder."
+            " `kinlight album list` shows those that you keep with others."
+        )
         return
     rows = [
         (names.shown(album.name), f"{album.photos}", times.shown(album.created)) for album in found

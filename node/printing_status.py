@@ -37,6 +37,9 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
         lines.append((f"Pictures are opened in a sandbox ({status.sandbox}), by {by}.", ""))
     if status.clock is not None and status.clock.witnessed is not None:
         lines.append(clock_line(status.clock))
+    if status.invitations:
+        what = "An album waits" if status.invitations == 1 else f"{status.invitations} albums wait"
+        lines.append((f"{what} for you to join: `kinlight album list`.", "green"))
     now = status.clock.now if status.clock is not None else 0
     width = max((len(names.shown(each.contact)) for each in status.connections), default=0)
     lines += [(f"  {connection_line(each, now, width)}", "green") for each in status.connections]

@@ -72,7 +72,8 @@ class Status:
     seconds. `libraries` are those that open them, by name and version. `wide` says whether the wide
     area is `off`, `starting`, `on` or `failed` (then `wide_reason` says why); `wide_addresses` are
     those by which this node can be reached there, as far as it can know, `wide_bootstraps` those
-    whom it asks first where contacts are.
+    whom it asks first where contacts are. `invitations` counts the shared albums that somebody let
+    this node into and that nobody here has joined or left yet.
     """
 
     version: str
@@ -94,6 +95,7 @@ class Status:
     wide_reason: str | None = None
     wide_addresses: list[str] = field(default_factory=list[str])
     wide_bootstraps: list[Bootstrap] = field(default_factory=list[Bootstrap])
+    invitations: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ class AlbumSummary:
     `max_px` in which form photos are added. `photos` counts those in the album, `here` those of
     them that are on this machine. `due` says why the key has to change, where this is so and an
     admin's node has not done it yet: `removal`, `merge`, `age` or `newcomers`. `attribute` is the
-    name under which rules may speak of its members, whose value is the role.
+    name under which rules may speak of its members, whose value is the role. `key` says whether
+    photos can be added by the newest key: `here`, `coming` (it was changed, and the new one has not
+    come to this node) or `due` (it has to change first).
     """
 
     id: str
@@ -37,17 +39,25 @@ class AlbumSummary:
     since: int
     attribute: str
     due: str | None = None
+    key: str = "here"
 
 
 @dataclass(frozen=True, slots=True)
 class AlbumMember:
-    """Somebody in an album. `leaving` says that they asked to be taken out."""
+    """Somebody in an album. `leaving` says that they asked to be taken out.
+
+    `keyless` are those of their devices that the newest key was not given to yet; whether one that
+    it was given to has fetched it, nobody knows. `seniority` counts admins from the most senior, 1,
+    which no other can take out; None for who is none.
+    """
 
     name: str
     fingerprint: str
     role: str
     devices: list[str]
     leaving: bool = False
+    keyless: list[str] = field(default_factory=list[str])
+    seniority: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ Neighbours = tuple[Person, Person]
 STATUS = {
     *("version", "pid", "home", "locked", "name", "port", "discovery", "discovery_reason"),
     *("nodes_seen", "looking", "sandbox", "libraries", "clock", "connections", "absent"),
-    *("wide", "wide_reason", "wide_addresses", "wide_bootstraps"),
+    *("wide", "wide_reason", "wide_addresses", "wide_bootstraps", "invitations"),
 }
 CONTACT = {
     *("name", "fingerprint", "safety_number", "verified", "muted", "blocked", "accept"),

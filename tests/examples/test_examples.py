@@ -84,6 +84,23 @@ async def test_a_folder_that_is_shared_is_exported_byte_exact_by_the_bot(
         assert _hash(copy) == _hash(original)
 
 
+async def test_a_picture_frame_joins_an_album_and_shows_what_comes(
+    pair: Pair, tmp_path: Path
+) -> None:
+    frame = pair.start("picture_frame.py", pair.bob, "Summer", str(tmp_path / "frame"), "3")
+    async with Node.open(pair.anna) as anna:
+        await anna.album_create("Summer", metadata="original")
+        await anna.album_invite("Summer", "Bob", role="viewer")
+        items = await anna.album_add("Summer", EXAMPLES / "photos")
+        assert [item.state for item in items] == ["added"] * 3
+        shown = (await _output(frame)).splitlines()
+        (album,) = await anna.album_list()
+        assert (album.members, album.photos) == (2, 3)
+    assert len(shown) == 3
+    for original in (EXAMPLES / "photos").glob("*.jpg"):
+        assert _hash(tmp_path / "frame" / original.name) == _hash(original)
+
+
 async def test_the_readme_s_python_shares_and_exports(pair: Pair, tmp_path: Path) -> None:
     (block,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     script = tmp_path / "readme.py"

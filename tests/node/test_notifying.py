@@ -248,6 +248,34 @@ async def test_photos_that_wait_are_told_and_count_no_more_once_they_came(
     assert screen.bodies == ["A photo has arrived. 2 photos wait for your decision."]
 
 
+async def test_an_album_that_waits_is_told_until_somebody_decides_and_of_muted_contacts_never(
+    start: Start, time: Time, screen: Screen
+) -> None:
+    anna, bob = await start("Anna"), await start("Bob")
+    await anna.pair_with(bob)
+    with bob.home.config.open("a") as config:
+        config.write("[notify]\ndesktop = true\ndetails = true\n")
+    await bob.restart(pace=time.pace)
+    await bob.until(lambda: bob.connected_to(anna))
+
+    async def invite(name: str) -> str:
+        album = anna.engine.albums.create(name).id
+        anna.engine.albums.invite(album, "Bob")
+        await bob.until(lambda: any(each.id == album for each in bob.engine.albums.all()))
+        return album
+
+    await invite("Summer")
+    bob.engine.albums.join(await invite("Winter"))
+    await eventually(lambda: QUIET_SECONDS in time.alarms)
+    await time.move(QUIET_SECONDS)
+    await screen.shows(1)
+    assert screen.bodies == ["An album from Anna waits for you to join."]
+    await bob.engine.update_contact("Anna", muted=True)
+    await invite("Spring")
+    await time.move(PAUSE_SECONDS + QUIET_SECONDS)
+    assert len(screen.bodies) == 1
+
+
 async def test_a_revoked_device_that_calls_is_told_and_strangers_are_not(
     bob: TestedNode, time: Time, screen: Screen, notify: Run
 ) -> None:

@@ -1,0 +1,90 @@
+"""What is shown of an album's keys and admins, of roles that stay, and of albums of one name."""
+
+from __future__ import annotations
+
+import pytest
+from kinlight.node.errors import AmbiguousAlbumError, BadRequestError, NoSuchDeviceError
+from kinlight.node.views_albums import AlbumMember
+from kinlight.protocol.album_errors import KeyDueError
+
+from .circle import ALBUM, added, found, knows, let_in, roles
+from .conftest import Picture, Two
+from .nodes import TestedNode
+from .three import Three
+
+
+def members(node: TestedNode) -> dict[str, AlbumMember]:
+    return {member.name: member for member in node.engine.albums.show(ALBUM).members}
+
+
+def key(node: TestedNode) -> str:
+    return node.engine.albums.all()[0].key
+
+
+async def test_without_an_admin_who_can_change_the_key_it_is_shown_as_due(
+    three: Three, picture: Picture
+) -> None:
+    anna, bob, carol = three.anna, three.bob, three.carol
+    found(bob)
+    await let_in(bob, anna, "admin")
+    await let_in(bob, carol)
+    assert [members(bob)[name].seniority for name in ("me", "Anna", "Carol")] == [1, 2, None]
+    assert (key(carol), members(carol)["Bob"].keyless) == ("here", [])
+    await anna.stop()
+    bob.engine.albums.leave(ALBUM)  # whoever leaves does not make the next key
+    await carol.until(lambda: key(carol) == "due")
+    mine = members(carol)["me"]
+    assert mine.keyless == mine.devices
+    items = await added(carol, picture())
+    assert [item.code for item in items] == [KeyDueError.code]
+
+
+async def test_who_is_invited_again_keeps_the_role_unless_another_one_is_said(
+    joined: Two,
+) -> None:
+    anna, bob = joined.anna, joined.bob
+    found(anna)
+    await let_in(anna, bob, "admin")
+    anna.engine.albums.invite(ALBUM, "Bob")
+    assert roles(anna) == {"me": "owner", "Bob": "admin"}
+    anna.engine.albums.invite(ALBUM, "Bob", role="viewer")
+    assert roles(anna) == {"me": "owner", "Bob": "viewer"}
+
+
+async def test_an_invitation_is_counted_until_somebody_decides(joined: Two) -> None:
+    anna, bob = joined.anna, joined.bob
+    found(anna)
+    anna.engine.albums.invite(ALBUM, "Bob")
+    await bob.until(lambda: knows(bob))
+    assert (bob.engine.status().invitations, anna.engine.status().invitations) == (1, 0)
+    bob.engine.albums.join(ALBUM)
+    assert bob.engine.status().invitations == 0
+
+
+async def test_of_albums_of_one_name_the_candidates_are_told(joined: Two) -> None:
+    albums = joined.anna.engine.albums
+    one, other = albums.create("Twice"), albums.create("twice")
+    with pytest.raises(AmbiguousAlbumError) as raised:
+        albums.show("TWICE")
+    assert f"{one.id[:8]} (Twice, owner: me), {other.id[:8]} (twice, owner: me)" in str(
+        raised.value
+    )
+    albums.leave(one.id)
+    assert albums.show("TWICE").album.id == other.id
+    albums.leave(other.id)
+    with pytest.raises(AmbiguousAlbumError):
+        albums.show("twice")
+
+
+async def test_a_name_that_is_too_long_founds_nothing(joined: Two) -> None:
+    albums = joined.anna.engine.albums
+    with pytest.raises(BadRequestError, match="255 bytes"):
+        albums.create("😀" * 80)
+    assert albums.all() == []
+
+
+async def test_a_device_that_is_not_in_the_album_is_not_taken_out(joined: Two) -> None:
+    found(joined.anna)
+    for device in ("", "zz", joined.bob.engine.identity().device):
+        with pytest.raises(NoSuchDeviceError):
+            joined.anna.engine.albums.drop(ALBUM, device)
