@@ -38,6 +38,7 @@ from .database import Database
 from .library import Library, Photo, StoredBlob
 from .link import Link
 from .mailboxes import Mailboxes
+from .own_devices import OwnDevices
 from .tasks import together
 
 LOOK_SECONDS: Final = 30.0
@@ -166,6 +167,7 @@ class BackingUp:
         self,
         *,
         device: LocalDevice,
+        own_devices: OwnDevices,
         library: Library,
         backups: Backups,
         mailboxes: Mailboxes,
@@ -173,6 +175,7 @@ class BackingUp:
         pause: Callable[[], float],
     ) -> None:
         self._device = device
+        self._own_devices = own_devices
         self.library: Final = library
         self.backups: Final = backups
         self.mailboxes: Final = mailboxes
@@ -228,7 +231,8 @@ class BackingUp:
         if len(blobs) != len(stored):
             return None
         keys = {kind: each.key for kind, each in zip(_KINDS, blobs, strict=True)}
-        capability, certificates = b"", Certificates(self._device.chain.certificates)
+        signed_by = self._own_devices.leading_to(photo.record.device)
+        capability, certificates = b"", Certificates(signed_by)
         if photo.author != self._device.identity:
             offers = self.library.offers_of(photo.photo_id)
             came = next((offer for offer in offers if offer.state == "stored"), None)

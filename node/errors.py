@@ -95,6 +95,12 @@ class BadWordsFileError(LocalError):
     code = "words-file"
 
 
+class OtherWordsError(LocalError):
+    """These words are of another identity than this node's. Nothing was changed."""
+
+    code = "other-words"
+
+
 class LibraryDamagedError(LocalError):
     """The library is damaged. Restore library.db from a copy; blobs and keys are untouched."""
 
@@ -497,6 +503,7 @@ _EXITS: Final[dict[str, int]] = {
     "passphrase-needed": EXIT_LOCKED,
     "passphrase-file": EXIT_LOCKED,
     "words-file": EXIT_LOCKED,
+    "other-words": EXIT_LOCKED,
     "no-such-contact": EXIT_NOT_FOUND,
     "no-such-album": EXIT_NOT_FOUND,
     "no-such-folder": EXIT_NOT_FOUND,

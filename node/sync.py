@@ -46,7 +46,8 @@ from . import inbox
 from .arrivals import is_small
 from .backing_up import Backer, BackingUp
 from .blobstore import BlobStore
-from .collecting import Collecting, Collector
+from .collecting import Collecting, Collector, Collects
+from .commits import Commits
 from .correspondence import Correspondence, messages
 from .depositing import Depositing, Depositor
 from .events import Events
@@ -60,6 +61,8 @@ from .link import Link
 from .mailboxes import Mailboxes
 from .mending import Mender
 from .outbox import Outbox
+from .recovering import Recoverer
+from .recovery import Recovery
 from .serving import Allowed, Server
 from .showing import Showing
 
@@ -139,6 +142,8 @@ class Sync:
         depositing: Depositing,
         backing_up: BackingUp,
         collecting: Collecting,
+        recovery: Recovery,
+        commits: Commits,
         hold: Hold,
         events: Events,
         heard: Callable[[bytes], None],
@@ -170,7 +175,12 @@ class Sync:
         self._depositor = Depositor(link, depositing)
         self._backing_up = backing_up
         self._backer = Backer(link, backing_up)
-        self._collector = Collector(link, collecting, self.fetch)
+        self._collects = Collects(link)
+        self._collector = Collector(link, collecting, self.fetch, self._collects)
+        self._recoverer = Recoverer(
+            link, recovery, self._fetcher, self._collects,
+            library=library, blobs=blobs, commits=commits,
+        )  # fmt: skip
         self._told_mailbox: Mailbox | None = None
 
     def start(self) -> None:
@@ -186,6 +196,7 @@ class Sync:
             self._spawn(self._collector.start())
             self._spawn(self._depositor.run())
             self._spawn(self._backer.run())
+            self._spawn(self._recoverer.run())
 
     def tell_mailbox(self) -> None:
         """Tell the contact where what is for us may be left, if that is news."""
@@ -363,9 +374,9 @@ class Sync:
                 self._backer.gone(message.envelope_hash)
                 self._collector.gone(message.envelope_hash)
             case HeldItem():
-                self._collector.item(message)
+                self._collects.item(message)
             case HeldEnd():
-                self._collector.end(message)
+                self._collects.end(message)
             case HeldNews():
                 self._collector.news()
             case HeldReceipt():

@@ -68,11 +68,13 @@ from .notifying import Notifier
 from .open_grants import OpenGrants
 from .originals import Originals
 from .outbox import Outbox
+from .own_devices import OwnDevices
 from .pace import Pace
 from .papers import Papers
 from .peers import Peers
 from .pipes import Dial, Listen, Pipe
 from .receipts import Receipts
+from .recovery import Recovery, expected_parts
 from .removing import Remover
 from .renditions import Renditions
 from .rules import Rules
@@ -189,8 +191,10 @@ class Unlocked:
             catalogue=self.catalogue,
             is_hidden=lambda photo: self.judge.ended(photo) is not None,
         )
+        own_devices = OwnDevices(device, library)
         self.outbox: Final = Outbox(
             device=device,
+            own_devices=own_devices,
             library=library,
             commits=self.commits,
             grants=self.grants,
@@ -350,6 +354,7 @@ class Unlocked:
         backups = Backups(database)
         self.backing_up: Final = BackingUp(
             device=device,
+            own_devices=own_devices,
             library=library,
             backups=backups,
             mailboxes=self.mailboxes,
@@ -361,6 +366,17 @@ class Unlocked:
             held=HeldOffers(database),
             mailboxes=self.mailboxes,
             inbox=self.inbox,
+        )
+        self.recovery: Final = Recovery(
+            device=device,
+            library=library,
+            judge=self.judge,
+            own_devices=own_devices,
+            events=events,
+            fingerprint=self.originals.fingerprint,
+            arrived=self.checker.arrived,
+            met=self._met_again,
+            now=self.clock,
         )
         self.hold: Final = Hold(
             identity=device.identity,
@@ -588,6 +604,8 @@ class Unlocked:
             depositing=self.depositing,
             backing_up=self.backing_up,
             collecting=self.collecting,
+            recovery=self.recovery,
+            commits=self.commits,
             hold=self.hold,
             events=self._events,
             heard=self._heard,
@@ -621,6 +639,11 @@ class Unlocked:
                 conversation.tell_mailbox()
                 conversation.collect()
         self.backing_up.tell()
+
+    def _met_again(self) -> None:
+        """Contacts are back: strangers may have become some, and are called."""
+        self.peers.forget_refusals()
+        self.peers.nudge()
 
     def _is_lost(self, chain: DeviceChain) -> bool:
         return self.papers.revocations.revokes_device(chain.identity, chain.device)
@@ -688,9 +711,10 @@ class Unlocked:
 
 def _expected(library: Library) -> list[tuple[bytes, bytes]]:
     """The (photo id, content id) of all blobs of photos that may still come."""
-    return [
+    coming = [
         (offer.photo_id, content_id)
         for offer in library.offers()
         if offer.state in ("waiting", "accepted")
         for content_id in (offer.record.content_id, offer.record.metadata_id)
     ]
+    return [*coming, *expected_parts(library)]
