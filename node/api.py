@@ -22,7 +22,17 @@ from starlette.exceptions import HTTPException
 from ..crypto.errors import KinlightError
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
-from . import api_access, api_care, api_holding, api_library, api_tickets, api_wide, errors, views
+from . import (
+    api_access,
+    api_care,
+    api_holding,
+    api_library,
+    api_recovery,
+    api_tickets,
+    api_wide,
+    errors,
+    views,
+)
 from .api_lines import error_body, lines
 from .engine import Engine
 from .errors import BadRequestError, InternalError
@@ -118,6 +128,7 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     app.include_router(api_access.router)
     app.include_router(api_care.router)
     app.include_router(api_holding.router)
+    app.include_router(api_recovery.router)
     app.include_router(api_tickets.router)
     app.include_router(api_wide.router)
     app.add_exception_handler(KinlightError, _failed)

@@ -95,6 +95,12 @@ class BadWordsFileError(LocalError):
     code = "words-file"
 
 
+class MistypedWordsError(LocalError):
+    """These are not 24 recovery words as they were shown. Nothing was made or changed."""
+
+    code = "words-mistyped"
+
+
 class OtherWordsError(LocalError):
     """These words are of another identity than this node's. Nothing was changed."""
 
@@ -503,6 +509,7 @@ _EXITS: Final[dict[str, int]] = {
     "passphrase-needed": EXIT_LOCKED,
     "passphrase-file": EXIT_LOCKED,
     "words-file": EXIT_LOCKED,
+    "words-mistyped": EXIT_LOCKED,
     "other-words": EXIT_LOCKED,
     "no-such-contact": EXIT_NOT_FOUND,
     "no-such-album": EXIT_NOT_FOUND,

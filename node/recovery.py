@@ -10,7 +10,9 @@ What holders say counts for nothing (docs/spec/backup.md); `recovering` is the p
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
+import json
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
@@ -203,11 +205,9 @@ class Recovery:
         return self.view()
 
     def _end(self, state: str) -> None:
-        result = [
-            1, state, self._photos, self._bytes, len(self._contacts_back), self._now(),
-            sorted(self._name_of(each) for each, kept in self._holders.items() if kept.entries),
-        ]  # fmt: skip
-        self._library.set_setting(_RESULT, encoding.encode(result))
+        result = dataclasses.replace(self.view(), state=state, ended=self._now())
+        kept = json.dumps(dataclasses.asdict(result)).encode()
+        self._library.set_setting(_RESULT, kept)
         self._library.set_setting(_SETTING, b"")
         self._library.set_setting(_PARTS, b"")
         self._kem = None
@@ -570,23 +570,8 @@ def expected_parts(library: Library) -> list[tuple[bytes, bytes]]:
 def _result(kept: bytes | None) -> views.Recovery:
     if not kept:
         return views.Recovery(state="off")
-    reader = Reader(encoding.decode(kept, len(kept)), "recovery")
-    reader.literal(1)
-    state = reader.text("state", 16)
-    photos, length = reader.integer("photos"), reader.integer("bytes")
-    contacts, ended = reader.integer("contacts"), reader.integer("ended")
-    found = [each for each in reader.array("holders", 64) if isinstance(each, str)]
-    return views.Recovery(
-        state=state,
-        photos=photos,
-        photos_found=photos,
-        bytes=length,
-        bytes_found=length,
-        contacts=contacts,
-        contacts_found=contacts,
-        ended=ended,
-        holders=[views.RecoveryHolder(name, "done", 0, {}) for name in found],
-    )
+    body = json.loads(kept)
+    return views.recovery(body)
 
 
 def stored_blobs(found: Found, manifests: dict[Kind, bytes]) -> list[StoredBlob]:

@@ -7,6 +7,7 @@ file names that came from other people may hold any character: show them with `n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,14 @@ class Recovery:
     holders: list[RecoveryHolder] = field(default_factory=list[RecoveryHolder])
     devices: list[RecoveryDevice] = field(default_factory=list[RecoveryDevice])
     missing: list[RecoveryMissing] = field(default_factory=list[RecoveryMissing])
+
+
+def recovery(body: dict[str, Any]) -> Recovery:
+    """A `Recovery` from its JSON."""
+    holders = [RecoveryHolder(**each) for each in body.pop("holders")]
+    devices = [RecoveryDevice(**each) for each in body.pop("devices")]
+    missing = [RecoveryMissing(**each) for each in body.pop("missing")]
+    return Recovery(**body, holders=holders, devices=devices, missing=missing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,10 @@ def test_the_first_start_asks_for_a_pass_phrase_twice_and_shows_the_words_once(
     screen.type(anna.passphrase + "\n")
     screen.until("shown once")
     words = re.findall(r"\d+\. ([a-z]+)", screen.until("Write them on paper"))
+    for _ in range(2):
+        place = re.search(r"Word (\d+): ", screen.until(r"Word \d+: "))
+        assert place is not None
+        screen.type(words[int(place[1]) - 1] + "\n")
     screen.until("Unlocked as Anna")
     assert screen.end() == 0
     assert RecoveryWords.parse(" ".join(words))

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from kinlight.crypto import encoding
+from kinlight.crypto.encoding import Value
 from kinlight.crypto.recovery import RecoveryWords
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import SigningKey
+from kinlight.crypto.wrap import KemKey
+from kinlight.node import keys
 from kinlight.node.errors import OtherWordsError
 from kinlight.node.unlocked import Environment
 from kinlight.node.views import Recovery
 from kinlight.protocol import backup
 from kinlight.protocol.backup import ContactsBackup, KeptContact
+from kinlight.protocol.padding import seal_padded
 
 from .conftest import Picture, Start, Ways
 from .network import Network
-from .nodes import Clock, TestedNode
+from .nodes import NOW, PASSPHRASE, Clock, TestedNode
 from .test_held_delivery import introduced, knows_mailbox
 from .three import imported
 
+LATER = NOW + 86_400
 Anew = Callable[[RecoveryWords], Awaitable[TestedNode]]
 
 
@@ -88,14 +95,9 @@ async def over(node: TestedNode, state: str = "done") -> Recovery:
     return node.engine.recovery.view()
 
 
-def sha256(node: TestedNode, photo: str) -> str:
-    return node.engine.photo(photo).sha256
-
-
 async def exported(node: TestedNode, photo: str, folder: Path) -> bytes:
-    folder.mkdir(exist_ok=True)
     done = await node.engine.export(photo, folder, keep_both=True)
-    return Path(done.path).read_bytes()
+    return await asyncio.to_thread(Path(done.path).read_bytes)
 
 
 async def test_with_words_and_one_holder_photos_and_contacts_are_back_byte_for_byte(
@@ -108,9 +110,262 @@ async def test_with_words_and_one_holder_photos_and_contacts_are_back_byte_for_b
     result = await over(anna)
     assert (result.photos, result.contacts) == (3, 2)
     for photo, path in lost.pictures.items():
-        assert await exported(anna, photo, tmp_path / "out") == path.read_bytes()
+        assert await exported(anna, photo, tmp_path) == path.read_bytes()
         assert anna.engine.photo(photo).name == path.name
         assert anna.engine.photo(photo).own
     assert {contact.name for contact in anna.engine.contacts()} == {"Bob", "Carol"}
     assert lost.held() == 4  # what was read stays
+    await anna.stop()
+
+
+async def recovered(lost: Lost, anew: Anew) -> TestedNode:
+    """Anna's new machine, with all that Bob has."""
+    await lost.is_lost()
+    anna = await anew(lost.anna.words)
+    anna.engine.recovery.begin(lost.anna.words)
+    await lost.bob.pair_with(anna)
+    await over(anna)
+    return anna
+
+
+async def test_a_contact_that_came_back_is_shared_with_as_before_and_sees_no_difference(
+    lost: Lost, anew: Anew, picture: Picture
+) -> None:
+    before = lost.carol.engine.contact("Anna")
+    anna = await recovered(lost, anew)
+    await anna.engine.reach("Carol", lost.carol.address)
+    await anna.until(lambda: anna.connected_to(lost.carol))
+    old, new = next(iter(lost.pictures.values())), picture()
+    for path in (old, new):
+        item = await anna.share_one(path, "Carol")
+        assert item.state == "delivered", item
+    after = lost.carol.engine.contact("Anna")
+    assert after.safety_number == before.safety_number
+    assert (after.verified, after.accept) == (before.verified, "always")
+    assert len(lost.carol.engine.contacts()) == 2
+    names = {item.sha256 for item in lost.carol.engine.inbox()}
+    assert hashlib.sha256(old.read_bytes()).hexdigest() in names
+    await anna.stop()
+
+
+async def test_what_came_back_can_be_backed_up_again(lost: Lost, anew: Anew, start: Start) -> None:
+    anna = await recovered(lost, anew)
+    dora = await start("Dora")
+    await introduced(anna, dora)
+    await backed_up(anna, dora, 3)
+    kept = dora.parts.database.rows("SELECT envelope FROM held_items")
+    assert len(kept) == 4
+    await anna.stop()
+
+
+async def test_the_key_of_the_words_is_kept_only_until_all_is_here(lost: Lost, anew: Anew) -> None:
+    await lost.is_lost()
+    anna = await anew(lost.anna.words)
+    anna.engine.recovery.begin(lost.anna.words)
+    seed = lost.anna.words.recovery_kem_seed().reveal()
+    assert seed in (anna.parts.library.setting("recovery") or b"")
+    await lost.bob.pair_with(anna)
+    await over(anna)
+    assert anna.parts.library.setting("recovery") == b""
+    await anna.stop()
+
+
+async def test_it_goes_on_after_a_start_anew_without_the_words(lost: Lost, anew: Anew) -> None:
+    await lost.is_lost()
+    anna = await anew(lost.anna.words)
+    anna.engine.recovery.begin(lost.anna.words)
+    await anna.restart()
+    assert anna.engine.recovery.view().state == "waiting"
+    await lost.bob.pair_with(anna)
+    assert (await over(anna)).photos == 3
+    await anna.restart()
+    assert anna.engine.recovery.view().state == "done"
+    await anna.stop()
+
+
+async def test_a_node_that_has_photos_keeps_them_as_they_are_and_gets_the_others(
+    lost: Lost, anew: Anew, picture: Picture
+) -> None:
+    anna = await recovered(lost, anew)
+    new = await imported(anna, picture())
+    gone, stays, _ = lost.pictures
+    await anna.engine.remove(gone, force=True)
+    anna.engine.tag([stays], add=["sea"], remove=[], sensitivity=None)
+    secret = anna.parts.library.contact("Bob").pair_secret
+    anna.engine.recovery.begin(lost.anna.words)
+    result = await over(anna)
+    assert result.photos == 3
+    assert {item.id for item in anna.engine.collection.search()} == {*lost.pictures, new}
+    assert anna.engine.photo(stays).tags == ["sea"]
+    assert anna.parts.library.contact("Bob").pair_secret == secret
+    await anna.stop()
+
+
+async def test_a_photo_of_somebody_else_comes_back_with_the_grant_it_came_by(
+    lost: Lost, anew: Anew, picture: Picture, tmp_path: Path
+) -> None:
+    path = picture(length=9_000)
+    item = await lost.carol.share_one(path, "Anna")
+    await lost.anna.until(lambda: lost.anna.inbox_state(item.photo_id or "") == "stored")
+    lost.anna.parts.backing_up.tell()
+    await lost.anna.until(lambda: lost.anna.engine.contact("Bob").backed_up == 4)
+    anna = await recovered(lost, anew)
+    photo = anna.engine.photo(item.photo_id or "")
+    assert (photo.own, photo.author, photo.senders) == (False, "Carol", ["Carol"])
+    assert await exported(anna, photo.id, tmp_path) == path.read_bytes()
+    await anna.stop()
+
+
+async def test_words_of_another_identity_change_nothing(lost: Lost) -> None:
+    with pytest.raises(OtherWordsError):
+        lost.anna.engine.recovery.begin(RecoveryWords(Secret(bytes(32))))
+    assert lost.anna.engine.recovery.view().state == "off"
+
+
+async def test_with_the_words_of_somebody_else_a_holder_has_nothing(lost: Lost, anew: Anew) -> None:
+    words = RecoveryWords(Secret(bytes(32)))
+    anna = await anew(words)
+    anna.engine.recovery.begin(words)
+    await lost.bob.pair_with(anna)
+    await anna.until(lambda: [each.state for each in view(anna).holders] == ["here"])
+    assert view(anna).state == "waiting"
+    assert view(anna).holders[0].entries == 0
+    await anna.stop()
+
+
+def view(node: TestedNode) -> Recovery:
+    return node.engine.recovery.view()
+
+
+def leave(lost: Lost, envelope: bytes, number: int = 0) -> None:
+    """Bob shows something as if Anna had left it."""
+    owner, position = lost.anna.identity, 1_000 + number
+    lost.bob.parts.database.write(
+        "INSERT INTO held_items (envelope_hash, depositor, owner, envelope, received, expires,"
+        " position) VALUES (?, ?, ?, ?, 0, 9999999999, ?)",
+        hashlib.sha256(envelope).digest(), owner, owner, envelope, position,
+    )  # fmt: skip
+
+
+def contacts_of(*people: str) -> ContactsBackup:
+    """An entry that names these, of whom nobody has heard."""
+    made = [
+        KeptContact(
+            SigningKey(Secret(hashlib.sha256(name.encode()).digest())).public, name,
+            Secret(bytes(32)), verified=True,
+        )
+        for name in people
+    ]  # fmt: skip
+    (entry,) = ContactsBackup.all_of(made)
+    return entry
+
+
+def forged(lost: Lost, entry: ContactsBackup, time: int) -> bytes:
+    """An entry by Bob, sealed to Anna's words: her contacts know that key."""
+    bob = lost.bob.parts.device
+    papers: Value = [each.signed.to_value() for each in bob.chain.certificates]
+    body: Value = [1, "bak", bob.signing.public, papers, time, *entry.to_value()]
+    kem = KemKey(lost.anna.words.recovery_kem_seed()).public
+    info = encoding.encode(["kinlight/bak1", lost.anna.identity, hashlib.sha256(kem).digest()])
+    return seal_padded(kem, info, bob.signing.sign_value(backup.BACKUP_DOMAIN, body))
+
+
+async def test_entries_of_somebody_else_and_forged_ones_count_for_nothing_and_are_told(
+    lost: Lost, anew: Anew
+) -> None:
+    leave(lost, backup.seal(lost.bob.parts.device, contacts_of("Mallory"), LATER))
+    leave(lost, forged(lost, contacts_of("Mallory"), LATER), 1)
+    leave(lost, b"nothing at all", 2)
+    anna = await recovered(lost, anew)
+    assert {contact.name for contact in anna.engine.contacts()} == {"Bob", "Carol"}
+    (holder,) = view(anna).holders
+    assert holder.refused == {"seal-broken": 2, "bad-certificate": 1}
+    assert holder.entries == 4
+    await anna.stop()
+
+
+async def test_of_contacts_the_latest_count_and_old_ones_shown_again_do_not(
+    lost: Lost, anew: Anew
+) -> None:
+    leave(lost, backup.seal(lost.anna.parts.device, contacts_of("Mallory"), NOW - 1))
+    anna = await recovered(lost, anew)
+    assert {contact.name for contact in anna.engine.contacts()} == {"Bob", "Carol"}
+    assert not view(anna).forked
+    await anna.stop()
+
+
+async def test_two_devices_that_left_different_contacts_are_told_and_the_later_count(
+    lost: Lost, anew: Anew, tmp_path: Path
+) -> None:
+    other = TestedNode(tmp_path / "other", "Anna", lost.anna.environment, lost.anna.words)
+    device = keys.unlock(other.home, PASSPHRASE).device
+    leave(lost, backup.seal(device, contacts_of("Frida"), LATER))
+    anna = await recovered(lost, anew)
+    assert {contact.name for contact in anna.engine.contacts()} == {"Bob", "Frida"}
+    assert view(anna).forked
+    assert {each.last for each in view(anna).devices} == {NOW, LATER}
+    await anna.stop()
+
+
+async def test_entries_of_a_device_that_was_stolen_can_be_left_out(
+    lost: Lost, anew: Anew, tmp_path: Path
+) -> None:
+    other = TestedNode(tmp_path / "other", "Anna", lost.anna.environment, lost.anna.words)
+    device = keys.unlock(other.home, PASSPHRASE).device
+    leave(lost, backup.seal(device, contacts_of("Mallory"), LATER))
+    await lost.is_lost()
+    anna = await anew(lost.anna.words)
+    anna.engine.recovery.begin(lost.anna.words, [device.signing.public.hex()])
+    await lost.bob.pair_with(anna)
+    await over(anna)
+    assert {contact.name for contact in anna.engine.contacts()} == {"Bob", "Carol"}
+    assert view(anna).holders[0].refused == {"device-revoked": 1}
+    await anna.stop()
+
+
+def stored_at(node: TestedNode, anna: TestedNode, photo: str) -> Path:
+    """Where somebody keeps the sealed content of a photo of Anna's."""
+    found = anna.parts.library.photo(bytes.fromhex(photo))
+    assert found is not None
+    return node.parts.hold.held.store(anna.identity).path(found.record.content_id)
+
+
+async def test_what_a_holder_damaged_or_lacks_is_named_and_the_rest_comes_back(
+    lost: Lost, anew: Anew
+) -> None:
+    damaged, gone, whole = lost.pictures
+    places = [stored_at(lost.bob, lost.anna, photo) for photo in (damaged, gone)]
+    content = places[0].read_bytes()
+    places[0].write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    places[1].unlink()
+    await lost.is_lost()
+    anna = await anew(lost.anna.words)
+    anna.engine.recovery.begin(lost.anna.words)
+    await lost.bob.pair_with(anna)
+    result = await over(anna, "incomplete")
+    assert {item.id for item in anna.engine.collection.search()} == {whole}
+    assert {each.id for each in result.missing} == {damaged, gone}
+    assert all(each.holders == ["Bob"] for each in result.missing)
+    assert {contact.name for contact in anna.engine.contacts()} == {"Bob", "Carol"}
+    assert anna.engine.recovery.stop().state == "stopped"
+    assert not anna.engine.recovery.is_on
+    await anna.stop()
+
+
+async def test_what_one_holder_lacks_comes_from_another(lost: Lost, anew: Anew) -> None:
+    await backed_up(lost.anna, lost.carol, 3)
+    first, second, third = lost.pictures
+    stored_at(lost.bob, lost.anna, first).unlink()
+    stored_at(lost.carol, lost.anna, second).unlink()
+    await lost.is_lost()
+    anna = await anew(lost.anna.words)
+    anna.engine.recovery.begin(lost.anna.words)
+    await lost.bob.pair_with(anna)
+    await over(anna, "incomplete")
+    assert [each.id for each in view(anna).missing] == [first]
+    await anna.engine.reach("Carol", lost.carol.address)
+    result = await over(anna)
+    assert result.photos == 3
+    assert {each.contact for each in result.holders} == {"Bob", "Carol"}
+    assert {item.id for item in anna.engine.collection.search()} == {first, second, third}
     await anna.stop()
