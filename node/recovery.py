@@ -34,6 +34,7 @@ from ..protocol.errors import sentence
 from ..protocol.opening import LocalDevice
 from ..protocol.photo import Envelope, Metadata
 from . import names, views
+from .backing_up import Backups, subject_of
 from .errors import BadRequestError, LibraryDamagedError, OtherWordsError
 from .events import Events
 from .judge import Judge
@@ -118,6 +119,7 @@ class Recovery:
         library: Library,
         judge: Judge,
         own_devices: OwnDevices,
+        backups: Backups,
         events: Events,
         fingerprint: Callable[[bytes], bytes],
         arrived: Callable[[bytes], None],
@@ -131,6 +133,7 @@ class Recovery:
         self._library = library
         self._judge = judge
         self._own_devices = own_devices
+        self._backups = backups
         self._events = events
         self._fingerprint = fingerprint
         self._arrived = arrived
@@ -150,6 +153,7 @@ class Recovery:
         self._devices: dict[bytes, _Device] = {}
         self._contacts: list[Opened] = []
         self._seen: set[bytes] = set()
+        self._shown: dict[bytes, dict[bytes, bytes]] = {}
         self._parts: set[tuple[bytes, bytes]] = set()
         self._open = 0
         self._photos = 0
@@ -207,12 +211,29 @@ class Recovery:
     def _end(self, state: str) -> None:
         result = dataclasses.replace(self.view(), state=state, ended=self._now())
         kept = json.dumps(dataclasses.asdict(result)).encode()
+        for holder in self._shown:
+            self._backups.found(holder, self._to_go_on_with(holder))
         self._library.set_setting(_RESULT, kept)
         self._library.set_setting(_SETTING, b"")
         self._library.set_setting(_PARTS, b"")
         self._kem = None
         self._forget()
         self._events.publish("recovery", state=state)
+
+    def _to_go_on_with(self, holder: bytes) -> list[tuple[bytes, bytes]]:
+        """(subject, hash of the envelope) of what a holder showed, as `Backups` has it: what it has
+        of a photo that is here counts, and what is older, or did not come whole, is over once there
+        is something better. What never came at all is let be.
+        """
+        rows: list[tuple[bytes, bytes]] = []
+        for envelope_hash, subject in self._shown[holder].items():
+            found = self._found.get(subject)
+            if found is None:  # contacts
+                rows.append((subject, envelope_hash))
+            elif found.settled and found.reason is None:
+                counts = found.envelope_hash == envelope_hash and holder not in found.failed
+                rows.append((subject if counts else envelope_hash, envelope_hash))
+        return rows
 
     def _tell(self) -> None:
         for each in self._links:
@@ -282,6 +303,8 @@ class Recovery:
 
     def _take_one(self, holder: bytes, envelope_hash: bytes, opened: Opened) -> None:
         entry = opened.entry
+        subject = subject_of(entry) if isinstance(entry, ContactsBackup) else entry.record.photo_id
+        self._shown.setdefault(holder, {})[envelope_hash] = subject
         if envelope_hash not in self._seen:
             self._seen.add(envelope_hash)
             self._note_device(opened)

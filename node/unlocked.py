@@ -372,6 +372,7 @@ class Unlocked:
             library=library,
             judge=self.judge,
             own_devices=own_devices,
+            backups=backups,
             events=events,
             fingerprint=self.originals.fingerprint,
             arrived=self.checker.arrived,

@@ -369,3 +369,24 @@ async def test_what_one_holder_lacks_comes_from_another(lost: Lost, anew: Anew) 
     assert {each.contact for each in result.holders} == {"Bob", "Carol"}
     assert {item.id for item in anna.engine.collection.search()} == {first, second, third}
     await anna.stop()
+
+
+async def test_a_backup_goes_on_where_it_was_as_soon_as_a_person_says_so(
+    lost: Lost, anew: Anew
+) -> None:
+    replayed = lost.anna.parts.database.rows("SELECT envelope_hash FROM backups")
+    older = backup.seal(lost.anna.parts.device, contacts_of("Frida"), NOW - 1)
+    leave(lost, older)
+    anna = await recovered(lost, anew)
+    assert lost.held() == 5
+    assert anna.engine.contact("Bob").backed_up == 0
+    await anna.engine.update_contact("Bob", holder=True, backup=True)
+    await anna.until(lambda: anna.engine.contact("Bob").backed_up == 3)
+    await lost.bob.until(lambda: lost.held() == 4)  # the contacts of before are withdrawn
+    kept = lost.bob.parts.database.rows("SELECT envelope_hash FROM held_items")
+    before, after = {row[0] for row in replayed}, {row[0] for row in kept}
+    assert len(before & after) >= 3  # photos were not left anew
+    assert hashlib.sha256(older).digest() not in after
+    await anna.engine.remove(next(iter(lost.pictures)), force=True)
+    await lost.bob.until(lambda: lost.held() == 3)
+    await anna.stop()

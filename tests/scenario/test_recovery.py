@@ -83,7 +83,7 @@ def test_all_comes_back_from_the_words_and_a_holder_and_nobody_is_warned(
 
     # Carol is met again without a code: what is known of her is enough, at both ends.
     anew.run("contacts", "reach", "Carol", f"127.0.0.1:{drill.carol.port}")
-    wait_for_links(anew, "Carol")
+    wait_for_links(anew, "Bob", "Carol")
     new = noise(tmp_path / "new.jpg", 50_000, seed=99)
     shared = anew.share([new, drill.photos[list(drill.photos)[1]]], drill.carol)
     assert [item["state"] for item in shared] == ["delivered", "delivered"]
