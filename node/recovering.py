@@ -81,9 +81,15 @@ class Recoverer:
         try:
             while True:
                 self._news.clear()
-                if self._all.is_on:
-                    await self._list()
-                    await self._fetch_all()
+                try:
+                    if self._all.is_on:
+                        await self._list()
+                        await self._fetch_all()
+                except LocalError as error:  # a full disk, say
+                    _log.warning("what a holder keeps does not come for now: %s", error.code)
+                    self._round = 0
+                    await asyncio.sleep(RETRY_SECONDS)
+                    continue
                 await self._news.wait()
         finally:
             self._all.leave(self, self._holder)
@@ -92,8 +98,10 @@ class Recoverer:
 
     async def _list(self) -> None:
         """See all entries that the contact shows, once in each round."""
-        if self._round == self._all.round:
-            return
+        while self._all.is_on and self._round != self._all.round:
+            await self._list_anew()
+
+    async def _list_anew(self) -> None:
         self._round, self._last, shown, more = self._all.round, 0, 0, True
         self._all.listing(self._holder)
         while more and self._all.is_on and shown <= limits.HELD_PER_CONTACT:
@@ -104,8 +112,10 @@ class Recoverer:
             page, self._page = self._page, []
             shown += len(page)
             more = more and bool(page)
+            if self._round != self._all.round:
+                return  # it began anew meanwhile: so does this
             await self._all.take(self._holder, page)
-        if self._all.is_on:
+        if self._all.is_on and self._round == self._all.round:
             self._all.listed(self._holder)
 
     def item(self, message: messages.HeldItem) -> None:

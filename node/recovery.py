@@ -93,7 +93,6 @@ class _Holder:
     entries: int = 0
     refused: Counter[str] = field(default_factory=Counter[str])
     listing: bool = False
-    links: int = 0
     waiting: dict[bool, deque[bytes]] = field(
         default_factory=lambda: {True: deque(), False: deque()}
     )
@@ -141,7 +140,7 @@ class Recovery:
         self._now = now
         self._kem: KemKey | None = None
         self._without: frozenset[bytes] = frozenset()
-        self._links: set[Asking] = set()
+        self._links: dict[Asking, bytes] = {}
         self.round = 0
         """Grows whenever it begins: links ask anew then."""
         self._forget()
@@ -243,15 +242,12 @@ class Recovery:
 
     def join(self, link: Asking, holder: bytes) -> None:
         """A link to a contact is up."""
-        self._links.add(link)
-        self._of(holder).links += 1
+        self._links[link] = holder
 
     def leave(self, link: Asking, holder: bytes) -> None:
         """It has ended."""
-        self._links.discard(link)
-        kept = self._of(holder)
-        kept.links = max(kept.links - 1, 0)
-        kept.listing = False
+        self._links.pop(link, None)
+        self._of(holder).listing = False
 
     def _of(self, holder: bytes) -> _Holder:
         return self._holders.setdefault(holder, _Holder())
@@ -514,6 +510,7 @@ class Recovery:
             for each in sorted(self._contacts, key=lambda each: each.time)
             if isinstance(each.entry, ContactsBackup)
         }
+        here = set(self._links.values())
         records = [each.entry.record for each in self._found.values()]
         return views.Recovery(
             state=self._state(),
@@ -528,7 +525,7 @@ class Recovery:
             holders=[
                 views.RecoveryHolder(
                     self._name_of(identity),
-                    "listing" if kept.listing else "here" if kept.links else "away",
+                    "listing" if kept.listing else "here" if identity in here else "away",
                     kept.entries,
                     dict(kept.refused),
                 )
@@ -558,7 +555,7 @@ class Recovery:
     def _state(self) -> str:
         if not self._found and not self._contacts:
             return "running" if any(each.listing for each in self._holders.values()) else "waiting"
-        here = {holder for holder, kept in self._holders.items() if kept.links}
+        here = set(self._links.values())
         comes = any(
             not each.settled and (each.under_way or (each.holders & here) - each.failed.keys())
             for each in self._found.values()

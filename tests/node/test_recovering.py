@@ -17,10 +17,12 @@ from kinlight.crypto.signing import SigningKey
 from kinlight.crypto.wrap import KemKey
 from kinlight.node import keys
 from kinlight.node.errors import OtherWordsError
+from kinlight.node.mallory import Mallory
 from kinlight.node.unlocked import Environment
 from kinlight.node.views import Recovery
 from kinlight.protocol import backup
 from kinlight.protocol.backup import ContactsBackup, KeptContact
+from kinlight.protocol.messages import Collect, HeldEnd, HeldItem, Message
 from kinlight.protocol.padding import seal_padded
 
 from .conftest import Picture, Start, Ways
@@ -390,3 +392,89 @@ async def test_a_backup_goes_on_where_it_was_as_soon_as_a_person_says_so(
     await anna.engine.remove(next(iter(lost.pictures)), force=True)
     await lost.bob.until(lambda: lost.held() == 3)
     await anna.stop()
+
+
+async def test_parts_of_a_large_photo_are_no_leftovers_at_the_next_start(
+    lost: Lost, anew: Anew
+) -> None:
+    large = list(lost.pictures)[1]
+    whole = stored_at(lost.bob, lost.anna, large).read_bytes()
+    await lost.is_lost()
+    anna = await anew(lost.anna.words)
+    anna.engine.recovery.begin(lost.anna.words)
+    # The last piece is not to be had, so that the others lie there in part.
+    place = next(each for each in held_files(lost.bob) if each.stat().st_size == len(whole))
+    place.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    await lost.bob.pair_with(anna)
+    await over(anna, "incomplete")
+    parts = {path.name for path in anna.blob_files() if path.parent.name != "whole"}
+    await anna.stop()
+    await anna.start()
+    assert parts <= {path.name for path in anna.blob_files()}
+    place.write_bytes(whole)
+    received = anna.engine.events.counters.pieces_received
+    assert (await over(anna)).photos == 3
+    assert anna.engine.events.counters.pieces_received - received < 3 + 3
+    await anna.stop()
+
+
+def held_files(node: TestedNode) -> list[Path]:
+    return [path for path in node.home.held.rglob("*") if path.is_file()]
+
+
+@dataclass
+class Liar:
+    """A contact who shows what it likes to who gets everything back."""
+
+    show: Callable[[Collect], list[Message]]
+    asked: int = 0
+
+    def __call__(self, message: Message) -> list[Message]:
+        if isinstance(message, Collect) and message.own:
+            self.asked += 1
+            return self.show(message)
+        return []
+
+
+def same_number_twice(_: Collect) -> list[Message]:
+    return [HeldItem(5, b"x"), HeldItem(5, b"y")]
+
+
+def more_than_asked_for(message: Collect) -> list[Message]:
+    return [HeldItem(number + 1, b"x") for number in range(message.most + 1)]
+
+
+def two_answers_to_one_question(_: Collect) -> list[Message]:
+    return [HeldEnd(0, more=False), HeldEnd(0, more=False)]
+
+
+@pytest.mark.parametrize(
+    "show", [same_number_twice, more_than_asked_for, two_answers_to_one_question]
+)
+async def test_a_holder_that_answers_what_nobody_asked_is_cut_off(
+    start: Start, show: Callable[[Collect], list[Message]]
+) -> None:
+    anna = await start("Anna")
+    mallory = Mallory(anna.parts.listener.port)
+    await anna.befriend(mallory)
+    anna.engine.recovery.begin(anna.words)
+    async with mallory.connected() as conversation:
+        conversation.react = Liar(show)
+        await anna.until(lambda: bool(anna.engine.status().connections))
+        await anna.until(lambda: not anna.engine.status().connections)
+    assert view(anna).photos_found == 0
+
+
+async def test_a_holder_that_says_there_is_more_and_shows_nothing_is_not_asked_for_ever(
+    start: Start,
+) -> None:
+    anna = await start("Anna")
+    mallory = Mallory(anna.parts.listener.port)
+    await anna.befriend(mallory)
+    anna.engine.recovery.begin(anna.words)
+    async with mallory.connected() as conversation:
+        liar = Liar(lambda _: [HeldEnd(10**6, more=True)])
+        conversation.react = liar
+        await anna.until(lambda: [each.state for each in view(anna).holders] == ["here"])
+        assert liar.asked == 1
+        assert view(anna).state == "waiting"
