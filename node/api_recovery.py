@@ -32,8 +32,8 @@ async def get_recovery(request: Request) -> views.Recovery:
 @router.post("/begin")
 async def post_begin(request: Request, body: RecoverBody) -> views.Recovery:
     """Ask contacts for what they keep of this identity's."""
-    words = parsed(body.recovery_words.get_secret_value())
-    return _engine(request).recovery.begin(words, body.without)
+    recovery = _engine(request).recovery  # a locked node looks at no words
+    return recovery.begin(parsed(body.recovery_words.get_secret_value()), body.without)
 
 
 @router.post("/stop")

@@ -28,7 +28,8 @@ from .fetching import Fetcher, under_token
 from .gathering import Gathering
 from .library import Library
 from .link import Link
-from .recovery import Found, Recovery, stored_blobs
+from .recovery import Recovery
+from .recovery_found import Found, stored_blobs
 from .tasks import to_the_end, together
 
 PAGE: Final = 32

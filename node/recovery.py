@@ -12,39 +12,30 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
-import json
 import logging
-from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from ..crypto import encoding
-from ..crypto.blob import Kind, piece_count
-from ..crypto.encoding import Reader
-from ..crypto.errors import KinlightError, MalformedError, PeerError
+from ..crypto.errors import PeerError
 from ..crypto.recovery import RecoveryWords
-from ..crypto.secret import Secret
 from ..crypto.signing import SigningKey
 from ..crypto.wrap import KemKey
 from ..protocol import backup
-from ..protocol.backup import ContactsBackup, Opened, PhotoBackup, WholeContacts
+from ..protocol.backup import ContactsBackup, Opened, WholeContacts
 from ..protocol.capability import Capability
 from ..protocol.errors import sentence
 from ..protocol.opening import LocalDevice
 from ..protocol.photo import Envelope, Metadata
 from . import names, views
 from .backing_up import Backups, subject_of
-from .errors import BadRequestError, LibraryDamagedError, OtherWordsError
+from .errors import BadRequestError, OtherWordsError
 from .events import Events
 from .judge import Judge
 from .library import Library, StoredBlob
 from .own_devices import OwnDevices
+from .recovery_found import AskedHolder, EntriesOf, Found
+from .recovery_state import DEVICES_LEFT_OUT, RecoveryState
 
-_SETTING: Final = "recovery"
-_PARTS: Final = "recovery-parts"
-_RESULT: Final = "recovery-result"
-_SEED_BYTES: Final = 32
 MISSING_SHOWN: Final = 100
 """Photos that a view names one by one."""
 
@@ -57,55 +48,6 @@ class Asking(Protocol):
     def tell(self) -> None:
         """There may be something to do."""
         ...
-
-
-@dataclass(slots=True, eq=False)
-class Found:
-    """A photo of which there is an entry, the latest that was found, and who has that."""
-
-    opened: Opened
-    entry: PhotoBackup
-    envelope_hash: bytes
-    holders: set[bytes] = field(default_factory=set[bytes])
-    failed: dict[bytes, str] = field(default_factory=dict[bytes, str])
-    """By holder: the code of why its blobs did not come."""
-    reason: str | None = None
-    """The code of why it is not to be had whoever brings it."""
-    under_way: bool = False
-    settled: bool = False
-    """It is here, or is not wanted."""
-
-    @property
-    def photo_id(self) -> bytes:
-        """Of the photo."""
-        return self.entry.record.photo_id
-
-    @property
-    def is_small(self) -> bool:
-        """Whether it comes in one piece."""
-        return piece_count(self.entry.record.ciphertext_length) == 1
-
-
-@dataclass(slots=True)
-class _Holder:
-    """A contact that was asked."""
-
-    entries: int = 0
-    refused: Counter[str] = field(default_factory=Counter[str])
-    listing: bool = False
-    waiting: dict[bool, deque[bytes]] = field(
-        default_factory=lambda: {True: deque(), False: deque()}
-    )
-    """Ids of photos that it may be asked for: small ones and large ones."""
-
-
-@dataclass(slots=True)
-class _Device:
-    """A device of ours that left entries, and the times of the first and the last of them."""
-
-    entries: int
-    first: int
-    last: int
 
 
 class Recovery:
@@ -130,6 +72,7 @@ class Recovery:
         """
         self._device = device
         self._library = library
+        self._state = RecoveryState(library)
         self._judge = judge
         self._own_devices = own_devices
         self._backups = backups
@@ -147,9 +90,9 @@ class Recovery:
         self._load()
 
     def _forget(self) -> None:
-        self._holders: dict[bytes, _Holder] = {}
+        self._holders: dict[bytes, AskedHolder] = {}
         self._found: dict[bytes, Found] = {}
-        self._devices: dict[bytes, _Device] = {}
+        self._devices: dict[bytes, EntriesOf] = {}
         self._contacts: list[Opened] = []
         self._seen: set[bytes] = set()
         self._shown: dict[bytes, dict[bytes, bytes]] = {}
@@ -167,19 +110,12 @@ class Recovery:
         return self._kem is not None
 
     def _load(self) -> None:
-        kept = self._library.setting(_SETTING)
-        if not kept:
-            return
-        try:
-            reader = Reader(encoding.decode(kept, len(kept)), "recovery")
-            reader.literal(1)
-            seed = Secret(reader.octets("seed", _SEED_BYTES))
-            without = reader.array("without", 64)
-        except MalformedError:
-            raise LibraryDamagedError from None
-        self._kem = KemKey(seed)
-        self._without = frozenset(each for each in without if isinstance(each, bytes))
-        self.round += 1
+        kept = self._state.key()
+        if kept is not None:
+            seed, self._without = kept
+            self._kem = KemKey(seed)
+            self._parts = set(self._state.parts())
+            self.round += 1
 
     def begin(self, words: RecoveryWords, without: Sequence[str] = ()) -> views.Recovery:
         """Ask all who are here, or come, for what they keep of ours.
@@ -193,10 +129,10 @@ class Recovery:
             devices = [bytes.fromhex(each) for each in without]
         except ValueError:
             raise BadRequestError("a device is the 64 hex digits of its key") from None
-        value = encoding.encode([1, words.recovery_kem_seed().reveal(), list(devices)])
+        if len(devices) > DEVICES_LEFT_OUT:
+            raise BadRequestError(f"no more than {DEVICES_LEFT_OUT} devices can be left out")
         self._forget()
-        self._library.set_setting(_SETTING, value)
-        self._library.set_setting(_RESULT, b"")
+        self._state.begin(words.recovery_kem_seed(), devices)
         self._load()
         self._tell()
         return self.view()
@@ -209,12 +145,9 @@ class Recovery:
 
     def _end(self, state: str) -> None:
         result = dataclasses.replace(self.view(), state=state, ended=self._now())
-        kept = json.dumps(dataclasses.asdict(result)).encode()
         for holder in self._shown:
             self._backups.found(holder, self._to_go_on_with(holder))
-        self._library.set_setting(_RESULT, kept)
-        self._library.set_setting(_SETTING, b"")
-        self._library.set_setting(_PARTS, b"")
+        self._state.end(result)
         self._kem = None
         self._forget()
         self._events.publish("recovery", state=state)
@@ -249,8 +182,8 @@ class Recovery:
         self._links.pop(link, None)
         self._of(holder).listing = False
 
-    def _of(self, holder: bytes) -> _Holder:
-        return self._holders.setdefault(holder, _Holder())
+    def _of(self, holder: bytes) -> AskedHolder:
+        return self._holders.setdefault(holder, AskedHolder())
 
     # Entries.
 
@@ -338,7 +271,7 @@ class Recovery:
     def _note_device(self, opened: Opened) -> None:
         known = self._devices.get(opened.device)
         if known is None:
-            self._devices[opened.device] = _Device(1, opened.time, opened.time)
+            self._devices[opened.device] = EntriesOf(1, opened.time, opened.time)
         else:
             known.entries += 1
             known.first = min(known.first, opened.time)
@@ -419,9 +352,7 @@ class Recovery:
             return
         else:
             self._parts.add(part)
-        self._library.set_setting(
-            _PARTS, encoding.encode([list(each) for each in sorted(self._parts)])
-        )
+        self._state.set_parts(self._parts)
 
     def check(self, found: Found) -> None:
         """Judge the grant of a photo by somebody else as if it came now; raises the reason."""
@@ -503,7 +434,7 @@ class Recovery:
     def view(self) -> views.Recovery:
         """How it stands."""
         if not self.is_on:
-            return _result(self._library.setting(_RESULT))
+            return self._state.result()
         newest = self._newest_contacts()
         wholes = {
             each.device: each.entry.whole
@@ -513,7 +444,7 @@ class Recovery:
         here = set(self._links.values())
         records = [each.entry.record for each in self._found.values()]
         return views.Recovery(
-            state=self._state(),
+            state=self._standing(),
             photos=self._photos,
             photos_found=len(self._found),
             bytes=self._bytes,
@@ -552,7 +483,7 @@ class Recovery:
         holders = sorted(map(self._name_of, found.failed or found.holders))
         return views.RecoveryMissing(found.photo_id.hex(), code, sentence(code), holders)
 
-    def _state(self) -> str:
+    def _standing(self) -> str:
         if not self._found and not self._contacts:
             return "running" if any(each.listing for each in self._holders.values()) else "waiting"
         here = set(self._links.values())
@@ -566,38 +497,3 @@ class Recovery:
 
 LOST_DEVICE: Final = "device-revoked"
 """The code under which entries are counted that are by a device which was left out."""
-
-
-def expected_parts(library: Library) -> list[tuple[bytes, bytes]]:
-    """The (photo id, content id) of what may lie here in part, as it comes back from a backup."""
-    kept = library.setting(_PARTS)
-    if not kept:
-        return []
-    try:
-        items = encoding.decode(kept, len(kept))
-    except KinlightError:
-        return []
-    found: list[tuple[bytes, bytes]] = []
-    for item in items:
-        match item:
-            case [bytes() as photo_id, bytes() as content_id]:
-                found.append((photo_id, content_id))
-            case _:
-                pass
-    return found
-
-
-def _result(kept: bytes | None) -> views.Recovery:
-    if not kept:
-        return views.Recovery(state="off")
-    body = json.loads(kept)
-    return views.recovery(body)
-
-
-def stored_blobs(found: Found, manifests: dict[Kind, bytes]) -> list[StoredBlob]:
-    """The blobs of a photo whose files are whole."""
-    record, keys = found.entry.record, found.entry.keys
-    return [
-        StoredBlob(record.blob_id(kind), kind, record.photo_id, manifests[kind], keys[kind])
-        for kind in (Kind.ORIGINAL, Kind.METADATA)
-    ]

@@ -74,7 +74,8 @@ from .papers import Papers
 from .peers import Peers
 from .pipes import Dial, Listen, Pipe
 from .receipts import Receipts
-from .recovery import Recovery, expected_parts
+from .recovery import Recovery
+from .recovery_state import RecoveryState
 from .removing import Remover
 from .renditions import Renditions
 from .rules import Rules
@@ -718,4 +719,4 @@ def _expected(library: Library) -> list[tuple[bytes, bytes]]:
         if offer.state in ("waiting", "accepted")
         for content_id in (offer.record.content_id, offer.record.metadata_id)
     ]
-    return [*coming, *expected_parts(library)]
+    return [*coming, *RecoveryState(library).parts()]
