@@ -22,6 +22,11 @@ _RECOVERY_KEM = b"kinlight/recovery-kem1"
 _UNLOCK = b"kinlight/unlock1"
 
 
+def is_word(word: str) -> bool:
+    """Whether a word, in small letters, is one of those that recovery words are made of."""
+    return word in Mnemonic("english").wordlist
+
+
 class RecoveryWords:
     """The 256 bits behind the words. `repr` shows nothing; `phrase` is for the screen, once."""
 

@@ -28,6 +28,7 @@ from . import (
     api_care,
     api_holding,
     api_library,
+    api_recovery,
     api_tickets,
     api_wide,
     errors,
@@ -129,6 +130,7 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     app.include_router(api_albums.router)
     app.include_router(api_care.router)
     app.include_router(api_holding.router)
+    app.include_router(api_recovery.router)
     app.include_router(api_tickets.router)
     app.include_router(api_wide.router)
     app.add_exception_handler(KinlightError, _failed)

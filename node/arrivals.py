@@ -7,15 +7,19 @@ import contextlib
 import hashlib
 from collections.abc import AsyncGenerator, Generator
 from functools import partial
+from io import BytesIO
 from typing import Final
 
-from ..crypto.blob import piece_count
-from ..crypto.errors import PeerError
+from ..crypto.blob import Kind, piece_count
+from ..crypto.errors import MalformedError, PeerError
+from ..crypto.secret import Secret
+from ..protocol import limits
 from ..protocol.errors import BusyError
-from ..protocol.photo import PhotoRecord
+from ..protocol.photo import Metadata, PhotoRecord
 from ..protocol.transfer import Download
-from .blobstore import BlobStore
+from .blobstore import BlobStore, Incoming
 from .events import Events
+from .exporting import DigestSink
 from .gathering import Gathering
 from .library import IncomingOffer
 
@@ -120,6 +124,35 @@ class Arrivals:
     def _report(self, photo_id: bytes, done: int, total: int) -> None:
         self._progress[photo_id] = (done, total)
         self._events.publish("progress", id=photo_id.hex(), pieces=done, of=total)
+
+
+def verify(
+    photo_id: bytes,
+    content: Incoming,
+    content_key: Secret,
+    metadata: Incoming,
+    metadata_key: Secret,
+) -> Metadata:
+    """Open both blobs to the last byte before anything counts as received; in a thread."""
+    details = opened_metadata(photo_id, metadata, metadata_key)
+    digest = DigestSink()
+    length = content.unseal(digest, content_key, Kind.ORIGINAL, photo_id, limits.PHOTO_BYTES)
+    if length != details.length or digest.digest() != details.sha256:
+        raise MalformedError("the photo is not the one that its metadata describe")
+    return details
+
+
+def opened_metadata(photo_id: bytes, metadata: Incoming, key: Secret) -> Metadata:
+    """The metadata of a photo whose content may be still to come."""
+    body = BytesIO()
+    metadata.unseal(body, key, Kind.METADATA, photo_id, limits.METADATA_BYTES)
+    return Metadata.decode(body.getvalue())
+
+
+def finish(*places: Incoming) -> None:
+    """Give blobs that are whole their final names; in a thread."""
+    for place in places:
+        place.finish()
 
 
 def _tried(offer: IncomingOffer) -> bytes:

@@ -19,6 +19,7 @@ from typing import Final
 
 from ..crypto import encoding
 from ..crypto.blob import Kind
+from ..crypto.encoding import Value
 from ..crypto.errors import LocalError
 from ..protocol import backup, limits, messages
 from ..protocol.backup import ContactsBackup, Entry, KeptContact, PhotoBackup
@@ -38,6 +39,7 @@ from .database import Database
 from .library import Library, Photo, StoredBlob
 from .link import Link
 from .mailboxes import Mailboxes
+from .own_devices import OwnDevices
 from .tasks import together
 
 LOOK_SECONDS: Final = 30.0
@@ -51,6 +53,8 @@ _AGAIN: Final = (BusyError, HolderFullError, PeerFailedError, StorageFullError)
 counts."""
 _ANEW: Final = (GoneError, NotHoldingError)
 """Those after which it is sealed anew."""
+
+_FOUND: Final = "backup-found-"
 
 _log = logging.getLogger(__name__)
 
@@ -137,6 +141,34 @@ class Backups:
         )
         return [(row[0], row[1]) for row in rows]
 
+    def found(self, holder: bytes, entries: Iterable[tuple[bytes, bytes]]) -> None:
+        """(subject, hash of the envelope) of what a holder has from a device of ours that is no
+        more. It counts as soon as a person lets that holder keep a backup again, see `take_up`.
+        """
+        value: Value = [list(each) for each in entries]
+        self._db.write(
+            "INSERT OR REPLACE INTO settings VALUES (?, ?)",
+            _FOUND + holder.hex(), encoding.encode(value),
+        )  # fmt: skip
+
+    def take_up(self, holder: bytes) -> None:
+        """Go on with what was found there, once: it need not be left anew."""
+        name = _FOUND + holder.hex()
+        kept = self._db.value("SELECT value FROM settings WHERE name = ?", name)
+        if not kept:
+            return
+        with self._db.transaction():
+            for entry in encoding.decode(kept, len(kept)):
+                match entry:
+                    case [bytes() as subject, bytes() as envelope_hash]:
+                        self._db.execute(
+                            "INSERT OR IGNORE INTO backups VALUES (?, ?, ?, NULL)",
+                            holder, subject, envelope_hash,
+                        )  # fmt: skip
+                    case _:
+                        pass
+            self._db.execute("DELETE FROM settings WHERE name = ?", name)
+
     def over(self, holder: bytes, envelope_hashes: Iterable[bytes]) -> None:
         """Entries are not wanted there any more: they count for nothing, and are remembered by
         their hashes alone until the holder says that it has them no longer.
@@ -166,6 +198,7 @@ class BackingUp:
         self,
         *,
         device: LocalDevice,
+        own_devices: OwnDevices,
         library: Library,
         backups: Backups,
         mailboxes: Mailboxes,
@@ -173,6 +206,7 @@ class BackingUp:
         pause: Callable[[], float],
     ) -> None:
         self._device = device
+        self._own_devices = own_devices
         self.library: Final = library
         self.backups: Final = backups
         self.mailboxes: Final = mailboxes
@@ -228,7 +262,8 @@ class BackingUp:
         if len(blobs) != len(stored):
             return None
         keys = {kind: each.key for kind, each in zip(_KINDS, blobs, strict=True)}
-        capability, certificates = b"", Certificates(self._device.chain.certificates)
+        signed_by = self._own_devices.leading_to(photo.record.device)
+        capability, certificates = b"", Certificates(signed_by)
         if photo.author != self._device.identity:
             offers = self.library.offers_of(photo.photo_id)
             came = next((offer for offer in offers if offer.state == "stored"), None)
@@ -251,7 +286,7 @@ class BackingUp:
             if not contact.blocked
         ]
         for entry in ContactsBackup.all_of(contacts):
-            yield hashlib.sha256(encoding.encode(entry.to_value())).digest(), entry
+            yield subject_of(entry), entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,6 +409,7 @@ class Backer:
     async def _leave_all(self) -> None:
         if not self._goes_on:
             return
+        self._all.backups.take_up(self._holder)
         for digest, entry in self._all.contacts():
             if not self._all.backups.has(self._holder, digest):
                 await self._leave(digest, entry, ())
@@ -469,6 +505,11 @@ class Backer:
         if self._all.backups.gone(self._holder, envelope_hash) and not told:
             # It dropped what it was to keep: it gets that again, but not as often as it likes.
             self._all.leave_alone(self._holder)
+
+
+def subject_of(entry: ContactsBackup) -> bytes:
+    """What an entry about contacts is noted under: it is another one when any of them changes."""
+    return hashlib.sha256(encoding.encode(entry.to_value())).digest()
 
 
 _KINDS: Final = (Kind.ORIGINAL, Kind.METADATA)

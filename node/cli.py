@@ -25,6 +25,7 @@ from . import (
     cli_photos,
     cli_pictures,
     cli_receipts,
+    cli_recovery,
     cli_service,
     cli_tickets,
     cli_wide,
@@ -100,6 +101,13 @@ def up(
     name: Annotated[
         str | None, typer.Option("--name", help="First start: what others see when pairing.")
     ] = None,
+    words_check: Annotated[
+        bool,
+        typer.Option(
+            "--words-check/--no-words-check",
+            help="First start on a terminal: ask for two of the words.",
+        ),
+    ] = True,
     locked: Annotated[bool, typer.Option("--locked", help="Start without unlocking.")] = False,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Stay in this terminal until Ctrl-C.")
@@ -111,7 +119,9 @@ def up(
     with running(context, home, json) as command:
         secret: Secret | RecoveryWords | None = None
         if not command.home.exists:
-            secret = _first_start(command, passphrase_file, recovery_words_file, name)
+            secret = _first_start(
+                command, passphrase_file, recovery_words_file, name, check=words_check
+            )
         elif recovery_words_file is not None:
             secret = passphrases.words_in(recovery_words_file)
         if foreground:
@@ -123,9 +133,14 @@ def up(
 
 
 def _first_start(
-    command: Command, passphrase_file: Path | None, words_file: Path | None, name: str | None
+    command: Command,
+    passphrase_file: Path | None,
+    words_file: Path | None,
+    name: str | None,
+    *,
+    check: bool,
 ) -> Secret:
-    from . import launch
+    from . import asking_words, launch
 
     passphrase = command.passphrase(passphrase_file, new=True)
     if passphrase is None:
@@ -141,6 +156,8 @@ def _first_start(
         if words_file is not None:
             passphrases.save_words(words_file, words)
             command.out.say(f"The 24 recovery words are in {words_file}. Keep them on paper.")
+        elif check and command.interactive:
+            asking_words.confirm(words, command.out.recovery_words, command.out.say)
         else:
             command.out.recovery_words(words.phrase())
 
@@ -473,6 +490,7 @@ cli_library.add_to(app)
 cli_albums.add_to(app)
 cli_pictures.add_to(app)
 cli_holding.add_to(app)
+cli_recovery.add_to(app)
 cli_wide.add_to(app)
 cli_care.add_to(app)
 cli_service.add_to(app)

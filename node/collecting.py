@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from ..crypto.errors import LocalError, MalformedError, PeerError
 from ..protocol import messages
@@ -95,13 +96,56 @@ class Collecting:
         return position is not None
 
 
+class Asked(Protocol):
+    """Who asked a holder what it has."""
+
+    def item(self, message: messages.HeldItem) -> None:
+        """One of it."""
+        ...
+
+    def end(self, message: messages.HeldEnd) -> None:
+        """That was all, or all of a page."""
+        ...
+
+
+class Collects:
+    """What was asked of the holder at the other end of one link. It answers in that order."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._waiting: deque[Asked] = deque()
+
+    def ask(self, message: messages.Collect, asked: Asked) -> None:
+        """Ask; nobody hears of it if the link is about to end."""
+        self._waiting.append(asked)
+        with contextlib.suppress(PeerError):
+            self._link.post(message)
+
+    def item(self, message: messages.HeldItem) -> None:
+        """One envelope, for who asked first."""
+        if not self._waiting:
+            raise UnexpectedMessageError
+        self._waiting[0].item(message)
+
+    def end(self, message: messages.HeldEnd) -> None:
+        """The answer to who asked first is over."""
+        if not self._waiting:
+            raise UnexpectedMessageError
+        self._waiting.popleft().end(message)
+
+
 class Collector:
     """Collects from the contact at the other end of one link, if a person chose it to hold."""
 
     def __init__(
-        self, link: Link, collecting: Collecting, fetch: Callable[[IncomingOffer], None]
+        self,
+        link: Link,
+        collecting: Collecting,
+        fetch: Callable[[IncomingOffer], None],
+        collects: Collects,
     ) -> None:
         self._link = link
+        self._collects = collects
         self._holder: Final = link.peer.identity
         self._device: Final = link.peer.device
         self._all = collecting
@@ -142,7 +186,7 @@ class Collector:
             return
         self._asked, self._shown = True, 0
         self._last = self._all.seen.get(self._device, 0)
-        self._say(messages.Collect(self._last, PAGE, own=False))
+        self._collects.ask(messages.Collect(self._last, PAGE, own=False), self)
 
     def _rested(self) -> None:
         self._rests, self._worthless = False, 0

@@ -49,6 +49,7 @@ from .metrics import Metrics
 from .multiaddrs import parse_any_address
 from .outbox import FINAL_STATES
 from .receipts import Receipts
+from .recovery import Recovery
 from .rules import Rules
 from .sharing import OpenWish, Wish
 from .tickets import Tickets
@@ -137,6 +138,11 @@ class Engine:
     def hold(self) -> Hold:
         """What is held for others."""
         return self._unlocked().hold
+
+    @property
+    def recovery(self) -> Recovery:
+        """What comes back from the 24 words."""
+        return self._unlocked().recovery
 
     @property
     def tickets(self) -> Tickets:

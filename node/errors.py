@@ -95,6 +95,18 @@ class BadWordsFileError(LocalError):
     code = "words-file"
 
 
+class MistypedWordsError(LocalError):
+    """These are not 24 recovery words as they were shown. Nothing was made or changed."""
+
+    code = "words-mistyped"
+
+
+class OtherWordsError(LocalError):
+    """These words are of another identity than this node's. Nothing was changed."""
+
+    code = "other-words"
+
+
 class LibraryDamagedError(LocalError):
     """The library is damaged. Restore library.db from a copy; blobs and keys are untouched."""
 
@@ -509,6 +521,8 @@ _EXITS: Final[dict[str, int]] = {
     "passphrase-needed": EXIT_LOCKED,
     "passphrase-file": EXIT_LOCKED,
     "words-file": EXIT_LOCKED,
+    "words-mistyped": EXIT_LOCKED,
+    "other-words": EXIT_LOCKED,
     "no-such-contact": EXIT_NOT_FOUND,
     "no-such-album": EXIT_NOT_FOUND,
     "ambiguous-album": EXIT_NOT_FOUND,

@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Callable, Generator
-from io import BytesIO
 from typing import Final
 
 from ..crypto.blob import Kind, fetch_token
@@ -43,12 +42,11 @@ from ..protocol.messages import Delivered, Offer, OfferRefused, OfferTaken, Stor
 from ..protocol.opening import LocalDevice
 from ..protocol.photo import Envelope, Metadata
 from ..protocol.receipt import Receipt
-from .arrivals import Arrival, Arrivals, is_small
-from .blobstore import BlobStore, Incoming
+from .arrivals import Arrival, Arrivals, finish, is_small, verify
+from .blobstore import BlobStore
 from .commits import Commits
 from .errors import DiskFullError, NotHereYetError
 from .events import Events
-from .exporting import DigestSink
 from .fetching import Ask, Fetcher, under_grant, under_token
 from .judge import Judge
 from .library import Contact, IncomingOffer, Library, Photo, StoredBlob
@@ -430,11 +428,13 @@ class Inbox:
         """Verify a photo, then write what is in memory of it, then enter it: all of it durably."""
         content, metadata = arrival.content.place, arrival.metadata.place
         with self._arrivals.trying(offer):
-            details = await asyncio.to_thread(self._verify, offer, content, metadata)
+            details = await asyncio.to_thread(
+                verify, offer.photo_id, content, offer.content_key, metadata, offer.metadata_key
+            )
         if not self._still_accepted(offer):
             raise TruncatedError  # declined in the meantime; what came is swept
         try:
-            await asyncio.to_thread(_finish, metadata, content)
+            await asyncio.to_thread(finish, metadata, content)
             await self._enter(offer, details, arrival)
         except BaseException:
             self._take_back(offer, arrival)
@@ -466,21 +466,6 @@ class Inbox:
             self._arrived(offer.photo_id)
 
         await self._commits.run(enter)
-
-    def _verify(self, offer: IncomingOffer, content: Incoming, metadata: Incoming) -> Metadata:
-        """Open both blobs to the last byte before anything counts as received; in a thread."""
-        body = BytesIO()
-        metadata.unseal(
-            body, offer.metadata_key, Kind.METADATA, offer.photo_id, limits.METADATA_BYTES
-        )
-        details = Metadata.decode(body.getvalue())
-        digest = DigestSink()
-        length = content.unseal(
-            digest, offer.content_key, Kind.ORIGINAL, offer.photo_id, limits.PHOTO_BYTES
-        )
-        if length != details.length or digest.digest() != details.sha256:
-            raise MalformedError("the photo is not the one that its metadata describe")
-        return details
 
     def _discard(self, offer: IncomingOffer) -> None:
         """Forget what came of a photo, but for blobs that another offer's record names too."""
@@ -601,11 +586,6 @@ def _by_holder(link: Link, offer: IncomingOffer) -> Generator[None]:
         if link.peer.device == offer.device and offer.album is None:
             raise
         raise _HolderError(error) from None
-
-
-def _finish(*places: Incoming) -> None:
-    for place in places:
-        place.finish()
 
 
 def _refusal(error: KinlightError) -> int:

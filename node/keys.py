@@ -67,14 +67,52 @@ def create(
     `show` gets the recovery words before anything is written: if it fails, no node exists. The
     words, and the root key that they make, are kept nowhere.
     """
+    _check_free(home)
+    words = RecoveryWords(Secret(entropy(ENTROPY_BYTES)))
+    _make(home, words, passphrase, name, entropy, now, 1, cost, lambda: show(words))
+
+
+def recreate(
+    home: Home,
+    words: RecoveryWords,
+    passphrase: Secret,
+    name: str,
+    *,
+    entropy: Entropy,
+    now: int,
+    cost: Argon2Cost | None = None,
+) -> None:
+    """Make keys in `home` of one more device of the identity of `words`; takes about a second.
+
+    Nobody knows how many certificates the root key made before, and their numbers have to rise: so
+    this one's is the time, which is beyond what any device could count to.
+    """
+    _check_free(home)
+    _make(home, words, passphrase, name, entropy, now, max(now, 2), cost, lambda: None)
+
+
+def _check_free(home: Home) -> None:
     home.prepare()
     if home.exists:
         raise HomeExistsError
-    words = RecoveryWords(Secret(entropy(ENTROPY_BYTES)))
+
+
+def _make(
+    home: Home,
+    words: RecoveryWords,
+    passphrase: Secret,
+    name: str,
+    entropy: Entropy,
+    now: int,
+    seq: int,
+    cost: Argon2Cost | None,
+    before: Callable[[], None],
+) -> None:
+    """A new device, certified by the root key; `before` is called before anything is written."""
     device_seed, kem_seed = Secret(entropy(_SEED_BYTES)), Secret(entropy(_SEED_BYTES))
     device, root = SigningKey(device_seed), SigningKey(words.root_seed())
     certificate = DeviceCertificate.issue(
-        root, root.public, device.public, not_before=now, seq=1, may_certify=True
+        root, root.public, device.public, not_before=now, seq=seq, may_certify=True
     )
     chain = DeviceChain.assemble(
         issue_identity(words), [certificate], issue_kem(device, KemKey(kem_seed).public)
@@ -85,7 +123,7 @@ def create(
     key_file, store_key = KeyFile.create(content, entropy)
     key_file = key_file.with_passphrase(store_key, passphrase, entropy, cost or Argon2Cost())
     key_file = key_file.with_recovery_words(store_key, words)
-    show(words)
+    before()
     write_file(home.config, TEMPLATE.encode())
     write_file(home.keys, key_file.encode())  # last: a home with keys is a node
 

@@ -51,6 +51,14 @@ def make_node(
     )
 
 
+def remake_node(home: Home, words: RecoveryWords, passphrase: Secret, name: str) -> None:
+    """Make keys in `home` of the identity of `words`; see `keys.recreate`."""
+    from . import keys
+
+    now = int(time.time())
+    keys.recreate(home, words, passphrase, name, entropy=secrets.token_bytes, now=now)
+
+
 async def ensure_daemon(home: Home) -> bool:
     """Start the daemon, locked, in the background, unless it runs; return once it answers.
 

@@ -195,6 +195,23 @@ class Library:
             raise LibraryDamagedError
         return contact
 
+    def restore_contact(
+        self, identity: bytes, name: str, pair_secret: Secret, *, verified: bool, now: int
+    ) -> bool:
+        """Pin a contact again that a backup names, unless it is one already; whether it is new.
+
+        Its devices are not known before it shows them.
+        """
+        with self._db.transaction():
+            if self.contact_of(identity) is not None:
+                return False
+            self._db.execute(
+                "INSERT INTO contacts (identity, name, pair_secret, added, verified)"
+                " VALUES (?, ?, ?, ?, ?)",
+                identity, self._free_name(name), pair_secret.reveal(), now, int(verified),
+            )  # fmt: skip
+        return True
+
     def _free_name(self, name: str) -> str:
         taken = {row[0].casefold() for row in self._db.rows("SELECT name FROM contacts")}
         candidate, number = name, 1

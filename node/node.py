@@ -22,6 +22,7 @@ import httpx
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
 from . import errors, keys, passphrases, views
+from .asking_words import parsed
 from .client import Paths, absolute, contact_segment, last, read_step, several
 from .errors import AlreadyRunningError, NotRunningError, PassphraseNeededError
 from .home import ApiAddress, Home
@@ -29,6 +30,7 @@ from .node_access import NodeAccess
 from .node_albums import NodeAlbums
 from .node_holding import NodeHolding
 from .node_library import NodeLibrary
+from .node_recovery import NodeRecovery
 from .node_tickets import NodeTickets
 from .node_wide import NodeWide
 from .version import VERSION
@@ -50,7 +52,7 @@ WATCH_SECONDS: Final = 1.0
 """How often `watch_status` looks where nothing is told: nodes in sight come and go without."""
 
 
-class Node(NodeAccess, NodeAlbums, NodeHolding, NodeLibrary, NodeTickets, NodeWide):
+class Node(NodeAccess, NodeAlbums, NodeHolding, NodeLibrary, NodeRecovery, NodeTickets, NodeWide):
     """A kinlight node. Get one from `open` (or `connect`, which never starts one).
 
     Every method raises a `KinlightError` whose text is a sentence for the user; the classes are
@@ -113,11 +115,30 @@ class Node(NodeAccess, NodeAlbums, NodeHolding, NodeLibrary, NodeTickets, NodeWi
             yield node
 
     @staticmethod
-    def create(home: Path | str | None = None, *, passphrase: str, name: str) -> str:
+    def create(
+        home: Path | str | None = None,
+        *,
+        passphrase: str,
+        name: str,
+        recovery_words: str | None = None,
+    ) -> str:
         """Make a new node in `home` and return its 24 recovery words, which are kept nowhere.
 
-        Takes about a second. `name` is what others see when pairing. Raises `HomeExistsError`.
+        With `recovery_words` it is a new device of the identity that they make; `recover` then
+        brings back what contacts keep. Takes about a second. `name` is what others see when
+        pairing. Raises `HomeExistsError`, `MistypedWordsError`.
         """
+        if recovery_words is not None:
+            words = parsed(recovery_words)
+            keys.recreate(
+                _home(home),
+                words,
+                Secret(passphrase.encode()),
+                name,
+                entropy=secrets.token_bytes,
+                now=int(time.time()),
+            )
+            return words.phrase()
         shown: list[RecoveryWords] = []
         keys.create(
             _home(home),

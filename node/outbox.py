@@ -37,6 +37,7 @@ from .events import Events
 from .grants import Grants, Terms
 from .library import Contact, Delivery, Library, Photo
 from .link import Link
+from .own_devices import OwnDevices
 from .pace import about
 from .papers import LAST_SECOND, Papers
 from .receipts import Receipts, fits_clock
@@ -87,6 +88,7 @@ class Outbox:
         self,
         *,
         device: LocalDevice,
+        own_devices: OwnDevices,
         library: Library,
         commits: Commits,
         grants: Grants,
@@ -102,6 +104,7 @@ class Outbox:
         `over` with the hash of an envelope of which it is known what became of it.
         """
         self._device = device
+        self._own_devices = own_devices
         self._library = library
         self._commits = commits
         self._grants = grants
@@ -220,6 +223,8 @@ class Outbox:
         metadata = self._library.blob(photo.record.metadata_id)
         if content is None or metadata is None:
             raise UnreadableFileError("its sealed copy is missing")
+        own = photo.author == self._device.identity
+        signed_by = self._own_devices.leading_to(photo.record.device) if own else ()
         now = self._now()
         audience = capability.links[-1].audience
         deliveries: list[Delivery] = []
@@ -237,7 +242,7 @@ class Outbox:
                 photo.record,
                 capability,
                 {Kind.ORIGINAL: content.key, Kind.METADATA: metadata.key},
-                joined((papers, self._device.chain.certificates)),
+                joined((papers, signed_by, self._device.chain.certificates)),
             )
             deliveries.append(
                 Delivery(

@@ -40,12 +40,16 @@ def words_in(path: Path) -> RecoveryWords:
     """The recovery words in a file."""
     from ..crypto.recovery import RecoveryWords
 
+    return RecoveryWords.parse(text_of_words(path))
+
+
+def text_of_words(path: Path) -> str:
+    """What is in a file with recovery words."""
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise BadWordsFileError(f"{path}, {reason}") from None
-    return RecoveryWords.parse(text)
 
 
 def save_words(path: Path, words: RecoveryWords) -> None:

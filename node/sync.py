@@ -50,7 +50,8 @@ from .album_sync import AlbumSync
 from .arrivals import is_small
 from .backing_up import Backer, BackingUp
 from .blobstore import BlobStore
-from .collecting import Collecting, Collector
+from .collecting import Collecting, Collector, Collects
+from .commits import Commits
 from .correspondence import Correspondence, messages
 from .depositing import Depositing, Depositor
 from .events import Events
@@ -64,6 +65,8 @@ from .link import Link
 from .mailboxes import Mailboxes
 from .mending import Mender
 from .outbox import Outbox
+from .recovering import Recoverer
+from .recovery import Recovery
 from .serving import Allowed, Server
 from .showing import Showing
 
@@ -143,6 +146,8 @@ class Sync:
         depositing: Depositing,
         backing_up: BackingUp,
         collecting: Collecting,
+        recovery: Recovery,
+        commits: Commits,
         hold: Hold,
         albums: AlbumParts,
         events: Events,
@@ -178,7 +183,12 @@ class Sync:
         self._depositor = Depositor(link, depositing)
         self._backing_up = backing_up
         self._backer = Backer(link, backing_up)
-        self._collector = Collector(link, collecting, self.fetch)
+        self._collects = Collects(link)
+        self._collector = Collector(link, collecting, self.fetch, self._collects)
+        self._recoverer = Recoverer(
+            link, recovery, self._fetcher, self._collects,
+            library=library, blobs=blobs, commits=commits,
+        )  # fmt: skip
         self._told_mailbox: Mailbox | None = None
 
     def start(self) -> None:
@@ -194,6 +204,7 @@ class Sync:
             self._spawn(self._collector.start())
             self._spawn(self._depositor.run())
             self._spawn(self._backer.run())
+            self._spawn(self._recoverer.run())
         self._albums.start()
 
     def album_changed(self, shared: SharedAlbum) -> None:
@@ -388,9 +399,9 @@ class Sync:
                 self._backer.gone(message.envelope_hash)
                 self._collector.gone(message.envelope_hash)
             case HeldItem():
-                self._collector.item(message)
+                self._collects.item(message)
             case HeldEnd():
-                self._collector.end(message)
+                self._collects.end(message)
             case HeldNews():
                 self._collector.news()
             case HeldReceipt():

@@ -70,11 +70,14 @@ from .notifying import Notifier
 from .open_grants import OpenGrants
 from .originals import Originals
 from .outbox import Outbox
+from .own_devices import OwnDevices
 from .pace import Pace
 from .papers import Papers
 from .peers import Peers
 from .pipes import Dial, Listen, Pipe
 from .receipts import Receipts
+from .recovery import Recovery
+from .recovery_state import RecoveryState
 from .removing import Remover
 from .rendezvous import Rendezvous
 from .renditions import Renditions
@@ -192,8 +195,10 @@ class Unlocked:
             catalogue=self.catalogue,
             is_hidden=lambda photo: self.judge.ended(photo) is not None,
         )
+        own_devices = OwnDevices(device, library)
         self.outbox: Final = Outbox(
             device=device,
+            own_devices=own_devices,
             library=library,
             commits=self.commits,
             grants=self.grants,
@@ -377,6 +382,7 @@ class Unlocked:
         backups = Backups(database)
         self.backing_up: Final = BackingUp(
             device=device,
+            own_devices=own_devices,
             library=library,
             backups=backups,
             mailboxes=self.mailboxes,
@@ -388,6 +394,18 @@ class Unlocked:
             held=HeldOffers(database),
             mailboxes=self.mailboxes,
             inbox=self.inbox,
+        )
+        self.recovery: Final = Recovery(
+            device=device,
+            library=library,
+            judge=self.judge,
+            own_devices=own_devices,
+            backups=backups,
+            events=events,
+            fingerprint=self.originals.fingerprint,
+            arrived=self.checker.arrived,
+            met=self._met_again,
+            now=self.clock,
         )
         self.hold: Final = Hold(
             identity=device.identity,
@@ -418,7 +436,7 @@ class Unlocked:
             blobs=blobs,
             repairs=repairs,
             mender=self.mender,
-            expected=library.coming,
+            expected=partial(_expected, library),
             fetch_missing=self._fetch_missing,
         )
         self.whereabouts: Final = Whereabouts(database)
@@ -513,7 +531,7 @@ class Unlocked:
         database = Database(home.library, keys.library_key)
         library = Library(database)
         try:
-            expected = [*library.coming(), *Repairs(database).expected()]
+            expected = [*_expected(library), *Repairs(database).expected()]
             await asyncio.to_thread(blobs.sweep, library.blob_ids(), expected)
             opened = cls(
                 home, keys.device, database, library, blobs, keys, config, events, environment
@@ -638,6 +656,8 @@ class Unlocked:
             depositing=self.depositing,
             backing_up=self.backing_up,
             collecting=self.collecting,
+            recovery=self.recovery,
+            commits=self.commits,
             hold=self.hold,
             albums=self.album_parts,
             events=self._events,
@@ -689,6 +709,11 @@ class Unlocked:
                 conversation.tell_mailbox()
                 conversation.collect()
         self.backing_up.tell()
+
+    def _met_again(self) -> None:
+        """Contacts are back: strangers may have become some, and are called."""
+        self.peers.forget_refusals()
+        self.peers.nudge()
 
     def _is_lost(self, chain: DeviceChain) -> bool:
         return self.papers.revocations.revokes_device(chain.identity, chain.device)
@@ -753,3 +778,8 @@ class Unlocked:
                 self.clock.keep()
             with contextlib.suppress(KinlightError):
                 self.library.close()
+
+
+def _expected(library: Library) -> list[tuple[bytes, bytes]]:
+    """The (photo id, content id) of all blobs of photos that may still come."""
+    return [*library.coming(), *RecoveryState(library).parts()]

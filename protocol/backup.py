@@ -214,6 +214,21 @@ def newest_contacts(found: Iterable[Opened]) -> tuple[KeptContact, ...]:
     """The contacts as they were last, of all entries that were found: of the parts that belong
     together and are all there, those with the latest time. None, if there is no whole.
     """
+    newest = newest_whole(found)
+    return () if newest is None else newest.contacts
+
+
+@dataclass(frozen=True, slots=True)
+class WholeContacts:
+    """All contacts as they were at a time, by its digest."""
+
+    whole: bytes
+    time: int
+    contacts: tuple[KeptContact, ...]
+
+
+def newest_whole(found: Iterable[Opened]) -> WholeContacts | None:
+    """The same, told apart from a whole of no contacts."""
     wholes: dict[tuple[bytes, int], dict[int, tuple[KeptContact, ...]]] = {}
     times: dict[tuple[bytes, int], int] = {}
     for each in sorted(found, key=lambda opened: opened.time):
@@ -225,8 +240,8 @@ def newest_contacts(found: Iterable[Opened]) -> tuple[KeptContact, ...]:
         (whole, count), parts = key, wholes[key]
         joined = tuple(contact for number in sorted(parts) for contact in parts[number])
         if len(parts) == count and _are_in_order(joined) and _digest(joined) == whole:
-            return joined
-    return ()
+            return WholeContacts(whole, times[key], joined)
+    return None
 
 
 def _are_in_order(contacts: Sequence[KeptContact]) -> bool:

@@ -89,6 +89,10 @@ def test_the_first_start_asks_for_a_pass_phrase_twice_and_shows_the_words_once(
     screen.type(anna.passphrase + "\n")
     screen.until("shown once")
     words = re.findall(r"\d+\. ([a-z]+)", screen.until("Write them on paper"))
+    for _ in range(2):
+        place = re.search(r"Word (\d+): ", screen.until(r"Word \d+: "))
+        assert place is not None
+        screen.type(words[int(place[1]) - 1] + "\n")
     screen.until("Unlocked as Anna")
     assert screen.end() == 0
     assert RecoveryWords.parse(" ".join(words))
@@ -108,6 +112,31 @@ def test_the_first_start_asks_for_a_pass_phrase_twice_and_shows_the_words_once(
     anna.words_file.write_text(" ".join(words))
     anna.run("lock")
     anna.run("unlock", "--recovery-words-file", anna.words_file)
+
+
+def test_a_node_from_words_asks_for_them_and_names_a_wrong_one_by_its_place(
+    household: Household, terminal: Open
+) -> None:
+    anna = household.newcomer("Anna")
+    words = anna.words_file.read_text().split()
+    identity = anna.run("id").value["fingerprint"]
+    anna.stop()
+    anew = household.person("Anna", folder="anew")
+    screen = terminal(anew, "recover", "--name", "Anna")
+    screen.until("Word 1: ")
+    screen.type(" ".join(words[:10]) + "\n")
+    screen.until("Word 11: ")
+    screen.type("kinlight\n")
+    screen.until("Word 11 is not in the list")
+    screen.until("Word 11: ")
+    screen.type(" ".join(words[10:]) + "\n")
+    for prompt in ("New pass phrase: ", "Repeat for confirmation: "):
+        screen.until(prompt)
+        screen.type(anew.passphrase + "\n")
+    screen.until(identity)
+    screen.until("Now pair with who keeps your backup")
+    assert screen.end() == 0
+    assert "Nothing came back yet" in anew.screen("recover", "--status")
 
 
 def test_ctrl_c_at_the_pass_phrase_makes_nothing(household: Household, terminal: Open) -> None:

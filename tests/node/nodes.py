@@ -20,7 +20,6 @@ from kinlight.node.home import Home
 from kinlight.node.mallory import Mallory
 from kinlight.node.unlocked import Environment, Unlocked
 from kinlight.node.views import Contact, Event, PairingCode, ShareItem
-from mnemonic import Mnemonic
 
 NOW = 1_800_000_000
 PASSPHRASE = Secret(b"correct horse battery staple")
@@ -50,17 +49,18 @@ def make_home(
     """A home with keys, that looks for nobody in the local network and for no edits; `words` give
     its identity.
     """
-    known = [] if words is None else [bytes(Mnemonic("english").to_entropy(words.phrase()))]
-
-    def entropy(length: int) -> bytes:
-        return known.pop() if known else secrets.token_bytes(length)  # the first are the words
-
     home = Home(path)
     shown: list[RecoveryWords] = []
-    keys.create(
-        home, PASSPHRASE, name,
-        entropy=entropy, now=NOW, cost=CHEAP, show=shown.append,
-    )  # fmt: skip
+    if words is None:
+        keys.create(
+            home, PASSPHRASE, name,
+            entropy=secrets.token_bytes, now=NOW, cost=CHEAP, show=shown.append,
+        )  # fmt: skip
+    else:
+        keys.recreate(
+            home, words, PASSPHRASE, name, entropy=secrets.token_bytes, now=NOW, cost=CHEAP
+        )
+        shown.append(words)
     home.config.write_text("[network]\ndiscovery = false\n[check]\nreceived = false\n")
     return home, shown[0]
 

@@ -87,7 +87,7 @@ def test_exit_codes_are_what_they_always_were() -> None:
             "not-for-passing-on", "passed-on-enough", "passed-back", "no-service-system"},
         4: {"not-running", "no-node"},
         5: {"locked", "wrong-passphrase", "wrong-words", "passphrase-needed", "passphrase-file",
-            "words-file"},
+            "words-file", "words-mistyped", "other-words"},
         6: {"no-such-contact", "no-such-photo", "ambiguous-id", "no-such-node", "not-here-yet",
             "no-receipt", "no-such-album", "no-such-folder", "not-granted",
             "no-such-ticket", "ambiguous-album", "no-such-device"},

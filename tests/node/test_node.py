@@ -21,6 +21,7 @@ from kinlight.node.errors import (
     ContactExistsError,
     HomeExistsError,
     LockedError,
+    MistypedWordsError,
     NameTakenError,
     NoHomeError,
     NoSuchContactError,
@@ -221,6 +222,31 @@ def test_a_node_is_made_once_with_words_that_are_shown_once(tmp_path: Path) -> N
     assert Home(tmp_path).exists
     with pytest.raises(HomeExistsError):
         Node.create(tmp_path, passphrase=PHRASE, name="Anna")
+
+
+async def test_with_words_a_node_is_one_more_device_and_asks_for_what_is_kept(
+    tmp_path: Path,
+) -> None:
+    words = Node.create(tmp_path / "first", passphrase=PHRASE, name="Anna")
+    with pytest.raises(MistypedWordsError, match="23 words were given"):
+        Node.create(
+            tmp_path / "anew", passphrase=PHRASE, name="Anna",
+            recovery_words=words.rpartition(" ")[0],
+        )  # fmt: skip
+    assert not Home(tmp_path / "anew").exists
+    Node.create(tmp_path / "anew", passphrase=PHRASE, name="Anna", recovery_words=words)
+    async with (
+        Node.open(tmp_path / "first", passphrase=PHRASE) as first,
+        Node.open(tmp_path / "anew", passphrase=PHRASE) as anew,
+    ):
+        one, other = await first.identity(), await anew.identity()
+        assert one.fingerprint == other.fingerprint
+        assert (await anew.recovery()).state == "off"
+        assert (await anew.recover(words)).state == "waiting"
+        assert (await anew.recovery()).state == "waiting"
+        assert (await anew.stop_recovering()).state == "stopped"
+        with pytest.raises(MistypedWordsError, match="word 2 is not in the list"):
+            await anew.recover(words.replace(words.split()[1], "kinlight", 1))
 
 
 # People

@@ -1,0 +1,42 @@
+"""The local API's part about getting everything back."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, SecretStr
+
+from . import views
+from .asking_words import parsed
+from .engine import Engine
+
+router = APIRouter(prefix="/v1/recovery")
+
+
+class RecoverBody(BaseModel):
+    """See `Node.recover`."""
+
+    recovery_words: SecretStr
+    without: list[str] = []
+
+
+def _engine(request: Request) -> Engine:
+    return request.app.state.engine
+
+
+@router.get("")
+async def get_recovery(request: Request) -> views.Recovery:
+    """What came back, and what was found."""
+    return _engine(request).recovery.view()
+
+
+@router.post("/begin")
+async def post_begin(request: Request, body: RecoverBody) -> views.Recovery:
+    """Ask contacts for what they keep of this identity's."""
+    recovery = _engine(request).recovery  # a locked node looks at no words
+    return recovery.begin(parsed(body.recovery_words.get_secret_value()), body.without)
+
+
+@router.post("/stop")
+async def post_stop(request: Request) -> views.Recovery:
+    """Ask for nothing more."""
+    return _engine(request).recovery.stop()
