@@ -14,6 +14,7 @@ from typing import Final
 from ..crypto.channel import ChannelSettings
 from ..crypto.errors import KinlightError
 from ..crypto.identity import DeviceChain
+from ..crypto.secret import Secret
 from ..protocol.errors import DeniedError
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from . import tcp, trimming
@@ -466,7 +467,7 @@ class Unlocked:
             addresses=lambda: self.wide.addresses(),
             whereabouts=self.whereabouts,
             heard=self.peers.nudge,
-            entropy=environment.entropy,
+            filler=lambda: Secret(self.wide.seed()),
             now=self.clock,
         )
         self.finding: Final = Finding(

@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-from . import own_python
+from . import own_python, plain_text
 from .addresses import Address
 
 RENEW_SECONDS: Final = 20 * 60.0
@@ -25,6 +25,12 @@ AGAIN_SECONDS: Final = 5 * 60.0
 CHILD_SECONDS: Final = 20.0
 FAREWELL_SECONDS: Final = 5.0
 ANSWER_BYTES: Final = 1024
+
+_INNER: Final = tuple(
+    ipaddress.ip_network(text)
+    for text in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+)
+"""Of routers that have no public address: others would dial something of their own there."""
 
 _log = logging.getLogger(__name__)
 
@@ -58,13 +64,15 @@ class Forwarding:
             async with asyncio.timeout(CHILD_SECONDS):
                 told = await _child("map", port)
             if "reason" in told:
-                found, reason = None, str(told["reason"])
+                found, reason = None, plain_text.one_line(str(told["reason"])) or "it says nothing"
             else:
                 host, theirs = ipaddress.ip_address(str(told["host"])), int(str(told["port"]))
-                if not 0 < theirs < 65536 or host.is_unspecified or host.is_multicast:
+                if not 0 < theirs < 65536 or not _leads_somewhere(host):
                     raise ValueError("no address")
                 found, reason = Address(str(host), theirs), None
-        except (OSError, TimeoutError, ValueError, KeyError, TypeError) as error:
+                if any(host in network for network in _INNER):
+                    found, reason = None, "the router is behind another one itself"
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             _log.debug("the router was not understood: %s", error)
             found, reason = None, "the router is not understood"
         self._set(found, reason)
@@ -73,6 +81,17 @@ class Forwarding:
         if (outside, reason) != (self.outside, self.reason):
             self.outside, self.reason = outside, reason
             self._changed(outside)
+
+
+def _leads_somewhere(host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether another machine may dial it. A scope is any text, and means nothing elsewhere."""
+    return not (
+        host.is_unspecified
+        or host.is_multicast
+        or host.is_loopback
+        or host.is_link_local
+        or "%" in str(host)
+    )
 
 
 async def _child(action: str, port: int) -> dict[str, Any]:

@@ -29,8 +29,10 @@ def main() -> None:
 
 
 def _map(port: int) -> dict[str, object]:
-    import miniupnpc
-
+    try:
+        import miniupnpc
+    except ImportError:
+        return {"reason": "miniupnpc, which asks routers, does not work here"}
     router = miniupnpc.UPnP()
     router.discoverdelay = FIND_MILLISECONDS
     try:
@@ -50,11 +52,11 @@ def _map(port: int) -> dict[str, object]:
 
 
 def _unmap(port: int) -> dict[str, object]:
-    import miniupnpc
-
-    router = miniupnpc.UPnP()
-    router.discoverdelay = FIND_MILLISECONDS
     with contextlib.suppress(Exception):
+        import miniupnpc
+
+        router = miniupnpc.UPnP()
+        router.discoverdelay = FIND_MILLISECONDS
         router.discover()
         router.selectigd()
         router.deleteportmapping(port, "TCP")
