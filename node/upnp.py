@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 
 from . import own_python, plain_text
 from .addresses import Address
+from .upnp_child import BEHIND, is_inner
 
 RENEW_SECONDS: Final = 20 * 60.0
 """A third of what the router is asked for."""
@@ -25,12 +26,6 @@ AGAIN_SECONDS: Final = 5 * 60.0
 CHILD_SECONDS: Final = 20.0
 FAREWELL_SECONDS: Final = 5.0
 ANSWER_BYTES: Final = 1024
-
-_INNER: Final = tuple(
-    ipaddress.ip_network(text)
-    for text in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
-)
-"""Of routers that have no public address: others would dial something of their own there."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,8 +65,8 @@ class Forwarding:
                 if not 0 < theirs < 65536 or not _leads_somewhere(host):
                     raise ValueError("no address")
                 found, reason = Address(str(host), theirs), None
-                if any(host in network for network in _INNER):
-                    found, reason = None, "the router is behind another one itself"
+                if is_inner(host):
+                    found, reason = None, BEHIND
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             _log.debug("the router was not understood: %s", error)
             found, reason = None, "the router is not understood"
