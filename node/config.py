@@ -224,7 +224,7 @@ _VALUE: Final = r"(?:true|false|\[[^\]]*\])"
 
 
 def _bootstraps(value: object) -> tuple[Multiaddr, ...]:
-    items = cast("list[object]", value) if isinstance(value, list) else [value]
+    items = cast("list[object]", value) if isinstance(value, list) else [None]
     texts = [item for item in items if isinstance(item, str)]
     if len(texts) != len(items):
         raise BadConfigError("bootstrap is a list of addresses in quotes")

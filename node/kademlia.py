@@ -19,6 +19,9 @@ ADDRESSES: Final = 8
 """Of one node."""
 ADDRESSES_OF_ONE: Final = 3
 """Of these by the word of one other node."""
+PER_SOURCE: Final = 4
+"""Nodes of one range of distances that call from one network: who has one address could else make
+up all that a node knows."""
 CANDIDATES: Final = 256
 """Nodes that one look-up keeps in mind, the nearest ones."""
 
@@ -45,6 +48,7 @@ class Table:
         self._own = own
         self._place = place(own)
         self._buckets: dict[int, dict[bytes, Node]] = {}
+        self._sources: dict[bytes, str] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._buckets.values()))
@@ -52,18 +56,26 @@ class Table:
     def __contains__(self, peer: bytes) -> bool:
         return peer in self._buckets.get(self._range(peer), {})
 
-    def has_room(self, peer: bytes) -> bool:
-        """Whether somebody new would be taken."""
-        return peer != self._own and len(self._buckets.get(self._range(peer), {})) < BUCKET
+    def get(self, peer: bytes) -> Node | None:
+        """What is known of a peer."""
+        return self._buckets.get(self._range(peer), {}).get(peer)
 
-    def met(self, node: Node) -> None:
+    def has_room(self, peer: bytes, source: str = "") -> bool:
+        """Whether somebody new from there would be taken. "" stands for the local network."""
+        here = self._buckets.get(self._range(peer), {})
+        neighbours = sum(self._sources.get(each) == source for each in here) if source else 0
+        return peer != self._own and len(here) < BUCKET and neighbours < PER_SOURCE
+
+    def met(self, node: Node, source: str = "") -> None:
         """It is there; what it says of itself now counts."""
-        if node.addresses and (node.peer in self or self.has_room(node.peer)):
+        if node.addresses and (node.peer in self or self.has_room(node.peer, source)):
             self._buckets.setdefault(self._range(node.peer), {})[node.peer] = node
+            self._sources[node.peer] = source
 
     def failed(self, peer: bytes) -> None:
         """It did not answer."""
         self._buckets.get(self._range(peer), {}).pop(peer, None)
+        self._sources.pop(peer, None)
 
     def closest(self, target: bytes, count: int = BUCKET) -> list[Node]:
         """The nearest to a peer id, itself first if it is known."""
@@ -104,7 +116,11 @@ class Lookup:
 
     def told(self, nodes: Iterable[Node]) -> None:
         """Somebody knows these."""
+        named: set[bytes] = set()
         for node in list(nodes)[:BUCKET]:
+            if node.peer in named:
+                continue  # who says a thing twice is one teller
+            named.add(node.peer)
             if node.peer == self._own or not node.addresses:
                 continue
             if node.peer == self._target:

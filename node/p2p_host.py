@@ -45,6 +45,8 @@ UPGRADES_PER_SOURCE: Final = 8
 IDLE_SECONDS: Final = 30.0
 """How long who connects may take until it speaks kinlight."""
 CLOSE_SECONDS: Final = 5.0
+PLACES_SECONDS: Final = 5.0
+"""For which the addresses of the interfaces are told as they were."""
 VANTAGE_POINTS: Final = 3
 WATCH_SECONDS: Final = 0.1
 EXHAUSTED_SECONDS: Final = 0.5
@@ -71,6 +73,8 @@ class Host:
         self._accepted = accepted
         self._improved = improved
         self._outside = outside
+        self._places: list[Address] = []
+        self._listens_until = float("-inf")
         self.port = 0
         self._relay = Relay(self, serving=relaying)
         self._rendezvous = Rendezvous(self)
@@ -308,8 +312,12 @@ class Host:
     # Look-ups.
 
     def _listens(self) -> list[Any]:
+        # Whoever connects can ask as often as they like, and it takes milliseconds to find out.
+        if trio.current_time() >= self._listens_until:
+            self._places = places_to_dial(self.port)
+            self._listens_until = trio.current_time() + PLACES_SECONDS
         outside = self._outside()
-        listens = places_to_dial(self.port) + ([outside] if outside is not None else [])
+        listens = self._places + ([outside] if outside is not None else [])
         return [raw_address(each) for each in listens]
 
     def found(self) -> Found:

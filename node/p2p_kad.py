@@ -29,7 +29,7 @@ from .multiaddrs import PEER_ID_BYTES, PEER_ID_PREFIX, Multiaddr, multiaddr
 from .p2p_punch import IDENTIFY
 from .p2p_relay import relayed
 from .p2p_stream import Stream
-from .p2p_tcp import endpoint_of, raw_address
+from .p2p_tcp import endpoint_of, packed_address
 
 KAD: Final = TProtocol("/kinlight/kad/1.0.0")
 
@@ -42,6 +42,9 @@ ANSWERING_PER_SOURCE: Final = 8
 QUERY_SECONDS: Final = 10.0
 IDENTIFY_SECONDS: Final = 3.0
 LOOKUP_SECONDS: Final = 30.0
+DIALS_PER_SOURCE: Final = 8
+"""That one look-up makes to one network: who answers with made-up nodes could else have all who ask
+knock at a door of its choice."""
 TELLERS: Final = 3
 """Whose word is enough: one alone may lie."""
 REFRESH_SECONDS: Final = 600.0
@@ -51,6 +54,9 @@ LONGEST_PAUSE: Final = 300.0
 REQUESTS_PER_STREAM: Final = 64
 LINGER_SECONDS: Final = 10.0
 """How long a connection that was made for a question is kept for the next one."""
+
+_PUBLIC: Final = ipaddress.ip_network("2000::/3")
+_SIX_TO_FOUR: Final = ipaddress.ip_network("2002::/16")
 
 _log = logging.getLogger(__name__)
 
@@ -146,17 +152,20 @@ class Kademlia:
 
     async def _lookup(self, target: bytes) -> Lookup:
         course = Lookup(self._host.peer, target, self._table.closest(target))
+        dialled: Counter[str] = Counter()
         busy = 0
         news = trio.Event()
 
         async def ask(node: Node) -> None:
             nonlocal busy
+            node = _bounded(node, dialled)
             try:
                 course.told(await self._query(node, target))
             except Exception as error:
                 _log.debug("a node does not answer: %s", error)
                 course.failed(node.peer)
-                self._table.failed(node.peer)
+                if self._table.get(node.peer) == node:  # not by what others say of it
+                    self._table.failed(node.peer)
             finally:
                 busy -= 1
                 news.set()
@@ -187,12 +196,13 @@ class Kademlia:
                 with trio.CancelScope(shield=True), trio.move_on_after(1):
                     await stream.close()
                 self._host.linger(connection, LINGER_SECONDS)
-        teller = _remote(connection)
+        teller, known = _remote(connection), self._table.get(node.peer)
+        # Where it was reached, and what it said of itself before: others are not believed.
+        trusted = [each for each in node.addresses if each in self.bootstraps]
+        trusted += [] if known is None else known.addresses
         if teller is not None and connection.muxed_conn.is_initiator:
-            node = Node(
-                node.peer, (multiaddr(teller.host, teller.port, node.peer), *node.addresses)
-            )
-        self._table.met(_told_on(node))
+            trusted.insert(0, multiaddr(teller.host, teller.port, node.peer))
+        self._table.met(_told_on(Node(node.peer, tuple(trusted))), _source(teller))
         told = (_node(each, teller) for each in list(answer.closerPeers)[:BUCKET])
         return [each for each in told if each is not None]
 
@@ -239,8 +249,12 @@ class Kademlia:
 
     async def _meet(self, connection: SwarmConn) -> None:
         """Take who asks into the table, if it answers such questions itself."""
-        peer = _peer(connection)
-        if peer in self._table or not self._table.has_room(peer) or relayed(connection.muxed_conn):
+        peer, remote = _peer(connection), _remote(connection)
+        if (
+            peer in self._table
+            or not self._table.has_room(peer, _source(remote))
+            or relayed(connection.muxed_conn)
+        ):
             return
         try:
             with trio.fail_after(IDENTIFY_SECONDS):
@@ -255,13 +269,12 @@ class Kademlia:
             return
         if KAD not in told.protocols or not _is_peer(peer):
             return
-        remote = _remote(connection)
         known = _endpoints(told.listen_addrs, remote)
         # It calls from the port at which it listens: then this is how its router shows it.
         if remote is not None and remote.port in {each.port for each in known}:
             known = [remote, *(each for each in known if each != remote)]
         addresses = tuple(multiaddr(each.host, each.port, peer) for each in known[:ADDRESSES])
-        self._table.met(Node(peer, addresses))
+        self._table.met(Node(peer, addresses), _source(remote))
 
 
 async def _read(stream: INetStream) -> Message:
@@ -284,6 +297,22 @@ def _node(told: Message.Peer, teller: Address | None) -> Node | None:
         return None
     known = _endpoints(told.addrs, teller)
     return Node(told.id, tuple(multiaddr(each.host, each.port, told.id) for each in known))
+
+
+def _bounded(node: Node, dialled: Counter[str]) -> Node:
+    """The same with those addresses that may be dialled yet, which are counted."""
+    kept: list[Multiaddr] = []
+    for each in node.addresses:
+        source = _source(each.endpoint)
+        if not source or dialled[source] < DIALS_PER_SOURCE:
+            dialled[source] += 1
+            kept.append(each)
+    return Node(node.peer, tuple(kept))
+
+
+def _source(remote: Address | None) -> str:
+    """By what nodes are counted; "" for the local network, where all may be at one address."""
+    return source_of(remote.host) if remote is not None and _is_global(remote) else ""
 
 
 def _told_on(node: Node) -> Node:
@@ -313,11 +342,15 @@ def _endpoints(addresses: Iterable[bytes], teller: Address | None) -> list[Addre
 
 
 def _is_global(address: Address) -> bool:
-    return ipaddress.ip_address(address.host).is_global
+    host = ipaddress.ip_address(address.host)
+    if host.version == 6:
+        # What else IPv6 has may lead to an IPv4 address that is written into it, of any network.
+        return host.is_global and host in _PUBLIC and host not in _SIX_TO_FOUR
+    return host.is_global
 
 
 def _raw(address: Multiaddr) -> bytes:
-    return raw_address(address.endpoint).to_bytes()
+    return packed_address(address.endpoint)
 
 
 def _peer(connection: SwarmConn) -> bytes:

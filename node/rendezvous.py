@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ..crypto.errors import KinlightError
+from ..crypto.secret import Secret
 from ..protocol import rendezvous
 from ..protocol.delivery import day_of
-from ..protocol.opening import Entropy, LocalDevice
+from ..protocol.opening import LocalDevice
 from ..protocol.rendezvous import Answer, Notice
 from .errors import BadAddressError
 from .library import Contact
@@ -43,7 +44,8 @@ _log = logging.getLogger(__name__)
 class Rendezvous:
     """What is said to each contact who keeps records.
 
-    `heard` is called when there are new `whereabouts` of somebody.
+    `heard` is called when there are new `whereabouts` of somebody. Of `filler` those are made up
+    who are asked for besides.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class Rendezvous:
         addresses: Callable[[], list[str]],
         whereabouts: Whereabouts,
         heard: Callable[[], None],
-        entropy: Entropy,
+        filler: Callable[[], Secret],
         now: Callable[[], int],
     ) -> None:
         self.device: Final = device.chain.device
@@ -65,7 +67,7 @@ class Rendezvous:
         self._addresses = addresses
         self._whereabouts = whereabouts
         self._heard = heard
-        self._entropy = entropy
+        self._filler = filler
         self._now = now
 
     async def attend(self, link: Link, ask: Ask) -> None:
@@ -115,16 +117,17 @@ class Rendezvous:
             [each.pair_secret for each in left],
             [each.pair_secret for each in wanted],
             now,
-            self._entropy,
+            self._filler(),
         )
         for request in requests:
             answer = Answer.decode(await ask(request.encode()))
             for record in answer.found:
-                self._take(record, wanted, now)
+                await self._take(record, wanted, now)
             await asyncio.sleep(0)
 
-    def _take(self, record: bytes, wanted: list[Contact], now: int) -> None:
+    async def _take(self, record: bytes, wanted: list[Contact], now: int) -> None:
         for contact in wanted:
+            await asyncio.sleep(0)  # a keeper that sends what nobody can open must not stall us
             try:
                 found = Notice.open(record, contact.pair_secret, contact.identity, now)
             except KinlightError:

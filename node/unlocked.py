@@ -15,6 +15,7 @@ from typing import Final
 from ..crypto.channel import ChannelSettings
 from ..crypto.errors import KinlightError
 from ..crypto.identity import DeviceChain
+from ..crypto.secret import Secret
 from ..protocol.errors import DeniedError
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from . import tcp, trimming
@@ -485,7 +486,7 @@ class Unlocked:
             addresses=lambda: self.wide.addresses(),
             whereabouts=self.whereabouts,
             heard=self.peers.nudge,
-            entropy=environment.entropy,
+            filler=lambda: Secret(self.wide.seed()),
             now=self.clock,
         )
         self.finding: Final = Finding(

@@ -15,8 +15,9 @@ import subprocess
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-from . import own_python
+from . import own_python, plain_text
 from .addresses import Address
+from .upnp_child import BEHIND, is_inner
 
 RENEW_SECONDS: Final = 20 * 60.0
 """A third of what the router is asked for."""
@@ -58,13 +59,15 @@ class Forwarding:
             async with asyncio.timeout(CHILD_SECONDS):
                 told = await _child("map", port)
             if "reason" in told:
-                found, reason = None, str(told["reason"])
+                found, reason = None, plain_text.one_line(str(told["reason"])) or "it says nothing"
             else:
                 host, theirs = ipaddress.ip_address(str(told["host"])), int(str(told["port"]))
-                if not 0 < theirs < 65536 or host.is_unspecified or host.is_multicast:
+                if not 0 < theirs < 65536 or not _leads_somewhere(host):
                     raise ValueError("no address")
                 found, reason = Address(str(host), theirs), None
-        except (OSError, TimeoutError, ValueError, KeyError, TypeError) as error:
+                if is_inner(host):
+                    found, reason = None, BEHIND
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             _log.debug("the router was not understood: %s", error)
             found, reason = None, "the router is not understood"
         self._set(found, reason)
@@ -73,6 +76,17 @@ class Forwarding:
         if (outside, reason) != (self.outside, self.reason):
             self.outside, self.reason = outside, reason
             self._changed(outside)
+
+
+def _leads_somewhere(host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether another machine may dial it. A scope is any text, and means nothing elsewhere."""
+    return not (
+        host.is_unspecified
+        or host.is_multicast
+        or host.is_loopback
+        or host.is_link_local
+        or "%" in str(host)
+    )
 
 
 async def _child(action: str, port: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ answer in the router's place, and a library in C reads what they say.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import sys
 from typing import Final
@@ -18,7 +19,20 @@ LEASE_SECONDS: Final = 3600
 PORTS: Final = 4
 """Ports of the router that are tried, from the same one on: another machine may have that."""
 _CPU_SECONDS: Final = 10
-_MEMORY_BYTES: Final = 512 * 1024**2
+_MEMORY_BYTES: Final = 256 * 1024**2
+
+BEHIND: Final = "the router is behind another one itself"
+_INNER: Final = tuple(
+    ipaddress.ip_network(text)
+    for text in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+)
+
+
+def is_inner(host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether only a router without a public address has this one: others would dial something of
+    their own there.
+    """
+    return any(host in network for network in _INNER)
 
 
 def main() -> None:
@@ -29,8 +43,10 @@ def main() -> None:
 
 
 def _map(port: int) -> dict[str, object]:
-    import miniupnpc
-
+    try:
+        import miniupnpc
+    except ImportError:
+        return {"reason": "miniupnpc, which asks routers, does not work here"}
     router = miniupnpc.UPnP()
     router.discoverdelay = FIND_MILLISECONDS
     try:
@@ -41,6 +57,9 @@ def _map(port: int) -> dict[str, object]:
         return {"reason": "no router here opens ports (UPnP)"}
     if not outside or outside == "0.0.0.0":  # noqa: S104 - what some say who have no address
         return {"reason": "the router has no address of its own"}
+    with contextlib.suppress(ValueError):
+        if is_inner(ipaddress.ip_address(outside)):
+            return {"reason": BEHIND}
     for theirs in range(port, min(port + PORTS, 65536)):
         for lease in (LEASE_SECONDS, 0):  # some keep all for ever or nothing
             with contextlib.suppress(Exception):
@@ -50,11 +69,11 @@ def _map(port: int) -> dict[str, object]:
 
 
 def _unmap(port: int) -> dict[str, object]:
-    import miniupnpc
-
-    router = miniupnpc.UPnP()
-    router.discoverdelay = FIND_MILLISECONDS
     with contextlib.suppress(Exception):
+        import miniupnpc
+
+        router = miniupnpc.UPnP()
+        router.discoverdelay = FIND_MILLISECONDS
         router.discover()
         router.selectigd()
         router.deleteportmapping(port, "TCP")

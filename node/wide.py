@@ -113,7 +113,7 @@ class Wide:
             # Half a second in which others get on with what they do.
             module = await asyncio.to_thread(importlib.import_module, f"{__package__}.p2p")
             area: WideArea = module.WideArea(
-                self._seed(),
+                self.seed(),
                 self._accept,
                 self._improved,
                 relaying=self.relaying,
@@ -142,7 +142,7 @@ class Wide:
             )
         return error.strerror or str(error)
 
-    def _seed(self) -> bytes:
+    def seed(self) -> bytes:
         """What the transport key is made of: no identity, and kept so that addresses stay."""
         seed = self._library.setting(_SEED_SETTING)
         if seed is None:

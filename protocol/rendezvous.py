@@ -22,7 +22,6 @@ from ..crypto.signing import KEY_BYTES
 from ..crypto.wrap import WRAP_OVERHEAD, unwrap, wrap
 from . import limits
 from .delivery import day_of
-from .opening import Entropy
 
 TAG_BYTES: Final = 32
 RECORD_BYTES: Final = 2048
@@ -34,6 +33,8 @@ ANSWER_BYTES: Final = limits.RENDEZVOUS_FOUND * (RECORD_BYTES + 16) + 1024
 _TAG: Final = b"kinlight/rendezvous1\x00"
 _KEY: Final = b"kinlight/rendezvous-key1"
 _CONTEXT: Final = b"kinlight/rendezvous-record1\x00"
+_NOBODY: Final = b"kinlight/rendezvous-nobody1\x00"
+_DAYS: Final = 3
 _LENGTH_BYTES: Final = 2
 _ROOM: Final = RECORD_BYTES - WRAP_OVERHEAD - _LENGTH_BYTES
 
@@ -185,17 +186,20 @@ def requests(
     contacts: Iterable[Secret],
     missing: Iterable[Secret],
     now: int,
-    entropy: Entropy,
+    filler: Secret,
 ) -> list[Request]:
     """Leave our whereabouts for `contacts`, and ask for those of who is `missing`.
 
-    The tags that are asked for are filled up with random ones, so that their number tells little,
-    and are in an order that tells nothing.
+    Among these are some who don't exist, so that their number tells little. They are made of
+    `filler`, which nobody else knows, and stay the same: who is asked again and again would else
+    see which tags come back. Everything is in an order that tells nothing, least of all that a tag
+    of today and one of tomorrow are of the same contact.
     """
-    left = [(tag_of(each, day_of(own.issued)), own.seal(each)) for each in contacts]
-    tags = [tag_of(each, day) for each in missing for day in days_around(now)]
-    tags += [entropy(TAG_BYTES) for _ in range(-len(tags) % limits.RENDEZVOUS_STEP)]
-    tags.sort()
+    left = sorted((tag_of(each, day_of(own.issued)), own.seal(each)) for each in contacts)
+    secrets = list(missing)
+    nobody = range(-len(secrets) % (limits.RENDEZVOUS_STEP // _DAYS))
+    secrets += [filler.derive(_NOBODY + bytes([number])) for number in nobody]
+    tags = sorted(tag_of(each, day) for each in secrets for day in days_around(now))
     made: list[Request] = []
     while left or tags:
         made.append(

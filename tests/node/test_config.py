@@ -144,6 +144,7 @@ def test_a_list_in_many_lines_is_left_to_who_wrote_it(tmp_path: Path) -> None:
     [
         "true",
         '"here"',
+        f'"{FRIEND}"',
         '["192.0.2.9:4712"]',
         "[7]",
         f'["{FRIEND}/p2p-circuit/p2p/{FRIEND.host[-52:]}"]',

@@ -5,7 +5,16 @@ from __future__ import annotations
 import random
 
 import pytest
-from kinlight.node.kademlia import ADDRESSES, BUCKET, CANDIDATES, Lookup, Node, Table, place
+from kinlight.node.kademlia import (
+    ADDRESSES,
+    BUCKET,
+    CANDIDATES,
+    PER_SOURCE,
+    Lookup,
+    Node,
+    Table,
+    place,
+)
 from kinlight.node.multiaddrs import PEER_ID_PREFIX, multiaddr
 
 from .nodes import random_bytes
@@ -48,6 +57,30 @@ def test_of_the_far_some_are_kept_and_nobody_is_driven_out() -> None:
     assert far[0].peer not in table
     table.met(far[-1])
     assert far[-1].peer in table
+
+
+def test_one_network_takes_a_part_of_the_places_and_the_local_one_all() -> None:
+    table, farthest = Table(OWN.peer), 256
+    far = [each for each in OTHERS if distance(each, OWN.peer).bit_length() == farthest]
+    for each in far[: 2 * PER_SOURCE]:
+        table.met(each, "8.8.8.8")
+    assert len(table) == PER_SOURCE
+    assert not table.has_room(far[-1].peer, "8.8.8.8")
+    table.met(far[0], "8.8.8.8")  # who stands there may come again
+    table.failed(far[0].peer)
+    assert table.has_room(far[-1].peer, "8.8.8.8")
+    for each in far[2 * PER_SOURCE :]:
+        table.met(each)
+    assert len(table) == BUCKET
+
+
+def test_who_names_a_node_three_times_is_one_teller() -> None:
+    target = OTHERS[0].peer
+    lies = [Node(target, (multiaddr("203.0.113.1", port, target),)) for port in (1, 2, 3)]
+    course = Lookup(OWN.peer, target, [])
+    course.told(lies)
+    assert course.tellers == 1
+    assert course.addresses == lies[0].addresses
 
 
 def test_the_node_itself_and_who_has_no_address_are_not_taken() -> None:

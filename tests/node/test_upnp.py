@@ -39,6 +39,10 @@ def says(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
         '{"host": "router.example", "port": 4711}',
         '{"host": "0.0.0.0", "port": 4711}',
         '{"host": "224.0.0.1", "port": 4711}',
+        '{"host": "127.0.0.1", "port": 4711}',
+        '{"host": "fe80::1", "port": 4711}',
+        '{"host": "2001:db8::1%\\u001b[2J/x", "port": 4711}',
+        "[" * 1024,
         '{"host": "203.0.113.1", "port": 0}',
         '{"host": "203.0.113.1", "port": 65536}',
         '{"host": "203.0.113.1", "port": true}',
@@ -52,6 +56,21 @@ async def test_what_is_no_address_is_none(monkeypatch: pytest.MonkeyPatch, answe
     await eventually(lambda: forwarding.reason is not None)
     assert forwarding.reason == "the router is not understood"
     assert forwarding.outside is None
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def test_a_router_behind_another_one_leads_nobody_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    says(monkeypatch, json.dumps({"host": "100.64.0.9", "port": 4712}))
+    forwarding = Forwarding(lambda _: None)
+    keeping = asyncio.create_task(forwarding.keep(4711))
+    await eventually(lambda: forwarding.reason is not None)
+    assert (forwarding.outside, forwarding.reason) == (
+        None,
+        "the router is behind another one itself",
+    )
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import socket
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ import pytest
 import trio
 from kinlight.node import p2p_kad
 from kinlight.node.errors import BadAddressError
+from kinlight.node.kademlia import Node
 from kinlight.node.multiaddrs import PEER_ID_PREFIX, Multiaddr, multiaddr
 from kinlight.node.p2p import WideArea
-from kinlight.node.p2p_kad import KAD, MESSAGE_BYTES
+from kinlight.node.p2p_kad import DIALS_PER_SOURCE, KAD, MESSAGE_BYTES
 from kinlight.node.pipes import Pipe
 from libp2p.kad_dht.pb.kademlia_pb2 import Message
 from libp2p.utils.varint import encode_varint_prefixed, read_varint_prefixed_bytes_limited
@@ -177,7 +179,7 @@ async def test_one_source_has_so_many_questions_open_and_others_are_answered(
 
 
 async def test_from_afar_no_address_of_a_local_network_is_believed() -> None:
-    raw = [p2p_kad.raw_address(each).to_bytes() for each in map(_address, ("10.0.0.1", "8.8.8.8"))]
+    raw = [p2p_kad.packed_address(_address(each)) for each in ("10.0.0.1", "8.8.8.8")]
     told = Message.Peer(id=STRANGE, addrs=raw)
     far, near = _address("9.9.9.9"), _address("192.168.1.7")
 
@@ -189,6 +191,53 @@ async def test_from_afar_no_address_of_a_local_network_is_believed() -> None:
     assert hosts(None) == ["8.8.8.8"]
     assert hosts(near) == ["10.0.0.1", "8.8.8.8"]
     assert p2p_kad._node(Message.Peer(id=b"anna", addrs=raw), near) is None  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "::ffff:10.0.0.1",
+        "::ffff:100.64.0.1",
+        "64:ff9b::a00:1",
+        "2002:a00:1::1",
+        "fec0::1",
+        "::a00:1",
+    ],
+)
+async def test_nor_one_that_hides_in_an_ipv6_address(host: str) -> None:
+    told = Message.Peer(id=STRANGE, addrs=[p2p_kad.packed_address(_address(host))])
+    node = p2p_kad._node(told, _address("9.9.9.9"))  # pyright: ignore[reportPrivateUsage]
+    assert node is not None
+    assert node.addresses == ()
+
+
+async def test_one_network_is_dialled_so_often_in_a_look_up() -> None:
+    dialled: Counter[str] = Counter()
+
+    def left(host: str, count: int) -> int:
+        peer = PEER_ID_PREFIX + secrets.token_bytes(32)
+        node = Node(peer, tuple(multiaddr(host, 4001 + each, peer) for each in range(count)))
+        return len(p2p_kad._bounded(node, dialled).addresses)  # pyright: ignore[reportPrivateUsage]
+
+    assert left("8.8.8.8", 6) == 6
+    assert left("8.8.8.8", 6) == DIALS_PER_SOURCE - 6
+    assert left("8.8.8.8", 6) == 0
+    assert left("9.9.9.9", 6) == 6
+    assert left("192.168.1.7", 50) == 50  # those are told by the local network alone
+
+
+async def test_what_others_say_of_a_node_is_not_told_on() -> None:
+    async with areas(2) as (first, second):
+        elsewhere = multiaddr("127.0.0.1", 9, second.peer)
+        host = first._host  # pyright: ignore[reportPrivateUsage]
+        assert host is not None
+        kad = host._kad  # pyright: ignore[reportPrivateUsage]
+        assert kad is not None
+        both = Node(second.peer, (here(second), elsewhere))
+        await first._bridge.call(kad._query, both, second.peer)  # pyright: ignore[reportPrivateUsage]
+        known = kad._table.get(second.peer)  # pyright: ignore[reportPrivateUsage]
+        assert known is not None
+        assert elsewhere not in known.addresses
 
 
 def _address(host: str) -> Any:

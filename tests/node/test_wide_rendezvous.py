@@ -177,6 +177,25 @@ async def test_an_older_notice_or_a_forged_one_takes_nothing_back(three: Three) 
     task.cancel()
 
 
+async def test_records_that_nobody_can_open_leave_time_for_all_else(three: Three) -> None:
+    anna, bob = three.anna, three.bob
+    await bob.stop()
+    keeper, turns = Keeper(), 0
+    keeper.found = tuple(number.to_bytes(2048) for number in range(200))
+    (contact,) = [each for each in anna.parts.library.contacts() if each.identity == bob.identity]
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    await anna.parts.rendezvous._exchange(keeper.ask, [], [contact], NOW)  # pyright: ignore[reportPrivateUsage]
+    assert turns >= len(keeper.found)
+    counting.cancel()
+
+
 async def test_who_keeps_nothing_is_not_asked_for_ever(three: Three) -> None:
     asked = 0
 

@@ -24,7 +24,7 @@ from kinlight.protocol.rendezvous import (
     tag_of,
 )
 
-from .people import NOW, FixedEntropy, Person, fixed
+from .people import NOW, Person, fixed
 
 ALICE, BOB = Person.named("Alice"), Person.named("Bob")
 SECRET = Secret(fixed("pair secret"))
@@ -35,6 +35,7 @@ ADDRESSES = (
 )
 NOTICE = Notice(ALICE.identity, PHONE, NOW, ADDRESSES)
 DAY = day_of(NOW)
+FILLER = Secret(fixed("filler"))
 
 
 def opened(record: bytes, now: int = NOW, secret: Secret = SECRET) -> Notice:
@@ -195,7 +196,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 def test_how_many_are_asked_for_is_rounded_up_and_in_no_order() -> None:
     missing = [Secret(fixed(f"pair {number}")) for number in range(3)]
-    (request,) = requests(NOTICE, missing[:1], missing, NOW, FixedEntropy())
+    (request,) = requests(NOTICE, missing[:1], missing, NOW, FILLER)
     assert len(request.asked) == limits.RENDEZVOUS_STEP
     assert list(request.asked) == sorted(request.asked)
     wanted = {tag_of(secret, DAY + off) for secret in missing for off in (-1, 0, 1)}
@@ -203,12 +204,31 @@ def test_how_many_are_asked_for_is_rounded_up_and_in_no_order() -> None:
     assert [each for each, _ in request.left] == [tag_of(missing[0], DAY)]
 
 
+def test_who_is_asked_again_sees_the_same_tags() -> None:
+    missing = [Secret(fixed(f"pair {number}")) for number in range(3)]
+    (first,) = requests(NOTICE, [], missing, NOW, FILLER)
+    (again,) = requests(NOTICE, [], missing, NOW, FILLER)
+    assert first.asked == again.asked
+    (tomorrow,) = requests(NOTICE, [], missing, NOW + DAY_SECONDS, FILLER)
+    # Of a tag that somebody made and of one that nobody made as many come back the next day.
+    assert len(set(first.asked) & set(tomorrow.asked)) == limits.RENDEZVOUS_STEP * 2 // 3
+    (others,) = requests(NOTICE, [], missing, NOW, Secret(fixed("another filler")))
+    assert len(set(first.asked) & set(others.asked)) == 3 * len(missing)
+
+
+def test_what_is_left_is_in_no_order_either() -> None:
+    contacts = [Secret(fixed(f"pair {number}")) for number in range(20)]
+    (request,) = requests(NOTICE, contacts, [], NOW, FILLER)
+    tags = [tag for tag, _ in request.left]
+    assert tags == sorted(tag_of(each, DAY) for each in contacts)
+
+
 def test_many_contacts_take_several_requests() -> None:
     many = [Secret(fixed(f"pair {number}")) for number in range(limits.RENDEZVOUS_LEFT + 1)]
-    made = requests(NOTICE, many, many, NOW, FixedEntropy())
+    made = requests(NOTICE, many, many, NOW, FILLER)
     assert [len(each.left) for each in made] == [limits.RENDEZVOUS_LEFT, 1]
     assert len({each for request in made for each in request.asked}) >= 3 * len(many)
-    assert requests(NOTICE, [], [], NOW, FixedEntropy()) == []
+    assert requests(NOTICE, [], [], NOW, FILLER) == []
 
 
 # Who keeps them.
