@@ -71,9 +71,12 @@ class AlbumWraps:
         self._tried.pop(album_id, None)
 
     async def want(self, shared: SharedAlbum) -> None:
-        """Ask the peer, who is in the album, for what misses here."""
+        """Ask the peer, who is in the album, for what misses here. Sets are for others and can be
+        large: for them only if somebody here takes part.
+        """
         await self._want_wrap(shared)
-        await self._want_set(shared)
+        if shared.state == "joined":
+            await self._want_set(shared)
 
     # One's own.
 

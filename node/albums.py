@@ -106,8 +106,8 @@ class Albums:
         return self._showing.log(self.find(album))
 
     def find(self, album: str) -> SharedAlbum:
-        """The album of that name, in any case, or whose id begins so. Others give the names, so as much
-        of an id as people are shown is never taken for a name alone.
+        """The album of that name, in any case, or whose id begins so. Others give the names, so as
+        much of an id as people are shown is never taken for a name alone.
 
         Raises `NoSuchAlbumError`, `AmbiguousAlbumError`.
         """
@@ -383,10 +383,11 @@ class Albums:
         """Say where a photo stands: places are compared letter by letter, photos without one
         follow.
         """
-        if not 0 < len(place.encode()) <= ALBUM_PLACE_BYTES:
+        encoded = place.encode(errors="replace")
+        if encoded.decode() != place or not 0 < len(encoded) <= ALBUM_PLACE_BYTES:
             raise BadRequestError(f"a place has 1 to {ALBUM_PLACE_BYTES} bytes")
         return self._about(album, photo, lambda author, photo_id: author.place(
-            self._now(), photo_id, place.encode()
+            self._now(), photo_id, encoded
         ))  # fmt: skip
 
     def ask_delete(self, album: str, photo: str) -> AlbumDetails:

@@ -283,6 +283,7 @@ async def test_a_wrap_that_is_none_is_refused_and_the_true_one_taken_later(
             conversation.react = react
             await conversation.say(heads_of(founder.album))
             await bob.until(lambda: len(bob.engine.albums.all()) == 1)
+            bob.engine.albums.join(founder.album.album_id.hex())
             if wrap is true:
                 await bob.until(knows_key)
             else:
@@ -389,8 +390,11 @@ async def test_who_is_refused_keys_first_still_hears_the_log(attacked: Attacked)
     async with attacked.mallory.connected() as conversation:
         conversation.react = react
         await conversation.say(heads_of(founder.album))
-        await bob.until(lambda: any(isinstance(each, AlbumSetAsk) for each in asked))
+        await bob.until(lambda: len(bob.engine.albums.all()) == 1)
+        await settled(conversation)
+        assert not any(isinstance(each, AlbumSetAsk) for each in asked)  # it is not joined yet
         bob.engine.albums.join(founder.album.album_id.hex())
+        await bob.until(lambda: any(isinstance(each, AlbumSetAsk) for each in asked))
         founder.admin.rotate(NOW, Secret(secrets.token_bytes(32)))
         await conversation.say(heads_of(founder.album))
         last = founder.album.graph.entries[-1].digest
