@@ -391,6 +391,8 @@ class AlbumSync:
 
     async def _found(self, album: Album) -> None:
         """All that the peer has of an album is here: it is ours, or we are in it, or it is gone."""
+        if self._shelf.get(album.album_id) is None:  # nobody else has it: it can be judged apart
+            await asyncio.to_thread(lambda: album.view)
         shared = self._shelf.get(album.album_id)
         if shared is not None:
             await self._add(shared, tuple(album.kept()))
