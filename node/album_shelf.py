@@ -46,6 +46,8 @@ class SharedAlbum:
     since: int
     expected: set[bytes] = field(default_factory=set[bytes])
     """The entries whose photos were noted to be fetched, or need not be."""
+    unasked: int = 0
+    """Bytes of entries that came while nobody here took part."""
 
     @property
     def album_id(self) -> bytes:
@@ -107,6 +109,8 @@ class Shelf:
                 continue
             ring = KeyRing(kept.album_id, keys)
             shared = SharedAlbum(album, ring, kept.state, kept.inviter, kept.since)
+            if kept.state == "invited":
+                shared.unasked = sum(map(len, entries))
             self._albums[kept.album_id] = shared
 
     def get(self, album_id: bytes) -> SharedAlbum | None:
@@ -156,11 +160,13 @@ class Shelf:
     def invited(self, album: Album, inviter: bytes) -> SharedAlbum:
         """An album that somebody let us into."""
         kept = KeptAlbum(album.album_id, "invited", inviter, self._now())
-        entries = [read_entry(encoded) for encoded in album.kept()]
+        encoded = album.kept()
+        entries = [read_entry(each) for each in encoded]
         with self._db.transaction():
             self._store.begin(kept)
             self._store.add_entries(album.album_id, entries)
         shared = SharedAlbum(album, KeyRing(album.album_id), kept.state, inviter, kept.since)
+        shared.unasked = sum(map(len, encoded))
         self._albums[album.album_id] = shared
         self._publish(shared, "invited")
         self._changed(shared)
@@ -189,6 +195,8 @@ class Shelf:
             taken.waiting = waiting
         if taken.added:
             self._keep(shared, lambda: self._store.add_entries(shared.album_id, taken.added))
+            if shared.state != "joined":
+                shared.unasked += sum(len(entry.signed.encode()) for entry in taken.added)
         return taken
 
     def read(self, encoded: Sequence[bytes]) -> list[Entry]:
@@ -205,7 +213,8 @@ class Shelf:
         """To be called after `take`, when all that came together is here."""
         self._learn(shared)
         self._stand(shared)
-        self._changed(shared)
+        if shared.album_id in self._albums:
+            self._changed(shared)
 
     def learn(self, shared: SharedAlbum, key: Secret) -> None:
         """Keep a key that came for this device, and those that it opens."""
@@ -295,6 +304,7 @@ class Shelf:
             if state != "joined":
                 self._store.forget_expected(shared.album_id)
         shared.state = state
+        shared.unasked = 0
         shared.expected.clear()
         self._publish(shared, state)
 
@@ -303,12 +313,22 @@ class Shelf:
         inside = shared.has(self._device.chain)
         leaving = self._device.identity in shared.album.view.leaving
         match shared.state:
+            case "invited" if not inside and not self._store.states(shared.album_id):
+                self._forget(shared)
             case "invited" | "joined" if not inside:
                 self.set_state(shared, "left" if self._went(shared) else "removed")
             case "removed" | "left" if inside and not leaving:
                 self.set_state(shared, "invited")
             case _:
                 pass
+
+    def _forget(self, shared: SharedAlbum) -> None:
+        """An invitation was taken back before anything came by it. Else one contact could leave
+        albums here without end, by letting us in and taking us out again.
+        """
+        self._store.forget(shared.album_id)
+        del self._albums[shared.album_id]
+        self._publish(shared, "removed")
 
     def _went(self, shared: SharedAlbum) -> bool:
         """Whether we took ourselves out, as an admin does who leaves."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from typing import assert_never
+from typing import Final, assert_never
 
 from ..crypto.errors import KinlightError
 from ..crypto.identity import fingerprint
@@ -42,12 +43,27 @@ from .views_albums import (
     AlbumSummary,
 )
 
+COMMENTS_OF_ONE: Final = 100
+"""Of one member's comments on a photo so many are shown, those that say they are the newest: nobody
+can hide what others say behind their own.
+"""
 _STATES = {"accepted": "coming", "stored": "coming", "declined": "hidden", "refused": "refused"}
 
 
 def form_of(tier: Rendition) -> Form:
     """In which form photos go that are added under a tier."""
     return ORIGINAL.meeting(tier)
+
+
+def _newest(comments: list[FeedEntry]) -> list[FeedEntry]:
+    """The newest comments of each member, in their order."""
+    by: Counter[bytes] = Counter()
+    found: list[FeedEntry] = []
+    for entry in reversed(comments):
+        by[entry.identity] += 1
+        if by[entry.identity] <= COMMENTS_OF_ONE:
+            found.append(entry)
+    return found[::-1]
 
 
 def _key_state(shared: SharedAlbum) -> str:
@@ -178,7 +194,7 @@ class AlbumShowing:
             coming = _STATES.get(state, "no-key" if no_key else "coming")
             state = "here" if here is not None else coming
         shown = here if state == "here" else None
-        caption = photo.caption
+        caption, comments = photo.caption, _newest(photo.comments)
         return AlbumPhotoItem(
             id=record.photo_id.hex(),
             state=state,
@@ -188,7 +204,8 @@ class AlbumShowing:
             bytes=shown.metadata.length if shown else None,
             caption=caption
             and self._text(shared, caption.key_id, "caption", caption.sealed, record.photo_id),
-            comments=[self._comment(shared, entry) for entry in photo.comments],
+            comments=[self._comment(shared, entry) for entry in comments],
+            comments_left_out=len(photo.comments) - len(comments),
             favourite_of=sorted(map(self.called, photo.favourite_of)),
             delete_asked_by=sorted(map(self.called, photo.asked_to_delete)),
             cover=shared.album.view.cover == record.photo_id,

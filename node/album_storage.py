@@ -62,6 +62,10 @@ class AlbumStore:
             state, inviter, album_id,
         )  # fmt: skip
 
+    def forget(self, album_id: bytes) -> None:
+        """An album by which nothing came goes, with all that is kept of it."""
+        self._db.write("DELETE FROM shared_albums WHERE album_id = ?", album_id)
+
     def add_entries(self, album_id: bytes, entries: Iterable[Entry]) -> None:
         """Keep entries, each after those that it needs."""
         with self._db.transaction():

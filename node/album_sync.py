@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -47,7 +47,9 @@ HEADS_AT_ONCE: Final = 4
 QUEUED_BYTES: Final = 8 * 1024 * 1024
 """What a peer may have waiting here; more ends the link."""
 STRANGE_BYTES: Final = 32 * 1024 * 1024
-"""Of an album that is not ours (yet), while it is found out whether we are in it."""
+"""Of an album that is not ours (yet), while it is found out whether we are in it; and of one in
+which nobody here takes part, until somebody joins it.
+"""
 STRANGE_WAITING: Final = 64
 """Albums of one peer that wait to be looked at so."""
 INVITED: Final = 16
@@ -94,7 +96,7 @@ class AlbumSync:
         self._told: dict[bytes, Heads] = {}
         self._heard: dict[bytes, Heads] = {}
         self._asked: set[bytes] = set()
-        self._unanswered = 0
+        self._unanswered: Counter[bytes] = Counter()
         self._to_tell: dict[bytes, None] = {}
         self._to_want: dict[bytes, None] = {}
         self._stranger: tuple[bytes, _Stranger] | None = None
@@ -116,13 +118,16 @@ class AlbumSync:
         if self._task is None:
             raise UnexpectedMessageError
         match message:
-            case AlbumEntries() if not self._unanswered:
+            case AlbumEntries() if not self._unanswered[message.album]:
                 raise UnexpectedMessageError
             case AlbumEntries():
-                self._unanswered -= 1
+                _one_less(self._unanswered, message.album)
                 self._asked.discard(message.album)
             case AlbumRefused():  # of what was asked it does not say
+                self._answered(message.album)
                 self._asked.discard(message.album)
+            case AlbumWrap() | AlbumSetPart():
+                self._answered(message.album)
             case _:
                 pass
         self._queued += _size(message)
@@ -130,6 +135,13 @@ class AlbumSync:
             raise TooMuchError("albums")
         self._queue.append(message)
         self._news.set()
+
+    def _answered(self, album_id: bytes) -> None:
+        """One thing less is to be answered, and so at most as many heads as things are left."""
+        for left in (self._wraps.unanswered, self._unanswered):
+            if left[album_id]:
+                _one_less(left, album_id)
+                return
 
     def changed(self, shared: SharedAlbum) -> None:
         """Something came to an album, from whomever: tell the peer, if it is its business."""
@@ -193,6 +205,7 @@ class AlbumSync:
                 message = self._queue.popleft()
                 self._queued -= _size(message)
                 await self._do(message)
+                await asyncio.sleep(0)  # what was said may fill no queue: others have their turn
             except TruncatedError:
                 return
             except LocalError as error:  # a full disk, say: it is said again on the next link
@@ -267,7 +280,7 @@ class AlbumSync:
             heads = self._heads_for(album_id)
             if heads is not None:
                 self._asked.add(album_id)
-                self._unanswered += 1
+                self._unanswered[album_id] += 1
                 await self._link.send(heads)
 
     def _heads_for(self, album_id: bytes) -> AlbumHeads | None:
@@ -316,6 +329,9 @@ class AlbumSync:
             return
         shared = self._shelf.get(message.album)
         if shared is None:
+            return
+        if shared.state != "joined" and shared.unasked > STRANGE_BYTES:
+            self._told.pop(message.album, None)  # who joins it is to hear the rest
             return
         new = await self._add(shared, message.entries)
         if message.more and new:
@@ -375,6 +391,8 @@ class AlbumSync:
 
     async def _found(self, album: Album) -> None:
         """All that the peer has of an album is here: it is ours, or we are in it, or it is gone."""
+        if self._shelf.get(album.album_id) is None:  # nobody else has it: it can be judged apart
+            await asyncio.to_thread(lambda: album.view)
         shared = self._shelf.get(album.album_id)
         if shared is not None:
             await self._add(shared, tuple(album.kept()))
@@ -399,6 +417,12 @@ class AlbumSync:
         if self._stranger is not None and self._stranger[0] == album_id:
             self._stranger = None
             self._meet_next()
+
+
+def _one_less(left: Counter[bytes], album_id: bytes) -> None:
+    left[album_id] -= 1
+    if not left[album_id]:
+        del left[album_id]
 
 
 def _size(message: Message) -> int:

@@ -27,7 +27,7 @@ LOOK_SECONDS: Final = 60.0
 LEFT_SECONDS: Final = 120
 """For so long a senior admin who is connected may do it."""
 _AT_ONCE: Final = 64
-"""Steps in one album before others have their turn."""
+"""Steps in one album before other albums have their turn."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,18 +68,19 @@ class AlbumTending:
         while True:
             self._news.clear()
             for shared in self._shelf.all():
-                self._tend(shared)
-                await asyncio.sleep(0)
+                await self._tend(shared)
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._news.wait()
             except TimeoutError:
                 continue
 
-    def _tend(self, shared: SharedAlbum) -> None:
+    async def _tend(self, shared: SharedAlbum) -> None:
         try:
             for _ in range(_AT_ONCE):
-                if not self._step(shared):
+                more = self._step(shared)
+                await asyncio.sleep(0)  # a step in a large album takes a while
+                if not more:
                     return
         except KinlightError as error:
             _log.info("an album is not looked after now: %s", error.code)

@@ -7,6 +7,7 @@ AlbumSetAsk  -> AlbumSetPart…  kept, as who made a set may be away when somebo
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -50,6 +51,8 @@ class AlbumWraps:
         self._shelf = shelf
         self._asked: dict[bytes, AlbumWrapAsk] = {}
         self._set: _Coming | None = None
+        self.unanswered: Final[Counter[bytes]] = Counter()
+        """Of each album, what was asked for and not answered yet."""
         self._tried: dict[bytes, set[tuple[bytes, bytes, bool]]] = {}
         """What was asked for of an album: the entry, the key, and whether the set of it."""
 
@@ -59,14 +62,21 @@ class AlbumWraps:
         if self._set is not None and self._set.ask.album == album_id:
             self._set = None
 
+    async def _ask(self, ask: AlbumWrapAsk | AlbumSetAsk) -> None:
+        self.unanswered[ask.album] += 1
+        await self._link.send(ask)
+
     def heard_news(self, album_id: bytes) -> None:
         """The peer has news of an album, so it may have by now what it lacked."""
         self._tried.pop(album_id, None)
 
     async def want(self, shared: SharedAlbum) -> None:
-        """Ask the peer, who is in the album, for what misses here."""
+        """Ask the peer, who is in the album, for what misses here. Sets are for others and can be
+        large: for them only if somebody here takes part.
+        """
         await self._want_wrap(shared)
-        await self._want_set(shared)
+        if shared.state == "joined":
+            await self._want_set(shared)
 
     # One's own.
 
@@ -78,7 +88,7 @@ class AlbumWraps:
             if (place := (ask.entry, ask.key_id, False)) not in tried:
                 tried.add(place)
                 self._asked[shared.album_id] = ask
-                await self._link.send(ask)
+                await self._ask(ask)
                 return
 
     async def give(self, shared: SharedAlbum, ask: AlbumWrapAsk) -> bool:
@@ -117,7 +127,7 @@ class AlbumWraps:
             tried.add(place)
             ask = AlbumSetAsk(shared.album_id, entry.digest, op.key_id, 0)
             self._set = _Coming(ask, op)
-            await self._link.send(ask)
+            await self._ask(ask)
             return
 
     def _sets(self, shared: SharedAlbum) -> list[tuple[LogEntry, Epoch | Wraps]]:
@@ -157,7 +167,7 @@ class AlbumWraps:
         coming.pairs += part.wraps
         if part.wraps and len(coming.pairs) < coming.op.count:
             more = AlbumSetAsk(ask.album, ask.entry, ask.key_id, len(coming.pairs))
-            await self._link.send(more)
+            await self._ask(more)
             return
         self._set = None
         if not part.wraps:

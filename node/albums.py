@@ -53,6 +53,8 @@ from .views_albums import AlbumDetails, AlbumItem, AlbumLogEntry, AlbumSummary
 
 SHOWN: Final = 100
 """Photos that are shown of an album, if nothing is said."""
+ID_SHOWN: Final = 8
+"""Digits of an id, as people are shown it."""
 _DEVICES: Final = 8
 """That one op lets in; the others follow by themselves."""
 
@@ -104,15 +106,20 @@ class Albums:
         return self._showing.log(self.find(album))
 
     def find(self, album: str) -> SharedAlbum:
-        """The album of that name, in any case, or whose id begins so.
+        """The album of that name, in any case, or whose id begins so. Others give the names, so as
+        much of an id as people are shown is never taken for a name alone.
 
         Raises `NoSuchAlbumError`, `AmbiguousAlbumError`.
         """
         every, wanted = self._shelf.all(), folded(album)
         found = [each for each in every if wanted and folded(self._showing.name(each)) == wanted]
-        if not found:
-            digits = album.strip().lower()
-            found = [each for each in every if digits and each.album_id.hex().startswith(digits)]
+        digits = album.strip().lower()
+        if not found or len(digits) >= ID_SHOWN:
+            found += [
+                each
+                for each in every
+                if digits and each.album_id.hex().startswith(digits) and each not in found
+            ]
         if not found:
             raise NoSuchAlbumError(album)
         if len(found) > 1:  # one that we are in goes before one that we left
@@ -144,6 +151,16 @@ class Albums:
             if any(one in each.album.view.photos for one in (photo_id, *copies))
         ]
         return [name for name in found if name]
+
+    def relies_on_us(self, photo_id: bytes) -> bool:
+        """Whether a photo of ours is in an album with others. Who of them has it nobody knows."""
+        return any(
+            each.state == "joined"
+            and len(each.album.view.devices) > 1
+            and (found := each.album.view.photos.get(photo_id)) is not None
+            and found.photo.record.author == self._device.identity
+            for each in self._shelf.all()
+        )
 
     def roles_of(self, identity: bytes) -> frozenset[tuple[str, str, bytes]]:
         """The attributes that somebody has by their roles, each by the word of the album's owner:
@@ -366,10 +383,11 @@ class Albums:
         """Say where a photo stands: places are compared letter by letter, photos without one
         follow.
         """
-        if not 0 < len(place.encode()) <= ALBUM_PLACE_BYTES:
+        encoded = place.encode(errors="replace")
+        if encoded.decode() != place or not 0 < len(encoded) <= ALBUM_PLACE_BYTES:
             raise BadRequestError(f"a place has 1 to {ALBUM_PLACE_BYTES} bytes")
         return self._about(album, photo, lambda author, photo_id: author.place(
-            self._now(), photo_id, place.encode()
+            self._now(), photo_id, encoded
         ))  # fmt: skip
 
     def ask_delete(self, album: str, photo: str) -> AlbumDetails:

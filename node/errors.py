@@ -283,6 +283,14 @@ class UnsignedDeliveryError(LocalError):
     code = "delivery-unsigned"
 
 
+class InAlbumError(LocalError):
+    """Others keep the photo in an album, and who has not fetched it yet needs it from here; `--yes`
+    removes it all the same.
+    """
+
+    code = "in-album"
+
+
 class NoReceiptError(LocalError):
     """Nobody signed a receipt for that photo. `kinlight show ID` says how its deliveries stand."""
 

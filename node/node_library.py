@@ -116,7 +116,8 @@ class NodeLibrary(Client):
 
         What others got stays with them, and so do files that were exported. A photo that somebody
         sent counts as declined from then on. Raises `OpenDeliveryError` while it is on its way to
-        somebody, which `force` ends; `NoSuchPhotoError`, `NotHereYetError`.
+        somebody, which `force` ends, and `InAlbumError` where others keep it in an album, unless
+        `force` says to; `NoSuchPhotoError`, `NotHereYetError`.
         """
         return RemovedPhoto(**await self._post("photos", photo, "remove", force=force))
 

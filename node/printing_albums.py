@@ -387,6 +387,8 @@ def _photo(out: Output, found: AlbumSummary, photo: AlbumPhotoItem) -> None:
         out.say(f"    “{names.shown(photo.caption)}”")
     if photo.favourite_of:
         out.say(f"    A favourite of {_people(photo.favourite_of)}.")
+    if photo.comments_left_out:
+        out.say(f"    {_count(photo.comments_left_out, 'older comment')} not shown.", style="dim")
     for comment in photo.comments:
         text = "(its key is not here)" if comment.text is None else names.shown(comment.text)
         out.say(f"    {_person(comment.by)}, {times.shown(comment.time)}: {text}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .blobstore import BlobStore
 from .catalogue import Catalogue
 from .database import Database
-from .errors import OpenDeliveryError, UnsignedDeliveryError
+from .errors import InAlbumError, OpenDeliveryError, UnsignedDeliveryError
 from .events import Events
 from .receipts import Receipts
 
@@ -38,15 +38,19 @@ class Remover:
         receipts: Receipts,
         blobs: BlobStore,
         events: Events,
+        in_album: Callable[[bytes], bool],
         removed: Callable[[], None],
         now: Callable[[], int],
     ) -> None:
-        """`removed` is called when photos are gone, and what was on its way of them."""
+        """`in_album` says whether a photo is one of ours that others keep with us and may lack yet.
+        `removed` is called when photos are gone, and what was on its way of them.
+        """
         self._db = database
         self._catalogue = catalogue
         self._receipts = receipts
         self._blobs = blobs
         self._events = events
+        self._in_album = in_album
         self._removed = removed
         self._now = now
 
@@ -54,8 +58,9 @@ class Remover:
         """Remove a photo, its clip, the copies for sharing, renditions, and what is known of them.
 
         Raises `OpenDeliveryError` where something of it is on its way, which `force` ends, and
-        `UnsignedDeliveryError` where it is only said to be delivered, which `force` believes. An
-        offer that brought it counts as declined from then on.
+        `UnsignedDeliveryError` where it is only said to be delivered, which `force` believes, and
+        `InAlbumError` where members of an album may not have fetched it, as this can be the only
+        copy. An offer that brought it counts as declined from then on.
         """
         clip = self._catalogue.clip_of(photo_id)
         photos = self._with_copies([photo_id] if clip is None else [photo_id, clip])
@@ -63,6 +68,8 @@ class Remover:
             raise OpenDeliveryError
         if not force and any(map(self._receipts.is_lacking, photos)):
             raise UnsignedDeliveryError
+        if not force and any(map(self._in_album, photos)):
+            raise InAlbumError
         return await self._remove(photos)
 
     async def undo(self, photos: Iterable[bytes]) -> None:

@@ -257,6 +257,7 @@ class Unlocked:
             receipts=self.receipts,
             blobs=blobs,
             events=events,
+            in_album=self._is_relied_on,
             removed=lambda: self.depositing.look_again(),
             now=self.clock,
         )
@@ -686,6 +687,9 @@ class Unlocked:
                     conversation.album_photo_arrived(offer.album)
         if offer.album is not None and offer.state == "stored":
             self._events.publish("album-photo", id=offer.photo_id.hex(), album=offer.album.hex())
+
+    def _is_relied_on(self, photo_id: bytes) -> bool:
+        return self.albums.relies_on_us(photo_id)
 
     def _roles_of(self, identity: bytes) -> frozenset[tuple[str, str, bytes]]:
         return self.albums.roles_of(identity)

@@ -74,7 +74,8 @@ class AlbumPhotoItem:
     """A photo in an album.
 
     `state` is `here`, `coming`, `no-key` (its key has not come), `hidden` (nobody here wants it) or
-    `refused` (what came was not what was promised). `added` is what who added it says. Who is in
+    `refused` (what came was not what was promised). `added` is what who added it says. `comments`
+    are the newest of each member, and `comments_left_out` counts the others. Who is in
     `delete_asked_by` asks everybody to delete it: a request, of which nobody can know who heeds it.
     """
 
@@ -86,6 +87,7 @@ class AlbumPhotoItem:
     bytes: int | None = None
     caption: str | None = None
     comments: list[AlbumComment] = field(default_factory=list[AlbumComment])
+    comments_left_out: int = 0
     favourite_of: list[str] = field(default_factory=list[str])
     delete_asked_by: list[str] = field(default_factory=list[str])
     cover: bool = False

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from ..crypto.identity import DeviceChain
 from .album_errors import AlbumRefusedError, AlbumRemovedError, SeniorAdminError
-from .album_graph import Graph
+from .album_graph import Graph, Pair
 from .album_log import Create, Device, Drop, Epoch, LogEntry, Member, Op, Remove, Wraps
 from .album_roles import Role, least
 
@@ -128,6 +128,7 @@ class Authority:
         self.seats: Final[list[Seat]] = []
         """All that were given by entries that count, ended or not, in their order."""
         self._waiting: Final[list[Seat]] = []
+        self._pending: Final[dict[Pair, list[int]]] = {}
         self._owners: Final[dict[bytes, set[bytes]]] = {}
         for identity, device in graph.let_in:
             self._owners.setdefault(device, set()).add(identity)
@@ -308,24 +309,30 @@ class Authority:
         entries, must not count because it has a lower number.
         """
         entries = self.graph.entries
-        mine = [
-            number
-            for number in self.graph.by_device.get(seat.device, ())
-            if entries[number].identity == seat.identity
-        ]
-        for number in sorted(
-            mine, key=lambda one: (not _leaves(entries[one]), entries[one].seq, entries[one].digest)
-        ):
-            bit = 1 << number
+        pending, left = self._pending_of(seat.identity, seat.device), list[int]()
+        for number in pending:
             if (
-                self.counting & bit
-                or not (self.graph.is_before(seat.entry, number) or number == seat.entry == 0)
+                not (self.graph.is_before(seat.entry, number) or number == seat.entry == 0)
                 or not self._left.get(seat.place, -1) >> number & 1
             ):
+                left.append(number)
                 continue
-            self.counting |= bit
+            self.counting |= 1 << number
             for place, op in enumerate(entries[number].ops):
                 self._do(seat, number, place, op)
+        self._pending[seat.identity, seat.device] = left
+
+    def _pending_of(self, identity: bytes, device: bytes) -> list[int]:
+        """The entries of a device that do not count yet, so that one with many seats is not asked
+        about all that it wrote once for each.
+        """
+        if (identity, device) not in self._pending:
+            entries, written = self.graph.entries, self.graph.by_device.get(device, ())
+            self._pending[identity, device] = sorted(
+                (number for number in written if entries[number].identity == identity),
+                key=lambda one: (not _leaves(entries[one]), entries[one].seq, entries[one].digest),
+            )
+        return self._pending[identity, device]
 
     def _do(self, seat: Seat, number: int, place: int, op: Op) -> None:
         match op:

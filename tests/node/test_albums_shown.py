@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from kinlight.node import album_showing
 from kinlight.node.errors import AmbiguousAlbumError, BadRequestError, NoSuchDeviceError
 from kinlight.node.views_albums import AlbumMember
 from kinlight.protocol.album_errors import KeyDueError
 
-from .circle import ALBUM, added, found, knows, let_in, roles
+from .circle import ALBUM, added, added_one, found, knows, let_in, photos, roles
 from .conftest import Picture, Two
 from .nodes import TestedNode
 from .three import Three
@@ -88,3 +89,34 @@ async def test_a_device_that_is_not_in_the_album_is_not_taken_out(joined: Two) -
     for device in ("", "zz", joined.bob.engine.identity().device):
         with pytest.raises(NoSuchDeviceError):
             joined.anna.engine.albums.drop(ALBUM, device)
+
+
+async def test_whoever_comments_without_end_hides_nobody_else(
+    joined: Two, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, bob = joined.anna, joined.bob
+    found(anna)
+    photo = await added_one(anna, picture())
+    await let_in(anna, bob, "viewer")
+    anna.engine.albums.comment(ALBUM, photo, "mine")
+    await bob.until(lambda: photo in photos(bob) and key(bob) == "here")
+    for number in range(5):
+        bob.engine.albums.comment(ALBUM, photo, str(number))
+    monkeypatch.setattr(album_showing, "COMMENTS_OF_ONE", 2)
+    await anna.until(lambda: photos(anna)[photo].comments_left_out == 3)
+    said = [comment.by for comment in photos(anna)[photo].comments]
+    assert sorted(said) == ["Bob", "Bob", "me"]
+
+
+async def test_text_that_has_no_encoding_is_refused_and_says_nothing(
+    joined: Two, picture: Picture
+) -> None:
+    """JSON can carry half of a pair of surrogates."""
+    anna = joined.anna
+    found(anna)
+    photo = await added_one(anna, picture())
+    albums = anna.engine.albums
+    for say in (albums.comment, albums.caption, albums.place):
+        with pytest.raises(BadRequestError):
+            say(ALBUM, photo, "\ud800")
+    assert (photos(anna)[photo].comments, photos(anna)[photo].caption) == ([], None)

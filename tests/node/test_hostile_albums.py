@@ -9,6 +9,7 @@ import pytest
 from kinlight.crypto.errors import KinlightError
 from kinlight.crypto.secret import Secret
 from kinlight.node import album_sync
+from kinlight.node.errors import AmbiguousAlbumError
 from kinlight.node.mallory import Conversation, Mallory
 from kinlight.protocol.album import Album
 from kinlight.protocol.album_admin import Admin
@@ -282,6 +283,7 @@ async def test_a_wrap_that_is_none_is_refused_and_the_true_one_taken_later(
             conversation.react = react
             await conversation.say(heads_of(founder.album))
             await bob.until(lambda: len(bob.engine.albums.all()) == 1)
+            bob.engine.albums.join(founder.album.album_id.hex())
             if wrap is true:
                 await bob.until(knows_key)
             else:
@@ -358,3 +360,103 @@ async def test_a_photo_that_a_member_does_not_bring_waits_until_there_is_news(
         await conversation.say(AlbumHeads(intruder.album.album_id, (), ()))
         await conversation.wait_for(Fetch)
         assert photos(bob)[item.id].state == "coming"
+
+
+async def test_what_she_refused_to_say_she_may_not_say_later(attacked: Attacked) -> None:
+    bob, mallory = attacked.bob, attacked.mallory
+    album_id = secrets.token_bytes(16)
+    async with mallory.connected() as conversation:
+        for _ in range(2):
+            await conversation.say(AlbumHeads(album_id, (), ()))
+            await conversation.wait_for(AlbumHeads)
+            await conversation.say(AlbumRefused(album_id, UNKNOWN))
+        await settled(conversation)
+        assert bob.parts.peers.links(mallory.device.identity)
+        await conversation.say(AlbumEntries(album_id, False, ()))
+        await bob.until(lambda: not bob.parts.peers.links(mallory.device.identity))
+
+
+async def test_who_is_refused_keys_first_still_hears_the_log(attacked: Attacked) -> None:
+    """Both refusals are about keys; what was asked by heads is answered after them."""
+    bob, founder = attacked.bob, Founder(attacked)
+    asked: list[Message] = []
+
+    def react(message: Message) -> list[Message]:
+        asked.append(message)
+        if isinstance(message, AlbumWrapAsk | AlbumSetAsk):
+            return [AlbumRefused(message.album, UNKNOWN)]
+        return founder.serve(message)
+
+    async with attacked.mallory.connected() as conversation:
+        conversation.react = react
+        await conversation.say(heads_of(founder.album))
+        await bob.until(lambda: len(bob.engine.albums.all()) == 1)
+        await settled(conversation)
+        assert not any(isinstance(each, AlbumSetAsk) for each in asked)  # it is not joined yet
+        bob.engine.albums.join(founder.album.album_id.hex())
+        await bob.until(lambda: any(isinstance(each, AlbumSetAsk) for each in asked))
+        founder.admin.rotate(NOW, Secret(secrets.token_bytes(32)))
+        await conversation.say(heads_of(founder.album))
+        last = founder.album.graph.entries[-1].digest
+        await bob.until(lambda: last in album_of(bob, founder.album.album_id.hex()).album)
+        assert bob.parts.peers.links(attacked.mallory.device.identity)
+
+
+async def test_an_album_that_nobody_joined_grows_no_further_than_strange_ones(
+    attacked: Attacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob, founder = attacked.bob, Founder(attacked)
+    album_id = founder.album.album_id.hex()
+
+    def rotate() -> bytes:
+        return founder.admin.rotate(NOW, Secret(secrets.token_bytes(32))).entry.digest
+
+    async with attacked.mallory.connected() as conversation:
+        conversation.react = founder.serve
+        await conversation.say(heads_of(founder.album))
+        await bob.until(lambda: len(bob.engine.albums.all()) == 1)
+        await settled(conversation)
+        kept = sum(map(len, founder.album.kept()))
+        assert album_of(bob, album_id).unasked == kept
+        monkeypatch.setattr(album_sync, "STRANGE_BYTES", kept)
+        first, second = rotate(), b""
+        await conversation.say(heads_of(founder.album))
+        await bob.until(lambda: first in album_of(bob, album_id).album)
+        second = rotate()
+        await conversation.say(heads_of(founder.album))
+        await settled(conversation)
+        await settled(conversation)
+        assert second not in album_of(bob, album_id).album
+        bob.engine.albums.join(album_id)
+        await bob.until(lambda: second in album_of(bob, album_id).album)
+
+
+async def test_invitations_that_are_taken_back_leave_nothing_here(attacked: Attacked) -> None:
+    bob, founder = attacked.bob, Founder(attacked)
+    async with attacked.mallory.connected() as conversation:
+        conversation.react = founder.serve
+        await conversation.say(heads_of(founder.album))
+        await bob.until(lambda: len(bob.engine.albums.all()) == 1)
+        founder.admin.remove(NOW, bob.identity, Secret(secrets.token_bytes(32)))
+        await conversation.say(heads_of(founder.album))
+        await bob.until(lambda: not bob.engine.albums.all())
+        await settled(conversation)
+        for table in ("shared_albums", "album_entries", "album_keys", "album_wraps"):
+            assert bob.parts.database.value(f"SELECT count(*) FROM {table}") == 0, table
+        founder.admin.invite(
+            NOW, "viewer", [bob.parts.device.chain], bytes([1] * 16),
+            Secret(secrets.token_bytes(32)),
+        )  # fmt: skip
+        await conversation.say(heads_of(founder.album))
+        await bob.until(lambda: len(bob.engine.albums.all()) == 1)
+
+
+async def test_an_album_named_like_the_id_of_another_is_not_taken_for_it(
+    attacked: Attacked,
+) -> None:
+    bob = attacked.bob
+    begins = found(bob).album_id.hex()[:8]
+    bob.engine.albums.create(begins)
+    with pytest.raises(AmbiguousAlbumError):
+        bob.engine.albums.find(begins)
+    assert album_of(bob, ALBUM).album_id.hex().startswith(begins)

@@ -7,9 +7,15 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from kinlight.node.errors import NoSuchPhotoError, NotHereYetError, OpenDeliveryError
+from kinlight.node.errors import (
+    InAlbumError,
+    NoSuchPhotoError,
+    NotHereYetError,
+    OpenDeliveryError,
+)
 from kinlight.node.views import ShareItem
 
+from .circle import added_one, found, let_in
 from .conftest import Picture, Two
 from .filmed import film
 from .photographs import photograph
@@ -174,3 +180,20 @@ async def test_of_files_of_one_name_only_those_that_failed_are_left_out(
     (here,) = joined.anna.engine.collection.search()
     assert here.name == "IMG_1.JPG"
     assert here.clip is not None
+
+
+async def test_a_photo_of_ours_that_others_keep_in_an_album_is_removed_only_if_that_is_said(
+    joined: Two, picture: Picture
+) -> None:
+    """Who of them has it nobody knows, and this may be the only copy."""
+    anna, bob = joined.anna, joined.bob
+    found(anna)
+    alone, kept = await added_one(anna, picture()), await added_one(anna, picture())
+    await anna.engine.remove(alone, force=False)  # nobody else is in it
+    await let_in(anna, bob)
+    with pytest.raises(InAlbumError):
+        await anna.engine.remove(kept, force=False)
+    assert anna.engine.photo(kept).own
+    await anna.engine.remove(kept, force=True)
+    with pytest.raises(NoSuchPhotoError):
+        anna.engine.photo(kept)

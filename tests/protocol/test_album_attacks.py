@@ -40,6 +40,7 @@ from kinlight.protocol.album_feed import (
     Cover,
     FeedEntry,
 )
+from kinlight.protocol.album_graph import Graph
 from kinlight.protocol.album_log import (
     LOG_DOMAIN,
     Device,
@@ -544,3 +545,30 @@ def test_a_key_is_due_by_age_and_by_a_clock_that_was_ahead(alice: Node) -> None:
 
 def test_all_refusals_are_one_on_the_wire() -> None:
     assert {wire_code(kind()) for kind in AlbumRefusedError.__subclasses__()} == {54}
+
+
+def test_a_device_with_many_seats_is_not_asked_about_all_that_it_wrote_once_for_each(
+    alice: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who writes both could make others judge for minutes."""
+    seat = Member(BOB.identity, "admin", grant(alice, BOB, "admin"), (BOB.chain,))
+    for _ in range(10):
+        alice.album.take(log_entry(alice, [seat] * 16))
+    written = [log_entry(alice, [Tier(SMALL)], BOB)]
+    alice.album.take(written[0])
+    for _ in range(99):
+        written.append(log_entry(alice, [Tier(SMALL)], BOB))
+        alice.album.take(written[-1])
+    asked = 0
+    true = Graph.is_before
+
+    def counted(graph: Graph, one: int, other: int) -> bool:
+        nonlocal asked
+        asked += 1
+        return true(graph, one, other)
+
+    monkeypatch.setattr(Graph, "is_before", counted)
+    authority = alice.album.authority
+    assert len(authority.seats) > 160
+    assert all(authority.counting >> alice.album.graph.numbers[each.digest] & 1 for each in written)
+    assert asked < 160 * 100 / 10
