@@ -121,8 +121,11 @@ def create(
         made = command.ask(
             lambda node: node.album_create(name, history=history, metadata=metadata, max_px=max_px)
         )
-        others = [each for each in command.ask(lambda node: node.album_list()) if each != made]
-        twin = any(names.folded(each.name or "") == names.folded(name) for each in others)
+        others = [
+            each for each in command.ask(lambda node: node.album_list()) if each.id != made.id
+        ]
+        kept = [each for each in others if each.state in ("joined", "invited")]
+        twin = any(names.folded(each.name or "") == names.folded(made.name or "") for each in kept)
         printing_albums.created(command.out, made, twin=twin)
 
 
