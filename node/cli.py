@@ -518,7 +518,9 @@ def _usage(error: TyperException) -> str:
     """What was typed wrong, and what says how it is right."""
     context: typer.Context | None = getattr(error, "ctx", None)
     command = "kinlight" if context is None else context.command_path
-    return f"{error.format_message().rstrip('.')}. `{command} --help` says how it is used."
+    said = error.format_message().rstrip(".")
+    end = "" if said.endswith("?") else "."
+    return f"{said}{end} `{command} --help` says how it is used."
 
 
 def main() -> None:

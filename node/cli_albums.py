@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import errors
+from . import errors, names
 from .command import HomeOption, IdArgument, JsonOption, need_command, pass_on, running
 
 if TYPE_CHECKING:
@@ -121,7 +121,12 @@ def create(
         made = command.ask(
             lambda node: node.album_create(name, history=history, metadata=metadata, max_px=max_px)
         )
-        printing_albums.created(command.out, made)
+        others = [
+            each for each in command.ask(lambda node: node.album_list()) if each.id != made.id
+        ]
+        kept = [each for each in others if each.state in ("joined", "invited")]
+        twin = any(names.folded(each.name or "") == names.folded(made.name or "") for each in kept)
+        printing_albums.created(command.out, made, twin=twin)
 
 
 @album_app.command()

@@ -6,6 +6,7 @@ import errno
 from typing import Final
 
 from ..crypto.errors import KinlightError, LocalError, PeerError
+from ..protocol import album_errors
 from ..protocol.errors import kind_of
 
 
@@ -581,6 +582,10 @@ _EXITS: Final[dict[str, int]] = {
     "passed-on-enough": EXIT_REFUSED,
     "passed-back": EXIT_REFUSED,
 }
+
+
+_OTHERS: Final = (album_errors,)
+"""Modules with errors of their own: `kind_of` knows only classes that were loaded."""
 
 
 def exit_code(error: KinlightError) -> int:

@@ -98,11 +98,16 @@ def album(out: Output, found: AlbumSummary) -> None:
         out.say(line, style="yellow")
 
 
-def created(out: Output, made: AlbumSummary) -> None:
-    """An album that was founded, and what to do next."""
+def created(out: Output, made: AlbumSummary, *, twin: bool = False) -> None:
+    """An album that was founded, and what to do next; `twin` if another has that name."""
     album(out, made)
     if not out.as_json:
         named = shlex.quote(_name(made))
+        if twin:
+            out.say(
+                f"Another album is called {_name(made)}, too: say {made.id[:_ID]} for this one."
+            )
+            named = made.id[:_ID]
         out.say(
             f"`kinlight album add {named} PATH` adds photos, `kinlight album invite {named} NAME`"
             " lets a contact in."
@@ -136,7 +141,7 @@ def log(out: Output, entries: Sequence[AlbumLogEntry]) -> None:
         if out.as_json:
             out.value(entry)
             continue
-        acts = "; ".join(_act(act) for act in entry.acts)
+        acts = "; ".join(_act(act, entry.by) for act in entry.acts)
         out.say(f"{times.shown(entry.time)}  {_person(entry.by)} {acts}")
         if not entry.counts:
             reason = names.shown(entry.message or entry.code or "")
@@ -299,7 +304,7 @@ def _standing(found: AlbumSummary) -> str:
     match found.state:
         case "invited":
             return _invitation(found)
-        case "left" if found.role is not None:
+        case "left" if found.role is not None and found.members > 1:
             return (
                 f"You asked to be taken out of {_name(found)}: an admin's node does it as soon as"
                 " it hears of it. What came stays here."
@@ -378,7 +383,9 @@ def _photo(out: Output, found: AlbumSummary, photo: AlbumPhotoItem) -> None:
     words = [f"by {_person(photo.by)}", times.shown(photo.added)]
     if photo.bytes is not None:
         words.append(size(photo.bytes))
-    if photo.state in _PHOTO_STATES:
+    if photo.state == "coming" and found.state != "joined":
+        words.append("not here")
+    elif photo.state in _PHOTO_STATES:
         words.append(_PHOTO_STATES[photo.state])
     if photo.cover:
         words.append("the cover")
@@ -401,7 +408,7 @@ def _photo(out: Output, found: AlbumSummary, photo: AlbumPhotoItem) -> None:
         out.say(line, style="yellow")
 
 
-def _act(act: AlbumAct) -> str:
+def _act(act: AlbumAct, by: str) -> str:
     who = "" if act.who is None else _person(act.who)
     device = (act.device or "")[:_ID]
     match act.what:
@@ -411,6 +418,8 @@ def _act(act: AlbumAct) -> str:
             return f"made {who} {_ROLES.get(act.role or '', act.role or '')}"
         case "device":
             return f"let in device {device} of {who}"
+        case "remove" if act.who == by:
+            return "left"
         case "remove":
             return f"took {who} out"
         case "drop":

@@ -82,7 +82,7 @@ class OldEpochError(AlbumRefusedError):
 
 
 class AlbumDeniedError(LocalError):
-    """Your role in this album does not allow that. Ask an admin of the album."""
+    """Your part in this album does not allow that. `kinlight album show` says what it is."""
 
     code = "album-not-allowed"
 

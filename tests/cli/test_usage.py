@@ -86,11 +86,12 @@ def test_a_usage_error_is_json_where_json_was_asked_for(
 
 def test_a_usage_error_is_text_for_people(household: Household) -> None:
     done = subprocess.run(
-        [*KINLIGHT, "nonsense"], env=household.env, capture_output=True, text=True, check=False
+        [*KINLIGHT, "stats"], env=household.env, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
     assert not done.stdout
-    assert "nonsense" in done.stderr
+    assert "'stats'" in done.stderr
+    assert "?." not in done.stderr
 
 
 def test_an_error_is_one_sentence_on_stderr_for_people(household: Household) -> None:

@@ -4,6 +4,8 @@ import errno
 import importlib
 import inspect
 import pkgutil
+import subprocess
+import sys
 
 import kinlight.crypto
 import kinlight.node
@@ -69,6 +71,17 @@ def test_an_error_of_the_daemon_is_the_same_error_here(
     assert back.detail == detail
     assert str(back) == str(told)
     assert exit_code(back) == exit_code(told)
+
+
+def test_a_client_that_loaded_nothing_else_knows_the_errors_of_the_daemon() -> None:
+    asks = "from kinlight.node import client, errors\nfor code in sys.argv[1:]:\n"
+    says = " print(errors.from_code(code, '').code)"
+    codes = [kind.code for kind in ERRORS]
+    told = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{asks}{says}", *codes],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert told.stdout.split() == codes
 
 
 @pytest.mark.parametrize("code", ["", "no-such-code", "error", "local", "peer"])

@@ -129,6 +129,40 @@ def test_what_others_wrote_can_not_take_over_the_screen(
     assert "\u202e" not in text
 
 
+def test_who_has_not_joined_is_not_told_that_photos_are_on_their_way(
+    shown: pytest.CaptureFixture[str],
+) -> None:
+    text = show(shown, replace(SUMMER, state="invited"))
+    assert "a photo, by Anna" in text
+    assert "not here" in text
+    assert "on its way" not in text
+
+
+def test_who_left_is_not_shown_as_taken_out(shown: pytest.CaptureFixture[str]) -> None:
+    acts = [AlbumAct("remove", "Bob")]
+    printing_albums.log(OUT, [AlbumLogEntry("", 4, NOW, "Bob", "b1" * 32, acts, counts=True)])
+    assert shown.readouterr().out.endswith("  Bob left\n")
+
+
+def test_who_is_alone_in_an_album_waits_for_nobody_when_leaving_it(
+    shown: pytest.CaptureFixture[str],
+) -> None:
+    album = replace(SUMMER, state="left", members=2)
+    printing_albums.left(OUT, album)
+    assert "as soon as" in shown.readouterr().out
+    printing_albums.left(OUT, replace(album, members=1))
+    assert shown.readouterr().out == "You left Summer. What came stays here.\n"
+
+
+def test_a_second_album_of_one_name_is_told_with_its_id(
+    shown: pytest.CaptureFixture[str],
+) -> None:
+    printing_albums.created(OUT, SUMMER, twin=True)
+    text = shown.readouterr().out
+    assert "Another album is called Summer, too: say 541a89b6 for this one." in text
+    assert "`kinlight album add 541a89b6 PATH`" in text
+
+
 def test_an_entry_that_does_not_count_says_why(shown: pytest.CaptureFixture[str]) -> None:
     entry = AlbumLogEntry(
         "", 3, NOW, "Bob", "b1" * 32, [AlbumAct("remove", "Anna"), AlbumAct("epoch")],
