@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +62,16 @@ def opened(pid: int) -> tuple[str, ...]:
         with contextlib.suppress(FileNotFoundError):  # closed meanwhile
             found.append(ends.get(int(name)) or os.readlink(f"/proc/{pid}/fd/{name}"))  # noqa: PTH115
     return tuple(sorted(found))
+
+
+def more_opened(later: Footprint, before: Footprint) -> list[str]:
+    """What `later` has more of, in words that stay the same from one moment to the next."""
+    more = Counter(map(_kind, later.opened)) - Counter(map(_kind, before.opened))
+    return sorted(more.elements())
+
+
+def _kind(opened: str) -> str:
+    return re.sub(r"(?<=\[)\d+(?=\])|port=\d+", "", opened)
 
 
 def numbers(text: str) -> dict[str, float]:

@@ -13,7 +13,7 @@ from kinlight.crypto.errors import KinlightError
 from kinlight.node import Node
 
 from ..conftest import RecordFigure
-from .footprint import Footprint, resting
+from .footprint import Footprint, more_opened, resting
 from .household import Household, Person, is_well, together
 from .pictures import noise, picture
 
@@ -134,6 +134,8 @@ def test_three_daemons_at_load_hold_no_more_at_the_end_than_after_warming_up(
             at_first = max(getattr(held, name) for _, held in first)
             at_last = min(getattr(held, name) for _, held in last)
             record_figure(f"{what}: more {name}, {person.name}", at_last - at_first, "", 0)
-            assert at_last <= at_first, (name, at_first, last)
+            most = max((held for _, held in first), key=lambda held: held.descriptors)
+            told = [f"{held}, more than {most}: {more_opened(held, most)}" for _, held in last]
+            assert at_last <= at_first, "\n".join([f"{person.name}: {name}", *told])
         assert growth <= GROWTH_BYTES, [held.resident for _, held in samples]
         is_well(person)
