@@ -258,7 +258,7 @@ class Unlocked:
             blobs=blobs,
             events=events,
             in_album=self._is_relied_on,
-            removed=lambda: self.depositing.look_again(),
+            removed=self._removed,
             now=self.clock,
         )
         lineage = Lineage(device=device, library=library, grants=self.grants, papers=self.papers)
@@ -714,6 +714,11 @@ class Unlocked:
             if isinstance(conversation, Sync):
                 conversation.tell_mailbox()
                 conversation.collect()
+        self.backing_up.tell()
+
+    def _removed(self) -> None:
+        """Photos are gone: neither what was left for others of them nor their backup is needed."""
+        self.depositing.look_again()
         self.backing_up.tell()
 
     def _met_again(self) -> None:

@@ -24,6 +24,7 @@ const node = await createLibp2p({
   connectionEncrypters: [noise()],
   streamMuxers: [yamux()],
   connectionGater: { denyDialMultiaddr: () => false }, // loopback is as good as any here
+  connectionMonitor: { enabled: false }, // its pings would get in the way of those that are asked for
   services: {
     identify: identify(),
     ping: ping(),
