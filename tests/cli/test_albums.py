@@ -19,8 +19,8 @@ ALBUM = {
 DETAILS = {"album", "members", "photos", "forks"}
 MEMBER = {"name", "fingerprint", "role", "devices", "leaving", "keyless", "seniority"}
 PHOTO = {
-    *("id", "state", "by", "added", "name", "bytes", "caption", "comments", "favourite_of"),
-    *("delete_asked_by", "cover"),
+    *("id", "state", "by", "added", "name", "bytes", "caption", "comments"),
+    *("comments_left_out", "favourite_of", "delete_asked_by", "cover"),
 }
 ITEM = {"file", "name", "state", "photo_id", "bytes", "left_out", "code", "message"}
 LOG_ENTRY = {*("hash", "number", "time", "by", "device", "acts", "counts", "code", "message")}

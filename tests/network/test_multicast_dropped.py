@@ -21,6 +21,7 @@ def test_where_multicast_vanishes_an_address_connects_and_after_a_restart_the_la
     two_hosts.no_ipv6()
     two_hosts.block("-p", "udp", "--dport", "5353")
     together(anna.start, bob.start)
+    bob.eventually(lambda node: node.status(), lambda found: not found.looking)
     screen = bob.screen("status")
     assert "nobody is there, or this network blocks multicast" in screen
     assert "Anna  not connected, last here" in screen

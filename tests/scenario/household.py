@@ -136,6 +136,18 @@ class Person:
 
         return self.ask(watching)
 
+    def eventually(self, question: Callable[[Node], Awaitable[T]], fits: Callable[[T], bool]) -> T:
+        """Ask again and again until the answer fits: of some changes no event tells."""
+
+        async def asking(node: Node) -> T:
+            while True:
+                answer = await question(node)
+                if fits(answer):
+                    return answer
+                await asyncio.sleep(0.2)
+
+        return self.ask(asking)
+
     # The daemon.
 
     def make(self, *options: str | Path, checks: bool = False) -> Answer:

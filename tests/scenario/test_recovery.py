@@ -37,7 +37,7 @@ class Drill:
         self.photos = {str(item["id"]): Path(item["file"]) for item in items}
         shared = self.anna.share(files[:1], self.carol)
         assert [item["state"] for item in shared] == ["delivered"]
-        self.anna.until(
+        self.anna.eventually(
             lambda node: node.contact("Bob"), lambda found: found.backed_up == len(files)
         )
         self.before = self.seen_of_anna()
@@ -93,6 +93,7 @@ def test_all_comes_back_from_the_words_and_a_holder_and_nobody_is_warned(
     assert len(drill.bob.run("contacts", "list").values) == 2
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(300)
 def test_it_goes_on_after_a_kill_and_is_no_poorer(household: Household, tmp_path: Path) -> None:
     drill = Drill(household, tmp_path)
