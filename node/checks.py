@@ -56,16 +56,8 @@ class Checks:
         """A photo is to be looked at."""
         self._db.execute("INSERT OR IGNORE INTO checks (photo_id, waits) VALUES (?, 1)", photo_id)
 
-    def waiting(self) -> list[bytes]:
-        """Photos that are to be looked at, the oldest first."""
-        rows = self._db.rows(
-            "SELECT photo_id FROM checks JOIN photos USING (photo_id) WHERE waits"
-            " ORDER BY added, photo_id"
-        )
-        return [row[0] for row in rows]
-
-    def waiting_of(self) -> dict[bytes, deque[bytes]]:
-        """The same, of each author."""
+    def waiting(self) -> dict[bytes, deque[bytes]]:
+        """Photos that are to be looked at, by author, the oldest first."""
         rows = self._db.rows(
             "SELECT author, photo_id FROM checks JOIN photos USING (photo_id) WHERE waits"
             " ORDER BY added, photo_id"
@@ -231,7 +223,7 @@ class Checker:
         turns = Turns()
         while True:
             self._news.clear()
-            queues = self._checks.waiting_of()
+            queues = self._checks.waiting()
             while queues and not self._news.is_set():
                 photo_id = turns.take(queues)
                 if photo_id not in self._left:

@@ -110,13 +110,13 @@ async def test_where_nothing_can_look_it_says_so_and_looks_when_that_has_changed
     found = await checked(bob, bob.engine.events, photo)
     assert found.verdict == "cannot-tell"
     assert 'pip install "kinlight[ml]"' in found.reason
-    assert bob.parts.checks.waiting() == [bytes.fromhex(photo)]
+    assert bob.parts.checks.waiting() == {two_look.anna.identity: deque([bytes.fromhex(photo)])}
     monkeypatch.setattr(check_service, "NEEDED", needed)
     monkeypatch.setattr(CheckService, "check", _sees_signs)
     monkeypatch.setattr(CheckService, "start", _starts)
     await bob.restart()
     await bob.until(lambda: bob.parts.checks.verdict(bytes.fromhex(photo)) == "signs")
-    assert bob.parts.checks.waiting() == []
+    assert bob.parts.checks.waiting() == {}
     (item,) = bob.engine.collection.search(verdict="signs")
     assert item.id == photo
 
@@ -132,10 +132,10 @@ async def _starts(_service: object) -> None:
 async def test_nothing_is_looked_at_where_that_is_switched_off(two: Two, picture: Picture) -> None:
     await two.bob.engine.update_contact("Anna", accept="always")
     photo = await given(two, picture("noise.jpg"))
-    assert two.bob.parts.checks.waiting() == []
+    assert two.bob.parts.checks.waiting() == {}
     assert verdict(two.bob, photo) is None
     await looking(two.bob)
-    assert two.bob.parts.checks.waiting() == []
+    assert two.bob.parts.checks.waiting() == {}
     assert (await two.bob.engine.check(photo)).verdict == "cannot-tell"  # but on wish
     with pytest.raises(NoSuchPhotoError):
         await two.bob.engine.check("00" * 16)
@@ -180,7 +180,7 @@ async def test_a_process_that_is_not_there_leaves_a_reason_and_the_photo(
     found = await checked(bob, bob.engine.events, photo)
     assert found.verdict == "cannot-tell"
     assert "ended without an answer" in found.reason
-    assert bob.parts.checks.waiting() == []
+    assert bob.parts.checks.waiting() == {}
     exported = await bob.engine.export(photo, tmp_path / "out", keep_both=False)
     assert exported.sha256 == sha256(tmp_path / "beach.jpg")
 
@@ -222,6 +222,8 @@ async def test_what_waits_of_each_author_is_the_oldest_first(two: Two, picture: 
     photos = [bytes.fromhex(await given(two, picture(f"{number}.jpg"))) for number in range(3)]
     for photo in photos:
         two.bob.parts.checks.wait(photo)
-    (queue,) = two.bob.parts.checks.waiting_of().values()
-    assert list(queue) == two.bob.parts.checks.waiting()
+    (queue,) = two.bob.parts.checks.waiting().values()
+    kept = [two.bob.parts.library.photo(photo) for photo in photos]
+    added = {photo.photo_id: photo.added for photo in kept if photo is not None}
+    assert sorted(queue, key=lambda photo: (added[photo], photo)) == list(queue)
     assert set(queue) == set(photos)
