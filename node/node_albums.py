@@ -122,7 +122,8 @@ class NodeAlbums(Client):
         """Add files, the photos in folders, and own photos that are here, by their ids.
 
         A photo goes in the form of the album; what can't be added is a `failed` item and the others
-        go on. Raises `NoSuchPhotoError`, `BadRequestError`, `DiskFullError`.
+        go on. The items come in the order in which they were done.
+        Raises `NoSuchPhotoError`, `BadRequestError`, `DiskFullError`.
         """
         items: list[AlbumItem] = []
         async for step in self.album_add_steps(album, paths, photos=photos):
