@@ -28,6 +28,7 @@ from ..crypto.identity import DeviceChain
 from ..crypto.pairing import Code, Invitation
 from . import errors, limits, messages
 from .album_messages import ALBUM_WORK
+from .device_messages import DEVICE_WORK
 from .errors import (
     NotPairingError,
     RevokedDeviceError,
@@ -110,7 +111,11 @@ _ROWS: Final[tuple[_Row, ...]] = (
     (_L, State.PAIR_CHAIN, PairChain, State.PAIR_CONFIRM),
     (_L, State.PAIR_CONFIRM, PairConfirm, State.PAIRED),
     # Work, and the end.
-    *((role, State.UP, message, State.UP) for role in (_D, _L) for message in (*WORK, *ALBUM_WORK)),
+    *(
+        (role, State.UP, message, State.UP)
+        for role in (_D, _L)
+        for message in (*WORK, *ALBUM_WORK, *DEVICE_WORK)
+    ),
     *(
         (role, state, Bye, State.ENDED)
         for role in (_D, _L)
