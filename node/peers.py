@@ -15,6 +15,7 @@ from ..crypto.errors import KinlightError, LocalError
 from ..crypto.identity import DeviceChain
 from ..crypto.pairing import Code, Invitation
 from ..protocol.errors import RevokedDeviceError, UnknownTicketError
+from ..protocol.joining import DeviceRequest
 from ..protocol.messages import Message
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice, PairingWindow, Pinned
 from ..protocol.session import Callee, Session
@@ -98,7 +99,7 @@ class Peers:
         now: Callable[[], int],
         converse: Callable[[Link, Contact], Conversation],
         converse_with_sibling: Callable[[Link], Conversation],
-        paired: Callable[[Link, Acquaintance], Awaitable[None]],
+        paired: Callable[[Link, Acquaintance | DeviceRequest], Awaitable[None]],
         tickets: Callable[[], Iterable[IssuedTicket]],
         refused: Callable[[KinlightError], None],
         lost: Callable[[DeviceChain], bool],
@@ -215,13 +216,13 @@ class Peers:
                 asyncio.get_running_loop().call_later(kept, _let_go, strangers, source)
             else:
                 _let_go(strangers, source)
-        if isinstance(outcome, Acquaintance):
+        if isinstance(outcome, Acquaintance | DeviceRequest):
             try:
                 await self._paired(link, outcome)
             except BaseException:  # a full disk, say: nobody else would end it
                 await pipe.close()
                 raise
-        else:
+        elif isinstance(outcome, DeviceChain):
             await self._carry(link, outcome)
 
     def refuse(self, error: KinlightError) -> None:

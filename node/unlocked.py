@@ -18,6 +18,7 @@ from ..crypto.identity import DeviceChain
 from ..crypto.secret import Secret
 from ..protocol.devices import OwnDevice
 from ..protocol.errors import DeniedError
+from ..protocol.joining import DeviceRequest
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from . import tcp, trimming
 from .addresses import Address
@@ -794,7 +795,7 @@ class Unlocked:
             sibling.tell()
         self.open_grants.look_again()
 
-    async def _paired(self, link: Link, acquaintance: Acquaintance) -> None:
+    async def _paired(self, link: Link, acquaintance: Acquaintance | DeviceRequest) -> None:
         await self.meeting.paired(link, acquaintance)
 
     def _refused(self, error: KinlightError) -> None:

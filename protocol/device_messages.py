@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ..crypto.encoding import Reader
 from . import limits
-from .devices import SECRET_BYTES
+from .devices import LAST_NUMBER, SECRET_BYTES
 from .messages import (
     Message,
     _form,  # pyright: ignore[reportPrivateUsage] - one registry of messages, in several modules
@@ -37,7 +37,7 @@ class OwnDevices(Message):
     `devices.encode_devices` gives them.
     """
 
-    generation: int = _integer(limits.OWN_GENERATIONS)
+    generation: int = _integer(LAST_NUMBER)
     secret: bytes = _octets(SECRET_BYTES)
     devices: bytes = _octets(maximum=limits.OWN_DEVICES_BYTES)
 

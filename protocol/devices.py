@@ -20,6 +20,8 @@ from . import limits
 from .opening import Entropy, Pinned
 
 SECRET_BYTES: Final = 32
+LAST_NUMBER: Final = 2**63 - 1
+"""Of a generation, and of a second: a database holds no higher one."""
 
 _LISTENER: Final = b"kinlight/own-listener1"
 _PAIR: Final = b"kinlight/own-pair1"
@@ -69,7 +71,7 @@ class OwnSecret:
     def read(cls, items: list[Value]) -> OwnSecret:
         """The reverse."""
         reader = Reader(items, "own-device secret")
-        generation = reader.integer("generation", limits.OWN_GENERATIONS)
+        generation = reader.integer("generation", LAST_NUMBER)
         secret = Secret(reader.octets("secret", SECRET_BYTES))
         reader.end()
         return cls(generation, secret)
@@ -110,7 +112,7 @@ class OwnDevice:
         reader = Reader(items, "own device")
         chain = DeviceChain.decode(reader.octets("chain", maximum=limits.CHAIN_BYTES))
         name = reader.text("name", limits.NAME_BYTES)
-        named = reader.integer("named", limits.LAST_SECOND)
+        named = reader.integer("named", LAST_NUMBER)
         reader.end()
         return cls(chain, name, named)
 

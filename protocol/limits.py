@@ -202,12 +202,9 @@ OWN_DEVICES: Final = 64
 OWN_DEVICES_BYTES: Final = OWN_DEVICES * (identity.MAX_CHAIN_BYTES + 512)
 SHOWN_DEVICES: Final = 16
 """Devices of ours that a contact is told of."""
-DEVICE_GIFT_BYTES: Final = OWN_DEVICES_BYTES + 64 * 1024
-OWN_GENERATIONS: Final = 2**63 - 1
+DEVICE_GIFT_BYTES: Final = 4 * 1024
 OWN_GENERATION_STEP: Final = 1_000
 """By how much the number of the own-device secret may rise at once: nobody can use it up."""
-LAST_SECOND: Final = 2**63 - 1
-"""That a database can hold."""
 
 # Key material.
 CHAIN_BYTES: Final = identity.MAX_CHAIN_BYTES
