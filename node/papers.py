@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from ..crypto.signing import SigningKey
 from ..protocol import limits
 from ..protocol.attributes import Attestation, Attributes
 from ..protocol.capability import Capability
@@ -195,6 +196,12 @@ class Papers:
             self._keep(standing.take(renewed))
         return renewed
 
+    def own_lists(self) -> list[RevocationList]:
+        """All that a sibling, or a contact, has to see to know what we took back."""
+        if self.own_list() is None:
+            return []
+        return list(self._revocations.known[self._device.identity].lists)
+
     def revoke(self, hashes: Iterable[bytes]) -> RevocationList:
         """Take back what the hashes name. Raises `RevocationsFullError`.
 
@@ -213,6 +220,24 @@ class Papers:
             renewed = standing.newest.renew(signing, self._now(), add=added, drop=self._over())
         self._keep(standing.take(renewed))
         return renewed
+
+    def revoke_by_root(
+        self, root: SigningKey, hashes: Iterable[bytes], drop: Iterable[bytes] = ()
+    ) -> None:
+        """Take back what the hashes name by the root key, and let what `drop` names count again.
+
+        Its number is the time: devices count, so theirs follow it. Ours follows at once, since
+        older nodes know no list of a root key.
+        """
+        standing = self._revocations.known.get(self._device.identity)
+        known = frozenset[bytes]() if standing is None else standing.hashes
+        listed = (known | frozenset(hashes)) - frozenset(drop)
+        before = 0 if standing is None or standing.root is None else standing.root.seq
+        now = self._now()
+        found = RevocationList.sign(root, self._device.identity, max(now, before + 1), now, listed)
+        self._keep(Standing(found, root=found) if standing is None else standing.take(found))
+        if not self._revocations.revokes_device(self._device.identity, self._device.chain.device):
+            self.revoke(hashes)
 
     def _over(self) -> set[bytes]:
         """Hashes of what we said and granted that ended so long ago that no clock revives it."""
@@ -249,24 +274,28 @@ class Papers:
         issuer = standing.newest.issuer
         first, second = standing.fork or (None, None)
         self._db.write(
-            "INSERT OR REPLACE INTO revocations VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO revocations VALUES (?, ?, ?, ?, ?)",
             issuer,
             standing.newest.signed.encode(),
             first and first.signed.encode(),
             second and second.signed.encode(),
+            standing.root and standing.root.signed.encode(),
         )
         known = {**self._revocations.known, issuer: standing}
         self._revocations = dataclasses.replace(self._revocations, known=known)
 
     @property
     def forks(self) -> list[bytes]:
-        """Identities of which two lists of one number are known: a device of theirs lied."""
-        return [issuer for issuer, found in self._revocations.known.items() if found.fork]
+        """Identities of which a device signed two lists of one number: it lied."""
+        return [issuer for issuer, found in self._revocations.known.items() if found.is_lie]
 
 
 def _standing(row: Row) -> Standing:
     newest = RevocationList.decode(row["newest"])
+    root = None if row["root"] is None else RevocationList.decode(row["root"])
+    if root is not None and root.signed.body == newest.signed.body:
+        root = newest
     if row["fork_first"] is None:
-        return Standing(newest)
+        return Standing(newest, root=root)
     fork = RevocationList.decode(row["fork_first"]), RevocationList.decode(row["fork_second"])
-    return Standing(newest, fork)
+    return Standing(newest, fork, root)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -16,9 +13,11 @@ from ..crypto.channel import ChannelSettings
 from ..crypto.errors import KinlightError
 from ..crypto.identity import DeviceChain
 from ..crypto.secret import Secret
+from ..protocol.devices import OwnDevice
 from ..protocol.errors import DeniedError
-from ..protocol.opening import Acquaintance, Entropy, LocalDevice
-from . import tcp, trimming
+from ..protocol.joining import DeviceRequest
+from ..protocol.opening import Acquaintance, LocalDevice
+from . import joining, trimming
 from .addresses import Address
 from .album_parts import AlbumParts
 from .album_shelf import SharedAlbum
@@ -44,10 +43,12 @@ from .deposits import Deposits
 from .derivations import Derivations
 from .discovery import Discovery
 from .doctor import Doctor
+from .environment import Environment
 from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
 from .explaining import Explainer
 from .exporting import Exporter
+from .family import Family
 from .finding import Finding
 from .folders import Folders
 from .granting import Granting
@@ -71,21 +72,23 @@ from .mending import Mender, Repairs
 from .notifying import Notifier
 from .open_grants import OpenGrants
 from .originals import Originals
+from .our_devices import OurDevices
 from .outbox import Outbox
 from .own_devices import OwnDevices
-from .pace import Pace
 from .papers import Papers
 from .peers import Peers
-from .pipes import Dial, Listen, Pipe
+from .pipes import Pipe
 from .receipts import Receipts
 from .recovery import Recovery
 from .recovery_state import RecoveryState
 from .removing import Remover
 from .rendezvous import Rendezvous
 from .renditions import Renditions
+from .roster import Roster
 from .rules import Rules
 from .searching import Search
 from .sharing import Sharing
+from .sibling_link import SiblingLink
 from .surroundings import Surroundings
 from .sync import Sync
 from .tasks import Tasks
@@ -97,18 +100,6 @@ PROBE_SECONDS: Final = 2.0
 _PORT_SETTING: Final = "port"
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Environment:
-    """Where time, chance and pipes come from; tests bring their own."""
-
-    now: Callable[[], int] = lambda: int(time.time())
-    dial: Dial = tcp.dial
-    listen: Listen = tcp.TcpListener
-    entropy: Entropy = secrets.token_bytes
-    choose: Callable[[int], int] = secrets.randbelow
-    pace: Pace = field(default_factory=Pace)
 
 
 class Unlocked:
@@ -125,13 +116,16 @@ class Unlocked:
         config: Config,
         events: Events,
         environment: Environment,
+        renewed: Callable[[DeviceChain], None],
     ) -> None:
+        """`renewed` is called when another device of ours certified this one anew."""
         self.device: Final = device
         self.database: Final = database
         self.library: Final = library
         self.blobs: Final = blobs
         self._events = events
         self._environment = environment
+        self._renewed = renewed
         self.clock: Final = Clock(
             device=device.signing.public,
             library=library,
@@ -190,6 +184,21 @@ class Unlocked:
         self.papers: Final = Papers(
             device=device, database=database, entropy=environment.entropy, now=self.clock
         )
+        self.roster: Final = Roster(
+            device=device,
+            database=database,
+            lost=lambda chain: self.papers.revocations.revokes_chain(chain),
+            now=self.clock,
+        )
+        self.family: Final = Family(
+            device=device,
+            roster=self.roster,
+            papers=self.papers,
+            events=events,
+            lost=self._is_lost,
+            heard=self._heard_of_family,
+            changed=self._family_changed,
+        )
         self.mailboxes: Final = Mailboxes(database, environment.entropy)
         self.receipts: Final = Receipts(
             database=database,
@@ -232,7 +241,7 @@ class Unlocked:
             papers=self.papers,
             outbox=self.outbox,
             spread=self._spread,
-            lost=self.renew_mailbox,
+            lost=self.device_lost,
             now=self.clock,
         )
         self.renditions: Final = Renditions(
@@ -410,6 +419,17 @@ class Unlocked:
             met=self._met_again,
             now=self.clock,
         )
+        self.our_devices: Final = OurDevices(
+            device=device,
+            library=library,
+            roster=self.roster,
+            papers=self.papers,
+            entropy=environment.entropy,
+            connected=lambda: {each.link.peer.device for each in self.peers.siblings()},
+            lost=self.device_lost,
+            changed=self._family_changed,
+            now=self.clock,
+        )
         self.hold: Final = Hold(
             identity=device.identity,
             library=library,
@@ -443,6 +463,7 @@ class Unlocked:
             fetch_missing=self._fetch_missing,
         )
         self.whereabouts: Final = Whereabouts(database)
+        joining.take_over(home, keys, self.roster, self.whereabouts, self.clock())
         self.tickets: Final = Tickets(
             device=device,
             database=database,
@@ -454,12 +475,14 @@ class Unlocked:
             settings=ChannelSettings(),
             device=device,
             library=library,
+            roster=self.roster,
             whereabouts=self.whereabouts,
             events=events,
             dial=counted_dial(self._dial, events.counters),
             entropy=environment.entropy,
             now=self.clock,
             converse=self._converse,
+            converse_with_sibling=self._converse_with_sibling,
             paired=self._paired,
             tickets=self.tickets.issued,
             refused=self._refused,
@@ -525,6 +548,7 @@ class Unlocked:
         keys: UnlockedKeys,
         events: Events,
         environment: Environment,
+        renewed: Callable[[DeviceChain], None],
     ) -> Unlocked:
         """Open the library, clear leftovers, listen, and look for contacts."""
         blobs = BlobStore(home.blobs)
@@ -537,8 +561,9 @@ class Unlocked:
             expected = [*_expected(library), *Repairs(database).expected()]
             await asyncio.to_thread(blobs.sweep, library.blob_ids(), expected)
             opened = cls(
-                home, keys.device, database, library, blobs, keys, config, events, environment
-            )
+                home, keys.device, database, library, blobs, keys, config, events, environment,
+                renewed,
+            )  # fmt: skip
         except BaseException:
             library.close()
             raise
@@ -667,6 +692,32 @@ class Unlocked:
             heard=self._heard,
         )
 
+    def _converse_with_sibling(self, link: Link) -> SiblingLink:
+        self._accompanying.spawn(self.wide.accompany(link))
+        with contextlib.suppress(KinlightError):  # a full disk: it shows them again next time
+            if self.roster.put([OwnDevice(link.peer, "", 0)]):
+                self._family_changed()
+        return SiblingLink(link, self.family)
+
+    def siblings(self) -> list[SiblingLink]:
+        """What goes on with our other devices that are connected."""
+        found = (standing.conversation for standing in self.peers.siblings())
+        return [each for each in found if isinstance(each, SiblingLink)]
+
+    def _family_changed(self) -> None:
+        """There is news of our devices: the others are told, and new ones called."""
+        own = self.roster.device(self.device.chain.device)
+        if own is not None and own.chain.encoded != self.device.chain.encoded:
+            self._renewed(own.chain)
+        for sibling in self.siblings():
+            sibling.tell()
+        self.peers.forget_refusals()
+
+    def _heard_of_family(self) -> None:
+        """A sibling told of something that we took back: that counts here too."""
+        self._spread()
+        self.album_parts.tending.look_again()
+
     def _check_deposit(self, delivery: Delivery, chain: DeviceChain) -> None:
         """Raise why a delivery may not be left with somebody for its device."""
         capability = None
@@ -702,6 +753,16 @@ class Unlocked:
         self.album_parts.tending.look_again()
         self._events.publish("album", id=shared.album_id.hex(), what="changed")
 
+    def device_lost(self) -> None:
+        """A device of ours was taken back, or counts again. What it shared with the others is
+        another one from now on, and everybody who is here hears of it.
+        """
+        self.roster.renew_secret(self._environment.entropy)
+        self._spread()
+        self.renew_mailbox()
+        self.album_parts.tending.look_again()
+        self._events.publish("devices")
+
     def renew_mailbox(self) -> None:
         """Who has a device of ours, or was blocked, is not to know what is left for us."""
         if self.mailboxes.ours() is not None:
@@ -727,7 +788,11 @@ class Unlocked:
         self.peers.nudge()
 
     def _is_lost(self, chain: DeviceChain) -> bool:
-        return self.papers.revocations.revokes_device(chain.identity, chain.device)
+        """Of a device of ours the best papers that are known count: it may not have them yet."""
+        if chain.identity == self.device.identity and chain.device != self.device.chain.device:
+            known = self.roster.device(chain.device)
+            chain = chain if known is None else known.chain
+        return self.papers.revocations.revokes_chain(chain)
 
     def _heard(self, identity: bytes) -> None:
         """Papers of a contact came: what it says is lost gets nothing more, and is sent away. Some
@@ -750,9 +815,11 @@ class Unlocked:
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
                 conversation.look_again()
+        for sibling in self.siblings():
+            sibling.tell()
         self.open_grants.look_again()
 
-    async def _paired(self, link: Link, acquaintance: Acquaintance) -> None:
+    async def _paired(self, link: Link, acquaintance: Acquaintance | DeviceRequest) -> None:
         await self.meeting.paired(link, acquaintance)
 
     def _refused(self, error: KinlightError) -> None:
