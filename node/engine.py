@@ -24,6 +24,7 @@ from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
 from . import exporting, forms, grants, keys, library, names, policies, views
 from .albums import Albums
+from .archiving import Archiver
 from .collection import Collection
 from .config import Config, read_bootstraps, set_wide
 from .doctor import Doctor
@@ -143,6 +144,11 @@ class Engine:
     def recovery(self) -> Recovery:
         """What comes back from the 24 words."""
         return self._unlocked().recovery
+
+    @property
+    def archiver(self) -> Archiver:
+        """Backups of the whole library in a file."""
+        return self._unlocked().archiver
 
     @property
     def tickets(self) -> Tickets:

@@ -90,6 +90,15 @@ class TestedNode:
         self.identity = SigningKey(self.words.root_seed()).public
         self.engine = Engine(self.home, environment)
 
+    @classmethod
+    def at(cls, other: TestedNode, home: Home, environment: Environment) -> TestedNode:
+        """A node of the same person in a home that was made otherwise."""
+        node = object.__new__(cls)
+        node.name, node.words, node.identity = other.name, other.words, other.identity
+        node.environment, node.home = environment, home
+        node.engine = Engine(home, environment)
+        return node
+
     async def start(self) -> None:
         await self.engine.unlock(PASSPHRASE)
 
