@@ -115,7 +115,7 @@ class KeyFile:
         return cls((), sealed, b"")._with_mac(store_key), store_key
 
     def with_content(self, store_key: Secret, content: bytes) -> KeyFile:
-        """The same file around other content."""
+        """The same slots around other content."""
         sealed = wrap(store_key.derive(b"content"), _CONTENT_CONTEXT, content)
         return replace(self, sealed=sealed)._with_mac(store_key)
 

@@ -315,12 +315,19 @@ class Shelf:
         match shared.state:
             case "invited" if not inside and not self._store.states(shared.album_id):
                 self._forget(shared)
+            case "joined" if not inside and self._awaits(shared):
+                pass  # a restored device: who looks after the album lets it in
             case "invited" | "joined" if not inside:
                 self.set_state(shared, "left" if self._went(shared) else "removed")
             case "removed" | "left" if inside and not leaving:
                 self.set_state(shared, "invited")
             case _:
                 pass
+
+    def _awaits(self, shared: SharedAlbum) -> bool:
+        """Whether we are in the album and this device was never in it."""
+        members = shared.album.view.members
+        return self._device.identity in members and not shared.ever_had(self._device.chain)
 
     def _forget(self, shared: SharedAlbum) -> None:
         """An invitation was taken back before anything came by it. Else one contact could leave

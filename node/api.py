@@ -25,6 +25,7 @@ from ..crypto.secret import Secret
 from . import (
     api_access,
     api_albums,
+    api_archive,
     api_care,
     api_holding,
     api_library,
@@ -128,6 +129,7 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     app.include_router(api_library.router)
     app.include_router(api_access.router)
     app.include_router(api_albums.router)
+    app.include_router(api_archive.router)
     app.include_router(api_care.router)
     app.include_router(api_holding.router)
     app.include_router(api_recovery.router)

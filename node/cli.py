@@ -19,6 +19,7 @@ from ..crypto.secret import Secret
 from . import (
     cli_access,
     cli_albums,
+    cli_archive,
     cli_care,
     cli_holding,
     cli_library,
@@ -491,6 +492,7 @@ cli_albums.add_to(app)
 cli_pictures.add_to(app)
 cli_holding.add_to(app)
 cli_recovery.add_to(app)
+cli_archive.add_to(app)
 cli_wide.add_to(app)
 cli_care.add_to(app)
 cli_service.add_to(app)

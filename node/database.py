@@ -99,6 +99,38 @@ class Database:
         """As `faults`, on the connection that writes, so that nothing is written meanwhile."""
         return _faults(self._db)
 
+    def copy_to(self, path: Path) -> None:
+        """All of it as it is at this moment, in a file of its own under the same key.
+
+        On a connection of its own, so it may be called in any thread: what is written meanwhile is
+        not in it. What lay at `path` is replaced.
+        """
+        try:
+            path.unlink(missing_ok=True)
+            path.touch(mode=0o600)
+            with (
+                contextlib.closing(
+                    sqlcipher.connect(f"{self._path.as_uri()}?mode=ro", uri=True)
+                ) as source,
+                contextlib.closing(sqlcipher.connect(str(path), isolation_level=None)) as target,
+            ):
+                _unlock(source, self._key)
+                _unlock(target, self._key)
+                source.backup(target)
+        except sqlcipher.Error as error:
+            raise _library_error(error, path) from None
+        except OSError as error:
+            raise storage_error(error) from None
+
+    def rekey(self, key: Secret) -> None:
+        """Encrypt all of it anew. For a database that nobody else has open."""
+        try:
+            self._db.execute("PRAGMA journal_mode = DELETE")  # a log can't change its key
+            self._db.execute(f"PRAGMA rekey = \"x'{key.reveal().hex()}'\"")
+        except sqlcipher.Error as error:
+            raise _library_error(error, self._path) from None
+        self._key = key
+
     def dangling(self) -> dict[tuple[str, str], int]:
         """How many rows of a table point at a row of another that is not there."""
         found: dict[tuple[str, str], int] = {}

@@ -27,6 +27,7 @@ from ..protocol.devices import OwnDevice
 from ..protocol.joining import DeviceRequest, Gift
 from . import exporting, forms, grants, keys, library, names, policies, views
 from .albums import Albums
+from .archiving import Archiver
 from .collection import Collection
 from .config import Config, read_bootstraps, set_wide
 from .doctor import Doctor
@@ -178,6 +179,11 @@ class Engine:
     def our_devices(self) -> OurDevices:
         """The devices of this person."""
         return self._unlocked().our_devices
+
+    @property
+    def archiver(self) -> Archiver:
+        """Backups of the whole library in a file."""
+        return self._unlocked().archiver
 
     @property
     def tickets(self) -> Tickets:

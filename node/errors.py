@@ -34,6 +34,54 @@ class BadConfigError(LocalError):
     code = "bad-config"
 
 
+class NotAnArchiveError(LocalError):
+    """This is no backup that kinlight made."""
+
+    code = "not-an-archive"
+
+
+class ArchiveVersionError(LocalError):
+    """Another version of kinlight wrote this backup. Read it with that version, or a newer one."""
+
+    code = "archive-version"
+
+
+class ArchiveTornError(LocalError):
+    """The backup ends too early: it was not written, or not copied, to its end. Nothing was changed
+    here; use another copy of it.
+    """
+
+    code = "archive-torn"
+
+
+class ArchiveDamagedError(LocalError):
+    """The backup is damaged, or somebody changed it. Nothing was changed here; use another copy."""
+
+    code = "archive-damaged"
+
+
+class RestoreUnfinishedError(LocalError):
+    """A restore into this home was cut off. `kinlight restore` begins it anew."""
+
+    code = "restore-unfinished"
+
+
+class WordsNeededError(LocalError):
+    """The device in this backup may not certify another one, so the recovery words are needed. Give
+    them with `--words` or `--recovery-words-file`.
+    """
+
+    code = "words-needed"
+
+
+class RestoredError(LocalError):
+    """It had not arrived yet when the backup was made from which this node was restored. If it did
+    not come, share it again.
+    """
+
+    code = "restored"
+
+
 class NotRunningError(LocalError):
     """The daemon is not running. Start it with `kinlight up`."""
 
@@ -598,6 +646,10 @@ _EXITS: Final[dict[str, int]] = {
     "library-damaged": EXIT_FILES,
     "library-newer": EXIT_FILES,
     "key-file-damaged": EXIT_FILES,
+    "not-an-archive": EXIT_FILES,
+    "archive-version": EXIT_FILES,
+    "archive-torn": EXIT_FILES,
+    "archive-damaged": EXIT_FILES,
     "usage": EXIT_USAGE,
     "bad-time": EXIT_USAGE,
     "bad-date": EXIT_USAGE,

@@ -9,7 +9,9 @@ from ..crypto import encoding
 from ..crypto.encoding import Reader, Value
 from ..crypto.errors import BadCertificateError, KeyFileError, MalformedError
 from ..crypto.identity import (
+    MAX_CERTIFICATE_BYTES,
     MAX_CHAIN_BYTES,
+    MAX_DEVICE_CERTIFICATES,
     DeviceCertificate,
     DeviceChain,
     issue_identity,
@@ -18,13 +20,19 @@ from ..crypto.identity import (
 from ..crypto.keystore import MAX_FILE_BYTES, Argon2Cost, KeyFile
 from ..crypto.recovery import ENTROPY_BYTES, RecoveryWords
 from ..crypto.secret import Secret
-from ..crypto.signing import SigningKey
+from ..crypto.signing import Signed, SigningKey
 from ..crypto.wrap import KemKey
 from ..protocol import limits
 from ..protocol.joining import NewDevice
 from ..protocol.opening import Entropy, LocalDevice
 from .config import TEMPLATE
-from .errors import HomeExistsError, HomeUnusableError, NoHomeError
+from .errors import (
+    HomeExistsError,
+    HomeUnusableError,
+    NoHomeError,
+    RestoreUnfinishedError,
+    WordsNeededError,
+)
 from .home import Home, write_file
 
 _SEED_BYTES = 32
@@ -164,6 +172,8 @@ def check_free(home: Home) -> None:
     home.prepare()
     if home.exists:
         raise HomeExistsError
+    if home.restoring.exists():
+        raise RestoreUnfinishedError
 
 
 def _make(
@@ -194,9 +204,71 @@ def _make(
     write_file(home.keys, key_file.encode())  # last: a home with keys is a node
 
 
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """Another device of the same identity, and its key file, not written yet."""
+
+    keys: UnlockedKeys
+    key_file: bytes
+
+
+def succeed(
+    former: UnlockedKeys,
+    former_file: KeyFile,
+    words: RecoveryWords | None,
+    passphrase: Secret,
+    *,
+    entropy: Entropy,
+    now: int,
+    cost: Argon2Cost,
+) -> Successor:
+    """Keys of a further device, certified by the root key of `words`, else by the `former` device.
+
+    `WordsNeededError` if that one may not certify. Its number is the time, as in `recreate`.
+    Without the words nothing could make a slot of them for a new store key, so the former one
+    stays, with the slots of its file.
+    """
+    device_seed, kem_seed = Secret(entropy(_SEED_BYTES)), Secret(entropy(_SEED_BYTES))
+    device, chain = SigningKey(device_seed), former.device.chain
+    way: list[DeviceCertificate] = []
+    issuer = former.device.signing if words is None else SigningKey(words.root_seed())
+    if words is None:
+        way = list(chain.certificates)
+        if len(way) == MAX_DEVICE_CERTIFICATES or not way[-1].may_certify:
+            raise WordsNeededError
+    certificate = DeviceCertificate.issue(
+        issuer, chain.identity, device.public,
+        not_before=now, seq=max(now, 2), may_certify=words is not None,
+    )  # fmt: skip
+    identity = Signed.from_value(
+        Reader(encoding.decode(chain.encoded, MAX_CHAIN_BYTES), "device chain").array("id", 2),
+        MAX_CERTIFICATE_BYTES, "identity certificate",
+    )  # fmt: skip
+    new = DeviceChain.assemble(
+        identity, [*way, certificate], issue_kem(device, KemKey(kem_seed).public)
+    )
+    name = former.device.name
+    content = encoding.encode(
+        [1, "device", device_seed.reveal(), kem_seed.reveal(), new.encoded, name]
+    )
+    if words is None:
+        store_key = former.store_key
+        key_file = former_file.with_content(store_key, content)
+    else:
+        key_file, store_key = KeyFile.create(content, entropy)
+        key_file = key_file.with_passphrase(store_key, passphrase, entropy, cost)
+        key_file = key_file.with_recovery_words(store_key, words)
+    local = LocalDevice(device, KemKey(kem_seed), new, name)
+    return Successor(UnlockedKeys(local, store_key), key_file.encode())
+
+
 def unlock(home: Home, secret: Secret | RecoveryWords) -> UnlockedKeys:
     """Open the key file with the pass phrase (about a second) or the recovery words."""
-    key_file = _read(home)
+    return open_key_file(_read(home), secret)
+
+
+def open_key_file(key_file: KeyFile, secret: Secret | RecoveryWords) -> UnlockedKeys:
+    """The same with one that was read, of a home or of a backup."""
     if isinstance(secret, RecoveryWords):
         store_key = key_file.open_with_recovery_words(secret)
     else:

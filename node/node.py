@@ -28,6 +28,7 @@ from .errors import AlreadyRunningError, NotRunningError, PassphraseNeededError
 from .home import ApiAddress, Home
 from .node_access import NodeAccess
 from .node_albums import NodeAlbums
+from .node_archive import NodeArchive
 from .node_holding import NodeHolding
 from .node_library import NodeLibrary
 from .node_recovery import NodeRecovery
@@ -52,7 +53,16 @@ WATCH_SECONDS: Final = 1.0
 """How often `watch_status` looks where nothing is told: nodes in sight come and go without."""
 
 
-class Node(NodeAccess, NodeAlbums, NodeHolding, NodeLibrary, NodeRecovery, NodeTickets, NodeWide):
+class Node(
+    NodeAccess,
+    NodeAlbums,
+    NodeArchive,
+    NodeHolding,
+    NodeLibrary,
+    NodeRecovery,
+    NodeTickets,
+    NodeWide,
+):
     """A kinlight node. Get one from `open` (or `connect`, which never starts one).
 
     Every method raises a `KinlightError` whose text is a sentence for the user; the classes are

@@ -94,7 +94,7 @@ class Remover:
         with self._db.transaction():
             for photo_id in photos:
                 people.update(self._receivers(photo_id))
-                blobs += self._forget(photo_id)
+                blobs += forget(self._db, photo_id, self._now())
         self._removed()
         # What a crash leaves behind here is swept up at the next start.
         for content_id in blobs:
@@ -129,19 +129,19 @@ class Remover:
         )
         return [row[0] for row in rows]
 
-    def _forget(self, photo_id: bytes) -> list[bytes]:
-        """Remove all rows of a photo; returns its blobs, which nothing leads to any more."""
-        self._db.execute("DELETE FROM deliveries WHERE photo_id = ?", photo_id)
-        self._db.execute(
-            "UPDATE offers SET state = 'declined', code = NULL, updated = ?"
-            " WHERE photo_id = ? AND state IN ('stored', 'accepted')",
-            self._now(), photo_id,
-        )  # fmt: skip
-        blobs = [
-            row[0]
-            for row in self._db.rows("SELECT content_id FROM blobs WHERE photo_id = ?", photo_id)
-        ]
-        self._db.execute("DELETE FROM photos WHERE photo_id = ?", photo_id)
-        for content_id in blobs:
-            self._db.execute("DELETE FROM blobs WHERE content_id = ?", content_id)
-        return blobs
+
+def forget(database: Database, photo_id: bytes, now: int) -> list[bytes]:
+    """Remove all rows of a photo; returns its blobs, which nothing leads to any more."""
+    database.execute("DELETE FROM deliveries WHERE photo_id = ?", photo_id)
+    database.execute(
+        "UPDATE offers SET state = 'declined', code = NULL, updated = ?"
+        " WHERE photo_id = ? AND state IN ('stored', 'accepted')",
+        now, photo_id,
+    )  # fmt: skip
+    blobs = [
+        row[0] for row in database.rows("SELECT content_id FROM blobs WHERE photo_id = ?", photo_id)
+    ]
+    database.execute("DELETE FROM photos WHERE photo_id = ?", photo_id)
+    for content_id in blobs:
+        database.execute("DELETE FROM blobs WHERE content_id = ?", content_id)
+    return blobs

@@ -21,6 +21,7 @@ from . import joining, trimming
 from .addresses import Address
 from .album_parts import AlbumParts
 from .album_shelf import SharedAlbum
+from .archiving import Archiver
 from .backing_up import BackingUp, Backups
 from .blobstore import BlobStore
 from .catalogue import Catalogue
@@ -462,6 +463,16 @@ class Unlocked:
             expected=partial(_expected, library),
             fetch_missing=self._fetch_missing,
         )
+        self.archiver: Final = Archiver(
+            home=home,
+            keys=keys,
+            database=database,
+            library=library,
+            blobs=blobs,
+            events=events,
+            entropy=environment.entropy,
+            now=self.clock,
+        )
         self.whereabouts: Final = Whereabouts(database)
         joining.take_over(home, keys, self.roster, self.whereabouts, self.clock())
         self.tickets: Final = Tickets(
@@ -577,6 +588,7 @@ class Unlocked:
 
     async def _start(self) -> None:
         self.catalogue.prepare()
+        self.archiver.sweep()
         await asyncio.to_thread(self.hold.held.sweep())
         await self._listen()
         if self._config.discovery:
