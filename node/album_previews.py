@@ -42,6 +42,8 @@ from .renditions import Renditions, Size
 
 SIZES: Final = (Size(512, 70), Size(512, 45), Size(384, 40))
 """The first at which a picture fits into a preview is taken: some 30 kB of most photos."""
+FIRST: Final = 100
+"""Photos of an album that people see first; see `albums.SHOWN`."""
 AHEAD: Final = 3
 """Messages of previews that one peer is asked for at a time: what comes waits in its queue."""
 OF_ONE_MEMBER: Final = 512 * 1024 * 1024
@@ -104,11 +106,13 @@ class Previews:
         return photo.added.digest in self.here(shared) and photo.photo.key_id in shared.keys
 
     def wanted(self, shared: SharedAlbum) -> dict[bytes, Preview]:
-        """Those that are to come, by their entries: of the newest photos first."""
+        """Those that are to come, by their entries: of what is shown first, then of the newest."""
+        view = shared.album.view
         here, hidden = self.here(shared), self._store.hidden(shared.album_id)
+        first = set(view.ordered()[:FIRST])
         used: Counter[bytes] = Counter()
-        found: list[tuple[int, bytes, Preview]] = []
-        for photo_id, photo in shared.album.view.photos.items():
+        found: list[tuple[bool, int, bytes, Preview]] = []
+        for photo_id, photo in view.photos.items():
             preview, entry = photo.photo.preview, photo.added
             if preview is None:
                 continue
@@ -116,9 +120,9 @@ class Previews:
             if used[entry.identity] > OF_ONE_MEMBER or entry.digest in here:
                 continue
             if photo_id not in hidden and photo.photo.key_id in shared.keys:
-                found.append((entry.time, entry.digest, preview))
-        found.sort(key=lambda one: (-one[0], one[1]))
-        return {digest: preview for _, digest, preview in found}
+                found.append((photo_id not in first, -entry.time, entry.digest, preview))
+        found.sort(key=lambda one: one[:3])
+        return {digest: preview for *_, digest, preview in found}
 
     def take(self, shared: SharedAlbum, came: Iterable[tuple[bytes, bytes]]) -> set[bytes]:
         """Keep what came and is what its entry says; which that are."""

@@ -146,6 +146,7 @@ class AlbumShowing:
             attribute=attribute(shared.album_id),
             due=self._shelf.admin(shared).due(self._now()) if admin else None,
             key=_key_state(shared),
+            previews=len(self._previews.here(shared)),
         )
 
     def details(self, shared: SharedAlbum, limit: int) -> AlbumDetails:

@@ -99,6 +99,10 @@ class Albums:
         """All albums, the oldest first."""
         return [self._showing.summary(shared) for shared in self._shelf.all()]
 
+    def summary(self, album: str) -> AlbumSummary:
+        """One album, as a list shows it."""
+        return self._showing.summary(self.find(album))
+
     def show(self, album: str, *, limit: int = SHOWN) -> AlbumDetails:
         """Who is in an album, and the first photos in it."""
         if limit < 0:

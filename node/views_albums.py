@@ -17,7 +17,7 @@ class AlbumSummary:
     `admin`, `contributor` or `viewer`, None for who is not in it. `name` is empty as long as the
     key is not here. `history` says what newcomers see, `all` or `from-join`; `metadata` and
     `max_px` in which form photos are added. `photos` counts those in the album, `here` those of
-    them that are on this machine. `due` says why the key has to change, where this is so and an
+    them that are on this machine, `previews` how many have a preview here. `due` says why the key has to change, where this is so and an
     admin's node has not done it yet: `removal`, `merge`, `age` or `newcomers`. `attribute` is the
     name under which rules may speak of its members, whose value is the role. `key` says whether
     photos can be added by the newest key: `here`, `coming` (it was changed, and the new one has not
@@ -40,6 +40,7 @@ class AlbumSummary:
     attribute: str
     due: str | None = None
     key: str = "here"
+    previews: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,8 +130,8 @@ async def test_who_hides_a_photo_has_no_preview_of_it_any_more(
     await bob.until(lambda: can_see(bob, photo))
 
 
-async def test_the_newest_previews_are_asked_for_first(
-    joined: Two, tmp_path: Path, clock: Clock
+async def test_what_is_shown_first_is_asked_for_first_and_then_the_newest(
+    joined: Two, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     anna, bob = joined.anna, joined.bob
     found(anna)
@@ -142,11 +142,12 @@ async def test_the_newest_previews_are_asked_for_first(
         photo = await added_one(anna, photograph(tmp_path / f"{number}.jpg"))
         added.append(bytes.fromhex(photo))
         clock.time += 60
+    monkeypatch.setattr(album_previews, "FIRST", 1)
     shared = album_of(anna)
     shared.previews = set()  # as at somebody's who has none
     wanted = list(anna.parts.album_parts.previews.wanted(shared))
-    newest = [shared.album.view.photos[photo].added.digest for photo in reversed(added)]
-    assert wanted == newest
+    oldest, middle, newest = [shared.album.view.photos[photo].added.digest for photo in added]
+    assert wanted == [oldest, newest, middle]
 
 
 # Members who are hostile.
@@ -158,7 +159,11 @@ async def test_another_preview_than_was_promised_is_not_kept(
     anna, bob = joined.anna, joined.bob
     found(anna)
     with monkeypatch.context() as patched:
-        patched.setattr(Preview, "of", lambda sealed: Preview(bytes(32), len(sealed)))
+
+        def other(sealed: bytes) -> Preview:
+            return Preview(bytes(32), len(sealed))
+
+        patched.setattr(Preview, "of", other)
         photo = await added_one(anna, photograph(tmp_path / "a.jpg"))
     await let_in(anna, bob)
     await bob.until(lambda: has(bob, photo))
