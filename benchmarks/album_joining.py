@@ -155,16 +155,19 @@ async def joining(bob: Engine, count: int) -> None:
     with bob.events.listen() as news:
         watch = Stopwatch.start()
         bob.albums.join(ALBUM)
+        seen = 0
         while not (all_seen and photo_came):
-            await news.get()
-            found = bob.albums.summary(ALBUM)
-            if not shown and found.previews >= SCREEN:
+            event = await news.get()
+            if event.name == "album-previews":
+                came = event.data["came"]
+                seen += came if isinstance(came, int) else 0
+            if not shown and seen >= SCREEN:
                 shown = True
                 watch.show(f"{what}: previews of the first {SCREEN}", 10)
-            if not all_seen and found.previews == count:
+            if not all_seen and seen == count:
                 all_seen = True
                 watch.show(f"{what}: previews of all", 10)
-            if not photo_came and found.here:
+            if not photo_came and event.name == "album-photo":
                 photo_came = True
                 watch.show(f"{what}: the first photo")
     watch = Stopwatch.start()

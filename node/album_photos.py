@@ -226,10 +226,12 @@ class AlbumPhotos:
         found = shared.album.view.photos.get(photo_id)
         if found is None:
             raise GoneError
-        if found.photo.record.author == self._device.identity:
-            photo = self._library.photo(photo_id)
-            if photo is None:
-                raise GoneError
+        if found.photo.record.author != self._device.identity:
+            return found
+        if not self._store.is_here(photo_id):
+            raise GoneError
+        photo = self._library.photo(photo_id) if self._rules.there else None
+        if photo is not None:
             given = self._copies.rendition(photo)
             self._rules.serve(photo_id, peer.identity, peer.device, network, given)
         return found

@@ -179,6 +179,10 @@ class AlbumStore:
         """The photos that are on this machine, of albums or not."""
         return {row[0] for row in self._db.rows("SELECT photo_id FROM photos")}
 
+    def is_here(self, photo_id: bytes) -> bool:
+        """Whether a photo is in the library."""
+        return bool(self._db.value("SELECT 1 FROM photos WHERE photo_id = ?", photo_id))
+
     def states(self, album_id: bytes) -> dict[bytes, str]:
         """How each photo of an album stands that was ever expected."""
         rows = self._db.rows("SELECT photo_id, state FROM offers WHERE album = ?", album_id)
