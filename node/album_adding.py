@@ -1,6 +1,6 @@
 """Photos into an album: files are imported, brought into the album's form, and published.
 
-file -> importing -> copies (the album's form) -> an entry in our feed -> told to all members
+file -> importing -> copies (the album's form) -> a preview -> an entry in our feed -> told to all
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ..protocol.certificates import Certificates
 from ..protocol.errors import PolicyDeniedError
 from ..protocol.opening import LocalDevice
 from ..protocol.photo import KINDS
+from .album_previews import Previews
 from .album_shelf import SharedAlbum, Shelf
 from .album_showing import form_of
 from .album_tending import AlbumTending
@@ -46,6 +47,7 @@ class AlbumAdding:
         library: Library,
         shelf: Shelf,
         tending: AlbumTending,
+        previews: Previews,
         catalogue: Catalogue,
         cataloguer: Cataloguer,
         copies: Copies,
@@ -57,6 +59,7 @@ class AlbumAdding:
         self._library = library
         self._shelf = shelf
         self._tending = tending
+        self._previews = previews
         self._catalogue = catalogue
         self._cataloguer = cataloguer
         self._copies = copies
@@ -99,15 +102,26 @@ class AlbumAdding:
             items: list[AlbumItem] = []
             if clip is not None and form == ORIGINAL:
                 other = await self._copies.under(form, clip, untold)
-                items.append(self._publish(shared, other, clip.metadata.name))
+                items.append(await self._show_and_publish(shared, other, clip.metadata.name))
             elif clip is not None:
                 sendable = sendable.without(CLIP)
-            return [self._publish(shared, sendable, file), *items]
+            return [await self._show_and_publish(shared, sendable, file), *items]
         except KinlightError as error:
             name = photo.metadata.name
             return [AlbumItem(file, name, "failed", code=error.code, message=str(error))]
 
-    def _publish(self, shared: SharedAlbum, sendable: Sendable, file: str) -> AlbumItem:
+    async def _show_and_publish(
+        self, shared: SharedAlbum, sendable: Sendable, file: str
+    ) -> AlbumItem:
+        """The preview first: a photo that is in the album is looked for at once."""
+        picture = b""
+        if sendable.photo.photo_id not in shared.album.view.photos:
+            picture = await self._previews.draw(sendable.photo)
+        return self._publish(shared, sendable, file, picture)
+
+    def _publish(
+        self, shared: SharedAlbum, sendable: Sendable, file: str, picture: bytes
+    ) -> AlbumItem:
         photo = sendable.photo
         item = AlbumItem(
             file,
@@ -132,16 +146,24 @@ class AlbumAdding:
         if (record.author, record.device) not in shared.album.graph.let_in:
             papers = Certificates(self._device.chain.certificates)
 
+        sealed = b""
+
         def publish() -> FeedEntry:
-            return author.publish(self._now(), record, keys, papers)
+            nonlocal sealed
+            sealed = author.seal_preview(photo.photo_id, picture) if picture else b""
+            return author.publish(self._now(), record, keys, papers, sealed)
+
+        def keep(entry: FeedEntry) -> None:
+            if sealed:
+                self._previews.keep_ours(shared, entry.digest, sealed)
 
         try:
-            self._shelf.write(shared, publish)
+            self._shelf.write(shared, publish, keep)
         except KeyDueError:
             if not self._shelf.has_seat(shared):
                 raise
             self._tending.settle(shared)
-            self._shelf.write(shared, publish)
+            self._shelf.write(shared, publish, keep)
         return AlbumItem(file, item.name, "added", item.photo_id, item.bytes, item.left_out)
 
     def _check_rules(self, shared: SharedAlbum, photo: Photo) -> None:

@@ -48,6 +48,8 @@ class SharedAlbum:
     """The entries whose photos were noted to be fetched, or need not be."""
     unasked: int = 0
     """Bytes of entries that came while nobody here took part."""
+    previews: set[bytes] | None = None
+    """The entries whose previews are here, once somebody has asked."""
 
     @property
     def album_id(self) -> bytes:
@@ -235,10 +237,16 @@ class Shelf:
 
     # What we write.
 
-    def write(self, shared: SharedAlbum, make: Callable[[], _Made]) -> _Made:
+    def write(
+        self,
+        shared: SharedAlbum,
+        make: Callable[[], _Made],
+        keep_too: Callable[[_Made], None] | None = None,
+    ) -> _Made:
         """Make an entry of ours and keep it, with its wraps and its key, or nothing of it.
 
-        Raises what `make` raises, and a `LocalError` if it can't be kept.
+        `keep_too` keeps what goes with it, in the same transaction. Raises what `make` raises, and
+        a `LocalError` if it can't be kept.
         """
         try:
             made = make()
@@ -250,6 +258,8 @@ class Shelf:
 
         def keep() -> None:
             album_id = shared.album_id
+            if keep_too is not None:
+                keep_too(made)
             if isinstance(made, FeedEntry):
                 self._store.add_entries(album_id, [made])
                 return
@@ -276,6 +286,7 @@ class Shelf:
         try:
             shared.album = Album.load(self._store.entries(shared.album_id))
             shared.keys = KeyRing(shared.album_id, self._store.keys(shared.album_id))
+            shared.previews = None
         except LocalError:  # it can't be read either: what can't be kept is not to be told
             del self._albums[shared.album_id]
 

@@ -127,6 +127,33 @@ class AlbumStore:
         )  # fmt: skip
         return tuple((row["device"], OneWrap.decode(row["wrap"]).sealed) for row in rows)
 
+    # Previews.
+
+    def previews(self, album_id: bytes) -> set[bytes]:
+        """The entries whose previews are here."""
+        rows = self._db.rows("SELECT digest FROM album_previews WHERE album_id = ?", album_id)
+        return {row[0] for row in rows}
+
+    def preview(self, album_id: bytes, entry: bytes) -> bytes | None:
+        """The sealed preview of the photo that an entry adds, if it is here."""
+        return self._db.value(
+            "SELECT sealed FROM album_previews WHERE album_id = ? AND digest = ?", album_id, entry
+        )
+
+    def add_previews(self, album_id: bytes, previews: Iterable[tuple[bytes, bytes]]) -> None:
+        """Keep previews, each by its entry."""
+        with self._db.transaction():
+            for entry, sealed in previews:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO album_previews VALUES (?, ?, ?)", album_id, entry, sealed
+                )
+
+    def drop_preview(self, album_id: bytes, entry: bytes) -> None:
+        """A preview is not wanted any more."""
+        self._db.write(
+            "DELETE FROM album_previews WHERE album_id = ? AND digest = ?", album_id, entry
+        )
+
     # Photos.
 
     def expect(self, offer: IncomingOffer) -> None:
@@ -151,6 +178,10 @@ class AlbumStore:
     def here(self) -> set[bytes]:
         """The photos that are on this machine, of albums or not."""
         return {row[0] for row in self._db.rows("SELECT photo_id FROM photos")}
+
+    def is_here(self, photo_id: bytes) -> bool:
+        """Whether a photo is in the library."""
+        return bool(self._db.value("SELECT 1 FROM photos WHERE photo_id = ?", photo_id))
 
     def states(self, album_id: bytes) -> dict[bytes, str]:
         """How each photo of an album stands that was ever expected."""

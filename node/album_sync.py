@@ -1,7 +1,7 @@
 """Albums over one link: both sides come to the same entries, and to the keys that are for them.
 
     AlbumHeads   -> AlbumEntries, or AlbumRefused     entries -> kept -> told to others
-    keys that miss -> `album_wraps`                   photos that miss -> `album_coming`
+    keys that miss -> `album_wraps`    previews -> `album_previews`, then photos -> `album_coming`
 
 What a peer says waits in a queue, and one task does it in that order. Who is not in an album gets
 the same answers as for an album that there is not (docs/spec/album.md, "Messages").
@@ -24,6 +24,8 @@ from ..protocol.album_log import LogEntry
 from ..protocol.album_messages import (
     AlbumEntries,
     AlbumHeads,
+    AlbumPreviewAsk,
+    AlbumPreviews,
     AlbumRefused,
     AlbumSetAsk,
     AlbumSetPart,
@@ -37,6 +39,7 @@ from ..protocol.errors import TooMuchError, UnexpectedMessageError, UnknownPeerE
 from ..protocol.messages import Message
 from .album_coming import AlbumComing
 from .album_parts import AlbumParts
+from .album_previews import PreviewsComing
 from .album_shelf import SharedAlbum, inviter_of
 from .album_wraps import AlbumWraps
 from .library import IncomingOffer
@@ -87,6 +90,7 @@ class AlbumSync:
         self._library = parts.library
         self._shelf = parts.shelf
         self._wraps = AlbumWraps(link, device=parts.device, store=parts.store, shelf=parts.shelf)
+        self._previews = PreviewsComing(link, common=parts.previews, photos=parts.photos)
         self._coming = AlbumComing(
             library=parts.library, store=parts.store, photos=parts.photos, fetch=fetch
         )
@@ -191,6 +195,7 @@ class AlbumSync:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._previews.close()
 
     # One after the other.
 
@@ -225,6 +230,11 @@ class AlbumSync:
                 self._refused(message.album)
             case AlbumWrapAsk() | AlbumWrap() | AlbumSetAsk() | AlbumSetPart():
                 await self._do_keys(message)
+            case AlbumPreviewAsk():
+                if not await self._previews.give(message):
+                    self.lacked(message.album)
+            case AlbumPreviews():
+                await self._take_previews(message)
             case _:
                 raise UnexpectedMessageError
 
@@ -253,6 +263,15 @@ class AlbumSync:
                 else:
                     await self._wraps.take_set(shared, message)
 
+    async def _take_previews(self, message: AlbumPreviews) -> None:
+        shared = self._shelf.get(message.album)
+        if shared is None:
+            self._previews.refused(message.album)
+            return
+        await self._previews.take(shared, message)
+        if not self._previews.is_busy(message.album):
+            self._to_want[message.album] = None  # now the photos
+
     def _is_in(self, shared: SharedAlbum) -> bool:
         return shared.has(self._link.peer)
 
@@ -270,7 +289,9 @@ class AlbumSync:
             shared = self._shelf.get(album_id)
             if shared is not None and self._is_in(shared) and shared.state in _TAKING:
                 await self._wraps.want(shared)
-                self._coming.want(shared)
+                await self._previews.want(shared)
+                if not self._previews.is_busy(album_id):
+                    self._coming.want(shared)
         for album_id in list(self._to_tell):
             if len(self._asked) >= HEADS_AT_ONCE:
                 return
@@ -314,6 +335,7 @@ class AlbumSync:
         self._heard[asked.album] = Heads(asked.log, asked.feeds)
         if self._is_in(shared):
             self._coming.heard_news(asked.album)
+            self._previews.heard_news(asked.album)
             self._wraps.heard_news(asked.album)
             self._to_want[asked.album] = None
             await self._link.send(answer(shared.album, asked))
@@ -432,6 +454,10 @@ def _size(message: Message) -> int:
             return 64 + 64 * (len(message.log) + len(message.feeds))
         case AlbumEntries():
             return 64 + sum(map(len, message.entries))
+        case AlbumPreviews():
+            return 64 + sum(64 + len(sealed) for _, sealed in message.previews)
+        case AlbumPreviewAsk():
+            return 64 + len(message.capability) + 64 * len(message.entries)
         case AlbumSetPart():
             return 64 + sum(32 + len(sealed) for _, sealed in message.wraps)
         case _:

@@ -35,7 +35,7 @@ from . import (
     errors,
     views,
 )
-from .api_lines import error_body, lines
+from .api_lines import error_body, lines, picture
 from .engine import Engine
 from .errors import BadRequestError, InternalError
 from .version import VERSION
@@ -334,10 +334,7 @@ async def get_rendition(
     request: Request, photo: str, rendition: Literal["preview", "thumbnail"]
 ) -> Response:
     """A JPEG for a screen, or a small one for lists; of a clip, of its first good frame."""
-    body = await _engine(request).rendition(photo, rendition)
-    # The photo lies sealed on this disk; a browser's cache would keep it open beside.
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return Response(body, media_type="image/jpeg", headers=headers)
+    return picture(await _engine(request).rendition(photo, rendition))
 
 
 @_router.get("/events")

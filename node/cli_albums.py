@@ -81,6 +81,26 @@ def show(
 
 
 @album_app.command()
+def previews(
+    context: typer.Context,
+    album: AlbumArgument,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="It is made if it is not there.")],
+    limit: Annotated[int, typer.Option("--limit", help="At most so many photos.")] = 100,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write small pictures of an album's photos into a folder, also of those still on their way."""
+    with running(context, home, json) as command:
+        from . import previewing
+
+        async def write(node: Node) -> None:
+            async for written in previewing.written(node, album, folder, limit):
+                command.out.exported(written)
+
+        command.ask(write)
+
+
+@album_app.command()
 def log(
     context: typer.Context,
     album: AlbumArgument,

@@ -387,6 +387,8 @@ def _photo(out: Output, found: AlbumSummary, photo: AlbumPhotoItem) -> None:
         words.append("not here")
     elif photo.state in _PHOTO_STATES:
         words.append(_PHOTO_STATES[photo.state])
+    if photo.preview and photo.state == "coming":
+        words.append("can be previewed")
     if photo.cover:
         words.append("the cover")
     out.say(f"{begins}  {names.shown(photo.name or 'a photo')}, {', '.join(words)}")

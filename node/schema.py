@@ -620,6 +620,17 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     -- A list that the root key signed: no device's list takes anything of it back.
     ALTER TABLE revocations ADD COLUMN root BLOB;
     """,
+    # 11: version 0.3.0, previews in albums that several people keep
+    """
+    -- Small pictures of photos in albums, sealed under a key of the album as they travel; each by
+    -- the entry that adds the photo. They have a rowid: no row of an index is as long as that.
+    CREATE TABLE album_previews (
+        album_id BLOB NOT NULL REFERENCES shared_albums ON DELETE CASCADE,
+        digest BLOB NOT NULL,
+        sealed BLOB NOT NULL,
+        PRIMARY KEY (album_id, digest)
+    ) STRICT;
+    """,
 )
 
 VERSION: Final = len(MIGRATIONS)

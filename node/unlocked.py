@@ -354,6 +354,7 @@ class Unlocked:
             catalogue=self.catalogue,
             cataloguer=self.cataloguer,
             copies=self.copies,
+            renditions=self.renditions,
             importer=self.importer,
             rules=self.rules,
             remover=self.remover,

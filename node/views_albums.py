@@ -17,7 +17,7 @@ class AlbumSummary:
     `admin`, `contributor` or `viewer`, None for who is not in it. `name` is empty as long as the
     key is not here. `history` says what newcomers see, `all` or `from-join`; `metadata` and
     `max_px` in which form photos are added. `photos` counts those in the album, `here` those of
-    them that are on this machine. `due` says why the key has to change, where this is so and an
+    them that are on this machine, `previews` how many have a preview here. `due` says why the key has to change, where this is so and an
     admin's node has not done it yet: `removal`, `merge`, `age` or `newcomers`. `attribute` is the
     name under which rules may speak of its members, whose value is the role. `key` says whether
     photos can be added by the newest key: `here`, `coming` (it was changed, and the new one has not
@@ -40,6 +40,7 @@ class AlbumSummary:
     attribute: str
     due: str | None = None
     key: str = "here"
+    previews: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class AlbumPhotoItem:
     `refused` (what came was not what was promised). `added` is what who added it says. `comments`
     are the newest of each member, and `comments_left_out` counts the others. Who is in
     `delete_asked_by` asks everybody to delete it: a request, of which nobody can know who heeds it.
+    `preview` says whether `Node.album_preview` can show it, which is so before it is here.
     """
 
     id: str
@@ -91,6 +93,7 @@ class AlbumPhotoItem:
     favourite_of: list[str] = field(default_factory=list[str])
     delete_asked_by: list[str] = field(default_factory=list[str])
     cover: bool = False
+    preview: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,10 @@ ALBUM_PAST: Final = 64
 """Earlier keys that one epoch adds."""
 ALBUM_TEXT_BYTES: Final = 4_096
 """A comment or a caption."""
+ALBUM_PREVIEW_BYTES: Final = 64 * 1024
+"""A small picture of a photo, sealed."""
+ALBUM_PREVIEWS_AT_ONCE: Final = 64
+"""Previews in one message."""
 ALBUM_NAME_BYTES: Final = 255
 ALBUM_PLACE_BYTES: Final = 32
 """Where a photo stands."""

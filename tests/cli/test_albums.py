@@ -14,13 +14,13 @@ Neighbours = tuple[Person, Person]
 
 ALBUM = {
     *("id", "name", "state", "role", "owner", "invited_by", "members", "photos", "here"),
-    *("history", "metadata", "max_px", "since", "attribute", "due", "key"),
+    *("history", "metadata", "max_px", "since", "attribute", "due", "key", "previews"),
 }
 DETAILS = {"album", "members", "photos", "forks"}
 MEMBER = {"name", "fingerprint", "role", "devices", "leaving", "keyless", "seniority"}
 PHOTO = {
     *("id", "state", "by", "added", "name", "bytes", "caption", "comments"),
-    *("comments_left_out", "favourite_of", "delete_asked_by", "cover"),
+    *("comments_left_out", "favourite_of", "delete_asked_by", "cover", "preview"),
 }
 ITEM = {"file", "name", "state", "photo_id", "bytes", "left_out", "code", "message"}
 LOG_ENTRY = {*("hash", "number", "time", "by", "device", "acts", "counts", "code", "message")}
