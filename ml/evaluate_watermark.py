@@ -29,14 +29,14 @@ from .chance import integer
 from .photos import Pixels
 from .processing import jpeg_round_trip
 from .watermark_attacks import BARS, HARSHER, averaged, part, resized
-from .watermark_carrier import KEY_BYTES, Carrier
+from .watermark_carrier import KEY_BYTES, Carrier, Floats
 from .watermark_code import PAYLOAD_BYTES
 from .watermark_search import Found, Sought
 
 SENT_QUALITY = 95
 """Of the JPEG that a node sends."""
 ISSUED = 1000
-THOROUGH_EVERY = 50
+THOROUGH_EVERY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ def ssim(one: Pixels, other: Pixels) -> float:
     """Of the brightness, with the window of the paper: Z. Wang et al., 2004."""
     a, b = (cv2.cvtColor(each, cv2.COLOR_RGB2GRAY).astype(np.float32) for each in (one, other))
 
-    def mean(values: Any) -> Any:
-        return cv2.GaussianBlur(values, (11, 11), 1.5)
+    def mean(values: Floats) -> Floats:
+        return cv2.GaussianBlur(values, (11, 11), 1.5).astype(np.float32, copy=False)
 
     mean_a, mean_b = mean(a), mean(b)
     spread_a, spread_b = mean(a * a) - mean_a * mean_a, mean(b * b) - mean_b * mean_b
@@ -179,7 +179,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--most", type=float, default=13.0)
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    skip = options.skip.read_text(encoding="utf-8").split("\n") if options.skip else []
+    skip: list[str] = []
+    if options.skip:
+        skip = options.skip.read_text(encoding="utf-8").split("\n")
     fitting = (
         (file, pixels)
         for file, pixels in photos(options.data, skip)

@@ -1,4 +1,4 @@
-"""What happens to marked pictures, by accident or on purpose: what `evaluate_watermark` measures."""
+"""What happens to marked pictures, by accident or on purpose: `evaluate_watermark` measures it."""
 
 from __future__ import annotations
 
