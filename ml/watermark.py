@@ -23,13 +23,15 @@ SIDE: Final = 640.0
 """Side in pixels of the square of the area to which every picture is brought."""
 SMALLEST: Final = 256
 """Pixels of the shorter side from which on there is room for a mark."""
-LARGEST: Final = 100_000_000
-"""Pixels; they take 2 GB."""
+LARGEST: Final = 64_000_000
+"""Pixels; they take about 1 GB."""
 LEAST_DB: Final = 42.0
 """PSNR that a marked picture has at least, but for rounding."""
 LEAST_SSIM: Final = 0.985
 """The same for its structural similarity, by the estimate below."""
 
+_BAND: Final = 256
+"""Rows that are changed at a time."""
 _SMOOTH: Final = (5, 5)
 _NEAR: Final = (9, 9)
 _FLOOR: Final = 3.0
@@ -57,10 +59,15 @@ def mark(pixels: npt.NDArray[Any], carrier: Carrier, payload: bytes) -> Picture:
     )[: small.shape[0], : small.shape[1]]
     residual = drawn * _strengths(small, drawn)
     full = cv2.resize(residual, (width, height), interpolation=cv2.INTER_CUBIC)
-    change = np.rint(full).astype(np.int16)
+    change = np.rint(full, out=full).astype(np.int16)
     made = picture.copy()
-    for channel in range(min(picture.shape[2], 3)):
-        np.clip(picture[:, :, channel] + change, 0, 255, out=made[:, :, channel], casting="unsafe")
+    colours = made[:, :, :3]
+    for top in range(0, height, _BAND):
+        rows = slice(top, top + _BAND)
+        band = np.ascontiguousarray(colours[rows])
+        layers = np.repeat(change[rows, :, None], band.shape[2], axis=2)
+        # Saturating: what would be over white is white.
+        colours[rows] = cv2.add(band, layers, dtype=cv2.CV_8U).reshape(band.shape)
     return made.reshape(pixels.shape)
 
 
