@@ -149,12 +149,13 @@ def measure_claims(files: Sequence[tuple[str, Pixels]], crops: int, seed: int) -
     rng = np.random.default_rng((seed, 2))
     claims = thorough = 0
     strengths: list[float] = []
+    # The same for all: as keys differ, so do their signs.
+    issued = tuple(rng.bytes(PAYLOAD_BYTES) for _ in range(ISSUED))
     for number in range(crops):
         _, pixels = files[number % len(files)]
         least = math.sqrt(256 * 256 / (pixels.shape[0] * pixels.shape[1]))
         crop = part(pixels, float(rng.uniform(min(1.0, least), 1.0)) ** 2, rng)
-        crop = resized(crop, integer(rng, 256, 640) / min(crop.shape[:2]))
-        issued = tuple(rng.bytes(PAYLOAD_BYTES) for _ in range(ISSUED))
+        crop = resized(crop, integer(rng, 256, 480) / min(crop.shape[:2]))
         sought = [Sought(Carrier(rng.bytes(KEY_BYTES)), issued)]
         wholly = number % THOROUGH_EVERY == 0
         found = watermark_search.find(crop, sought, thorough=wholly)

@@ -70,8 +70,7 @@ def decode(received: npt.NDArray[Any]) -> bytes:
     for step in range(length):
         ways = score[_FROM] + gains[step % PAYLOAD_BITS][_REGISTERS]
         chosen[step] = ways[1] > ways[0]
-        score = ways.max(axis=0)
-        score -= score.max()
+        score = np.maximum(ways[0], ways[1])
     state = int(score.argmax())
     bits = np.empty(length, np.uint8)
     for step in range(length - 1, -1, -1):

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import cv2
@@ -38,7 +39,8 @@ _TRIED_WHOLE, _TRIED = 4, 6
 """Places that are looked at more closely, at the size's own scale and in a span of others: those
 where the shared part shows best."""
 _FAINTEST: Final = 4.5
-"""How well it must show there, in standard deviations: in ten thousand places chance reaches 4."""
+"""How well it must show there, in standard deviations: of whole pixels alone chance reaches that in
+one of twenty positions. A payload that could be read shows better: it has three times the signs."""
 MARKS: Final = 8
 """Marks of one key that are told of, at most."""
 EVALUATED: Final = (_TRIED_WHOLE + _TRIED * len(_SPANS)) * MARKS
@@ -270,7 +272,7 @@ class _Reader:
         self._number = number
         self._sought = sought
         self._scale = scale
-        self._codewords = watermark_code.encode_all(sought.issued)
+        self._codewords = _codewords(sought.issued)
         self._found: dict[bytes, Found] = {}
         self.evaluated = 0
 
@@ -314,6 +316,12 @@ class _Reader:
             self._number, payload, agreed, agreed / math.sqrt(len(values)), bound(agreed, among),
             place.turn, place.across / self._scale, payload in issued,
         )  # fmt: skip
+
+
+@lru_cache(1)
+def _codewords(issued: tuple[bytes, ...]) -> watermark_code.Signs:
+    """Of the last that were asked for: many files are looked at for the same."""
+    return watermark_code.encode_all(issued)
 
 
 _ALL: Final = 2.0**watermark_code.PAYLOAD_BITS
@@ -361,19 +369,18 @@ def prepare() -> None:
 def _search(view: _View, carrier: Carrier, reader: _Reader, *, thorough: bool) -> None:
     shared = [_Shared.of(carrier, turn) for turn in TURNS]
     whole = view.whole()
-    places: list[_Place] = []
-    for part in shared:
-        _, left, top = part.best(whole)
-        seen, x, y = part.nearby(whole, left, top, 0.75)
-        places.append(_Place(view.scale, view.scale, part.turn, x, y, seen))
+    places = [
+        _Place(view.scale, view.scale, part.turn, left, top, seen)
+        for part in shared
+        for seen, left, top in [part.best(whole)]
+    ]
     for place in _clearest(places, _TRIED_WHOLE):
-        reader.read(whole, place)
+        seen, x, y = shared[place.turn].nearby(whole, place.left, place.top, 0.75)
+        reader.read(whole, replace(place, left=x, top=y, seen=seen))
     if reader.found or not thorough:
         return
     for scales in _spans():
         for place in _clearest(_places(view, shared, scales), _TRIED):
-            if place.seen < _FAINTEST:
-                break
             closer, spectrum = _closer(view, shared[place.turn], place)
             reader.read(spectrum, closer)
             if reader.found:
@@ -381,7 +388,8 @@ def _search(view: _View, carrier: Carrier, reader: _Reader, *, thorough: bool) -
 
 
 def _clearest(places: Sequence[_Place], count: int) -> list[_Place]:
-    return sorted(places, key=lambda place: place.seen, reverse=True)[:count]
+    clear = [place for place in places if place.seen >= _FAINTEST]
+    return sorted(clear, key=lambda place: place.seen, reverse=True)[:count]
 
 
 def _spans() -> Iterator[list[float]]:
