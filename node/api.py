@@ -100,8 +100,15 @@ class ShareBody(BaseModel):
     rehash: bool = False
     check: bool = False
     max_px: int | None = None
+    watermark: bool = False
     until: int | None = None
     wait: bool = True
+
+
+class TraceBody(BaseModel):
+    """`paths` are absolute paths on this machine."""
+
+    paths: list[Path]
 
 
 class ExportBody(BaseModel):
@@ -283,12 +290,19 @@ async def post_share(request: Request, body: ShareBody) -> StreamingResponse:
         body.to,
         metadata=body.metadata,
         max_px=body.max_px,
+        watermark=body.watermark,
         rehash=body.rehash,
         check=body.check,
         until=body.until,
         wait=body.wait,
     )
     return lines(steps)
+
+
+@_router.post("/trace")
+async def post_trace(request: Request, body: TraceBody) -> StreamingResponse:
+    """Read the invisible marks of files; a line for each mark, or for a file without one."""
+    return lines(_engine(request).trace(body.paths))
 
 
 @_router.get("/inbox")

@@ -23,6 +23,7 @@ from . import (
     cli_care,
     cli_holding,
     cli_library,
+    cli_marks,
     cli_photos,
     cli_pictures,
     cli_receipts,
@@ -490,6 +491,7 @@ cli_access.add_to(app)
 cli_library.add_to(app)
 cli_albums.add_to(app)
 cli_pictures.add_to(app)
+cli_marks.add_to(app)
 cli_holding.add_to(app)
 cli_recovery.add_to(app)
 cli_archive.add_to(app)

@@ -469,6 +469,7 @@ class Engine:
         *,
         metadata: str | None,
         max_px: int | None = None,
+        watermark: bool = False,
         until: int | None,
         rehash: bool = False,
         check: bool = False,
@@ -483,7 +484,7 @@ class Engine:
         progress in between.
         """
         opened = self._unlocked()
-        wish = self._wish(to, metadata, max_px, until)
+        wish = self._wish(to, metadata, max_px, until, watermark=watermark)
         if not paths:
             raise BadRequestError("say what to share and with whom")
         async with contextlib.aclosing(
@@ -501,6 +502,7 @@ class Engine:
         operations: list[str] | None = None,
         metadata: str | None = None,
         max_px: int | None = None,
+        watermark: bool = False,
         until: int | None = None,
         wait: bool = True,
         having: list[str] | None = None,
@@ -519,10 +521,14 @@ class Engine:
         if having:
             if to:
                 raise BadRequestError("say either to whom, or what they must have")
+            if watermark:
+                raise protocol_errors.UnmadeRenditionError(
+                    "a mark names one person, and this is for several"
+                )
             whoever = self._open_wish(having, by, metadata, max_px, until, may)
             sharing = opened.sharing.grant_open(unique, whoever)
         else:
-            wish = self._wish(to, metadata, max_px, until, may)
+            wish = self._wish(to, metadata, max_px, until, may, watermark=watermark)
             sharing = opened.sharing.grant(unique, wish)
         if not chosen or (by and not having):
             raise BadRequestError("say which photos to grant and to whom")
@@ -562,13 +568,15 @@ class Engine:
         max_px: int | None,
         until: int | None,
         operations: frozenset[str] = grants.VIEW,
+        *,
+        watermark: bool = False,
     ) -> Wish:
         opened = self._unlocked()
-        self._check_terms(metadata, max_px, until)
+        self._check_terms(metadata, max_px, until, watermark=watermark)
         contacts = [opened.library.contact(name) for name in dict.fromkeys(to)]
         if not contacts:
             raise BadRequestError("say what to share and with whom")
-        return Wish(contacts, metadata, max_px, until, operations)
+        return Wish(contacts, metadata, max_px, until, operations, watermark=watermark)
 
     def _open_wish(
         self,
@@ -588,8 +596,15 @@ class Engine:
         demands, to = self._unlocked().granting.whoever(having, by or [])
         return OpenWish(demands, to, metadata, max_px, until, operations)
 
-    def _check_terms(self, metadata: str | None, max_px: int | None, until: int | None) -> None:
-        forms.check(metadata, max_px)
+    def _check_terms(
+        self,
+        metadata: str | None,
+        max_px: int | None,
+        until: int | None,
+        *,
+        watermark: bool = False,
+    ) -> None:
+        forms.check(metadata, max_px, watermark)
         if until is not None and until <= self._unlocked().clock():
             raise EndedGrantError
 
@@ -622,6 +637,12 @@ class Engine:
             if wait:
                 async for step in following.until_settled(opened.peers.connected_names):
                     yield step
+
+    async def trace(self, paths: list[Path]) -> AsyncGenerator[views.TracedMark]:
+        """Read the invisible marks of files: those of this library, and those that all can read."""
+        async with contextlib.aclosing(self._unlocked().tracer.run(paths)) as found:
+            async for mark in found:
+                yield mark
 
     # Photos in.
 

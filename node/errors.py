@@ -458,6 +458,24 @@ class CheckTimeoutError(LocalError):
     code = "check-timeout"
 
 
+class MarkUnavailableError(LocalError):
+    """Marks can't be set or read here. `pip install "kinlight[ml]"` installs what can."""
+
+    code = "mark-unavailable"
+
+
+class MarkFailedError(LocalError):
+    """The process that sets and reads marks ended without an answer, or took too long."""
+
+    code = "mark-failed"
+
+
+class CannotMarkError(LocalError):
+    """The picture can't bear an invisible mark."""
+
+    code = "cannot-mark"
+
+
 class UsageError(LocalError):
     """The command was not understood."""
 

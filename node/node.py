@@ -31,6 +31,7 @@ from .node_albums import NodeAlbums
 from .node_archive import NodeArchive
 from .node_holding import NodeHolding
 from .node_library import NodeLibrary
+from .node_marks import NodeMarks
 from .node_recovery import NodeRecovery
 from .node_tickets import NodeTickets
 from .node_wide import NodeWide
@@ -59,6 +60,7 @@ class Node(
     NodeArchive,
     NodeHolding,
     NodeLibrary,
+    NodeMarks,
     NodeRecovery,
     NodeTickets,
     NodeWide,
@@ -296,6 +298,7 @@ class Node(
         *,
         metadata: str | None = None,
         max_px: int | None = None,
+        watermark: bool = False,
         until: int | None = None,
         rehash: bool = False,
         check: bool = False,
@@ -306,9 +309,11 @@ class Node(
 
         `metadata` says what leaves: `original` (the bytes as they are, with place, time and camera
         if they are in them), `no-location` or `clean`; without it each contact's own policy holds.
-        With `max_px` a `clean` copy goes, no side longer than that. `until` (seconds since 1970)
-        ends the grant, which demands the form that is given. With `wait` it returns when each photo
-        is delivered, refused, waiting for a person, or its contact was not there for ten seconds;
+        With `max_px` a `clean` copy goes, no side longer than that; with `watermark` each contact
+        gets a `clean` copy with an invisible mark of its own, by which `trace` knows it. `until`
+        (seconds since 1970) ends the grant, which demands the form that is given. With `wait` it
+        returns when each photo is delivered, refused, waiting for a person, or its contact was not
+        there for ten seconds;
         the node delivers such later. A file that can't be shared is a `failed` item and the others
         go on. A file that was taken before and has its size, time and inode still is not read
         again, unless `rehash` says so. With `check` each photo is looked at for signs of editing
@@ -320,6 +325,7 @@ class Node(
             to,
             metadata=metadata,
             max_px=max_px,
+            watermark=watermark,
             until=until,
             rehash=rehash,
             check=check,
@@ -334,6 +340,7 @@ class Node(
         *,
         metadata: str | None = None,
         max_px: int | None = None,
+        watermark: bool = False,
         until: int | None = None,
         rehash: bool = False,
         check: bool = False,
@@ -342,8 +349,8 @@ class Node(
         """As `share`, but yields every step: progress, and each item whenever its state changes."""
         places = [absolute(path) for path in several(paths)]
         async for line in self._stream(
-            "share", paths=places, to=several(to), metadata=metadata, max_px=max_px, until=until,
-            rehash=rehash, check=check, wait=wait,
+            "share", paths=places, to=several(to), metadata=metadata, max_px=max_px,
+            watermark=watermark, until=until, rehash=rehash, check=check, wait=wait,
         ):  # fmt: skip
             yield read_step(line, ShareItem, ShareProgress)
 

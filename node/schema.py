@@ -631,6 +631,34 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (album_id, digest)
     ) STRICT;
     """,
+    # 12: version 0.3.0, invisible marks
+    """
+    -- A copy that is marked names who gets it: there is one for each `recipient`, an identity;
+    -- of all others it is empty.
+    CREATE TABLE copies_12 (
+        source_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE,
+        policy TEXT NOT NULL,
+        max_px INTEGER NOT NULL,  -- longest side; 0: as long as it is
+        recipient BLOB NOT NULL,
+        photo_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE,  -- may be the source
+        left_out TEXT NOT NULL,   -- JSON list of words
+        PRIMARY KEY (source_id, policy, max_px, recipient)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO copies_12 SELECT source_id, policy, max_px, x'', photo_id, left_out FROM copies;
+    DROP TABLE copies;
+    ALTER TABLE copies_12 RENAME TO copies;
+    CREATE INDEX copies_by_photo ON copies (photo_id);
+
+    -- Marks that were set, and for whom. They stay when the photo or the contact goes: a copy may
+    -- turn up years later.
+    CREATE TABLE watermarks (
+        mark_id BLOB PRIMARY KEY,
+        photo_id BLOB NOT NULL,   -- of the marked copy
+        recipient BLOB NOT NULL,  -- an identity
+        issued INTEGER NOT NULL   -- seconds since 1970
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX watermarks_by_photo ON watermarks (photo_id);
+    """,
 )
 
 VERSION: Final = len(MIGRATIONS)

@@ -67,6 +67,7 @@ from .library import Contact, Delivery, IncomingOffer, Library
 from .lineage import Lineage
 from .link import Link
 from .mailboxes import Mailboxes
+from .mark_service import MarkService
 from .marks import Marks
 from .meeting import Meeting
 from .mending import Mender, Repairs
@@ -94,6 +95,8 @@ from .surroundings import Surroundings
 from .sync import Sync
 from .tasks import Tasks
 from .tickets import Tickets
+from .tracing import Tracer
+from .watermarks import Watermarks
 from .whereabouts import Whereabouts
 from .wide import Wide
 
@@ -252,6 +255,10 @@ class Unlocked:
             decoder=self.decoder,
             entropy=environment.entropy,
         )
+        self.mark_service: Final = MarkService()
+        self.watermarks: Final = Watermarks(
+            database=database, library=library, entropy=environment.entropy, now=self.clock
+        )
         self.copies: Final = Copies(
             library=library,
             catalogue=self.catalogue,
@@ -260,6 +267,15 @@ class Unlocked:
             blobs=blobs,
             decoder=self.decoder,
             originals=self.originals,
+            mark_service=self.mark_service,
+            watermarks=self.watermarks,
+        )
+        self.tracer: Final = Tracer(
+            decoder=self.decoder,
+            service=self.mark_service,
+            watermarks=self.watermarks,
+            library=library,
+            receipts=self.receipts,
         )
         self.remover: Final = Remover(
             database=database,
@@ -863,6 +879,7 @@ class Unlocked:
             await self.keeper.close()
             await self.importer.close()
             await self.check_service.close()
+            await self.mark_service.close()
             await self.decoder.close()
         finally:
             with contextlib.suppress(KinlightError):
