@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ..crypto import encoding, signing
+from ..crypto import signing
 from ..crypto.blob import PHOTO_ID_BYTES
 from ..crypto.encoding import Reader
 from ..crypto.errors import MalformedError
@@ -24,6 +24,8 @@ CONTACT: Final = "contact"
 CONTACT_NAME: Final = "contact-name"
 CONTACT_FLAGS: Final = ("contact-verified", "contact-muted", "contact-blocked")
 CONTACT_WORDS: Final = ("contact-accept", "contact-metadata")
+CONTACT_DEVICE: Final = "contact-device"
+CONTACT_ADDRESS: Final = "contact-address"
 PHOTO: Final = "photo"
 TAG: Final = "tag"
 SENSITIVITY: Final = "sensitivity"
@@ -44,6 +46,8 @@ MERGES: Final[dict[str, Merge]] = {
     CONTACT_NAME: Merge.LAST,
     **dict.fromkeys(CONTACT_FLAGS, Merge.LAST),
     **dict.fromkeys(CONTACT_WORDS, Merge.LAST),
+    CONTACT_DEVICE: Merge.SET,
+    CONTACT_ADDRESS: Merge.SET,
     PHOTO: Merge.LAST,
     TAG: Merge.SET,
     SENSITIVITY: Merge.LAST,
@@ -60,7 +64,8 @@ MERGES: Final[dict[str, Merge]] = {
 }
 """A kind that is not here is of a later version: its records are kept and passed on."""
 
-OF_PHOTOS: Final = (TAG, SENSITIVITY, ALBUM)
+MARKS: Final = (TAG, SENSITIVITY, ALBUM)
+OF_PHOTOS: Final = (*MARKS, GRANT)
 """Kinds whose subject begins with the id of a photo. They wait for it to be here."""
 _TIME: Final = 2**63 - 1
 _WORD_BYTES: Final = 400
@@ -210,19 +215,18 @@ def word_of(subject: bytes) -> tuple[bytes, str]:
     return photo_id, text
 
 
-def shown_subject(identity: bytes, issuer: bytes, name: str, value: str) -> bytes:
-    """What an attribute that a contact may know of us is told by."""
-    return encoding.encode([identity, issuer, name, value])
-
-
 def shown_of(subject: bytes) -> tuple[bytes, bytes, str, str]:
-    """The reverse."""
-    reader = Reader(encoding.decode(subject, len(subject)), SHOWN)
-    identity = reader.octets("identity", signing.KEY_BYTES)
-    issuer = reader.octets("issuer", signing.KEY_BYTES)
-    name = reader.text("name", limits.ATTRIBUTE_NAME_BYTES)
-    value = reader.text("value", limits.ATTRIBUTE_VALUE_BYTES)
-    reader.end()
+    """The contact that may know of an attribute of ours, its issuer, its name and its value."""
+    identity, issuer, rest = subject[:32], subject[32:64], subject[64:]
+    length, _, words = rest.partition(b" ")
+    if len(issuer) != signing.KEY_BYTES or not length.isdigit() or len(length) > 2:
+        raise MalformedError(SHOWN)
+    try:
+        name, value = words[: int(length)].decode(), words[int(length) :].decode()
+    except UnicodeDecodeError:
+        raise MalformedError(SHOWN) from None
+    if len(name.encode()) > limits.ATTRIBUTE_NAME_BYTES:
+        raise MalformedError(SHOWN)
     return identity, issuer, name, value
 
 
