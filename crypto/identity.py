@@ -123,6 +123,14 @@ class DeviceChain:
             )
         )
 
+    def of_sibling(self, certificates: list[DeviceCertificate], kem: Signed) -> DeviceChain:
+        """The papers of another device of this identity, verified as a peer would."""
+        items = encoding.Reader(encoding.decode(self.encoded, MAX_CHAIN_BYTES), "device chain")
+        identity = Signed.from_value(
+            items.array("identity certificate", 2), MAX_CERTIFICATE_BYTES, "identity certificate"
+        )
+        return DeviceChain.assemble(identity, certificates, kem)
+
     @classmethod
     def decode(cls, data: bytes) -> DeviceChain:
         """Verify a chain; `BadCertificateError` or `MalformedError` say that it is not one.
@@ -147,7 +155,7 @@ class DeviceChain:
                 for raw in certificates_raw
             )
             device = device_of(identity, certificates)
-            kem, not_after = _read_kem(kem_signed, device)
+            kem, not_after = read_kem(kem_signed, device)
         except BadSignatureError:
             raise BadCertificateError("a signature in it is wrong") from None
         return cls(identity, recovery_kem, device, kem, not_after, certificates, data)
@@ -190,7 +198,10 @@ def _read_identity(signed: Signed) -> tuple[bytes, bytes]:
     return identity, recovery_kem
 
 
-def _read_kem(signed: Signed, device: bytes) -> tuple[bytes, int]:
+def read_kem(signed: Signed, device: bytes) -> tuple[bytes, int]:
+    """The KEM key that a device says is its own, and until when. Raises `BadCertificateError`,
+    `BadSignatureError` and `MalformedError`.
+    """
     reader = encoding.Reader(signed.unverified(), "KEM statement")
     reader.literal(1, "kem")
     if reader.octets("device", signing.KEY_BYTES) != device:

@@ -52,6 +52,11 @@ class Contact:
     metadata: str
 
     @property
+    def key(self) -> bytes:
+        """What is known of where it is goes by this."""
+        return self.identity
+
+    @property
     def pinned(self) -> Pinned:
         """What the hello needs."""
         return Pinned(self.identity, self.pair_secret)

@@ -195,6 +195,12 @@ class Papers:
             self._keep(standing.take(renewed))
         return renewed
 
+    def own_lists(self) -> list[RevocationList]:
+        """All that a sibling, or a contact, has to see to know what we took back."""
+        if self.own_list() is None:
+            return []
+        return list(self._revocations.known[self._device.identity].lists)
+
     def revoke(self, hashes: Iterable[bytes]) -> RevocationList:
         """Take back what the hashes name. Raises `RevocationsFullError`.
 
@@ -249,24 +255,28 @@ class Papers:
         issuer = standing.newest.issuer
         first, second = standing.fork or (None, None)
         self._db.write(
-            "INSERT OR REPLACE INTO revocations VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO revocations VALUES (?, ?, ?, ?, ?)",
             issuer,
             standing.newest.signed.encode(),
             first and first.signed.encode(),
             second and second.signed.encode(),
+            standing.root and standing.root.signed.encode(),
         )
         known = {**self._revocations.known, issuer: standing}
         self._revocations = dataclasses.replace(self._revocations, known=known)
 
     @property
     def forks(self) -> list[bytes]:
-        """Identities of which two lists of one number are known: a device of theirs lied."""
-        return [issuer for issuer, found in self._revocations.known.items() if found.fork]
+        """Identities of which a device signed two lists of one number: it lied."""
+        return [issuer for issuer, found in self._revocations.known.items() if found.is_lie]
 
 
 def _standing(row: Row) -> Standing:
     newest = RevocationList.decode(row["newest"])
+    root = None if row["root"] is None else RevocationList.decode(row["root"])
+    if root is not None and root.signed.body == newest.signed.body:
+        root = newest
     if row["fork_first"] is None:
-        return Standing(newest)
+        return Standing(newest, root=root)
     fork = RevocationList.decode(row["fork_first"]), RevocationList.decode(row["fork_second"])
-    return Standing(newest, fork)
+    return Standing(newest, fork, root)

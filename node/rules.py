@@ -81,7 +81,7 @@ class Rules:
         return rules
 
     def kept(self) -> tuple[str, str] | None:
-        """The rules by the keys of people and as they were written; None if there never were any."""
+        """The rules by people's keys, and as they were written; None if there never were any."""
         by_key, text = self._library.setting(_RULES), self._library.setting(_TEXT)
         return None if by_key is None else (by_key.decode(), (text or b"").decode())
 

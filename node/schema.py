@@ -584,7 +584,43 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ALTER TABLE offers ADD COLUMN album BLOB REFERENCES shared_albums;
     CREATE INDEX offers_by_album ON offers (album, state) WHERE album IS NOT NULL;
     """,
-    # 10: version 0.3.0, what the devices of one person tell each other
+    # 10: version 0.3.0, further devices of our own
+    """
+    -- This device and its siblings, as far as they are known. A revoked one stays, to be shown.
+    CREATE TABLE own_devices (
+        device BLOB PRIMARY KEY,
+        chain BLOB NOT NULL,
+        name TEXT NOT NULL,
+        named INTEGER NOT NULL,   -- when it was called so: the later name counts
+        seen INTEGER              -- when it was here last; NULL: never
+    ) STRICT, WITHOUT ROWID;
+
+    -- What they share; the newest counts, the others are heard from who does not have it yet.
+    CREATE TABLE own_secrets (
+        generation INTEGER NOT NULL,
+        secret BLOB NOT NULL,
+        PRIMARY KEY (generation, secret)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Also of own devices, by their keys.
+    CREATE TABLE addresses_10 (
+        identity BLOB NOT NULL,
+        host TEXT NOT NULL,
+        port INTEGER NOT NULL,
+        seen INTEGER NOT NULL,
+        PRIMARY KEY (identity, host, port)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO addresses_10 SELECT identity, host, port, seen FROM addresses;
+    DROP TABLE addresses;
+    ALTER TABLE addresses_10 RENAME TO addresses;
+    CREATE TRIGGER addresses_of_contact AFTER DELETE ON contacts BEGIN
+        DELETE FROM addresses WHERE identity = OLD.identity;
+    END;
+
+    -- A list that the root key signed: no device's list takes anything of it back.
+    ALTER TABLE revocations ADD COLUMN root BLOB;
+    """,
+    # 11: version 0.3.0, what the devices of one person tell each other
     """
     -- Of each device and each thing the latest record, as it was signed.
     CREATE TABLE sibling_records (

@@ -16,7 +16,9 @@ from ..crypto.channel import ChannelSettings
 from ..crypto.errors import KinlightError
 from ..crypto.identity import DeviceChain
 from ..crypto.secret import Secret
+from ..protocol.devices import OwnDevice
 from ..protocol.errors import DeniedError
+from ..protocol.joining import DeviceRequest
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from . import tcp, trimming
 from .addresses import Address
@@ -48,6 +50,7 @@ from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
 from .explaining import Explainer
 from .exporting import Exporter
+from .family import Family
 from .finding import Finding
 from .folders import Folders
 from .granting import Granting
@@ -83,9 +86,11 @@ from .recovery_state import RecoveryState
 from .removing import Remover
 from .rendezvous import Rendezvous
 from .renditions import Renditions
+from .roster import Roster
 from .rules import Rules
 from .searching import Search
 from .sharing import Sharing
+from .sibling_link import SiblingLink
 from .surroundings import Surroundings
 from .sync import Sync
 from .tasks import Tasks
@@ -189,6 +194,17 @@ class Unlocked:
         self.grants: Final = Grants(database)
         self.papers: Final = Papers(
             device=device, database=database, entropy=environment.entropy, now=self.clock
+        )
+        self.roster: Final = Roster(
+            device=device, database=database, lost=self._is_lost, now=self.clock
+        )
+        self.family: Final = Family(
+            device=device,
+            roster=self.roster,
+            papers=self.papers,
+            events=events,
+            heard=self._heard_of_family,
+            changed=self._family_changed,
         )
         self.mailboxes: Final = Mailboxes(database, environment.entropy)
         self.receipts: Final = Receipts(
@@ -454,12 +470,14 @@ class Unlocked:
             settings=ChannelSettings(),
             device=device,
             library=library,
+            roster=self.roster,
             whereabouts=self.whereabouts,
             events=events,
             dial=counted_dial(self._dial, events.counters),
             entropy=environment.entropy,
             now=self.clock,
             converse=self._converse,
+            converse_with_sibling=self._converse_with_sibling,
             paired=self._paired,
             tickets=self.tickets.issued,
             refused=self._refused,
@@ -667,6 +685,29 @@ class Unlocked:
             heard=self._heard,
         )
 
+    def _converse_with_sibling(self, link: Link) -> SiblingLink:
+        self._accompanying.spawn(self.wide.accompany(link))
+        with contextlib.suppress(KinlightError):  # a full disk: it shows them again next time
+            if self.roster.put([OwnDevice(link.peer, "", 0)]):
+                self._family_changed()
+        return SiblingLink(link, self.family)
+
+    def siblings(self) -> list[SiblingLink]:
+        """What goes on with our other devices that are connected."""
+        found = (standing.conversation for standing in self.peers.siblings())
+        return [each for each in found if isinstance(each, SiblingLink)]
+
+    def _family_changed(self) -> None:
+        """There is news of our devices: the others are told, and new ones called."""
+        for sibling in self.siblings():
+            sibling.tell()
+        self.peers.forget_refusals()
+
+    def _heard_of_family(self) -> None:
+        """A sibling told of something that we took back: that counts here too."""
+        self._spread()
+        self.album_parts.tending.look_again()
+
     def _check_deposit(self, delivery: Delivery, chain: DeviceChain) -> None:
         """Raise why a delivery may not be left with somebody for its device."""
         capability = None
@@ -727,7 +768,7 @@ class Unlocked:
         self.peers.nudge()
 
     def _is_lost(self, chain: DeviceChain) -> bool:
-        return self.papers.revocations.revokes_device(chain.identity, chain.device)
+        return self.papers.revocations.revokes_chain(chain)
 
     def _heard(self, identity: bytes) -> None:
         """Papers of a contact came: what it says is lost gets nothing more, and is sent away. Some
@@ -750,9 +791,11 @@ class Unlocked:
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
                 conversation.look_again()
+        for sibling in self.siblings():
+            sibling.tell()
         self.open_grants.look_again()
 
-    async def _paired(self, link: Link, acquaintance: Acquaintance) -> None:
+    async def _paired(self, link: Link, acquaintance: Acquaintance | DeviceRequest) -> None:
         await self.meeting.paired(link, acquaintance)
 
     def _refused(self, error: KinlightError) -> None:

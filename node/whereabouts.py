@@ -1,4 +1,7 @@
-"""Where contacts were reached, and when they were last here; kept in the library."""
+"""Where contacts were reached, and when they were last here; kept in the library.
+
+Another device of our own has its own place here, under its key in place of an identity.
+"""
 
 from __future__ import annotations
 

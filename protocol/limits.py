@@ -210,6 +210,16 @@ PROFILE_CHALLENGE_BYTES: Final = 64
 PROFILE_ROLES: Final = 16
 PROFILE_ROLE_BYTES: Final = 32
 
+# Devices of one person.
+OWN_DEVICES: Final = 64
+"""That are known at a time, revoked ones among them."""
+OWN_DEVICES_BYTES: Final = OWN_DEVICES * (identity.MAX_CHAIN_BYTES + 512)
+SHOWN_DEVICES: Final = 16
+"""Devices of ours that a contact is told of."""
+DEVICE_GIFT_BYTES: Final = 4 * 1024
+OWN_GENERATION_STEP: Final = 1_000
+"""By how much the number of the own-device secret may rise at once: nobody can use it up."""
+
 # Key material.
 CHAIN_BYTES: Final = identity.MAX_CHAIN_BYTES
 KEY_FILE_BYTES: Final = keystore.MAX_FILE_BYTES

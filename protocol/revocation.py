@@ -17,6 +17,7 @@ from typing import Final
 from ..crypto import signing
 from ..crypto.encoding import Reader, Value
 from ..crypto.errors import BadSignatureError, MalformedError
+from ..crypto.identity import DeviceChain
 from ..crypto.signing import Signed, SigningKey
 from . import limits
 from .errors import (
@@ -98,12 +99,18 @@ class RevocationList:
         """Read the canonical bytes of one."""
         return cls.read(Signed.decode(data, limits.REVOCATIONS_BYTES, "revocation list"))
 
+    @property
+    def by_root(self) -> bool:
+        """Whether the root key itself signed it, for which somebody typed the words."""
+        return self.signer == self.issuer
+
     def verify(self, devices: Mapping[bytes, bytes]) -> None:
-        """Check signer and signature; `devices` as for `Capability.verify`.
+        """Check signer and signature; `devices` as for `Capability.verify`. The root key may sign
+        as well.
 
         Raises `BrokenRevocationsError`.
         """
-        if devices.get(self.signer) != self.issuer:
+        if not self.by_root and devices.get(self.signer) != self.issuer:
             raise BrokenRevocationsError("its signer speaks for nobody known")
         try:
             signing.verify(self.signer, REVOCATION_DOMAIN, self.signed.body, self.signed.signature)
@@ -123,13 +130,17 @@ def _read_hashes(items: list[Value]) -> frozenset[bytes]:
 class Standing:
     """What is known of one identity's list.
 
-    `fork` holds two lists of one number that differ, if ever two such were seen: proof for
-    everybody that a device of this identity lied or was copied. While `newest` is one of them,
-    both count.
+    `fork` holds two lists of one number that differ, if ever two such were seen. While `newest` is
+    one of them, both count. Two by one signer are proof for everybody that this device lied or was
+    copied; two by different ones may come of two who didn't know of each other.
+
+    `root` is the list that the root key signed last. It counts whatever devices sign later, and
+    ends what they signed before.
     """
 
     newest: RevocationList
     fork: tuple[RevocationList, RevocationList] | None = None
+    root: RevocationList | None = None
 
     def take(self, found: RevocationList) -> Standing:
         """What is known after a verified list of the same identity came.
@@ -139,22 +150,39 @@ class Standing:
         """
         if found.issuer != self.newest.issuer:
             raise ValueError("another identity's list")
-        if found.signed.body == self.newest.signed.body:
+        if found.signed.body in (each.signed.body for each in self.lists):
             return self
+        if found.by_root:
+            return self._take_root(found)
+        if self.root is not None and found.as_of < self.root.as_of:
+            raise OldRevocationsError("it is of before the root key's list")
         if found.seq < self.newest.seq:
             raise OldRevocationsError
         if self.revokes_device(found.signer):
             raise RevokedDeviceError
         if found.seq == self.newest.seq:
-            return self if self._forked else Standing(self.newest, (self.newest, found))
+            fork = (self.newest, found)
+            return self if self._forked else dataclasses.replace(self, fork=fork)
         if found.as_of < self.newest.as_of:
             raise OldRevocationsError("it has a higher number and an earlier time")
         return dataclasses.replace(self, newest=found)
 
+    def _take_root(self, found: RevocationList) -> Standing:
+        """Whatever number a device has used up, the words are there to be followed."""
+        if self.root is not None and found.seq <= self.root.seq:
+            raise OldRevocationsError
+        return Standing(found, root=found)
+
     @property
     def lists(self) -> tuple[RevocationList, ...]:
-        """All that somebody else has to see to know the same."""
-        return (*(self.fork or ()), *(() if self._forked else (self.newest,)))
+        """All that somebody else has to see to know the same, in this order."""
+        root = () if self.root is None or self.root is self.newest else (self.root,)
+        return (*root, *(self.fork or ()), *(() if self._forked else (self.newest,)))
+
+    @property
+    def is_lie(self) -> bool:
+        """Whether one device signed two lists of one number."""
+        return self.fork is not None and self.fork[0].signer == self.fork[1].signer
 
     def revokes(self, digest: bytes) -> bool:
         """Whether this hash is taken back."""
@@ -169,7 +197,7 @@ class Standing:
 
         A time ahead of our clock says nothing about its age.
         """
-        ages = [now - found.as_of for found in self._counting]
+        ages = [now - found.as_of for found in self._latest]
         return all(-limits.CLOCK_SECONDS <= age < limits.REVOCATIONS_SECONDS for age in ages)
 
     @property
@@ -177,8 +205,12 @@ class Standing:
         return self.fork is not None and self.fork[0].seq == self.newest.seq
 
     @property
-    def _counting(self) -> tuple[RevocationList, ...]:
+    def _latest(self) -> tuple[RevocationList, ...]:
         return self.fork if self.fork is not None and self._forked else (self.newest,)
+
+    @property
+    def _counting(self) -> tuple[RevocationList, ...]:
+        return self._latest if self.root is None else (*self._latest, self.root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +229,10 @@ class Revocations:
         """Whether `identity` took back this device of its own."""
         standing = self.known.get(identity)
         return standing is not None and standing.revokes_device(device)
+
+    def revokes_chain(self, chain: DeviceChain) -> bool:
+        """Whether the device of a chain counts for nothing: it was taken back, or who let it in."""
+        return any(self.revokes_device(chain.identity, each.device) for each in chain.certificates)
 
     def stale(self, issuer: bytes, now: int) -> bool:
         """Whether `issuer` is known to revoke, and not known to have revoked nothing since."""
