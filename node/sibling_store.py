@@ -80,6 +80,12 @@ class SiblingStore:
             self._counts[device] = known
         return known
 
+    def head(self, device: bytes) -> int:
+        """The moment of the last record of one device; 0 if there is none."""
+        return self._db.value(
+            "SELECT coalesce(max(moment), 0) FROM sibling_records WHERE device = ?", device
+        )
+
     def heads(self) -> dict[bytes, int]:
         """The moment of the last record of each device."""
         found: dict[bytes, int] = {}

@@ -37,7 +37,10 @@ class Told(Protocol):
 class Teller(Protocol):
     """Knows some kinds of things."""
 
-    kinds: tuple[str, ...]
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Which."""
+        ...
 
     def thing(self, kind: str, subject: bytes) -> bytes:
         """The subject by which devices tell each other of what was noted under this one."""
