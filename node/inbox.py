@@ -479,7 +479,7 @@ class Inbox:
         """Forget what came of a photo, but for blobs that another offer's record names too."""
         wanted = {
             content_id
-            for other in self._library.offers_of(offer.photo_id, albums=True)
+            for other in self._library.offers_of(offer.photo_id, every=True)
             if other.state == "accepted" and other.envelope_hash != offer.envelope_hash
             for content_id in _blobs_of(other)
         }

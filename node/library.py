@@ -482,14 +482,14 @@ class Library:
             for content_id in (offer.record.content_id, offer.record.metadata_id)
         ]
 
-    def offers_of(self, photo_id: bytes, *, albums: bool = False) -> list[IncomingOffer]:
-        """The offers that contacts made of one photo, the latest first; with `albums` also as what
-        it is to be fetched for those.
+    def offers_of(self, photo_id: bytes, *, every: bool = False) -> list[IncomingOffer]:
+        """The offers that contacts made of one photo, the latest first; `every` also those by which
+        it is to be fetched for an album, and as our own from another device.
         """
         rows = self._db.rows(
-            "SELECT * FROM offers WHERE photo_id = ? AND (album IS NULL OR ?)"
-            " ORDER BY received DESC",
-            photo_id, int(albums),
+            "SELECT * FROM offers WHERE photo_id = ?"
+            " AND (album IS NULL AND capability <> x'' OR ?) ORDER BY received DESC",
+            photo_id, int(every),
         )  # fmt: skip
         return [_offer(row) for row in rows]
 

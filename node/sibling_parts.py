@@ -167,8 +167,14 @@ class SiblingParts:
         """A photo is here now for which other devices may wait."""
         self._arrived()
 
-    def revoked(self) -> None:
-        """Something of our own was taken back, here or by a sibling."""
+    def cut_lost(self) -> None:
+        """Devices of ours were taken back here: up to here their words count, and no further."""
+        lost = [each.device for each in self._roster.devices() if self.is_revoked(each.device)]
+        ledger = self.siblings.book.ledger
+        self.siblings.revoked(device for device in lost if ledger.cut(device) is None)
+
+    def heard_of_lost(self) -> None:
+        """A sibling took devices back. Up to where their words count it says itself."""
         self.siblings.revoked()
 
     async def run(self) -> None:

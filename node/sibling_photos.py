@@ -87,7 +87,7 @@ class PhotoTeller(ThereOrNot):
         photo = self._library.photo(subject)
         if photo is not None:
             return self._kept(photo)
-        offers = self._library.offers_of(subject)
+        offers = self._offers(subject)
         if any(offer.sibling and offer.state != "declined" for offer in offers):
             return self._told.value(kind, subject) or UNSAID
         for offer in offers:
@@ -96,6 +96,11 @@ class PhotoTeller(ThereOrNot):
         if any(offer.state in ("waiting", "accepted", "refused") for offer in offers):
             return UNSAID
         return None
+
+    def _offers(self, photo_id: bytes) -> list[IncomingOffer]:
+        """Those that are not of albums, which say themselves what is in them."""
+        offers = self._library.offers_of(photo_id, every=True)
+        return [offer for offer in offers if offer.album is None]
 
     def _kept(self, photo: Photo) -> Said:
         if photo.author == self._device.identity and photo.metadata.policy != "original":
@@ -117,7 +122,7 @@ class PhotoTeller(ThereOrNot):
             self._own_devices.keep(record.device, kept.entry.certificates)
         if self._library.photo(subject) is None and not self._library.is_at_sibling(subject):
             self._library.add_sibling_offer(self._row(kept))
-        for offer in self._library.offers_of(subject):
+        for offer in self._offers(subject):
             if offer.state == "waiting" and not offer.sibling:
                 self._library.set_offer_state(offer.envelope_hash, "accepted", None, self._now())
                 self._accepted(offer)
@@ -147,7 +152,7 @@ class PhotoTeller(ThereOrNot):
 
     def _take_out(self, photo_id: bytes) -> None:
         self._removed(photo_id)
-        for offer in self._library.offers_of(photo_id):
+        for offer in self._offers(photo_id):
             if offer.state in ("waiting", "accepted"):
                 self._library.set_offer_state(offer.envelope_hash, "declined", None, self._now())
 

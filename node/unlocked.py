@@ -249,7 +249,7 @@ class Unlocked:
             papers=self.papers,
             outbox=self.outbox,
             spread=self._spread,
-            lost=self.renew_mailbox,
+            lost=self.device_lost,
             now=self.clock,
         )
         self.renditions: Final = Renditions(
@@ -739,6 +739,7 @@ class Unlocked:
 
     def _heard_of_family(self) -> None:
         """A sibling told of something that we took back: that counts here too."""
+        self.sibling_parts.heard_of_lost()
         self._spread()
         self.album_parts.tending.look_again()
 
@@ -776,6 +777,11 @@ class Unlocked:
                 conversation.album_changed(shared)
         self.album_parts.tending.look_again()
         self._events.publish("album", id=shared.album_id.hex(), what="changed")
+
+    def device_lost(self) -> None:
+        """A device of ours was taken back here."""
+        self.renew_mailbox()
+        self.sibling_parts.cut_lost()
 
     def renew_mailbox(self) -> None:
         """Who has a device of ours, or was blocked, is not to know what is left for us."""
@@ -842,6 +848,7 @@ class Unlocked:
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
                 conversation.decided(offer)
+        self._each_sibling(lambda each: each.bringing.want())
 
     async def close(self) -> None:
         """End all of it. Never raises."""
