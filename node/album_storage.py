@@ -159,7 +159,7 @@ class AlbumStore:
     def expect(self, offer: IncomingOffer) -> None:
         """Note a photo that is in an album and is to be fetched, if it is not noted yet."""
         self._db.execute(
-            "INSERT OR IGNORE INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
             offer.envelope_hash, offer.photo_id, offer.identity, offer.device,
             offer.record.signed.encode(), offer.capability,
             offer.content_key.reveal(), offer.metadata_key.reveal(), offer.state, offer.code,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,6 +62,7 @@ class Database:
             self._db.execute("PRAGMA secure_delete = ON")
             self._db.execute("PRAGMA foreign_keys = ON")
             self._db.row_factory = Row
+            self._listeners: list[Callable[[], None]] = []
             self._migrate()
         except (sqlcipher.Error, LibraryDamagedError, NewerLibraryError) as error:
             self._db.close()
@@ -139,6 +140,10 @@ class Database:
             found[pair] = found.get(pair, 0) + 1
         return found
 
+    def listen(self, told: Callable[[], None]) -> None:
+        """`told` is called after each transaction; it must not fail."""
+        self._listeners.append(told)
+
     def _migrate(self) -> None:
         version = self.value("PRAGMA user_version")
         if version > schema.VERSION:
@@ -160,6 +165,8 @@ class Database:
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
+            for told in self._listeners:
+                told()
         except BaseException as error:
             with contextlib.suppress(sqlcipher.ProgrammingError):  # closed while this ran
                 if self._db.in_transaction:

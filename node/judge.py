@@ -163,7 +163,7 @@ class Judge:
         if photo.author == self._device.identity:
             return None
         reason: type[DeniedError] | None = None
-        for offer in self._library.offers_of(photo.photo_id, albums=True):
+        for offer in self._library.offers_of(photo.photo_id, every=True):
             if offer.state != "stored":
                 continue
             if offer.album is not None:

@@ -91,6 +91,7 @@ from .rules import Rules
 from .searching import Search
 from .sharing import Sharing
 from .sibling_link import SiblingLink
+from .sibling_parts import SiblingParts
 from .surroundings import Surroundings
 from .sync import Sync
 from .tasks import Tasks
@@ -210,7 +211,7 @@ class Unlocked:
             catalogue=self.catalogue,
             is_hidden=lambda photo: self.judge.ended(photo) is not None,
         )
-        own_devices = OwnDevices(device, library)
+        own_devices = OwnDevices(device, library, self.roster)
         self.outbox: Final = Outbox(
             device=device,
             own_devices=own_devices,
@@ -458,6 +459,32 @@ class Unlocked:
             counters=events.counters,
             now=self.clock,
         )
+        self.sibling_parts: Final = SiblingParts(
+            device=device,
+            database=database,
+            library=library,
+            catalogue=self.catalogue,
+            marks=self.marks,
+            blobs=blobs,
+            rules=self.rules,
+            papers=self.papers,
+            mailboxes=self.mailboxes,
+            backing_up=self.backing_up,
+            own_devices=own_devices,
+            remover=self.remover,
+            roster=self.roster,
+            inbox=self.inbox,
+            judge=self.judge,
+            events=events,
+            now=self.clock,
+            follow_up=self.follow_up,
+            news=lambda: self._each_sibling(lambda each: each.sync.tell()),
+            wanted=lambda: self._each_sibling(lambda each: each.bringing.want()),
+            arrived=lambda: self._each_sibling(lambda each: each.sync.arrived()),
+            met=self._met_again,
+            spread=self._spread,
+            mailbox_changed=self.tell_mailbox,
+        )
         repairs = Repairs(database)
         self.mender: Final = Mender(
             library=library,
@@ -640,6 +667,7 @@ class Unlocked:
             self._witness(),
             self.hold.run(),
             self.album_parts.tending.run(),
+            self.sibling_parts.run(),
             trimming.keep_trimmed(lambda: self._events.counters.pieces),
         ]
         if self._config.desktop:
@@ -726,12 +754,18 @@ class Unlocked:
         with contextlib.suppress(KinlightError):  # a full disk: it shows them again next time
             if self.roster.put([OwnDevice(link.peer, "", 0)]):
                 self._family_changed()
-        return SiblingLink(link, self.family)
+        known = self.roster.device(link.peer.device)
+        name = "" if known is None else known.name
+        return SiblingLink(link, self.family, self.sibling_parts, self.album_parts, name)
 
     def siblings(self) -> list[SiblingLink]:
         """What goes on with our other devices that are connected."""
         found = (standing.conversation for standing in self.peers.siblings())
         return [each for each in found if isinstance(each, SiblingLink)]
+
+    def _each_sibling(self, tell: Callable[[SiblingLink], None]) -> None:
+        for sibling in self.siblings():
+            tell(sibling)
 
     def _family_changed(self) -> None:
         """There is news of our devices: the others are told, and new ones called."""
@@ -744,6 +778,7 @@ class Unlocked:
 
     def _heard_of_family(self) -> None:
         """A sibling told of something that we took back: that counts here too."""
+        self.sibling_parts.heard_of_lost()
         self._spread()
         self.album_parts.tending.look_again()
 
@@ -789,6 +824,7 @@ class Unlocked:
         self.roster.renew_secret(self._environment.entropy)
         self._spread()
         self.renew_mailbox()
+        self.sibling_parts.cut_lost()
         self.album_parts.tending.look_again()
         self._events.publish("devices")
 
@@ -861,6 +897,7 @@ class Unlocked:
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
                 conversation.decided(offer)
+        self._each_sibling(lambda each: each.bringing.want())
 
     async def close(self) -> None:
         """End all of it. Never raises."""
@@ -876,6 +913,7 @@ class Unlocked:
                 task.cancel()
                 await asyncio.wait({task})
             await self.hold.close()
+            await self.sibling_parts.close()
             await self.keeper.close()
             await self.importer.close()
             await self.check_service.close()

@@ -153,6 +153,20 @@ ALBUM_REPLACED: Final = 16
 ALBUM_EPOCH_SECONDS: Final = 30 * 86_400
 """After which the key of an album is changed."""
 
+# Between the devices of one identity.
+SIBLING_DEVICES: Final = 64
+"""Devices of one identity that ever told anything."""
+SIBLING_VALUE_BYTES: Final = 144 * 1024
+"""What a record says: the longest are rules, with their text as it was written."""
+SIBLING_RECORD_BYTES: Final = SIBLING_VALUE_BYTES + 1024
+"""The body of a record."""
+SIBLING_RECORDS: Final = 1_000_000
+"""Records of one device."""
+SIBLING_BATCH: Final = 512
+"""Records in one message."""
+SIBLING_ASKED: Final = 256
+"""Photos in one question."""
+
 # Pairing.
 PAIRING_RUNS: Final = pairing.MAX_RUNS
 PAIRING_SECONDS: Final = pairing.LIFETIME_SECONDS

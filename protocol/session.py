@@ -67,6 +67,7 @@ from .opening import (
     recognise,
     recognise_answer,
 )
+from .sibling_messages import SIBLING_WORK
 from .ticket import IssuedTicket, Ticket, recognise_ticket
 
 
@@ -128,7 +129,7 @@ _ROWS: Final[tuple[_Row, ...]] = (
     *(
         (role, State.UP, message, State.UP)
         for role in (_D, _L)
-        for message in (*WORK, *ALBUM_WORK, *DEVICE_WORK)
+        for message in (*WORK, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK)
     ),
     *(
         (role, state, Bye, State.ENDED)
