@@ -84,8 +84,9 @@ class Remover:
 
     def take_out(self, photo_id: bytes) -> None:
         """Remove a photo within a transaction, as a person did on another device; then `clear`."""
-        photos = self._with_copies([photo_id])
-        self._to_clear.append((photos, [blob for photo in photos for blob in self._forget(photo)]))
+        photos, now = self._with_copies([photo_id]), self._now()
+        blobs = [blob for photo in photos for blob in forget(self._db, photo, now)]
+        self._to_clear.append((photos, blobs))
 
     async def clear(self) -> None:
         """Once that is durable: remove the files of what was taken out."""

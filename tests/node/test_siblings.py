@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +32,7 @@ class Pair:
 
 
 @pytest.fixture
-async def pair(start: Start, environment: Environment, tmp_path: Path):  # noqa: ANN201
+async def pair(start: Start, environment: Environment, tmp_path: Path):
     laptop, bob = await start("Anna"), await start("Bob")
     await laptop.pair_with(bob)
     phone = await sibling_of(laptop, tmp_path / "phone", environment)
@@ -146,7 +145,8 @@ async def test_nothing_is_said_twice_when_all_is_told(pair: Pair, picture: Pictu
     await pair.phone.until(lambda: equal(pair.laptop, pair.phone))
     said = {node: records(node) for node in (pair.laptop, pair.phone)}
     for node in said:
-        node.parts.database.write("INSERT OR IGNORE INTO sibling_changes SELECT kind, subject"
-                                  " FROM sibling_records")
+        node.parts.database.write(
+            "INSERT OR IGNORE INTO sibling_changes SELECT kind, subject FROM sibling_records"
+        )
         await node.parts.sibling_parts.siblings.say_all()
         assert records(node) == said[node]

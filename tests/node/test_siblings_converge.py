@@ -95,7 +95,7 @@ async def agree(nodes: list[TestedNode]) -> None:
                 each == vectors[0] for each in vectors
             ):
                 return
-            await asyncio.sleep(0.05)  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0.05)
 
 
 async def live(world: World, chance: random.Random, steps: int) -> None:
@@ -148,7 +148,7 @@ async def act(world: World, node: TestedNode, chance: random.Random) -> None:
 async def test_devices_that_are_on_and_off_as_it_happens_have_the_same_in_the_end(
     world: World, seed: int
 ) -> None:
-    chance = random.Random(seed)  # noqa: S311 - the same course in each run
+    chance = random.Random(seed)
     await live(world, chance, 40)
     for node in world.off:
         await node.start()
