@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from . import encoding, signing, wrap
@@ -275,6 +276,7 @@ def safety_number(one: bytes, other: bytes) -> str:
     return " ".join(digits[start : start + 5] for start in range(0, 60, 5))
 
 
+@lru_cache(maxsize=256)  # milliseconds each, and wherever contacts are shown it is the same again
 def _half(identity: bytes) -> str:
     digest = _SAFETY + identity
     for _ in range(_SAFETY_ROUNDS):

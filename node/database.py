@@ -148,9 +148,10 @@ class Database:
         version = self.value("PRAGMA user_version")
         if version > schema.VERSION:
             raise NewerLibraryError
-        for step in range(version, schema.VERSION):
-            script = f"BEGIN; {schema.MIGRATIONS[step]} PRAGMA user_version = {step + 1}; COMMIT;"
-            self._db.executescript(script)
+        if version < schema.VERSION:
+            steps = "".join(schema.MIGRATIONS[version:])
+            set_version = f"PRAGMA user_version = {schema.VERSION}"
+            self._db.executescript(f"BEGIN; {steps} {set_version}; COMMIT;")
         if self.value("PRAGMA quick_check(1)") != "ok":
             raise LibraryDamagedError
 
