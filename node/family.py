@@ -65,7 +65,7 @@ class Family:
         self._changed = changed
 
     def told(self, sibling: DeviceChain) -> list[Message]:
-        """What a sibling is to know. One that was revoked hears of that alone, and its link ends."""
+        """What a sibling is to know. One that was revoked hears of that alone."""
         secret = self.roster.secret()
         devices = encode_devices(self.roster.devices())
         found: list[Message] = [
