@@ -264,6 +264,7 @@ class Inbox:
         # Settings may have changed since the link came up.
         current = self._library.contact_of(contact.identity) or contact
         state = "accepted" if current.accept == "always" and not current.muted else "waiting"
+        self._judge.note(envelope.certificates.found)
         offer = self._library.add_offer(
             envelope_hash, contact.identity, envelope, state, self._now()
         )

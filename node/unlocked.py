@@ -88,6 +88,7 @@ from .roster import Roster
 from .rules import Rules
 from .searching import Search
 from .sharing import Sharing
+from .showing_devices import DeviceShower
 from .sibling_link import SiblingLink
 from .surroundings import Surroundings
 from .sync import Sync
@@ -198,6 +199,13 @@ class Unlocked:
             lost=self._is_lost,
             heard=self._heard_of_family,
             changed=self._family_changed,
+        )
+        self.shower: Final = DeviceShower(
+            library=library,
+            roster=self.roster,
+            papers=self.papers,
+            lost=self._is_lost,
+            changed=self._contact_has_device,
         )
         self.mailboxes: Final = Mailboxes(database, environment.entropy)
         self.receipts: Final = Receipts(
@@ -362,7 +370,8 @@ class Unlocked:
             now=self.clock,
             changed=self._album_changed,
             connected=lambda: {
-                standing.link.peer.device: standing.link.peer for standing in self.peers.standing()
+                standing.link.peer.device: standing.link.peer
+                for standing in (*self.peers.standing(), *self.peers.siblings())
             },
             revoked=self._spread,
         )
@@ -668,6 +677,8 @@ class Unlocked:
         return await self.wide.dial(address)
 
     def _converse(self, link: Link, contact: Contact) -> Sync:
+        with contextlib.suppress(KinlightError):  # a full disk: it shows them again next time
+            self.papers.note(link.peer.certificates)
         self._accompanying.spawn(self.wide.accompany(link))
         self.album_parts.tending.look_again()  # it may be a further device of a member
         return Sync(
@@ -688,6 +699,7 @@ class Unlocked:
             commits=self.commits,
             hold=self.hold,
             albums=self.album_parts,
+            devices=self.shower,
             events=self._events,
             heard=self._heard,
         )
@@ -711,7 +723,14 @@ class Unlocked:
             self._renewed(own.chain)
         for sibling in self.siblings():
             sibling.tell()
+        for conversation in self.peers.conversations():
+            if isinstance(conversation, Sync):
+                conversation.tell_devices()
         self.peers.forget_refusals()
+
+    def _contact_has_device(self) -> None:
+        """A contact told of a device: albums may let it in."""
+        self.album_parts.tending.look_again()
 
     def _heard_of_family(self) -> None:
         """A sibling told of something that we took back: that counts here too."""
