@@ -214,7 +214,7 @@ class Unlocked:
             catalogue=self.catalogue,
             is_hidden=lambda photo: self.judge.ended(photo) is not None,
         )
-        own_devices = OwnDevices(device, library)
+        own_devices = OwnDevices(device, library, self.roster)
         self.outbox: Final = Outbox(
             device=device,
             own_devices=own_devices,
