@@ -514,8 +514,11 @@ class Unlocked:
         )
         self.rendezvous: Final = Rendezvous(
             device=device,
-            contacts=lambda: [each for each in library.contacts() if not each.blocked],
-            wanted=self.peers.wanted,
+            contacts=lambda: [
+                *(each for each in library.contacts() if not each.blocked),
+                *self.roster.siblings(),
+            ],
+            wanted=self.peers.sought,
             addresses=lambda: self.wide.addresses(),
             whereabouts=self.whereabouts,
             heard=self.peers.nudge,
@@ -523,7 +526,7 @@ class Unlocked:
             now=self.clock,
         )
         self.finding: Final = Finding(
-            wanted=self.peers.wanted,
+            wanted=self.peers.sought,
             whereabouts=self.whereabouts,
             heard=self.peers.nudge,
         )
