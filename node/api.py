@@ -27,6 +27,7 @@ from . import (
     api_albums,
     api_archive,
     api_care,
+    api_devices,
     api_holding,
     api_library,
     api_recovery,
@@ -139,6 +140,7 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     app.include_router(api_archive.router)
     app.include_router(api_care.router)
     app.include_router(api_holding.router)
+    app.include_router(api_devices.router)
     app.include_router(api_recovery.router)
     app.include_router(api_tickets.router)
     app.include_router(api_wide.router)

@@ -21,6 +21,7 @@ from . import (
     cli_albums,
     cli_archive,
     cli_care,
+    cli_devices,
     cli_holding,
     cli_library,
     cli_marks,
@@ -482,6 +483,7 @@ def let_hold(
 
 
 cli_tickets.add_to(app)
+cli_devices.add_to(app)
 
 # Photos.
 

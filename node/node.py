@@ -29,6 +29,7 @@ from .home import ApiAddress, Home
 from .node_access import NodeAccess
 from .node_albums import NodeAlbums
 from .node_archive import NodeArchive
+from .node_devices import NodeDevices
 from .node_holding import NodeHolding
 from .node_library import NodeLibrary
 from .node_marks import NodeMarks
@@ -43,6 +44,7 @@ from .views import (
     Event,
     Finding,
     Identity,
+    JoinedDevice,
     PairingCode,
     ShareItem,
     ShareProgress,
@@ -58,6 +60,7 @@ class Node(
     NodeAccess,
     NodeAlbums,
     NodeArchive,
+    NodeDevices,
     NodeHolding,
     NodeLibrary,
     NodeMarks,
@@ -125,6 +128,25 @@ class Node(
             # No more than that is the same in all versions.
             node.version = str((await node._get("status"))["version"])
             yield node
+
+    @staticmethod
+    async def join_device(
+        code: str,
+        home: Path | str | None = None,
+        *,
+        passphrase: str,
+        name: str,
+        at: str | None = None,
+    ) -> JoinedDevice:
+        """Make a node in `home` that is a further device of whoever shows `code`, the code or QR
+        text of `add_device`. `at` is an address to try, `name` what it calls itself.
+
+        Raises `HomeExistsError`, `NotADeviceCodeError`, `NoSuchNodeError`, `UnreachableError`,
+        `WrongCodeError` and the like.
+        """
+        from .joining import join  # brings the whole session
+
+        return await join(_home(home), code, Secret(passphrase.encode()), name, at=at)
 
     @staticmethod
     def create(

@@ -90,6 +90,7 @@ from .roster import Roster
 from .rules import Rules
 from .searching import Search
 from .sharing import Sharing
+from .showing_devices import DeviceShower
 from .sibling_link import SiblingLink
 from .sibling_parts import SiblingParts
 from .surroundings import Surroundings
@@ -203,6 +204,13 @@ class Unlocked:
             lost=self._is_lost,
             heard=self._heard_of_family,
             changed=self._family_changed,
+        )
+        self.shower: Final = DeviceShower(
+            library=library,
+            roster=self.roster,
+            papers=self.papers,
+            lost=self._is_lost,
+            changed=self._contact_has_device,
         )
         self.mailboxes: Final = Mailboxes(database, environment.entropy)
         self.receipts: Final = Receipts(
@@ -381,7 +389,8 @@ class Unlocked:
             now=self.clock,
             changed=self._album_changed,
             connected=lambda: {
-                standing.link.peer.device: standing.link.peer for standing in self.peers.standing()
+                standing.link.peer.device: standing.link.peer
+                for standing in (*self.peers.standing(), *self.peers.siblings())
             },
             revoked=self._spread,
         )
@@ -560,8 +569,11 @@ class Unlocked:
         )
         self.rendezvous: Final = Rendezvous(
             device=device,
-            contacts=lambda: [each for each in library.contacts() if not each.blocked],
-            wanted=self.peers.wanted,
+            contacts=lambda: [
+                *(each for each in library.contacts() if not each.blocked),
+                *self.roster.siblings(),
+            ],
+            wanted=self.peers.sought,
             addresses=lambda: self.wide.addresses(),
             whereabouts=self.whereabouts,
             heard=self.peers.nudge,
@@ -569,7 +581,7 @@ class Unlocked:
             now=self.clock,
         )
         self.finding: Final = Finding(
-            wanted=self.peers.wanted,
+            wanted=self.peers.sought,
             whereabouts=self.whereabouts,
             heard=self.peers.nudge,
         )
@@ -725,6 +737,8 @@ class Unlocked:
         return await self.wide.dial(address)
 
     def _converse(self, link: Link, contact: Contact) -> Sync:
+        with contextlib.suppress(KinlightError):  # a full disk: it shows them again next time
+            self.papers.note(link.peer.certificates)
         self._accompanying.spawn(self.wide.accompany(link))
         self.album_parts.tending.look_again()  # it may be a further device of a member
         return Sync(
@@ -745,6 +759,7 @@ class Unlocked:
             commits=self.commits,
             hold=self.hold,
             albums=self.album_parts,
+            devices=self.shower,
             events=self._events,
             heard=self._heard,
         )
@@ -774,7 +789,14 @@ class Unlocked:
             self._renewed(own.chain)
         for sibling in self.siblings():
             sibling.tell()
+        for conversation in self.peers.conversations():
+            if isinstance(conversation, Sync):
+                conversation.tell_devices()
         self.peers.forget_refusals()
+
+    def _contact_has_device(self) -> None:
+        """A contact told of a device: albums may let it in."""
+        self.album_parts.tending.look_again()
 
     def _heard_of_family(self) -> None:
         """A sibling told of something that we took back: that counts here too."""

@@ -15,7 +15,7 @@ import pytest
 from kinlight.crypto import encoding
 from kinlight.crypto.encoding import Reader
 from kinlight.crypto.errors import KinlightError
-from kinlight.crypto.identity import DeviceChain
+from kinlight.crypto.identity import DeviceChain, device_of
 from kinlight.crypto.pairing import Code, Invitation, PairingKey
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import Signed, SigningKey
@@ -30,6 +30,7 @@ from kinlight.protocol.attributes import (
 from kinlight.protocol.backup import ContactsBackup, Opened
 from kinlight.protocol.capability import Capability, Request
 from kinlight.protocol.delivery import HeldBlob
+from kinlight.protocol.devices import OwnSecret
 from kinlight.protocol.errors import (
     BrokenReceiptError,
     GoneError,
@@ -38,6 +39,7 @@ from kinlight.protocol.errors import (
     UnknownTicketError,
 )
 from kinlight.protocol.framing import FrameReader, frame
+from kinlight.protocol.joining import DeviceRequest, Gift
 from kinlight.protocol.messages import PairChain, PairConfirm, Prove
 from kinlight.protocol.opening import (
     ContactOpening,
@@ -66,6 +68,7 @@ GENERATED = {
     "generate_tickets.py": ("ticket",),
     "generate_rendezvous.py": ("rendezvous",),
     "generate_profile.py": ("profile",),
+    "generate_devices.py": ("devices",),
 }  # fmt: skip
 FOLDERS = [folder for folders in GENERATED.values() for folder in folders]
 Case = dict[str, Any]
@@ -368,6 +371,44 @@ def check_profile(case: Case) -> None:
     assert found.encode().hex() == case["data"]
 
 
+def check_device_request(case: Case) -> None:
+    found = DeviceRequest.decode(_un(case["encoded"]))
+    assert (found.device, found.name) == (_un(case["device"]), case["said"])
+
+
+def check_device_gift(case: Case) -> None:
+    found = Gift.decode(_un(case["encoded"]))
+    device = device_of(_un(case["identity"]), found.certificates)
+    assert device == _un(case["device"])
+    assert (found.secret.generation, found.secret.secret.reveal().hex(), found.name) == (
+        case["generation"], case["secret"], case["called"],
+    )  # fmt: skip
+    assert found.encode() == _un(case["encoded"])
+
+
+def check_own_secret(case: Case) -> None:
+    found = OwnSecret.read(encoding.decode(_un(case["encoded"]), 100))
+    one, other = _un(case["one"]), _un(case["other"])
+    assert found.listener(bytes(32), one).pair_secret.reveal().hex() == case["listener"]
+    assert found.pair(other, one).reveal().hex() == case["pair"]
+
+
+def check_revocation_ranks(case: Case) -> None:
+    standing: Standing | None = None
+    for encoded, may_certify in case["lists"]:
+        found = RevocationList.decode(_un(encoded))
+        found.verify({found.signer: _un(case["identity"])})
+        certifier = bool(may_certify)
+        standing = (
+            Standing.of(found, certifier=certifier)
+            if standing is None
+            else standing.take(found, certifier=certifier)
+        )
+    assert standing is not None
+    assert all(standing.revokes_device(_un(each)) for each in case["lost"])
+    assert not any(standing.revokes_device(_un(each)) for each in case["live"])
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "frame": check_frame,
     "message": check_message,
@@ -395,6 +436,10 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "rendezvous-request": check_rendezvous_request,
     "rendezvous-answer": check_rendezvous_answer,
     "profile": check_profile,
+    "device-request": check_device_request,
+    "device-gift": check_device_gift,
+    "own-secret": check_own_secret,
+    "revocation-ranks": check_revocation_ranks,
 }
 
 
