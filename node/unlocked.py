@@ -457,7 +457,7 @@ class Unlocked:
             now=self.clock,
             follow_up=self.follow_up,
             news=lambda: self._each_sibling(lambda each: each.sync.tell()),
-            wanted=lambda: self._each_sibling(lambda each: each.bringing.want()),
+            wanted=self._bring_for_siblings,
             arrived=lambda: self._each_sibling(lambda each: each.sync.arrived()),
             met=self._met_again,
             spread=self._spread,
@@ -726,6 +726,13 @@ class Unlocked:
         """What goes on with our other devices that are connected."""
         found = (standing.conversation for standing in self.peers.siblings())
         return [each for each in found if isinstance(each, SiblingLink)]
+
+    def _bring_for_siblings(self) -> None:
+        """Photos are to be here that another device of ours told of."""
+        self._each_sibling(lambda each: each.bringing.want())
+        for conversation in self.peers.conversations():
+            if isinstance(conversation, Sync):
+                conversation.fetch_for_siblings()
 
     def _each_sibling(self, tell: Callable[[SiblingLink], None]) -> None:
         for sibling in self.siblings():

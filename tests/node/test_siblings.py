@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 from kinlight.node.addresses import Address
+from kinlight.node.depositing import AWAY_SECONDS
 from kinlight.node.unlocked import Environment
+from kinlight.protocol.sibling_ledger import Taken
 
 from .conftest import Picture, Start, Ways
 from .network import Network
 from .nodes import NOW, Clock, TestedNode, random_bytes
 from .siblings import are_linked, sibling_of
-from .three import imported
+from .three import imported, revoke
 
 
 @pytest.fixture
@@ -55,6 +57,10 @@ def here(node: TestedNode, photo: str) -> bool:
 
 def names(node: TestedNode) -> list[str]:
     return [contact.name for contact in node.parts.library.contacts()]
+
+
+def holds(node: TestedNode, name: str) -> bool:
+    return node.parts.mailboxes.standing(node.parts.library.contact(name).identity) == "offered"
 
 
 def records(node: TestedNode) -> list[bytes]:
@@ -150,3 +156,62 @@ async def test_nothing_is_said_twice_when_all_is_told(pair: Pair, picture: Pictu
                                   " FROM sibling_records")
         await node.parts.sibling_parts.siblings.say_all()
         assert records(node) == said[node]
+
+
+async def test_a_photo_that_only_a_lost_device_could_open_reaches_its_sibling(
+    pair: Pair, start: Start, clock: Clock, picture: Picture
+) -> None:
+    """Bob knows the laptop alone, and leaves the photo with a holder; the laptop opens the envelope
+    there and is lost before it has the photo. The phone has all that it takes."""
+    holder = await start("Holder")
+    await pair.laptop.pair_with(holder)
+    await pair.bob.pair_with(holder)
+    holder.engine.hold.turn_on([])
+    await pair.laptop.until(lambda: holds(pair.laptop, "Holder"))
+    await pair.laptop.engine.update_contact("Holder", holder=True)
+    await pair.bob.until(lambda: pair.bob.parts.mailboxes.of(pair.laptop.identity) is not None)
+    await pair.phone.until(lambda: len(names(pair.phone)) == 2)
+    await pair.phone.stop()
+    await pair.laptop.stop()
+    item = await pair.bob.share_one(picture(), "Anna", wait=False)
+    photo = item.photo_id or ""
+    clock.time += AWAY_SECONDS
+    pair.bob.parts.depositing.tell()
+    await pair.bob.until(lambda: pair.bob.delivery_state(photo) == "held")
+    await pair.bob.stop()
+    await pair.laptop.start()
+    await pair.laptop.until(lambda: pair.laptop.inbox_state(photo) == "waiting")
+    await holder.stop()
+    pair.laptop.engine.decide(photo, accept=True)
+    await pair.phone.start()
+    at_sibling = pair.phone.parts.library.is_at_sibling
+    await pair.phone.until(lambda: at_sibling(bytes.fromhex(photo)))
+    await pair.laptop.stop()
+    await holder.start()
+    meet(pair.phone, holder)
+    await pair.phone.until(lambda: here(pair.phone, photo))
+
+
+async def test_a_revoked_device_gets_nothing_new_and_nothing_that_it_says_counts(
+    pair: Pair, picture: Picture
+) -> None:
+    first = await imported(pair.laptop, picture())
+    await pair.phone.until(lambda: here(pair.phone, first))
+    await pair.laptop.until(lambda: equal(pair.laptop, pair.phone))
+    phone = pair.phone.parts.device.chain.device
+    revoke(pair.laptop, device=phone.hex())
+    await pair.laptop.until(lambda: not are_linked(pair.laptop, pair.phone))
+    second = await imported(pair.laptop, picture())
+    thief = await imported(pair.phone, picture())
+    await pair.phone.parts.sibling_parts.siblings.say_all()
+    pair.phone.parts.peers.forget_refusals()
+    pair.phone.parts.peers.nudge()
+    book = pair.laptop.parts.sibling_parts.siblings.book
+    assert book.ledger.cut(phone) == book.store.head(phone)
+    assert not here(pair.phone, second)
+    assert not here(pair.laptop, thief)
+    (said,) = [
+        each
+        for each in pair.phone.parts.sibling_parts.store.about("photo", bytes.fromhex(thief))
+    ]
+    assert book.ledger.take(said, NOW) is Taken.VOID
