@@ -172,6 +172,18 @@ class Shelf:
         self._changed(shared)
         return shared
 
+    def adopt(self, album: Album, kept: KeptAlbum) -> SharedAlbum:
+        """An album that another device of ours has, as a person decided there."""
+        entries = [read_entry(each) for each in album.kept()]
+        with self._db.transaction():
+            self._store.begin(kept)
+            self._store.add_entries(album.album_id, entries)
+        shared = SharedAlbum(album, KeyRing(album.album_id), kept.state, kept.inviter, kept.since)
+        self._albums[album.album_id] = shared
+        self._publish(shared, kept.state)
+        self._changed(shared)
+        return shared
+
     def take(self, shared: SharedAlbum, entries: Iterable[Entry]) -> Taken:
         """Add entries that came from somebody, each after those that it needs, and keep them.
 
@@ -310,7 +322,7 @@ class Shelf:
 
     def _stand(self, shared: SharedAlbum) -> None:
         """What others wrote may have taken us out, or let us in again."""
-        inside = shared.has(self._device.chain)
+        inside = shared.has(self._device.chain) or self._is_to_be_let_in(shared)
         leaving = self._device.identity in shared.album.view.leaving
         match shared.state:
             case "invited" if not inside and not self._store.states(shared.album_id):
@@ -321,6 +333,11 @@ class Shelf:
                 self.set_state(shared, "invited")
             case _:
                 pass
+
+    def _is_to_be_let_in(self, shared: SharedAlbum) -> bool:
+        """Whether we are in it and no admin has met this device yet: another one of ours has."""
+        us = self._device.chain
+        return us.identity in shared.album.view.members and not shared.ever_had(us)
 
     def _forget(self, shared: SharedAlbum) -> None:
         """An invitation was taken back before anything came by it. Else one contact could leave

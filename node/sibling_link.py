@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from ..crypto.errors import LocalError
+from ..protocol.album_messages import ALBUM_WORK
 from ..protocol.device_messages import OwnDevices
 from ..protocol.messages import (
     Credit,
@@ -19,6 +20,7 @@ from ..protocol.messages import (
 )
 from ..protocol.sibling_messages import SIBLING_WORK
 from .album_parts import AlbumParts
+from .album_sync import AlbumSync
 from .family import Family, FamilyTalk
 from .fetching import Fetcher
 from .link import Link
@@ -46,13 +48,14 @@ class SiblingLink:
         )  # fmt: skip
         self.bringing = SiblingBringing(
             link, self._fetcher, parts.inbox, parts.library, parts.blobs,
-            revoked=parts.is_revoked, came=self._came,
+            revoked=parts.is_revoked, came=parts.photo_came,
         )  # fmt: skip
+        self.albums = AlbumSync(link, albums, self.bringing.fetch, parts.albums.found)
+        self.bringing.albums = self.albums
         self.sync = SiblingSync(
             link, parts.siblings, parts.library,
-            revoked=parts.is_revoked, now=parts.now, heard=self.bringing.heard,
+            revoked=parts.is_revoked, now=parts.now, heard=self._heard,
         )  # fmt: skip
-        self._all = parts
         self._bring: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -60,13 +63,16 @@ class SiblingLink:
         self._family.tell()
         self.sync.start()
         self._bring = asyncio.create_task(self.bringing.run())
+        self.albums.start()
+
+    def _heard(self) -> None:
+        """The other device says what it has."""
+        self.bringing.heard()
+        self.albums.look_again()
 
     def tell(self) -> None:
         """There is news of our devices, or of what was taken back."""
         self._family.tell()
-
-    def _came(self) -> None:
-        self._all.photo_came()
 
     async def handle(self, message: Message) -> None:
         """One message of the sibling. A fault at this side, a full disk say, does not end the link:
@@ -83,6 +89,8 @@ class SiblingLink:
                 self._family.handle(message)
             case _ if isinstance(message, SIBLING_WORK):
                 await self.sync.handle(message)
+            case _ if isinstance(message, ALBUM_WORK):
+                self.albums.handle(message)
             case FetchHeld():
                 self._server.fetch_held(message, self.bringing.find)
             case Credit():
@@ -102,6 +110,7 @@ class SiblingLink:
         """The link has ended."""
         await self._server.close()
         await self.sync.close()
+        await self.albums.close()
         if self._bring is not None:
             self._bring.cancel()
             await asyncio.gather(self._bring, return_exceptions=True)

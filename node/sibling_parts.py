@@ -16,6 +16,7 @@ from ..protocol.sibling_kinds import (
     RULES,
     SHOWN,
 )
+from .album_parts import AlbumParts
 from .backing_up import BackingUp
 from .blobstore import BlobStore
 from .catalogue import Catalogue
@@ -31,6 +32,7 @@ from .papers import Papers
 from .removing import Remover
 from .roster import Roster
 from .rules import Rules
+from .sibling_albums import AlbumTeller
 from .sibling_book import SiblingBook
 from .sibling_contacts import ContactTeller, HolderTeller
 from .sibling_papers import AttributeTeller, RulesTeller
@@ -56,6 +58,7 @@ class SiblingParts:
         blobs: BlobStore,
         rules: Rules,
         papers: Papers,
+        albums: AlbumParts,
         mailboxes: Mailboxes,
         backing_up: BackingUp,
         own_devices: OwnDevices,
@@ -72,11 +75,11 @@ class SiblingParts:
         met: Callable[[], None],
         spread: Callable[[], None],
         mailbox_changed: Callable[[], None],
+        album_missing: Callable[[bytes], None],
     ) -> None:
         """`news`: there is something to tell siblings; `wanted`: photos are to be brought; `arrived`:
-        some are here now. `follow_up` hears of offers that are accepted here because a sibling
-        accepted the photo; the others are what the node does when contacts, papers or mailboxes
-        changed.
+        some are here. `follow_up` hears of offers that are accepted here because a sibling accepted
+        the photo; the others are what the node does when contacts, papers or mailboxes changed.
         """
         self.device: Final = device
         self.library: Final = library
@@ -109,6 +112,13 @@ class SiblingParts:
             said=news,
             now=now,
         )
+        self.albums: Final = AlbumTeller(
+            database=database,
+            store=albums.store,
+            shelf=albums.shelf,
+            told=book,
+            missing=album_missing,
+        )
         self.siblings.know(
             ContactTeller(database, library, book),
             HolderTeller(database, library, mailboxes),
@@ -132,6 +142,7 @@ class SiblingParts:
             ),
             MarkTeller(library, catalogue, marks, now),
             GrantTeller(database, library),
+            self.albums,
         )
 
     def is_revoked(self, device: bytes) -> bool:
@@ -158,6 +169,7 @@ class SiblingParts:
             self._spread()
         if kinds & {MAILBOX, HOLDER}:
             self._mailbox_changed()
+        self.albums.settle()
         if PHOTO in kinds:
             self._tasks.spawn(self._remover.clear())
             self._wanted()
@@ -179,6 +191,7 @@ class SiblingParts:
 
     async def run(self) -> None:
         """Say what changes."""
+        self.albums.settle_all()
         await self.siblings.run()
 
     async def close(self) -> None:

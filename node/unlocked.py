@@ -370,7 +370,8 @@ class Unlocked:
             now=self.clock,
             changed=self._album_changed,
             connected=lambda: {
-                standing.link.peer.device: standing.link.peer for standing in self.peers.standing()
+                standing.link.peer.device: standing.link.peer
+                for standing in (*self.peers.standing(), *self.peers.siblings())
             },
             revoked=self._spread,
         )
@@ -446,6 +447,7 @@ class Unlocked:
             blobs=blobs,
             rules=self.rules,
             papers=self.papers,
+            albums=self.album_parts,
             mailboxes=self.mailboxes,
             backing_up=self.backing_up,
             own_devices=own_devices,
@@ -462,6 +464,9 @@ class Unlocked:
             met=self._met_again,
             spread=self._spread,
             mailbox_changed=self.tell_mailbox,
+            album_missing=lambda album_id: self._each_sibling(
+                lambda each: each.albums.meet(album_id)
+            ),
         )
         repairs = Repairs(database)
         self.mender: Final = Mender(
@@ -768,6 +773,8 @@ class Unlocked:
                 conversation.settled(offer)
                 if offer.album is not None:
                     conversation.album_photo_arrived(offer.album)
+        if offer.state == "stored":
+            self._each_sibling(lambda each: each.sync.arrived())
         if offer.album is not None and offer.state == "stored":
             self._events.publish("album-photo", id=offer.photo_id.hex(), album=offer.album.hex())
 
@@ -782,6 +789,7 @@ class Unlocked:
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
                 conversation.album_changed(shared)
+        self._each_sibling(lambda each: each.albums.changed(shared))
         self.album_parts.tending.look_again()
         self._events.publish("album", id=shared.album_id.hex(), what="changed")
 
