@@ -77,9 +77,10 @@ class SiblingParts:
         mailbox_changed: Callable[[], None],
         album_missing: Callable[[bytes], None],
     ) -> None:
-        """`news`: there is something to tell siblings; `wanted`: photos are to be brought; `arrived`:
-        some are here. `follow_up` hears of offers that are accepted here because a sibling accepted
-        the photo; the others are what the node does when contacts, papers or mailboxes changed.
+        """`news`: there is something to tell siblings; `wanted`: photos are to be brought;
+        `arrived`: some are here. `follow_up` hears of offers that are accepted here because a
+        sibling accepted the photo; the others are what the node does when contacts, papers or
+        mailboxes changed.
         """
         self.device: Final = device
         self.library: Final = library
