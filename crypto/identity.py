@@ -131,6 +131,16 @@ class DeviceChain:
         )
         return DeviceChain.assemble(identity, certificates, kem)
 
+    def renewed(self, certificates: list[DeviceCertificate]) -> DeviceChain:
+        """The papers of this device with other certificates, verified as a peer would."""
+        items = encoding.Reader(encoding.decode(self.encoded, MAX_CHAIN_BYTES), "device chain")
+        items.array("identity certificate", 2)
+        items.array("device certificates", MAX_DEVICE_CERTIFICATES)
+        kem = Signed.from_value(
+            items.array("KEM statement", 2), MAX_CERTIFICATE_BYTES, "KEM statement"
+        )
+        return self.of_sibling(certificates, kem)
+
     @classmethod
     def decode(cls, data: bytes) -> DeviceChain:
         """Verify a chain; `BadCertificateError` or `MalformedError` say that it is not one.

@@ -26,6 +26,7 @@ from . import (
     api_access,
     api_albums,
     api_care,
+    api_devices,
     api_holding,
     api_library,
     api_recovery,
@@ -130,6 +131,7 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     app.include_router(api_albums.router)
     app.include_router(api_care.router)
     app.include_router(api_holding.router)
+    app.include_router(api_devices.router)
     app.include_router(api_recovery.router)
     app.include_router(api_tickets.router)
     app.include_router(api_wide.router)

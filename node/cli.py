@@ -20,6 +20,7 @@ from . import (
     cli_access,
     cli_albums,
     cli_care,
+    cli_devices,
     cli_holding,
     cli_library,
     cli_photos,
@@ -480,6 +481,7 @@ def let_hold(
 
 
 cli_tickets.add_to(app)
+cli_devices.add_to(app)
 
 # Photos.
 

@@ -12,21 +12,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import logging
 import os
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Final
 
-from ..crypto.identity import fingerprint, safety_number
+from ..crypto.identity import DeviceChain, fingerprint, safety_number
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
 from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
+from ..protocol.devices import OwnDevice
+from ..protocol.joining import DeviceRequest, Gift
 from . import exporting, forms, grants, keys, library, names, policies, views
 from .albums import Albums
 from .collection import Collection
 from .config import Config, read_bootstraps, set_wide
 from .doctor import Doctor
+from .environment import Environment
 from .errors import (
     BadRequestError,
     BlockedContactError,
@@ -47,14 +51,18 @@ from .keeping import Keeper
 from .meeting import OpenCode
 from .metrics import Metrics
 from .multiaddrs import parse_any_address
+from .our_devices import OurDevices
 from .outbox import FINAL_STATES
 from .receipts import Receipts
 from .recovery import Recovery
 from .rules import Rules
 from .sharing import OpenWish, Wish
+from .tasks import Tasks
 from .tickets import Tickets
-from .unlocked import Environment, Unlocked
+from .unlocked import Unlocked
 from .version import VERSION
+
+_log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -66,7 +74,9 @@ class Engine:
         self._metrics = Metrics(self.events.counters)
         self._environment = environment or Environment()
         self._open: Unlocked | None = None
+        self._keys: keys.UnlockedKeys | None = None
         self._unlocking = asyncio.Lock()
+        self._tasks = Tasks(_log)
 
     # Locked and unlocked.
 
@@ -81,15 +91,35 @@ class Engine:
             if self._open is not None:
                 self._open.rules.present()
                 return
-            self._open = await Unlocked.open(
-                self.home, config, unlocked, self.events, self._environment
-            )
+            self._open = await self._opened(config, unlocked)
             self.events.publish("unlocked")
+
+    async def _opened(self, config: Config, unlocked: keys.UnlockedKeys) -> Unlocked:
+        opened = await Unlocked.open(
+            self.home, config, unlocked, self.events, self._environment, self._new_papers
+        )
+        self._keys = unlocked
+        return opened
+
+    def _new_papers(self, chain: DeviceChain) -> None:
+        """Another device certified this one anew."""
+        self._tasks.spawn(self._with_papers(chain))
+
+    async def _with_papers(self, chain: DeviceChain, words: RecoveryWords | None = None) -> None:
+        """Open everything anew with other papers for this device: each part has them."""
+        async with self._unlocking:
+            if self._open is None or self._keys is None:
+                return
+            unlocked = await asyncio.to_thread(keys.with_chain, self.home, self._keys, chain, words)
+            opened, self._open = self._open, None
+            await opened.close()
+            self._open = await self._opened(Config.load(self.home), unlocked)
+            self.events.publish("devices")
 
     async def lock(self) -> None:
         """End all connections, close the library and forget the keys."""
         async with self._unlocking:
-            opened, self._open = self._open, None
+            opened, self._open, self._keys = self._open, None, None
             if opened is not None:
                 self.events.publish("locked")
                 await opened.close()
@@ -143,6 +173,11 @@ class Engine:
     def recovery(self) -> Recovery:
         """What comes back from the 24 words."""
         return self._unlocked().recovery
+
+    @property
+    def our_devices(self) -> OurDevices:
+        """The devices of this person."""
+        return self._unlocked().our_devices
 
     @property
     def tickets(self) -> Tickets:
@@ -378,6 +413,33 @@ class Engine:
         """Use a code; see `Meeting.join`."""
         opened = self._unlocked()
         return self._contact(opened, await opened.meeting.join(text, at, _optional_name(name)))
+
+    async def add_device(
+        self, name: str | None, words: RecoveryWords | None, *, may_certify: bool
+    ) -> AsyncGenerator[views.PairingCode | views.OwnDevice]:
+        """Show a code for a device of ours, then the device that used it; see `OurDevices.add`."""
+        opened = self._unlocked()
+        ours = opened.our_devices
+        certifier = ours.certifier(words)
+        if may_certify and words is None:
+            raise BadRequestError("only the 24 words let a new device certify others")
+        name = _optional_name(name)
+
+        def add(request: DeviceRequest) -> tuple[OwnDevice, Gift]:
+            return ours.add(request, certifier, name, may_certify=may_certify)
+
+        async with contextlib.aclosing(opened.meeting.open_for_device(add)) as steps:
+            async for step in steps:
+                if isinstance(step, OpenCode):
+                    yield views.PairingCode(str(step.code), str(step.invitation), step.expires)
+                else:
+                    yield ours.view(step.device)
+
+    async def allow_device(self, words: RecoveryWords) -> views.OwnDevice:
+        """Let this device add and revoke others, by the root key; see `OurDevices.allowed`."""
+        device = self._unlocked().device.chain.device
+        await self._with_papers(self._unlocked().our_devices.allowed(words), words)
+        return self._unlocked().our_devices.view(device)
 
     async def new_ticket(
         self, *, seconds: int, uses: int, name: str | None, at: list[str]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from ..crypto.errors import PeerError
+from ..crypto.identity import DeviceChain
 from ..crypto.secret import Secret
 from ..protocol import limits
 from ..protocol.allowance import Allowance
@@ -51,6 +52,7 @@ class Family:
         roster: Roster,
         papers: PapersStore,
         events: Events,
+        lost: Callable[[DeviceChain], bool],
         heard: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
@@ -58,17 +60,18 @@ class Family:
         self.roster: Final = roster
         self._papers = papers
         self._events = events
+        self._lost = lost
         self._heard = heard
         self._changed = changed
 
-    def told(self) -> list[Message]:
-        """What a sibling is to know."""
+    def told(self, sibling: DeviceChain) -> list[Message]:
+        """What a sibling is to know. One that was revoked hears of that alone."""
         secret = self.roster.secret()
         devices = encode_devices(self.roster.devices())
         found: list[Message] = [
             Papers(encode_shown([]), each.signed.encode()) for each in self._papers.own_lists()
         ]
-        if secret is not None:
+        if secret is not None and not self._lost(sibling):
             found.append(OwnDevices(secret.generation, secret.secret.reveal(), devices))
         return found
 
@@ -106,7 +109,7 @@ class FamilyTalk:
 
     def tell(self) -> None:
         """Say what it was not told yet on this link."""
-        now = self._family.told()
+        now = self._family.told(self._link.peer)
         new = [each for each in now if each not in self._told]
         self._told = now
         try:

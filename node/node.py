@@ -28,6 +28,7 @@ from .errors import AlreadyRunningError, NotRunningError, PassphraseNeededError
 from .home import ApiAddress, Home
 from .node_access import NodeAccess
 from .node_albums import NodeAlbums
+from .node_devices import NodeDevices
 from .node_holding import NodeHolding
 from .node_library import NodeLibrary
 from .node_recovery import NodeRecovery
@@ -41,6 +42,7 @@ from .views import (
     Event,
     Finding,
     Identity,
+    JoinedDevice,
     PairingCode,
     ShareItem,
     ShareProgress,
@@ -52,7 +54,16 @@ WATCH_SECONDS: Final = 1.0
 """How often `watch_status` looks where nothing is told: nodes in sight come and go without."""
 
 
-class Node(NodeAccess, NodeAlbums, NodeHolding, NodeLibrary, NodeRecovery, NodeTickets, NodeWide):
+class Node(
+    NodeAccess,
+    NodeAlbums,
+    NodeDevices,
+    NodeHolding,
+    NodeLibrary,
+    NodeRecovery,
+    NodeTickets,
+    NodeWide,
+):
     """A kinlight node. Get one from `open` (or `connect`, which never starts one).
 
     Every method raises a `KinlightError` whose text is a sentence for the user; the classes are
@@ -113,6 +124,25 @@ class Node(NodeAccess, NodeAlbums, NodeHolding, NodeLibrary, NodeRecovery, NodeT
             # No more than that is the same in all versions.
             node.version = str((await node._get("status"))["version"])
             yield node
+
+    @staticmethod
+    async def join_device(
+        code: str,
+        home: Path | str | None = None,
+        *,
+        passphrase: str,
+        name: str,
+        at: str | None = None,
+    ) -> JoinedDevice:
+        """Make a node in `home` that is a further device of whoever shows `code`, the code or QR
+        text of `add_device`. `at` is an address to try, `name` what it calls itself.
+
+        Raises `HomeExistsError`, `NotADeviceCodeError`, `NoSuchNodeError`, `UnreachableError`,
+        `WrongCodeError` and the like.
+        """
+        from .joining import join  # brings the whole session
+
+        return await join(_home(home), code, Secret(passphrase.encode()), name, at=at)
 
     @staticmethod
     def create(

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from ..crypto.signing import SigningKey
 from ..protocol import limits
 from ..protocol.attributes import Attestation, Attributes
 from ..protocol.capability import Capability
@@ -219,6 +220,24 @@ class Papers:
             renewed = standing.newest.renew(signing, self._now(), add=added, drop=self._over())
         self._keep(standing.take(renewed))
         return renewed
+
+    def revoke_by_root(
+        self, root: SigningKey, hashes: Iterable[bytes], drop: Iterable[bytes] = ()
+    ) -> None:
+        """Take back what the hashes name by the root key, and let what `drop` names count again.
+
+        Its number is the time: devices count, so theirs follow it. Ours follows at once, since
+        older nodes know no list of a root key.
+        """
+        standing = self._revocations.known.get(self._device.identity)
+        known = frozenset[bytes]() if standing is None else standing.hashes
+        listed = (known | frozenset(hashes)) - frozenset(drop)
+        before = 0 if standing is None or standing.root is None else standing.root.seq
+        now = self._now()
+        found = RevocationList.sign(root, self._device.identity, max(now, before + 1), now, listed)
+        self._keep(Standing(found, root=found) if standing is None else standing.take(found))
+        if not self._revocations.revokes_device(self._device.identity, self._device.chain.device):
+            self.revoke(hashes)
 
     def _over(self) -> set[bytes]:
         """Hashes of what we said and granted that ended so long ago that no clock revives it."""

@@ -5,6 +5,7 @@ What is in here was verified before it came in. Which of them are revoked is in 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -55,7 +56,7 @@ class Roster:
         """All that are known, this one and revoked ones among them; the first one first."""
         rows = self._db.rows("SELECT chain, name, named FROM own_devices")
         found = [OwnDevice(DeviceChain.decode(row[0]), row[1], row[2]) for row in rows]
-        return sorted(found, key=lambda each: (each.chain.certificates[-1].not_before, each.device))
+        return sorted(found, key=_age)
 
     def device(self, key: bytes) -> OwnDevice | None:
         """One of them."""
@@ -78,7 +79,7 @@ class Roster:
             for each in devices:
                 known = self.device(each.device)
                 said = OwnDevice(each.chain, "", 0) if each.named > latest else each
-                merged = said if known is None else known.merged(said)
+                merged = said if known is None else self._merged(known, said)
                 if merged == known:
                     continue
                 if known is None and self._count() >= limits.OWN_DEVICES:
@@ -90,6 +91,14 @@ class Roster:
                 )  # fmt: skip
                 news = True
         return news
+
+    def _merged(self, known: OwnDevice, said: OwnDevice) -> OwnDevice:
+        """Papers that lead through a revoked device give way to any that don't."""
+        merged = known.merged(said)
+        for chain in (known.chain, said.chain):
+            if self._lost(merged.chain) and not self._lost(chain):
+                return dataclasses.replace(merged, chain=chain)
+        return merged
 
     def _count(self) -> int:
         return self._db.value("SELECT count(*) FROM own_devices")
@@ -173,3 +182,9 @@ class Roster:
             for each in self.live()
             if each.device != us.device
         ]
+
+
+def _age(found: OwnDevice) -> tuple[int, int, bytes]:
+    """When it was added, and who added comes before whom it added."""
+    certificates = found.chain.certificates
+    return certificates[-1].not_before, len(certificates), found.device

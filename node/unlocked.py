@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -19,8 +16,8 @@ from ..crypto.secret import Secret
 from ..protocol.devices import OwnDevice
 from ..protocol.errors import DeniedError
 from ..protocol.joining import DeviceRequest
-from ..protocol.opening import Acquaintance, Entropy, LocalDevice
-from . import tcp, trimming
+from ..protocol.opening import Acquaintance, LocalDevice
+from . import joining, trimming
 from .addresses import Address
 from .album_parts import AlbumParts
 from .album_shelf import SharedAlbum
@@ -46,6 +43,7 @@ from .deposits import Deposits
 from .derivations import Derivations
 from .discovery import Discovery
 from .doctor import Doctor
+from .environment import Environment
 from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
 from .explaining import Explainer
@@ -74,12 +72,12 @@ from .mending import Mender, Repairs
 from .notifying import Notifier
 from .open_grants import OpenGrants
 from .originals import Originals
+from .our_devices import OurDevices
 from .outbox import Outbox
 from .own_devices import OwnDevices
-from .pace import Pace
 from .papers import Papers
 from .peers import Peers
-from .pipes import Dial, Listen, Pipe
+from .pipes import Pipe
 from .receipts import Receipts
 from .recovery import Recovery
 from .recovery_state import RecoveryState
@@ -105,18 +103,6 @@ _PORT_SETTING: Final = "port"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
-    """Where time, chance and pipes come from; tests bring their own."""
-
-    now: Callable[[], int] = lambda: int(time.time())
-    dial: Dial = tcp.dial
-    listen: Listen = tcp.TcpListener
-    entropy: Entropy = secrets.token_bytes
-    choose: Callable[[int], int] = secrets.randbelow
-    pace: Pace = field(default_factory=Pace)
-
-
 class Unlocked:
     """The parts of an unlocked node. Made by `open`, ended by `close`."""
 
@@ -131,13 +117,16 @@ class Unlocked:
         config: Config,
         events: Events,
         environment: Environment,
+        renewed: Callable[[DeviceChain], None],
     ) -> None:
+        """`renewed` is called when another device of ours certified this one anew."""
         self.device: Final = device
         self.database: Final = database
         self.library: Final = library
         self.blobs: Final = blobs
         self._events = events
         self._environment = environment
+        self._renewed = renewed
         self.clock: Final = Clock(
             device=device.signing.public,
             library=library,
@@ -197,13 +186,17 @@ class Unlocked:
             device=device, database=database, entropy=environment.entropy, now=self.clock
         )
         self.roster: Final = Roster(
-            device=device, database=database, lost=self._is_lost, now=self.clock
+            device=device,
+            database=database,
+            lost=lambda chain: self.papers.revocations.revokes_chain(chain),
+            now=self.clock,
         )
         self.family: Final = Family(
             device=device,
             roster=self.roster,
             papers=self.papers,
             events=events,
+            lost=self._is_lost,
             heard=self._heard_of_family,
             changed=self._family_changed,
         )
@@ -428,6 +421,17 @@ class Unlocked:
             met=self._met_again,
             now=self.clock,
         )
+        self.our_devices: Final = OurDevices(
+            device=device,
+            library=library,
+            roster=self.roster,
+            papers=self.papers,
+            entropy=environment.entropy,
+            connected=lambda: {each.link.peer.device for each in self.peers.siblings()},
+            lost=self.device_lost,
+            changed=self._family_changed,
+            now=self.clock,
+        )
         self.hold: Final = Hold(
             identity=device.identity,
             library=library,
@@ -491,6 +495,7 @@ class Unlocked:
             fetch_missing=self._fetch_missing,
         )
         self.whereabouts: Final = Whereabouts(database)
+        joining.take_over(home, keys, self.roster, self.whereabouts, self.clock())
         self.tickets: Final = Tickets(
             device=device,
             database=database,
@@ -575,6 +580,7 @@ class Unlocked:
         keys: UnlockedKeys,
         events: Events,
         environment: Environment,
+        renewed: Callable[[DeviceChain], None],
     ) -> Unlocked:
         """Open the library, clear leftovers, listen, and look for contacts."""
         blobs = BlobStore(home.blobs)
@@ -587,8 +593,9 @@ class Unlocked:
             expected = [*_expected(library), *Repairs(database).expected()]
             await asyncio.to_thread(blobs.sweep, library.blob_ids(), expected)
             opened = cls(
-                home, keys.device, database, library, blobs, keys, config, events, environment
-            )
+                home, keys.device, database, library, blobs, keys, config, events, environment,
+                renewed,
+            )  # fmt: skip
         except BaseException:
             library.close()
             raise
@@ -745,6 +752,9 @@ class Unlocked:
 
     def _family_changed(self) -> None:
         """There is news of our devices: the others are told, and new ones called."""
+        own = self.roster.device(self.device.chain.device)
+        if own is not None and own.chain.encoded != self.device.chain.encoded:
+            self._renewed(own.chain)
         for sibling in self.siblings():
             sibling.tell()
         self.peers.forget_refusals()
@@ -794,9 +804,15 @@ class Unlocked:
         self._events.publish("album", id=shared.album_id.hex(), what="changed")
 
     def device_lost(self) -> None:
-        """A device of ours was taken back here."""
-        self.renew_mailbox()
+        """A device of ours was taken back, or counts again. What it shared with the others is
+        another one from now on, and everybody who is here hears of it.
+        """
         self.sibling_parts.cut_lost()
+        self.roster.renew_secret(self._environment.entropy)
+        self._spread()
+        self.renew_mailbox()
+        self.album_parts.tending.look_again()
+        self._events.publish("devices")
 
     def renew_mailbox(self) -> None:
         """Who has a device of ours, or was blocked, is not to know what is left for us."""
@@ -823,6 +839,10 @@ class Unlocked:
         self.peers.nudge()
 
     def _is_lost(self, chain: DeviceChain) -> bool:
+        """Of a device of ours the best papers that are known count: it may not have them yet."""
+        if chain.identity == self.device.identity and chain.device != self.device.chain.device:
+            known = self.roster.device(chain.device)
+            chain = chain if known is None else known.chain
         return self.papers.revocations.revokes_chain(chain)
 
     def _heard(self, identity: bytes) -> None:

@@ -180,6 +180,11 @@ class Standing:
         return (*root, *(self.fork or ()), *(() if self._forked else (self.newest,)))
 
     @property
+    def hashes(self) -> frozenset[bytes]:
+        """All that is taken back."""
+        return frozenset[bytes]().union(*(each.hashes for each in self._counting))
+
+    @property
     def is_lie(self) -> bool:
         """Whether one device signed two lists of one number."""
         return self.fork is not None and self.fork[0].signer == self.fork[1].signer

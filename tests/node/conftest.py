@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from kinlight.node import tcp
+from kinlight.node.environment import Environment
 from kinlight.node.mallory import Mallory
 from kinlight.node.pipes import Dial, Listen
-from kinlight.node.unlocked import Environment
 
 from .holders import Household, friend_of
 from .network import Network

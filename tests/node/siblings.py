@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from kinlight.node import joining
 from kinlight.node.addresses import Address
-from kinlight.node.unlocked import Environment
-from kinlight.protocol.devices import OwnDevice
+from kinlight.node.environment import Environment
+from kinlight.node.home import Home
+from kinlight.node.views import OwnDevice, PairingCode
+from kinlight.protocol import devices
 
-from .nodes import NOW, TestedNode
+from .nodes import CHEAP, NOW, PASSPHRASE, TestedNode
 
 
 async def sibling_of(node: TestedNode, path: Path, environment: Environment) -> TestedNode:
@@ -24,7 +28,7 @@ def introduce(node: TestedNode, other: TestedNode) -> None:
     """The other one knows the first as if it had been added there, and calls it."""
     one, two = node.parts, other.parts
     two.roster.take_secret(one.roster.make_secret(one._environment.entropy))  # pyright: ignore[reportPrivateUsage]
-    two.roster.put([*one.roster.devices(), OwnDevice(two.device.chain, other.name, NOW)])
+    two.roster.put([*one.roster.devices(), devices.OwnDevice(two.device.chain, other.name, NOW)])
     two.whereabouts.reached(one.device.chain.device, Address("127.0.0.1", one.listener.port), NOW)
     two.peers.forget_refusals()
 
@@ -41,3 +45,34 @@ class Pair:
     laptop: TestedNode
     phone: TestedNode
     bob: TestedNode
+
+
+async def joined_by(
+    node: TestedNode, path: Path, environment: Environment, name: str = "Phone", **more: object
+) -> TestedNode:
+    """A new device that is added by a code, started."""
+    wanted = {"name": None, "words": None, "may_certify": False} | more
+    async with contextlib.aclosing(node.engine.add_device(**wanted)) as steps:  # type: ignore[arg-type]
+        code = await anext(steps)
+        assert isinstance(code, PairingCode)
+        home = Home(path)
+        joined = await joining.join(
+            home, code.code, PASSPHRASE, name,
+            at=node.address, environment=environment, cost=CHEAP,
+        )  # fmt: skip
+        added = await anext(steps)
+        assert isinstance(added, OwnDevice)
+        assert (added.name, added.device) == (joined.name, joined.device)
+    home.config.write_text("[network]\ndiscovery = false\n[check]\nreceived = false\n")
+    other = TestedNode.of_home(home, joined.name, environment, node.words)
+    await other.start()
+    return other
+
+
+def device_key(node: TestedNode) -> bytes:
+    return node.parts.device.chain.device
+
+
+def named(node: TestedNode, name: str) -> OwnDevice:
+    (found,) = [each for each in node.engine.our_devices.list() if each.name == name]
+    return found
