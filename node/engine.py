@@ -29,6 +29,7 @@ from . import exporting, forms, grants, keys, library, names, policies, views
 from .albums import Albums
 from .collection import Collection
 from .config import Config, read_bootstraps, set_wide
+from .device_photos import DevicePhotos
 from .doctor import Doctor
 from .environment import Environment
 from .errors import (
@@ -57,6 +58,7 @@ from .receipts import Receipts
 from .recovery import Recovery
 from .rules import Rules
 from .sharing import OpenWish, Wish
+from .sibling_keeping import PREVIEW
 from .tasks import Tasks
 from .tickets import Tickets
 from .unlocked import Unlocked
@@ -180,6 +182,11 @@ class Engine:
         return self._unlocked().our_devices
 
     @property
+    def device_photos(self) -> DevicePhotos:
+        """What the devices of this person have in common."""
+        return self._unlocked().device_photos
+
+    @property
     def tickets(self) -> Tickets:
         """The tickets that were made here."""
         return self._unlocked().tickets
@@ -226,6 +233,7 @@ class Engine:
                 for standing in opened.peers.standing()
             ],
             absent=self._absent(opened),
+            devices=opened.device_photos.standing(),
         )
 
     @staticmethod
@@ -748,9 +756,16 @@ class Engine:
         return views.RemovedPhoto(found.photo_id.hex(), found.metadata.name, removed.people)
 
     async def rendition(self, photo: str, name: str) -> bytes:
-        """A picture made from a photo that is here; see `Renditions.get`."""
+        """A picture made from a photo that is here; see `Renditions.get`. Of one that another
+        device of ours keeps there may be a preview.
+        """
         opened = self._unlocked()
-        found = opened.inbox.require(opened.library.find_photo_id(photo))
+        photo_id = opened.library.find_photo_id(photo)
+        if name == PREVIEW and opened.library.photo(photo_id) is None:
+            shown = await opened.device_photos.preview(photo_id)
+            if shown is not None:
+                return shown
+        found = opened.inbox.require(photo_id)
         return await opened.renditions.get(found, name)
 
     async def export(

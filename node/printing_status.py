@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from . import names, times
+from .printing_siblings import standing_line
 
 if TYPE_CHECKING:
     from .views import Absent, Bootstrap, Clock, Connection, Status
@@ -43,6 +44,7 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
     now = status.clock.now if status.clock is not None else 0
     width = max((len(names.shown(each.contact)) for each in status.connections), default=0)
     lines += [(f"  {connection_line(each, now, width)}", "green") for each in status.connections]
+    lines += [standing_line(each) for each in status.devices]
     if not status.connections:
         lines.append(("  Nobody is connected at the moment.", ""))
     lines += [(f"  {absent_line(each)}", "dim") for each in status.absent[:MAX_ABSENT]]

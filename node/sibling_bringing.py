@@ -47,7 +47,7 @@ class SiblingBringing:
         blobs: BlobStore,
         *,
         revoked: Callable[[bytes], bool],
-        came: Callable[[], None],
+        came: Callable[[bytes], None],
     ) -> None:
         """`came` is called for each photo that is here now."""
         self._link = link
@@ -125,7 +125,7 @@ class SiblingBringing:
             await self._inbox.fetch(self._link, self._fetcher, offer)
         now = self._library.offer(row) or offer
         if now.state != "accepted":
-            self._came()
+            self._came(now.photo_id)
         elif now.album is None:
             self._not_there.add(row)
         if now.album is not None and self.albums is not None:

@@ -18,7 +18,12 @@ from ..protocol.messages import (
     Papers,
     Piece,
 )
-from ..protocol.sibling_messages import SIBLING_WORK
+from ..protocol.sibling_messages import (
+    SIBLING_WORK,
+    SiblingAll,
+    SiblingHave,
+    SiblingRecords,
+)
 from .album_parts import AlbumParts
 from .album_sync import AlbumSync
 from .family import Family, FamilyTalk
@@ -26,6 +31,7 @@ from .fetching import Fetcher
 from .link import Link
 from .serving import Server
 from .sibling_bringing import SiblingBringing
+from .sibling_letting_go import SiblingLettingGo
 from .sibling_parts import SiblingParts
 from .sibling_sync import SiblingSync
 
@@ -56,18 +62,28 @@ class SiblingLink:
             link, parts.siblings, parts.library,
             revoked=parts.is_revoked, now=parts.now, heard=self._heard,
         )  # fmt: skip
-        self._bring: asyncio.Task[None] | None = None
+        self.letting_go = SiblingLettingGo(
+            link, self._fetcher, parts.keeping,
+            library=parts.library, store=parts.store, blobs=parts.blobs,
+            renditions=parts.renditions,
+        )  # fmt: skip
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Tell it what is known of all of our devices, and what is new besides."""
         self._family.tell()
         self.sync.start()
-        self._bring = asyncio.create_task(self.bringing.run())
+        if self._link.session.takes(SiblingHave):
+            self._tasks = [
+                asyncio.create_task(self.bringing.run()),
+                asyncio.create_task(self.letting_go.run()),
+            ]
         self.albums.start()
 
     def _heard(self) -> None:
         """The other device says what it has."""
         self.bringing.heard()
+        self.letting_go.look()
         self.albums.look_again()
 
     def tell(self) -> None:
@@ -87,8 +103,10 @@ class SiblingLink:
         match message:
             case OwnDevices() | Papers():
                 self._family.handle(message)
-            case _ if isinstance(message, SIBLING_WORK):
+            case SiblingHave() | SiblingRecords() | SiblingAll():
                 await self.sync.handle(message)
+            case _ if isinstance(message, SIBLING_WORK):
+                await self.letting_go.handle(message)
             case _ if isinstance(message, ALBUM_WORK):
                 self.albums.handle(message)
             case FetchHeld():
@@ -111,6 +129,6 @@ class SiblingLink:
         await self._server.close()
         await self.sync.close()
         await self.albums.close()
-        if self._bring is not None:
-            self._bring.cancel()
-            await asyncio.gather(self._bring, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -41,6 +41,7 @@ from .delegating import Delegating
 from .depositing import Depositing
 from .deposits import Deposits
 from .derivations import Derivations
+from .device_photos import DevicePhotos
 from .discovery import Discovery
 from .doctor import Doctor
 from .environment import Environment
@@ -459,18 +460,28 @@ class Unlocked:
             roster=self.roster,
             inbox=self.inbox,
             judge=self.judge,
+            renditions=self.renditions,
+            in_album=self._is_relied_on,
             events=events,
             now=self.clock,
             follow_up=self.follow_up,
             news=lambda: self._each_sibling(lambda each: each.sync.tell()),
             wanted=self._bring_for_siblings,
             arrived=lambda: self._each_sibling(lambda each: each.sync.arrived()),
+            again=lambda photo_id: self._each_sibling(lambda each: each.letting_go.came(photo_id)),
             met=self._met_again,
             spread=self._spread,
             mailbox_changed=self.tell_mailbox,
             album_missing=lambda album_id: self._each_sibling(
                 lambda each: each.albums.meet(album_id)
             ),
+        )
+        self.device_photos: Final = DevicePhotos(
+            parts=self.sibling_parts,
+            library=library,
+            roster=self.roster,
+            connected=lambda: {each.link.peer.device for each in self.peers.siblings()},
+            look=self._keep_otherwise,
         )
         repairs = Repairs(database)
         self.mender: Final = Mender(
@@ -741,10 +752,17 @@ class Unlocked:
 
     def _bring_for_siblings(self) -> None:
         """Photos are to be here that another device of ours told of."""
-        self._each_sibling(lambda each: each.bringing.want())
+        for sibling in self.siblings():
+            sibling.bringing.want()
+            sibling.letting_go.want()
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
                 conversation.fetch_for_siblings()
+
+    def _keep_otherwise(self) -> None:
+        """A person chose what is kept on this device."""
+        self._bring_for_siblings()
+        self._each_sibling(lambda each: each.letting_go.look())
 
     def _each_sibling(self, tell: Callable[[SiblingLink], None]) -> None:
         for sibling in self.siblings():
