@@ -9,7 +9,7 @@ from . import names, times
 from .printing import Output, size
 
 if TYPE_CHECKING:
-    from .views_siblings import AwayPhoto, DeviceKeeping, DeviceStanding
+    from .views_siblings import AwayPhoto, DeviceKeeping
 
 _ID_DIGITS: Final = 8
 _KEPT: Final = {
@@ -48,18 +48,3 @@ def away(out: Output, photos: Sequence[AwayPhoto]) -> None:
         out.say(
             f"{each.id[:_ID_DIGITS]}  {what:<9}  {length:>9}  {times.shown(each.added)}  {name}"
         )
-
-
-def standing_line(each: DeviceStanding) -> tuple[str, str]:
-    """How far another device is, for `status`."""
-    name = names.shown(each.name)
-    if each.heard is None:
-        return f"  {name}, a device of yours: nothing was heard of it yet", "dim"
-    rest: list[str] = []
-    if each.behind:
-        rest.append(f"lacks {each.behind} of what was said here")
-    if each.lacks:
-        rest.append(f"waits for {each.lacks} photos")
-    where = "connected" if each.connected else f"last heard {times.shown(each.heard)}"
-    text = f"  {name}, a device of yours: {where}, {' and '.join(rest) or 'has all that is here'}"
-    return text, "green" if each.connected and not rest else ""

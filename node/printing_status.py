@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from . import names, times
-from .printing_siblings import standing_line
 
 if TYPE_CHECKING:
     from .views import Absent, Bootstrap, Clock, Connection, Status
+    from .views_siblings import DeviceStanding
 
 MAX_ABSENT: Final = 10
 """Contacts who are not connected, as `status` shows them to people; JSON holds all."""
@@ -123,3 +123,18 @@ def absent_line(absent: Absent) -> str:
     if absent.outcome in _OUTCOMES:
         tried = f"; {_OUTCOMES[absent.outcome].format(names.shown(absent.address or ''))}"
     return f"{names.shown(absent.contact)}  not connected, {seen}{tried}"
+
+
+def standing_line(each: DeviceStanding) -> tuple[str, str]:
+    """How far another device is, for `status`."""
+    name = names.shown(each.name)
+    if each.heard is None:
+        return f"  {name}, a device of yours: nothing was heard of it yet", "dim"
+    rest: list[str] = []
+    if each.behind:
+        rest.append(f"lacks {each.behind} of what was said here")
+    if each.lacks:
+        rest.append(f"waits for {each.lacks} photos")
+    where = "connected" if each.connected else f"last heard {times.shown(each.heard)}"
+    text = f"  {name}, a device of yours: {where}, {' and '.join(rest) or 'has all that is here'}"
+    return text, "green" if each.connected and not rest else ""
