@@ -174,6 +174,18 @@ class Shelf:
         self._changed(shared)
         return shared
 
+    def adopt(self, album: Album, kept: KeptAlbum) -> SharedAlbum:
+        """An album that another device of ours has, as a person decided there."""
+        entries = [read_entry(each) for each in album.kept()]
+        with self._db.transaction():
+            self._store.begin(kept)
+            self._store.add_entries(album.album_id, entries)
+        shared = SharedAlbum(album, KeyRing(album.album_id), kept.state, kept.inviter, kept.since)
+        self._albums[album.album_id] = shared
+        self._publish(shared, kept.state)
+        self._changed(shared)
+        return shared
+
     def take(self, shared: SharedAlbum, entries: Iterable[Entry]) -> Taken:
         """Add entries that came from somebody, each after those that it needs, and keep them.
 
@@ -321,13 +333,11 @@ class Shelf:
 
     def _stand(self, shared: SharedAlbum) -> None:
         """What others wrote may have taken us out, or let us in again."""
-        inside = shared.has(self._device.chain)
+        inside = shared.has(self._device.chain) or self._is_to_be_let_in(shared)
         leaving = self._device.identity in shared.album.view.leaving
         match shared.state:
             case "invited" if not inside and not self._store.states(shared.album_id):
                 self._forget(shared)
-            case "joined" if not inside and self._awaits(shared):
-                pass  # a restored device: who looks after the album lets it in
             case "invited" | "joined" if not inside:
                 self.set_state(shared, "left" if self._went(shared) else "removed")
             case "removed" | "left" if inside and not leaving:
@@ -335,10 +345,12 @@ class Shelf:
             case _:
                 pass
 
-    def _awaits(self, shared: SharedAlbum) -> bool:
-        """Whether we are in the album and this device was never in it."""
-        members = shared.album.view.members
-        return self._device.identity in members and not shared.ever_had(self._device.chain)
+    def _is_to_be_let_in(self, shared: SharedAlbum) -> bool:
+        """Whether we are in it and no admin has met this device yet, one that was added or restored,
+        say: whoever looks after the album lets it in.
+        """
+        us = self._device.chain
+        return us.identity in shared.album.view.members and not shared.ever_had(us)
 
     def _forget(self, shared: SharedAlbum) -> None:
         """An invitation was taken back before anything came by it. Else one contact could leave

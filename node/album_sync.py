@@ -83,8 +83,12 @@ class AlbumSync:
         link: Link,
         parts: AlbumParts,
         fetch: Callable[[IncomingOffer], None],
+        adopt: Callable[[Album], None] | None = None,
     ) -> None:
-        """`fetch` brings a photo over this link as soon as there is room."""
+        """`fetch` brings a photo over this link as soon as there is room. Over a link with another
+        device of ours `adopt` takes up albums that are not here.
+        """
+        self._adopt = adopt
         self._link = link
         self._device = parts.device
         self._library = parts.library
@@ -161,6 +165,14 @@ class AlbumSync:
             self._news.set()
         elif shared.album_id in self._told:
             self._tell(shared.album_id)  # it was in when we told last: now it is to hear why not
+
+    def look_again(self) -> None:
+        """Another device of ours has more than before: it is asked again for what it lacked."""
+        if self._task is not None:
+            for shared in self._shelf.all():
+                self._coming.heard_news(shared.album_id)
+                self._to_want[shared.album_id] = None
+            self._news.set()
 
     def lacked(self, album_id: bytes) -> None:
         """The peer asked for a photo or a key of an album that is not here."""
@@ -272,8 +284,24 @@ class AlbumSync:
         if not self._previews.is_busy(message.album):
             self._to_want[message.album] = None  # now the photos
 
+    def meet(self, album_id: bytes) -> None:
+        """Another device of ours has an album that is not here."""
+        if self._task is not None:
+            self._meet(album_id)
+            self._news.set()
+
     def _is_in(self, shared: SharedAlbum) -> bool:
-        return shared.has(self._link.peer)
+        """Whether the peer may know the album. A device of ours may, also before it was let in."""
+        peer = self._link.peer
+        if shared.has(peer):
+            return True
+        return self._adopt is not None and not shared.ever_had(peer) and self._are_in(shared)
+
+    def _are_in(self, shared: SharedAlbum) -> bool:
+        return self._device.identity in shared.album.view.members
+
+    def _ever_was_in(self, shared: SharedAlbum) -> bool:
+        return shared.ever_had(self._link.peer) or self._is_in(shared)
 
     # Heads and entries.
 
@@ -316,7 +344,7 @@ class AlbumSync:
             self._told[album_id] = shared.album.heads
             return heads_of(shared.album)
         self._told.pop(album_id, None)
-        if not shared.ever_had(self._link.peer):
+        if not self._ever_was_in(shared):
             return None
         heard, album = self._heard.get(album_id, Heads((), ())), shared.album
         told = album.farewell(self._link.peer.identity, self._link.peer.device)
@@ -328,7 +356,7 @@ class AlbumSync:
 
     async def _answer(self, asked: AlbumHeads) -> None:
         shared, peer = self._shelf.get(asked.album), self._link.peer
-        if shared is None or not shared.ever_had(peer):
+        if shared is None or not self._ever_was_in(shared):
             await self._link.send(AlbumRefused(asked.album, _UNKNOWN))
             self._meet(asked.album)
             return
@@ -418,6 +446,9 @@ class AlbumSync:
         shared = self._shelf.get(album.album_id)
         if shared is not None:
             await self._add(shared, tuple(album.kept()))
+            return
+        if self._adopt is not None:
+            self._adopt(album)
             return
         us, device = self._device.identity, self._device.signing.public
         inviter = inviter_of(album, us)

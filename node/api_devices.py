@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, SecretStr
 
 from ..crypto.recovery import RecoveryWords
-from . import views
+from . import views, views_siblings
 from .api_lines import lines
 from .asking_words import parsed
 from .engine import Engine
@@ -48,6 +48,19 @@ def _engine(request: Request) -> Engine:
 
 def _words(given: SecretStr | None) -> RecoveryWords | None:
     return None if given is None else parsed(given.get_secret_value())
+
+
+class KeepBody(BaseModel):
+    """See `Node.device_keep`."""
+
+    what: str | None = None
+    space: int | None = None
+
+
+class PhotosBody(BaseModel):
+    """Photos, by how their ids begin."""
+
+    photos: list[str]
 
 
 @router.get("")
@@ -91,3 +104,27 @@ async def post_restore(request: Request, device: str, body: WordsBody) -> views.
     """Let one count again."""
     ours = _engine(request).our_devices
     return ours.restore(device, parsed(body.recovery_words.get_secret_value()))
+
+
+@router.post("/keep")
+async def post_keep(request: Request, body: KeepBody) -> views_siblings.DeviceKeeping:
+    """Choose what of the photos is kept on this device, or see it."""
+    return _engine(request).device_photos.keep(body.what, body.space)
+
+
+@router.post("/pin")
+async def post_pin(request: Request, body: PhotosBody) -> views_siblings.DeviceKeeping:
+    """Keep these here whatever else."""
+    return _engine(request).device_photos.pin(body.photos, pinned=True)
+
+
+@router.post("/unpin")
+async def post_unpin(request: Request, body: PhotosBody) -> views_siblings.DeviceKeeping:
+    """Keep these as all others."""
+    return _engine(request).device_photos.pin(body.photos, pinned=False)
+
+
+@router.get("/photos")
+async def get_away(request: Request) -> list[views_siblings.AwayPhoto]:
+    """Photos whose originals are on other devices alone."""
+    return _engine(request).device_photos.away()

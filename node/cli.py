@@ -30,6 +30,7 @@ from . import (
     cli_receipts,
     cli_recovery,
     cli_service,
+    cli_siblings,
     cli_tickets,
     cli_wide,
     errors,
@@ -483,6 +484,7 @@ def let_hold(
 
 
 cli_tickets.add_to(app)
+cli_siblings.add_to(cli_devices.devices_app)
 cli_devices.add_to(app)
 
 # Photos.

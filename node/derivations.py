@@ -74,6 +74,13 @@ class Derivations:
             "SELECT content_id FROM renditions WHERE photo_id = ? AND name = ?", photo_id, name
         )
 
+    def size(self, photo_id: bytes, name: str) -> tuple[int, int]:
+        """Its width and height; nothing by nothing if there is none."""
+        row = self._db.row(
+            "SELECT width, height FROM renditions WHERE photo_id = ? AND name = ?", photo_id, name
+        )
+        return (0, 0) if row is None else (row["width"], row["height"])
+
     def put_rendition(self, name: str, blob: StoredBlob, size: tuple[int, int]) -> None:
         """Enter a rendition whose blob lies durably in the blob folder, in place of an earlier."""
         earlier = self.rendition(blob.photo_id, name)

@@ -30,6 +30,7 @@ from .albums import Albums
 from .archiving import Archiver
 from .collection import Collection
 from .config import Config, read_bootstraps, set_wide
+from .device_photos import DevicePhotos
 from .doctor import Doctor
 from .environment import Environment
 from .errors import (
@@ -58,6 +59,7 @@ from .receipts import Receipts
 from .recovery import Recovery
 from .rules import Rules
 from .sharing import OpenWish, Wish
+from .sibling_keeping import PREVIEW
 from .tasks import Tasks
 from .tickets import Tickets
 from .unlocked import Unlocked
@@ -186,6 +188,11 @@ class Engine:
         return self._unlocked().archiver
 
     @property
+    def device_photos(self) -> DevicePhotos:
+        """What the devices of this person have in common."""
+        return self._unlocked().device_photos
+
+    @property
     def tickets(self) -> Tickets:
         """The tickets that were made here."""
         return self._unlocked().tickets
@@ -232,6 +239,7 @@ class Engine:
                 for standing in opened.peers.standing()
             ],
             absent=self._absent(opened),
+            devices=opened.device_photos.standing(),
         )
 
     @staticmethod
@@ -775,9 +783,16 @@ class Engine:
         return views.RemovedPhoto(found.photo_id.hex(), found.metadata.name, removed.people)
 
     async def rendition(self, photo: str, name: str) -> bytes:
-        """A picture made from a photo that is here; see `Renditions.get`."""
+        """A picture made from a photo that is here; see `Renditions.get`. Of one that another
+        device of ours keeps there may be a preview.
+        """
         opened = self._unlocked()
-        found = opened.inbox.require(opened.library.find_photo_id(photo))
+        photo_id = opened.library.find_photo_id(photo)
+        if name == PREVIEW and opened.library.photo(photo_id) is None:
+            shown = await opened.device_photos.preview(photo_id)
+            if shown is not None:
+                return shown
+        found = opened.inbox.require(photo_id)
         return await opened.renditions.get(found, name)
 
     async def export(

@@ -50,6 +50,7 @@ from .views import (
     ShareProgress,
     Status,
 )
+from .views_siblings import DeviceStanding
 
 _CONNECT_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = 1.0
@@ -192,12 +193,14 @@ class Node(
         bootstraps = [views.Bootstrap(**item) for item in body.pop("wide_bootstraps", [])]
         connections = [views.Connection(**item) for item in body.pop("connections")]
         absent = [views.Absent(**item) for item in body.pop("absent")]
+        devices = [DeviceStanding(**item) for item in body.pop("devices", [])]
         clock = body.pop("clock")
         return Status(
             **body,
             connections=connections,
             absent=absent,
             wide_bootstraps=bootstraps,
+            devices=devices,
             clock=None if clock is None else Clock(**clock),
         )
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from .client import Client, device_segment, read_step, several
 from .views import OwnDevice, PairingCode
+from .views_siblings import AwayPhoto, DeviceKeeping
 
 
 class NodeDevices(Client):
@@ -79,3 +80,31 @@ class NodeDevices(Client):
                 "devices", device_segment(device), "restore", recovery_words=recovery_words
             )
         )
+
+    # What they have in common.
+
+    async def device_keep(
+        self, what: str | None = None, *, space: int | None = None
+    ) -> DeviceKeeping:
+        """Choose what of the photos that all devices have together is kept on this one: `originals`
+        (in `space` bytes at most, beyond those that are pinned), `previews` or `nothing`; None only
+        tells. An original goes when another device has promised to keep it, and not before.
+        """
+        return DeviceKeeping(**await self._post("devices", "keep", what=what, space=space))
+
+    async def device_pin(self, photos: Sequence[str]) -> DeviceKeeping:
+        """Keep these originals here whatever else, and fetch those that are elsewhere.
+
+        Raises `NoSuchPhotoError`.
+        """
+        return DeviceKeeping(**await self._post("devices", "pin", photos=several(photos)))
+
+    async def device_unpin(self, photos: Sequence[str]) -> DeviceKeeping:
+        """Keep them as all others. Raises `NoSuchPhotoError` for one that is not pinned."""
+        return DeviceKeeping(**await self._post("devices", "unpin", photos=several(photos)))
+
+    async def device_photos(self) -> list[AwayPhoto]:
+        """Photos whose originals are on other devices alone, the latest first. `rendition` gives
+        those previews that are here.
+        """
+        return [AwayPhoto(**item) for item in await self._get("devices", "photos")]

@@ -82,10 +82,13 @@ class Remover:
             if not any(map(self._is_used, needed)):
                 await self._remove(made)
 
-    def take_out(self, photo_id: bytes) -> None:
-        """Remove a photo within a transaction, as a person did on another device; then `clear`."""
+    def take_out(self, photo_id: bytes, keep: bytes | None = None) -> None:
+        """Remove a photo within a transaction, as another device has it or nobody is to have it;
+        then `clear`. The file of the blob `keep` stays.
+        """
         photos, now = self._with_copies([photo_id]), self._now()
-        blobs = [blob for photo in photos for blob in forget(self._db, photo, now)]
+        gone = [blob for photo in photos for blob in forget(self._db, photo, now)]
+        blobs = [blob for blob in gone if blob != keep]
         self._to_clear.append((photos, blobs))
 
     async def clear(self) -> None:

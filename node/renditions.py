@@ -120,6 +120,10 @@ class Renditions:
         )
         return kept, metadata
 
+    def size(self, photo_id: bytes, name: str) -> tuple[int, int]:
+        """Width and height of a rendition that was made."""
+        return self._derivations.size(photo_id, name)
+
     def _kept(self, photo: Photo, name: str) -> StoredBlob | None:
         content_id = self._derivations.rendition(photo.photo_id, name)
         return None if content_id is None else self._library.blob(content_id)

@@ -765,6 +765,9 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TRIGGER sibling_photo_went AFTER DELETE ON photos BEGIN
         INSERT OR IGNORE INTO sibling_changes VALUES ('photo', OLD.photo_id);
     END;
+    CREATE TRIGGER sibling_photo_gone AFTER DELETE ON photos BEGIN
+        DELETE FROM sibling_promises WHERE photo_id = OLD.photo_id;
+    END;
     CREATE TRIGGER sibling_offer_changed AFTER UPDATE OF state ON offers
         WHEN NEW.album IS NULL AND NEW.state <> OLD.state
     BEGIN

@@ -16,11 +16,12 @@ from typing import Final
 from ..crypto.blob import fetch_token
 from ..protocol.errors import GoneError, RevokedDeviceError
 from ..protocol.messages import FetchHeld
+from .album_sync import AlbumSync
 from .arrivals import is_small
 from .blobstore import BlobStore
 from .fetching import Fetcher
 from .inbox import Inbox
-from .library import Library, StoredBlob
+from .library import IncomingOffer, Library, StoredBlob
 from .link import Link
 from .serving import Allowed
 from .tasks import together
@@ -46,7 +47,7 @@ class SiblingBringing:
         blobs: BlobStore,
         *,
         revoked: Callable[[bytes], bool],
-        came: Callable[[], None],
+        came: Callable[[bytes], None],
     ) -> None:
         """`came` is called for each photo that is here now."""
         self._link = link
@@ -56,6 +57,8 @@ class SiblingBringing:
         self._blobs = blobs
         self._revoked = revoked
         self._came = came
+        self.albums: AlbumSync | None = None
+        """What hears of photos of albums that were tried."""
         self._not_there: set[bytes] = set()
         self._handed: set[bytes] = set()
         self._lanes: dict[bool, asyncio.Queue[bytes]] = {
@@ -71,6 +74,12 @@ class SiblingBringing:
         """The sibling says what it has: it may have by now what it lacked."""
         self._not_there.clear()
         self._news.set()
+
+    def fetch(self, offer: IncomingOffer) -> None:
+        """Bring a photo of an album."""
+        if offer.envelope_hash not in self._handed:
+            self._handed.add(offer.envelope_hash)
+            self._lanes[is_small(offer)].put_nowait(offer.envelope_hash)
 
     async def run(self) -> None:
         """Bring what is to be here, for as long as the link is up."""
@@ -108,14 +117,19 @@ class SiblingBringing:
 
     async def _bring(self, row: bytes) -> None:
         offer = self._library.offer(row)
-        if offer is None or offer.state != "accepted":
+        if offer is None:
+            if self.albums is not None:
+                self.albums.given_up(row)
             return
-        await self._inbox.fetch(self._link, self._fetcher, offer)
-        now = self._library.offer(row)
-        if now is not None and now.state == "accepted":
+        if offer.state == "accepted":
+            await self._inbox.fetch(self._link, self._fetcher, offer)
+        now = self._library.offer(row) or offer
+        if now.state != "accepted":
+            self._came(now.photo_id)
+        elif now.album is None:
             self._not_there.add(row)
-        else:
-            self._came()
+        if now.album is not None and self.albums is not None:
+            self.albums.fetched(now)
 
     # What is given.
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 from ..crypto.errors import LocalError
+from ..protocol.album_messages import ALBUM_WORK
 from ..protocol.device_messages import OwnDevices
 from ..protocol.messages import (
     Credit,
@@ -17,13 +18,20 @@ from ..protocol.messages import (
     Papers,
     Piece,
 )
-from ..protocol.sibling_messages import SIBLING_WORK
+from ..protocol.sibling_messages import (
+    SIBLING_WORK,
+    SiblingAll,
+    SiblingHave,
+    SiblingRecords,
+)
 from .album_parts import AlbumParts
+from .album_sync import AlbumSync
 from .family import Family, FamilyTalk
 from .fetching import Fetcher
 from .link import Link
 from .serving import Server
 from .sibling_bringing import SiblingBringing
+from .sibling_letting_go import SiblingLettingGo
 from .sibling_parts import SiblingParts
 from .sibling_sync import SiblingSync
 
@@ -46,27 +54,41 @@ class SiblingLink:
         )  # fmt: skip
         self.bringing = SiblingBringing(
             link, self._fetcher, parts.inbox, parts.library, parts.blobs,
-            revoked=parts.is_revoked, came=self._came,
+            revoked=parts.is_revoked, came=parts.photo_came,
         )  # fmt: skip
+        self.albums = AlbumSync(link, albums, self.bringing.fetch, parts.albums.found)
+        self.bringing.albums = self.albums
         self.sync = SiblingSync(
             link, parts.siblings, parts.library,
-            revoked=parts.is_revoked, now=parts.now, heard=self.bringing.heard,
+            revoked=parts.is_revoked, now=parts.now, heard=self._heard,
         )  # fmt: skip
-        self._all = parts
-        self._bring: asyncio.Task[None] | None = None
+        self.letting_go = SiblingLettingGo(
+            link, self._fetcher, parts.keeping,
+            library=parts.library, store=parts.store, blobs=parts.blobs,
+            renditions=parts.renditions,
+        )  # fmt: skip
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Tell it what is known of all of our devices, and what is new besides."""
         self._family.tell()
         self.sync.start()
-        self._bring = asyncio.create_task(self.bringing.run())
+        if self._link.session.takes(SiblingHave):
+            self._tasks = [
+                asyncio.create_task(self.bringing.run()),
+                asyncio.create_task(self.letting_go.run()),
+            ]
+        self.albums.start()
+
+    def _heard(self) -> None:
+        """The other device says what it has."""
+        self.bringing.heard()
+        self.letting_go.look()
+        self.albums.look_again()
 
     def tell(self) -> None:
         """There is news of our devices, or of what was taken back."""
         self._family.tell()
-
-    def _came(self) -> None:
-        self._all.photo_came()
 
     async def handle(self, message: Message) -> None:
         """One message of the sibling. A fault at this side, a full disk say, does not end the link:
@@ -81,8 +103,12 @@ class SiblingLink:
         match message:
             case OwnDevices() | Papers():
                 self._family.handle(message)
-            case _ if isinstance(message, SIBLING_WORK):
+            case SiblingHave() | SiblingRecords() | SiblingAll():
                 await self.sync.handle(message)
+            case _ if isinstance(message, SIBLING_WORK):
+                await self.letting_go.handle(message)
+            case _ if isinstance(message, ALBUM_WORK):
+                self.albums.handle(message)
             case FetchHeld():
                 self._server.fetch_held(message, self.bringing.find)
             case Credit():
@@ -102,6 +128,7 @@ class SiblingLink:
         """The link has ended."""
         await self._server.close()
         await self.sync.close()
-        if self._bring is not None:
-            self._bring.cancel()
-            await asyncio.gather(self._bring, return_exceptions=True)
+        await self.albums.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

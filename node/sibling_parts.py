@@ -16,6 +16,7 @@ from ..protocol.sibling_kinds import (
     RULES,
     SHOWN,
 )
+from .album_parts import AlbumParts
 from .backing_up import BackingUp
 from .blobstore import BlobStore
 from .catalogue import Catalogue
@@ -29,10 +30,13 @@ from .marks import Marks
 from .own_devices import OwnDevices
 from .papers import Papers
 from .removing import Remover
+from .renditions import Renditions
 from .roster import Roster
 from .rules import Rules
+from .sibling_albums import AlbumTeller
 from .sibling_book import SiblingBook
 from .sibling_contacts import ContactTeller, HolderTeller
+from .sibling_keeping import SiblingKeeping
 from .sibling_papers import AttributeTeller, RulesTeller
 from .sibling_photos import GrantTeller, MarkTeller, PhotoTeller
 from .sibling_store import SiblingStore
@@ -56,6 +60,7 @@ class SiblingParts:
         blobs: BlobStore,
         rules: Rules,
         papers: Papers,
+        albums: AlbumParts,
         mailboxes: Mailboxes,
         backing_up: BackingUp,
         own_devices: OwnDevices,
@@ -63,26 +68,31 @@ class SiblingParts:
         roster: Roster,
         inbox: Inbox,
         judge: Judge,
+        renditions: Renditions,
+        in_album: Callable[[bytes], bool],
         events: Events,
         now: Callable[[], int],
         follow_up: Callable[[IncomingOffer], None],
         news: Callable[[], None],
         wanted: Callable[[], None],
         arrived: Callable[[], None],
+        again: Callable[[bytes], None],
         met: Callable[[], None],
         spread: Callable[[], None],
         mailbox_changed: Callable[[], None],
+        album_missing: Callable[[bytes], None],
     ) -> None:
-        """`news`: there is something to tell siblings; `wanted`: photos are to be brought; `arrived`:
-        some are here now. `follow_up` hears of offers that are accepted here because a sibling
-        accepted the photo; the others are what the node does when contacts, papers or mailboxes
-        changed.
+        """`news`: there is something to tell siblings; `wanted`: photos are to be brought;
+        `arrived`: some are here; `again`: one that another device kept for us. `follow_up` hears
+        of offers that are accepted here because a sibling accepted the photo; the others are what
+        the node does when contacts, papers or mailboxes changed.
         """
         self.device: Final = device
         self.library: Final = library
         self.blobs: Final = blobs
         self.inbox: Final = inbox
         self.judge: Final = judge
+        self.renditions: Final = renditions
         self.events: Final = events
         self.now: Final = now
         self._papers = papers
@@ -91,6 +101,7 @@ class SiblingParts:
         self._follow_up = follow_up
         self._wanted = wanted
         self._arrived = arrived
+        self._again = again
         self._met = met
         self._spread = spread
         self._mailbox_changed = mailbox_changed
@@ -109,6 +120,36 @@ class SiblingParts:
             said=news,
             now=now,
         )
+        self.albums: Final = AlbumTeller(
+            database=database,
+            store=albums.store,
+            shelf=albums.shelf,
+            told=book,
+            missing=album_missing,
+        )
+        photos = PhotoTeller(
+            device=device,
+            library=library,
+            backing_up=backing_up,
+            own_devices=own_devices,
+            told=book,
+            is_wanted=lambda photo_id: self.keeping.is_wanted(photo_id),
+            removed=remover.take_out,
+            accepted=self._accepted.append,
+            now=now,
+        )
+        self.keeping: Final = SiblingKeeping(
+            database=database,
+            library=library,
+            book=book,
+            blobs=blobs,
+            renditions=renditions,
+            remover=remover,
+            events=events,
+            in_album=in_album,
+            row=photos.row,
+            identity=device.identity,
+        )
         self.siblings.know(
             ContactTeller(database, library, book),
             HolderTeller(database, library, mailboxes),
@@ -119,32 +160,22 @@ class SiblingParts:
                 papers=papers,
                 own_devices=lambda: {each.device: device.identity for each in roster.devices()},
             ),
-            PhotoTeller(
-                device=device,
-                library=library,
-                backing_up=backing_up,
-                own_devices=own_devices,
-                told=book,
-                is_wanted=self._is_wanted,
-                removed=remover.take_out,
-                accepted=self._accepted.append,
-                now=now,
-            ),
+            photos,
             MarkTeller(library, catalogue, marks, now),
             GrantTeller(database, library),
+            self.albums,
         )
 
     def is_revoked(self, device: bytes) -> bool:
         """Whether our identity took back a device of its own."""
-        return self._papers.revocations.revokes_device(self.device.identity, device)
+        known = self._roster.device(device)
+        revocations = self._papers.revocations
+        if known is not None:
+            return revocations.revokes_chain(known.chain)
+        return revocations.revokes_device(self.device.identity, device)
 
     def _has_others(self) -> bool:
         return len(self._roster.devices()) > 1
-
-    def _is_wanted(self, photo_id: bytes) -> bool:
-        """Whether the original of a photo is to be here."""
-        del photo_id
-        return True
 
     def _applied(self, kinds: set[str]) -> None:
         """The library became otherwise by what a sibling said."""
@@ -158,27 +189,36 @@ class SiblingParts:
             self._spread()
         if kinds & {MAILBOX, HOLDER}:
             self._mailbox_changed()
+        self.albums.settle()
         if PHOTO in kinds:
             self._tasks.spawn(self._remover.clear())
             self._wanted()
         self.events.publish("siblings", kinds=sorted(kinds))
 
-    def photo_came(self) -> None:
+    def photo_came(self, photo_id: bytes) -> None:
         """A photo is here now for which other devices may wait."""
+        if self.keeping.came(photo_id):
+            self._again(photo_id)
         self._arrived()
 
     def cut_lost(self) -> None:
         """Devices of ours were taken back here: up to here their words count, and no further."""
-        lost = [each.device for each in self._roster.devices() if self.is_revoked(each.device)]
+        lost = self._lost()
         ledger = self.siblings.book.ledger
         self.siblings.revoked(device for device in lost if ledger.cut(device) is None)
+        self.store.end_all_promises(lost)
 
     def heard_of_lost(self) -> None:
         """A sibling took devices back. Up to where their words count it says itself."""
         self.siblings.revoked()
+        self.store.end_all_promises(self._lost())
+
+    def _lost(self) -> list[bytes]:
+        return [each.device for each in self._roster.devices() if self.is_revoked(each.device)]
 
     async def run(self) -> None:
         """Say what changes."""
+        self.albums.settle_all()
         await self.siblings.run()
 
     async def close(self) -> None:

@@ -121,13 +121,15 @@ class PhotoTeller(ThereOrNot):
         if record.author == self._device.identity:
             self._own_devices.keep(record.device, kept.entry.certificates)
         if self._library.photo(subject) is None and not self._library.is_at_sibling(subject):
-            self._library.add_sibling_offer(self._row(kept))
+            state = "accepted" if self._is_wanted(record.photo_id) else "waiting"
+            self._library.add_sibling_offer(self.row(kept, state))
         for offer in self._offers(subject):
             if offer.state == "waiting" and not offer.sibling:
                 self._library.set_offer_state(offer.envelope_hash, "accepted", None, self._now())
                 self._accepted(offer)
 
-    def _row(self, kept: KeptPhoto) -> IncomingOffer:
+    def row(self, kept: KeptPhoto, state: str) -> IncomingOffer:
+        """The row of a photo that another device has."""
         entry, record = kept.entry, kept.entry.record
         identity, device = record.author, record.device
         if entry.capability:
@@ -142,7 +144,7 @@ class PhotoTeller(ThereOrNot):
             capability=entry.capability,
             content_key=entry.keys[Kind.ORIGINAL],
             metadata_key=entry.keys[Kind.METADATA],
-            state="accepted" if self._is_wanted(record.photo_id) else "waiting",
+            state=state,
             code=None,
             received=kept.added,
             updated=self._now(),

@@ -170,7 +170,8 @@ class SiblingStore:
             for item in encoding.decode(row["vector"], len(row["vector"])):
                 if isinstance(item, list):
                     pair = Reader(item, "vector")
-                    vector[pair.octets("device")] = pair.integer("moment", LAST_MOMENT)
+                    device = pair.octets("device")
+                    vector[device] = pair.integer("moment", LAST_MOMENT)
             found[row["device"]] = Heard(vector, row["lacks"], row["heard"])
         return found
 
@@ -195,10 +196,18 @@ class SiblingStore:
 
     def end_promises(self, device: bytes, photos: Iterable[bytes]) -> None:
         """It has them again."""
-        for photo_id in photos:
-            self._db.execute(
-                "DELETE FROM sibling_promises WHERE photo_id = ? AND device = ?", photo_id, device
-            )
+        with self._db.transaction():
+            for photo_id in photos:
+                self._db.execute(
+                    "DELETE FROM sibling_promises WHERE photo_id = ? AND device = ?",
+                    photo_id, device,
+                )  # fmt: skip
+
+    def end_all_promises(self, devices: Iterable[bytes]) -> None:
+        """These devices are ours no more: nothing is kept for them."""
+        with self._db.transaction():
+            for device in devices:
+                self._db.execute("DELETE FROM sibling_promises WHERE device = ?", device)
 
     def is_promised(self, photo_id: bytes) -> bool:
         """Whether another device relies on this one for a photo."""

@@ -89,9 +89,10 @@ class SiblingSync:
 
     def _say_have(self) -> None:
         self._timer = None
-        vector = self._siblings.book.ledger.vector
-        lacks = self._library.sibling_offers_count("accepted")
-        with contextlib.suppress(PeerError):  # the link is about to end
+        # The link is about to end, or the library can't be read: the next link begins with this.
+        with contextlib.suppress(PeerError, LocalError):
+            vector = self._siblings.book.ledger.vector
+            lacks = self._library.sibling_offers_count("accepted")
             self._link.post(SiblingHave(lacks, tuple(sorted(vector.items()))))
 
     async def _work(self) -> None:

@@ -174,6 +174,7 @@ class Sync:
         self._small = _Lane(SMALL_AT_ONCE)
         self._large = _Lane(LARGE_AT_ONCE)
         self._later: list[bytes] = []
+        self._not_held: set[bytes] = set()  # what was asked for on this link
         self._tasks: set[asyncio.Task[None]] = set()
         self._showing = Showing(link, self._spawn)
         self._shower = devices
@@ -257,6 +258,20 @@ class Sync:
     def _fetch_accepted(self) -> None:
         for offer in self._library.accepted_offers(self._link.peer.device):
             self.fetch(offer)
+        self.fetch_for_siblings()
+
+    def fetch_for_siblings(self) -> None:
+        """Fetch what is known from another device of ours and is to be here, if the contact holds
+        for us: that device may be lost, or away for long.
+        """
+        holder = self._mailboxes.holder(self._contact.identity)
+        if holder is None or not holder.chosen:
+            return
+        for envelope_hash in self._library.sibling_offers("accepted"):
+            offer = self._library.offer(envelope_hash)
+            if offer is not None and envelope_hash not in self._not_held:
+                self._not_held.add(envelope_hash)
+                self.fetch(offer)
 
     def show_papers(self) -> None:
         """Tell the contact what is said of it and what was taken back, if its node knows how."""

@@ -42,6 +42,7 @@ from .delegating import Delegating
 from .depositing import Depositing
 from .deposits import Deposits
 from .derivations import Derivations
+from .device_photos import DevicePhotos
 from .discovery import Discovery
 from .doctor import Doctor
 from .environment import Environment
@@ -477,6 +478,7 @@ class Unlocked:
             blobs=blobs,
             rules=self.rules,
             papers=self.papers,
+            albums=self.album_parts,
             mailboxes=self.mailboxes,
             backing_up=self.backing_up,
             own_devices=own_devices,
@@ -484,15 +486,28 @@ class Unlocked:
             roster=self.roster,
             inbox=self.inbox,
             judge=self.judge,
+            renditions=self.renditions,
+            in_album=self._is_relied_on,
             events=events,
             now=self.clock,
             follow_up=self.follow_up,
             news=lambda: self._each_sibling(lambda each: each.sync.tell()),
-            wanted=lambda: self._each_sibling(lambda each: each.bringing.want()),
+            wanted=self._bring_for_siblings,
             arrived=lambda: self._each_sibling(lambda each: each.sync.arrived()),
+            again=lambda photo_id: self._each_sibling(lambda each: each.letting_go.came(photo_id)),
             met=self._met_again,
             spread=self._spread,
             mailbox_changed=self.tell_mailbox,
+            album_missing=lambda album_id: self._each_sibling(
+                lambda each: each.albums.meet(album_id)
+            ),
+        )
+        self.device_photos: Final = DevicePhotos(
+            parts=self.sibling_parts,
+            library=library,
+            roster=self.roster,
+            connected=lambda: {each.link.peer.device for each in self.peers.siblings()},
+            look=self._keep_otherwise,
         )
         repairs = Repairs(database)
         self.mender: Final = Mender(
@@ -778,6 +793,20 @@ class Unlocked:
         found = (standing.conversation for standing in self.peers.siblings())
         return [each for each in found if isinstance(each, SiblingLink)]
 
+    def _bring_for_siblings(self) -> None:
+        """Photos are to be here that another device of ours told of."""
+        for sibling in self.siblings():
+            sibling.bringing.want()
+            sibling.letting_go.want()
+        for conversation in self.peers.conversations():
+            if isinstance(conversation, Sync):
+                conversation.fetch_for_siblings()
+
+    def _keep_otherwise(self) -> None:
+        """A person chose what is kept on this device."""
+        self._bring_for_siblings()
+        self._each_sibling(lambda each: each.letting_go.look())
+
     def _each_sibling(self, tell: Callable[[SiblingLink], None]) -> None:
         for sibling in self.siblings():
             tell(sibling)
@@ -822,6 +851,8 @@ class Unlocked:
                 conversation.settled(offer)
                 if offer.album is not None:
                     conversation.album_photo_arrived(offer.album)
+        if offer.state == "stored":
+            self._each_sibling(lambda each: each.sync.arrived())
         if offer.album is not None and offer.state == "stored":
             self._events.publish("album-photo", id=offer.photo_id.hex(), album=offer.album.hex())
 
@@ -836,6 +867,7 @@ class Unlocked:
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
                 conversation.album_changed(shared)
+        self._each_sibling(lambda each: each.albums.changed(shared))
         self.album_parts.tending.look_again()
         self._events.publish("album", id=shared.album_id.hex(), what="changed")
 
@@ -843,6 +875,7 @@ class Unlocked:
         """A device of ours was taken back, or counts again. What it shared with the others is
         another one from now on, and everybody who is here hears of it.
         """
+        self.sibling_parts.cut_lost()
         self.roster.renew_secret(self._environment.entropy)
         self._spread()
         self.renew_mailbox()

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .views_siblings import DeviceStanding
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -74,7 +76,8 @@ class Status:
     area is `off`, `starting`, `on` or `failed` (then `wide_reason` says why); `wide_addresses` are
     those by which this node can be reached there, as far as it can know, `wide_bootstraps` those
     whom it asks first where contacts are. `invitations` counts the shared albums that somebody let
-    this node into and that nobody here has joined or left yet.
+    this node into and that nobody here has joined or left yet. `devices` are the others of this
+    person.
     """
 
     version: str
@@ -97,6 +100,7 @@ class Status:
     wide_addresses: list[str] = field(default_factory=list[str])
     wide_bootstraps: list[Bootstrap] = field(default_factory=list[Bootstrap])
     invitations: int = 0
+    devices: list[DeviceStanding] = field(default_factory=list[DeviceStanding])
 
 
 @dataclass(frozen=True, slots=True)

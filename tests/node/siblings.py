@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from kinlight.node import joining
@@ -35,6 +36,15 @@ def introduce(node: TestedNode, other: TestedNode) -> None:
 def are_linked(one: TestedNode, other: TestedNode) -> bool:
     devices = {each.link.peer.device for each in one.parts.peers.siblings()}
     return other.parts.device.chain.device in devices
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two devices of Anna's, linked, and Bob, whom the laptop met before there was a phone."""
+
+    laptop: TestedNode
+    phone: TestedNode
+    bob: TestedNode
 
 
 async def joined_by(

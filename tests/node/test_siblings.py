@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
 from pathlib import Path
 
-import pytest
 from kinlight.node.addresses import Address
-from kinlight.node.unlocked import Environment
+from kinlight.node.depositing import AWAY_SECONDS
+from kinlight.protocol.sibling_ledger import Taken
 
-from .conftest import Picture, Start, Ways
-from .network import Network
+from .conftest import Picture, Start
 from .nodes import NOW, Clock, TestedNode, random_bytes
-from .siblings import are_linked, sibling_of
-from .three import imported
-
-
-@pytest.fixture
-def environment(network: Network, clock: Clock, ways: Ways) -> Environment:
-    assert not network.pipes
-    return Environment(clock, ways.dial, ways.listen)
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two devices of Anna's, linked, and Bob, whom the laptop met before there was a phone."""
-
-    laptop: TestedNode
-    phone: TestedNode
-    bob: TestedNode
-
-
-@pytest.fixture
-async def pair(start: Start, environment: Environment, tmp_path: Path):
-    laptop, bob = await start("Anna"), await start("Bob")
-    await laptop.pair_with(bob)
-    phone = await sibling_of(laptop, tmp_path / "phone", environment)
-    await laptop.until(lambda: are_linked(laptop, phone) and are_linked(phone, laptop))
-    yield Pair(laptop, phone, bob)
-    await phone.stop()
+from .siblings import Pair, are_linked
+from .three import imported, revoke
 
 
 def meet(node: TestedNode, contact: TestedNode) -> None:
@@ -54,6 +28,10 @@ def here(node: TestedNode, photo: str) -> bool:
 
 def names(node: TestedNode) -> list[str]:
     return [contact.name for contact in node.parts.library.contacts()]
+
+
+def holds(node: TestedNode, name: str) -> bool:
+    return node.parts.mailboxes.standing(node.parts.library.contact(name).identity) == "offered"
 
 
 def records(node: TestedNode) -> list[bytes]:
@@ -92,7 +70,7 @@ async def test_a_photo_of_one_device_comes_to_the_other_byte_for_byte(
     await pair.phone.until(lambda: pair.phone.parts.library.photo(bytes.fromhex(photo)) is not None)
     (tmp_path / "out").mkdir()
     written = await pair.phone.engine.export(photo, tmp_path / "out", keep_both=False)
-    assert Path(written.path).read_bytes() == file.read_bytes()
+    assert written.sha256 == hashlib.sha256(random_bytes("beach", 300_000)).hexdigest()
     assert [item.id for item in pair.phone.engine.collection.search()] == [photo]
 
 
@@ -150,3 +128,59 @@ async def test_nothing_is_said_twice_when_all_is_told(pair: Pair, picture: Pictu
         )
         await node.parts.sibling_parts.siblings.say_all()
         assert records(node) == said[node]
+
+
+async def test_a_photo_that_only_a_lost_device_could_open_reaches_its_sibling(
+    pair: Pair, start: Start, clock: Clock, picture: Picture
+) -> None:
+    """Bob knows the laptop alone, and leaves the photo with a holder; the laptop opens the envelope
+    there and is lost before it has the photo. The phone has all that it takes."""
+    holder = await start("Holder")
+    await pair.laptop.pair_with(holder)
+    await pair.bob.pair_with(holder)
+    holder.engine.hold.turn_on([])
+    await pair.laptop.until(lambda: holds(pair.laptop, "Holder"))
+    await pair.laptop.engine.update_contact("Holder", holder=True)
+    await pair.bob.until(lambda: pair.bob.parts.mailboxes.of(pair.laptop.identity) is not None)
+    await pair.phone.until(lambda: len(names(pair.phone)) == 2)
+    await pair.phone.stop()
+    await pair.laptop.stop()
+    item = await pair.bob.share_one(picture(), "Anna", wait=False)
+    photo = item.photo_id or ""
+    clock.time += AWAY_SECONDS
+    pair.bob.parts.depositing.tell()
+    await pair.bob.until(lambda: pair.bob.delivery_state(photo) == "held")
+    await pair.bob.stop()
+    await pair.laptop.start()
+    await pair.laptop.until(lambda: pair.laptop.inbox_state(photo) == "waiting")
+    await holder.stop()
+    pair.laptop.engine.decide(photo, accept=True)
+    await pair.phone.start()
+    at_sibling = pair.phone.parts.library.is_at_sibling
+    await pair.phone.until(lambda: at_sibling(bytes.fromhex(photo)))
+    await pair.laptop.stop()
+    await holder.start()
+    meet(pair.phone, holder)
+    await pair.phone.until(lambda: here(pair.phone, photo))
+
+
+async def test_a_revoked_device_gets_nothing_new_and_nothing_that_it_says_counts(
+    pair: Pair, picture: Picture
+) -> None:
+    first = await imported(pair.laptop, picture())
+    await pair.phone.until(lambda: here(pair.phone, first))
+    await pair.laptop.until(lambda: equal(pair.laptop, pair.phone))
+    phone = pair.phone.parts.device.chain.device
+    revoke(pair.laptop, device=phone.hex())
+    await pair.laptop.until(lambda: not are_linked(pair.laptop, pair.phone))
+    second = await imported(pair.laptop, picture())
+    thief = await imported(pair.phone, picture())
+    await pair.phone.parts.sibling_parts.siblings.say_all()
+    pair.phone.parts.peers.forget_refusals()
+    pair.phone.parts.peers.nudge()
+    book = pair.laptop.parts.sibling_parts.siblings.book
+    assert book.ledger.cut(phone) == book.store.head(phone)
+    assert not here(pair.phone, second)
+    assert not here(pair.laptop, thief)
+    (said,) = pair.phone.parts.sibling_parts.store.about("photo", bytes.fromhex(thief))
+    assert book.ledger.take(said, NOW) is Taken.VOID

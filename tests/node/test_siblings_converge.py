@@ -5,6 +5,7 @@ devices of each have the same.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -87,15 +88,17 @@ def state(node: TestedNode) -> object:
 
 
 async def agree(nodes: list[TestedNode]) -> None:
-    async with asyncio.timeout(2 * PATIENCE):
-        while True:
-            vectors = [node.parts.sibling_parts.siblings.book.ledger.vector for node in nodes]
-            states = [state(node) for node in nodes]
-            if all(each == states[0] for each in states) and all(
-                each == vectors[0] for each in vectors
-            ):
-                return
-            await asyncio.sleep(0.05)
+    """Wait until all have the same; else show what differs."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            while not all(shown(node) == shown(nodes[0]) for node in nodes):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    for node in nodes:
+        assert shown(node) == shown(nodes[0])
+
+
+def shown(node: TestedNode) -> object:
+    return state(node), node.parts.sibling_parts.siblings.book.ledger.vector
 
 
 async def live(world: World, chance: random.Random, steps: int) -> None:

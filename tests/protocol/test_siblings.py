@@ -41,16 +41,14 @@ def lived(devices: list[Device], course: list[Any]) -> None:
     """What people do on their devices, and who meets whom in between; a clock for each."""
     clocks = [NOW + 200 * number - 300 for number in range(len(devices))]
     for number, (what, who, first, second) in enumerate(course):
-        device, now = devices[who], clocks[who] + number
-        match what:
-            case "add":
-                device.add(*first, second, now=now)
-            case "remove":
-                device.remove(*first, now=now)
-            case _ if first != who:
-                device.hear(devices[first], most=second, now=now)
-            case _:
-                pass
+        device: Device = devices[who]
+        now = clocks[who] + number
+        if what == "add":
+            device.add(*first, second, now=now)
+        elif what == "remove":
+            device.remove(*first, now=now)
+        elif first != who:
+            device.hear(devices[first], most=second, now=now)
 
 
 @settings(max_examples=200, deadline=None)
@@ -249,8 +247,8 @@ def test_a_record_of_another_identity_is_refused() -> None:
     bob = Person.named("Bob")
     with pytest.raises(BadCertificateError):
         sibling_record("phone").verify(bob.identity, papers("phone"))
+    made = SiblingRecord.sign(KEYS["phone"], bob.identity, 1, "rules", b"", present())
     with pytest.raises(BadCertificateError):
-        made = SiblingRecord.sign(KEYS["phone"], bob.identity, 1, "rules", b"", present())
         Device("laptop", Family()).ledger.take(made, NOW)
 
 

@@ -38,6 +38,8 @@ from kinlight.protocol.photo import RECORD_DOMAIN, Metadata, PhotoRecord, photo_
 from kinlight.protocol.profile import Profile
 from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.revocation import RevocationList, Standing
+from kinlight.protocol.sibling_ledger import Merge, merged
+from kinlight.protocol.siblings import SiblingRecord, absent, next_moment, present
 from kinlight.protocol.ticket import Ticket
 from nacl import bindings as sodium
 
@@ -563,6 +565,26 @@ def album_page(example: Example) -> Example:
     }
 
 
+def siblings_page(example: Example) -> Example:
+    device = SigningKey(Secret(_un(example["device seed"])))
+    identity, photo = _un(example["identity"]), _un(example["photo"])
+    subject = photo + b"sea"
+    made = SiblingRecord.sign(
+        device, identity, next_moment(1_800_000_000), "tag", subject, present("Sea")
+    )
+    gone = absent(made.dot)
+    assert merged(Merge.SET, [made]) == present("Sea")
+    return {
+        "device": device.public.hex(),
+        "identity": SigningKey(Secret(_un(example["root seed"]))).public.hex(),
+        "moment (1800000000)": str(made.moment),
+        "value (Sea)": made.value.hex(),
+        "body (tag, photo || sea)": made.signed.body.hex(),
+        "signature": made.signed.signature.hex(),
+        "value of a record that takes it back": gone.hex(),
+    }
+
+
 PAGES: dict[str, Callable[[Example], Example]] = {
     "channel.md": channel_page,
     "pairing.md": pairing_page,
@@ -578,6 +600,7 @@ PAGES: dict[str, Callable[[Example], Example]] = {
     "holding.md": holding_page,
     "backup.md": backup_page,
     "album.md": album_page,
+    "siblings.md": siblings_page,
 }
 
 

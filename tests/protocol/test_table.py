@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from kinlight.crypto.channel import Role
-from kinlight.protocol import album_messages, device_messages, messages
+from kinlight.protocol import album_messages, device_messages, messages, sibling_messages
 from kinlight.protocol.album_messages import ALBUM_WORK
 from kinlight.protocol.device_messages import DEVICE_WORK, DeviceGift
 from kinlight.protocol.errors import UnexpectedMessageError
@@ -28,6 +28,7 @@ from kinlight.protocol.session import (
     Received,
     State,
 )
+from kinlight.protocol.sibling_messages import SIBLING_WORK
 
 from .pairs import Partner, dial, ended, listen, partner
 from .people import Person, pinned
@@ -98,6 +99,14 @@ SAMPLES: dict[type[Message], Message] = {
     device_messages.OwnDevices: device_messages.OwnDevices(1, bytes(32), b""),
     device_messages.DeviceChains: device_messages.DeviceChains(()),
     device_messages.DeviceGift: device_messages.DeviceGift(b"gift"),
+    sibling_messages.SiblingHave: sibling_messages.SiblingHave(0, ((bytes(32), 1),)),
+    sibling_messages.SiblingRecords: sibling_messages.SiblingRecords(b"papers", (b"record",)),
+    sibling_messages.SiblingAll: sibling_messages.SiblingAll(()),
+    sibling_messages.SiblingKeep: sibling_messages.SiblingKeep((bytes(16),)),
+    sibling_messages.SiblingKept: sibling_messages.SiblingKept(()),
+    sibling_messages.SiblingLetGo: sibling_messages.SiblingLetGo((bytes(16),)),
+    sibling_messages.SiblingPreviewAsk: sibling_messages.SiblingPreviewAsk(bytes(16)),
+    sibling_messages.SiblingPreview: sibling_messages.SiblingPreview(bytes(16), b"", b"", 0, 0),
     messages.Ping: messages.Ping(1),
     messages.Pong: messages.Pong(1),
     messages.Bye: messages.Bye(0),
@@ -123,7 +132,7 @@ def sample(joined: Partner, happening: Happening) -> Message:
         joined.window.purpose = "device" if joined.mode == "device" else "pair"
         proper = joined.hello()
         return Hello(proper.versions, mode, proper.method, proper.proof)
-    if happening is not Bye and happening not in (*WORK, *ALBUM_WORK, *DEVICE_WORK):
+    if happening is not Bye and happening not in (*WORK, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK):
         step = joined.steps().get(joined.session.state)
         if step is not None and (joined.session.role, joined.session.state, happening) in MOVES:
             return step()
@@ -155,7 +164,7 @@ def test_a_cell_of_the_table_moves_or_ends_the_session(
         if happening is Bye:
             assert [event for event in events if not isinstance(event, Ended)] == []
             assert ended(events).error is None
-        elif happening in (*WORK, *ALBUM_WORK, *DEVICE_WORK):
+        elif happening in (*WORK, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK):
             assert events == [Received(SAMPLES[happening])]  # type: ignore[index]
         else:
             assert not any(isinstance(event, Ended | Received) for event in events)
@@ -183,7 +192,7 @@ def test_every_state_that_the_table_can_reach_is_on_a_path() -> None:
 
 def test_every_message_has_a_sample() -> None:
     kinds = {kind for kind in vars(messages).values() if _is_message(kind)}
-    assert {*kinds, *ALBUM_WORK, *DEVICE_WORK, DeviceGift} == {*SAMPLES, Hello}
+    assert {*kinds, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK, DeviceGift} == {*SAMPLES, Hello}
 
 
 def _is_message(kind: object) -> bool:

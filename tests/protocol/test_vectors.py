@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from kinlight.protocol.attributes import (
 )
 from kinlight.protocol.backup import ContactsBackup, Opened
 from kinlight.protocol.capability import Capability, Request
+from kinlight.protocol.certificates import Certificates
 from kinlight.protocol.delivery import HeldBlob
 from kinlight.protocol.devices import OwnSecret
 from kinlight.protocol.errors import (
@@ -54,10 +56,14 @@ from kinlight.protocol.profile import Profile
 from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.rendition import Rendition
 from kinlight.protocol.revocation import RevocationList, Revocations, Standing
+from kinlight.protocol.sibling_kinds import MERGES
+from kinlight.protocol.sibling_ledger import Ledger
+from kinlight.protocol.siblings import SiblingRecord
 from kinlight.protocol.ticket import IssuedTicket, Ticket, recognise_ticket
 
 from . import independent_grants
 from .people import FixedEntropy, Person
+from .siblings import KeptInMemory
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 GENERATED = {
@@ -69,6 +75,7 @@ GENERATED = {
     "generate_rendezvous.py": ("rendezvous",),
     "generate_profile.py": ("profile",),
     "generate_devices.py": ("devices",),
+    "generate_siblings.py": ("siblings",),
 }  # fmt: skip
 FOLDERS = [folder for folders in GENERATED.values() for folder in folders]
 Case = dict[str, Any]
@@ -409,6 +416,36 @@ def check_revocation_ranks(case: Case) -> None:
     assert not any(standing.revokes_device(_un(each)) for each in case["live"])
 
 
+def check_sibling_record(case: Case) -> None:
+    found = SiblingRecord.decode(_un(case["encoded"]))
+    certificates = Certificates.decode(_un(case["certificates"]))
+    found.verify(_un(case["identity"]), certificates)
+    fields = plain(case["fields"])
+    assert isinstance(fields, tuple)
+    assert fields[2:] == (
+        found.identity, found.device, found.moment, found.kind, found.subject, found.value,
+    )  # fmt: skip
+    assert found.encoded.hex() == case["encoded"]
+
+
+def check_sibling_merge(case: Case) -> None:
+    revoked = {_un(device) for device in case["revoked"]}
+    records = [SiblingRecord.decode(_un(each)) for each in case["records"]]
+    for order in permutations(records):
+        ledger = Ledger(
+            KeptInMemory(),
+            identity=_un(case["identity"]),
+            device=bytes(32),
+            revoked=revoked.__contains__,
+        )
+        for record in (*order, *order):  # what is forgotten for a cut is asked for again
+            ledger.take(record, case["now"])
+            ledger.cut_off()
+        for kind, subject, value in case["ends"]:
+            found = ledger.value(kind, MERGES[kind], _un(subject))
+            assert (found.hex() if found is not None else "gone") == value
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "frame": check_frame,
     "message": check_message,
@@ -440,6 +477,8 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "device-gift": check_device_gift,
     "own-secret": check_own_secret,
     "revocation-ranks": check_revocation_ranks,
+    "sibling-record": check_sibling_record,
+    "sibling-merge": check_sibling_merge,
 }
 
 
