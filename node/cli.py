@@ -27,6 +27,7 @@ from . import (
     cli_receipts,
     cli_recovery,
     cli_service,
+    cli_space,
     cli_tickets,
     cli_wide,
     errors,
@@ -492,6 +493,7 @@ cli_pictures.add_to(app)
 cli_holding.add_to(app)
 cli_recovery.add_to(app)
 cli_wide.add_to(app)
+cli_space.add_to(app)
 cli_care.add_to(app)
 cli_service.add_to(app)
 

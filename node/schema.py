@@ -584,7 +584,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ALTER TABLE offers ADD COLUMN album BLOB REFERENCES shared_albums;
     CREATE INDEX offers_by_album ON offers (album, state) WHERE album IS NOT NULL;
     """,
-    # 12: version 0.3.0, previews in albums that several people keep
+    # 12: version 0.3.0, previews in albums that several people keep, and room on the disk
     """
     -- Small pictures of photos in albums, sealed under a key of the album as they travel; each by
     -- the entry that adds the photo. They have a rowid: no row of an index is as long as that.
@@ -594,6 +594,16 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         sealed BLOB NOT NULL,
         PRIMARY KEY (album_id, digest)
     ) STRICT;
+
+    -- Files of photos that were let go to make room, and the identity of who showed to have each.
+    CREATE TABLE away (
+        content_id BLOB PRIMARY KEY REFERENCES blobs ON DELETE CASCADE,
+        photo_id BLOB NOT NULL,
+        holder BLOB NOT NULL,
+        bytes INTEGER NOT NULL,
+        since INTEGER NOT NULL      -- seconds since 1970
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX away_by_photo ON away (photo_id);
     """,
 )
 
