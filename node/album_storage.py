@@ -116,6 +116,21 @@ class AlbumStore:
         )  # fmt: skip
         return found is not None
 
+    def keep_sets(self, album_id: bytes, sets: set[tuple[bytes, bytes]]) -> None:
+        """Let go of all sets but these, by their entries and keys."""
+        rows = self._db.rows(
+            "SELECT DISTINCT entry, key_id FROM album_wraps WHERE album_id = ?", album_id
+        )
+        over = [(row[0], row[1]) for row in rows if (row[0], row[1]) not in sets]
+        if not over:
+            return
+        with self._db.transaction():
+            for entry, name in over:
+                self._db.execute(
+                    "DELETE FROM album_wraps WHERE album_id = ? AND entry = ? AND key_id = ?",
+                    album_id, entry, name,
+                )  # fmt: skip
+
     def set_part(
         self, album_id: bytes, entry: bytes, key_id: bytes, first: int, most: int
     ) -> tuple[tuple[bytes, bytes], ...]:
