@@ -316,6 +316,7 @@ class Shelf:
             self._store.set_state(shared.album_id, state, shared.inviter)
             if state != "joined":
                 self._store.forget_expected(shared.album_id)
+                self._store.wait_no_more(shared.album_id)
         shared.state = state
         shared.unasked = 0
         shared.expected.clear()

@@ -72,6 +72,6 @@ def cleaned(out: Output, items: Sequence[SpaceItem]) -> None:
         out.say("Nothing went.")
         return
     verb = "would be free" if would else "are free"
-    out.say(f"{size(freed)} {verb}, of {count} files.")
-    if not would:
+    out.say(f"{size(freed)} {verb}, of {count} {'file' if count == 1 else 'files'}.")
+    if any(each.state == "gone" and each.what == "photo" for each in items):
         out.say("`kinlight space fetch --all` brings them back from those who have them.")

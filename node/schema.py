@@ -595,6 +595,13 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (album_id, digest)
     ) STRICT;
 
+    -- Photos of ours that are to be added to an album once its key is here.
+    CREATE TABLE album_waiting (
+        album_id BLOB NOT NULL REFERENCES shared_albums ON DELETE CASCADE,
+        photo_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE,
+        PRIMARY KEY (album_id, photo_id)
+    ) STRICT, WITHOUT ROWID;
+
     -- Files of photos that were let go to make room, and the identity of who showed to have each.
     CREATE TABLE away (
         content_id BLOB PRIMARY KEY REFERENCES blobs ON DELETE CASCADE,
