@@ -6,13 +6,14 @@ file -> importing -> copies (the album's form) -> a preview -> an entry in our f
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 from ..crypto.blob import Kind
 from ..crypto.errors import KinlightError, LocalError
 from ..crypto.secret import Secret
-from ..protocol.album_errors import KeyDueError
+from ..protocol.album_errors import KeyDueError, NoAlbumKeyError
 from ..protocol.album_feed import FeedEntry
 from ..protocol.certificates import Certificates
 from ..protocol.errors import PolicyDeniedError
@@ -21,6 +22,7 @@ from ..protocol.photo import KINDS
 from .album_previews import Previews
 from .album_shelf import SharedAlbum, Shelf
 from .album_showing import form_of
+from .album_storage import AlbumStore
 from .album_tending import AlbumTending
 from .catalogue import Catalogue
 from .cataloguing import Cataloguer
@@ -36,6 +38,8 @@ from .sharing import CLIP
 from .views import ImportItem, ImportProgress
 from .views_albums import AlbumItem
 
+_log = logging.getLogger(__name__)
+
 
 class AlbumAdding:
     """Adds photos of ours."""
@@ -45,6 +49,7 @@ class AlbumAdding:
         *,
         device: LocalDevice,
         library: Library,
+        store: AlbumStore,
         shelf: Shelf,
         tending: AlbumTending,
         previews: Previews,
@@ -57,6 +62,7 @@ class AlbumAdding:
     ) -> None:
         self._device = device
         self._library = library
+        self._store = store
         self._shelf = shelf
         self._tending = tending
         self._previews = previews
@@ -106,9 +112,34 @@ class AlbumAdding:
             elif clip is not None:
                 sendable = sendable.without(CLIP)
             return [await self._show_and_publish(shared, sendable, file), *items]
+        except (KeyDueError, NoAlbumKeyError) as error:
+            self._store.wait(shared.album_id, photo.photo_id)
+            return [self._failed(photo, file, error, "waiting")]
         except KinlightError as error:
-            name = photo.metadata.name
-            return [AlbumItem(file, name, "failed", code=error.code, message=str(error))]
+            return [self._failed(photo, file, error, "failed")]
+
+    @staticmethod
+    def _failed(photo: Photo, file: str, error: KinlightError, state: str) -> AlbumItem:
+        id_ = photo.photo_id.hex() if state == "waiting" else None
+        name = photo.metadata.name
+        return AlbumItem(file, name, state, id_, code=error.code, message=str(error))
+
+    async def go_on(self, shared: SharedAlbum) -> None:
+        """Add what waited for the key, if it is here by now. What can't be added for another reason
+        is logged and given up.
+        """
+        for photo_id in self._store.waiting(shared.album_id):
+            safe = shared.album.authority.safe_epochs()
+            if shared.state != "joined" or not safe or safe[0][1].key_id not in shared.keys:
+                return
+            photo = self._library.photo(photo_id)
+            items = [] if photo is None else await self.add(shared, photo, photo_id.hex())
+            if any(item.state == "waiting" for item in items):
+                return
+            self._store.wait_no_more(shared.album_id, photo_id)
+            for item in items:
+                if item.code is not None:
+                    _log.info("a photo that waited for an album's key is not added: %s", item.code)
 
     async def _show_and_publish(
         self, shared: SharedAlbum, sendable: Sendable, file: str

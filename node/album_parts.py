@@ -91,10 +91,12 @@ class AlbumParts:
             now=now,
             connected=connected,
             revoked=revoked,
+            go_on=lambda shared: adding.go_on(shared),
         )
         adding = AlbumAdding(
             device=device,
             library=library,
+            store=self.store,
             shelf=self.shelf,
             tending=self.tending,
             previews=self.previews,

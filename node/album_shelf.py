@@ -48,6 +48,8 @@ class SharedAlbum:
     """The entries whose photos were noted to be fetched, or need not be."""
     unasked: int = 0
     """Bytes of entries that came while nobody here took part."""
+    pruned: int = 0
+    """How long the log was when sets of wraps were last looked through."""
     previews: set[bytes] | None = None
     """The entries whose previews are here, once somebody has asked."""
 
@@ -326,6 +328,7 @@ class Shelf:
             self._store.set_state(shared.album_id, state, shared.inviter)
             if state != "joined":
                 self._store.forget_expected(shared.album_id)
+                self._store.wait_no_more(shared.album_id)
         shared.state = state
         shared.unasked = 0
         shared.expected.clear()

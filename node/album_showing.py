@@ -147,6 +147,7 @@ class AlbumShowing:
             due=self._shelf.admin(shared).due(self._now()) if admin else None,
             key=_key_state(shared),
             previews=len(self._previews.here(shared)),
+            waiting=len(self._store.waiting(shared.album_id)),
         )
 
     def details(self, shared: SharedAlbum, limit: int) -> AlbumDetails:
@@ -185,6 +186,7 @@ class AlbumShowing:
                 fork.device.hex(),
                 fork.one.digest.hex(),
                 fork.other.digest.hex(),
+                [each.signed.encode().hex() for each in (fork.one, fork.other)],
             )
             for fork in shared.album.forks
         ]
@@ -223,7 +225,9 @@ class AlbumShowing:
 
     def log(self, shared: SharedAlbum) -> list[AlbumLogEntry]:
         """What admins did, in an order in which each follows what it builds on."""
-        void = shared.album.view.void
+        void, forked = shared.album.view.void, dict[bytes, str]()
+        for one, other in shared.album.graph.forks.values():
+            forked |= {one.digest: other.digest.hex(), other.digest: one.digest.hex()}
         found: list[AlbumLogEntry] = []
         for entry in shared.album.graph.entries:
             error = void.get(entry.digest)
@@ -238,6 +242,7 @@ class AlbumShowing:
                     counts=error is None,
                     code=error and error.code,
                     message=error and str(error()),
+                    fork=forked.get(entry.digest),
                 )
             )
         return found

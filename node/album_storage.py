@@ -116,6 +116,21 @@ class AlbumStore:
         )  # fmt: skip
         return found is not None
 
+    def keep_sets(self, album_id: bytes, sets: set[tuple[bytes, bytes]]) -> None:
+        """Let go of all sets but these, by their entries and keys."""
+        rows = self._db.rows(
+            "SELECT DISTINCT entry, key_id FROM album_wraps WHERE album_id = ?", album_id
+        )
+        over = [(row[0], row[1]) for row in rows if (row[0], row[1]) not in sets]
+        if not over:
+            return
+        with self._db.transaction():
+            for entry, name in over:
+                self._db.execute(
+                    "DELETE FROM album_wraps WHERE album_id = ? AND entry = ? AND key_id = ?",
+                    album_id, entry, name,
+                )  # fmt: skip
+
     def set_part(
         self, album_id: bytes, entry: bytes, key_id: bytes, first: int, most: int
     ) -> tuple[tuple[bytes, bytes], ...]:
@@ -200,6 +215,22 @@ class AlbumStore:
     def forget_expected(self, album_id: bytes) -> None:
         """What has not come does not come any more."""
         self._db.write("DELETE FROM offers WHERE album = ? AND state = 'accepted'", album_id)
+
+    def wait(self, album_id: bytes, photo_id: bytes) -> None:
+        """A photo of ours is to be added once the key is here."""
+        self._db.write("INSERT OR IGNORE INTO album_waiting VALUES (?, ?)", album_id, photo_id)
+
+    def waiting(self, album_id: bytes) -> list[bytes]:
+        """The photos of ours that wait for the key."""
+        rows = self._db.rows("SELECT photo_id FROM album_waiting WHERE album_id = ?", album_id)
+        return [row[0] for row in rows]
+
+    def wait_no_more(self, album_id: bytes, photo_id: bytes | None = None) -> None:
+        """A photo is added, or can't be; or none is to be added any more."""
+        self._db.write(
+            "DELETE FROM album_waiting WHERE album_id = ?1 AND (?2 IS NULL OR photo_id = ?2)",
+            album_id, photo_id,
+        )  # fmt: skip
 
     def hide(self, album_id: bytes, photo_id: bytes) -> None:
         """Somebody here does not want a photo."""

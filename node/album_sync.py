@@ -35,6 +35,7 @@ from ..protocol.album_messages import (
     farewell,
     heads_of,
 )
+from ..protocol.allowance import Allowance
 from ..protocol.errors import TooMuchError, UnexpectedMessageError, UnknownPeerError, wire_code
 from ..protocol.messages import Message
 from .album_coming import AlbumComing
@@ -110,6 +111,7 @@ class AlbumSync:
         self._stranger: tuple[bytes, _Stranger] | None = None
         self._strange: dict[bytes, None] = {}
         self._lacked: set[bytes] = set()
+        self._turns = Allowance(limits.ALBUM_HEADS_AT_ONCE, limits.ALBUM_HEADS_PER_SECOND)
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -354,7 +356,16 @@ class AlbumSync:
         feeds = tuple(head for head in heard.feeds if head in album)
         return AlbumHeads(album_id, tuple(log[: limits.ALBUM_HEADS]), feeds)
 
+    async def _turn(self) -> None:
+        """Wait until one more may be answered. Meanwhile nothing of the peer's is done, so that who
+        asks without end fills its queue; others have their turns.
+        """
+        clock = asyncio.get_running_loop().time
+        while not self._turns.take(clock()):  # noqa: ASYNC110 - time alone brings the next
+            await asyncio.sleep(1 / limits.ALBUM_HEADS_PER_SECOND)
+
     async def _answer(self, asked: AlbumHeads) -> None:
+        await self._turn()
         shared, peer = self._shelf.get(asked.album), self._link.peer
         if shared is None or not self._ever_was_in(shared):
             await self._link.send(AlbumRefused(asked.album, _UNKNOWN))

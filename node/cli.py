@@ -31,6 +31,7 @@ from . import (
     cli_recovery,
     cli_service,
     cli_siblings,
+    cli_space,
     cli_tickets,
     cli_wide,
     errors,
@@ -500,6 +501,7 @@ cli_holding.add_to(app)
 cli_recovery.add_to(app)
 cli_archive.add_to(app)
 cli_wide.add_to(app)
+cli_space.add_to(app)
 cli_care.add_to(app)
 cli_service.add_to(app)
 

@@ -26,7 +26,7 @@ from .cataloguing import Cataloguer
 from .decoder import Decoder
 from .decoder_wire import Pixels
 from .derivations import Copy, Derivations
-from .errors import CannotStripError
+from .errors import CannotStripError, PhotoAwayError
 from .facts import Facts
 from .forms import ORIGINAL, Form
 from .library import Library, Photo
@@ -99,6 +99,8 @@ class Copies:
         and `DiskFullError`.
         """
         if form == ORIGINAL:
+            if source.record.content_id in self._blobs.away:
+                raise PhotoAwayError
             facts = self._catalogue.facts(source.photo_id)
             if facts is None and looked:
                 with contextlib.suppress(LocalError):  # it goes whether it opens or not

@@ -60,10 +60,12 @@ from .recovery import Recovery
 from .rules import Rules
 from .sharing import OpenWish, Wish
 from .sibling_keeping import PREVIEW
+from .space import Space
 from .tasks import Tasks
 from .tickets import Tickets
 from .unlocked import Unlocked
 from .version import VERSION
+from .views_space import SpaceItem
 
 _log = logging.getLogger(__name__)
 
@@ -146,6 +148,11 @@ class Engine:
     def doctor(self) -> Doctor:
         """Looks through the home, and repairs it."""
         return self._unlocked().doctor
+
+    @property
+    def space(self) -> Space:
+        """The room that photos take here."""
+        return self._unlocked().space
 
     @property
     def granting(self) -> Granting:
@@ -330,6 +337,8 @@ class Engine:
             raise BadRequestError("accept-from is ask or always")
         if metadata is not None:
             policies.check(metadata)
+        if blocked or holder is False or backup is False:
+            opened.space.check_end(contact.identity)
         fields = {field: value for field, value in given.items() if value is not None}
         if fields:
             opened.library.update_contact(contact.identity, **fields)
@@ -794,6 +803,12 @@ class Engine:
                 return shown
         found = opened.inbox.require(photo_id)
         return await opened.renditions.get(found, name)
+
+    async def fetch_away(self, photos: list[str]) -> list[SpaceItem]:
+        """Have photos again that were let go, by their ids, or all of them."""
+        opened = self._unlocked()
+        found = [opened.library.find_photo_id(photo) for photo in photos]
+        return await opened.space.fetch(found or None)
 
     async def export(
         self, photo: str, folder: Path, *, keep_both: bool, rendition: str | None = None

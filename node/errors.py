@@ -392,6 +392,18 @@ class BlobMissingError(LocalError):
     code = "blob-missing"
 
 
+class PhotoAwayError(BlobMissingError):
+    """The photo was let go from here to make room; `kinlight space fetch` brings it back."""
+
+    code = "photo-away"
+
+
+class OnlyCopyError(LocalError):
+    """Photos that were let go from here are kept by them. `kinlight space fetch --all` first."""
+
+    code = "only-copy"
+
+
 class PictureRefusedError(LocalError):
     """The picture can't be opened."""
 

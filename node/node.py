@@ -34,6 +34,7 @@ from .node_holding import NodeHolding
 from .node_library import NodeLibrary
 from .node_marks import NodeMarks
 from .node_recovery import NodeRecovery
+from .node_space import NodeSpace
 from .node_tickets import NodeTickets
 from .node_wide import NodeWide
 from .version import VERSION
@@ -66,6 +67,7 @@ class Node(
     NodeLibrary,
     NodeMarks,
     NodeRecovery,
+    NodeSpace,
     NodeTickets,
     NodeWide,
 ):

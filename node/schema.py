@@ -629,7 +629,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         issuer BLOB NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
-    # 11: version 0.3.0, previews in albums that several people keep
+    # 11: version 0.3.0, previews in albums that several people keep, and room on the disk
     """
     -- Small pictures of photos in albums, sealed under a key of the album as they travel; each by
     -- the entry that adds the photo. They have a rowid: no row of an index is as long as that.
@@ -639,6 +639,23 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         sealed BLOB NOT NULL,
         PRIMARY KEY (album_id, digest)
     ) STRICT;
+
+    -- Photos of ours that are to be added to an album once its key is here.
+    CREATE TABLE album_waiting (
+        album_id BLOB NOT NULL REFERENCES shared_albums ON DELETE CASCADE,
+        photo_id BLOB NOT NULL REFERENCES photos ON DELETE CASCADE,
+        PRIMARY KEY (album_id, photo_id)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Files of photos that were let go to make room, and the identity of who showed to have each.
+    CREATE TABLE away (
+        content_id BLOB PRIMARY KEY REFERENCES blobs ON DELETE CASCADE,
+        photo_id BLOB NOT NULL,
+        holder BLOB NOT NULL,
+        bytes INTEGER NOT NULL,
+        since INTEGER NOT NULL      -- seconds since 1970
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX away_by_photo ON away (photo_id);
     """,
     # 12: version 0.3.0, invisible marks
     """

@@ -71,6 +71,7 @@ from .recovery import Recovery
 from .serving import Allowed, Server
 from .showing import Showing
 from .showing_devices import DeviceShower, Shown
+from .space import Connection
 
 SMALL_AT_ONCE: Final = 26
 LARGE_AT_ONCE: Final = 6
@@ -250,6 +251,11 @@ class Sync:
     def settled(self, offer: IncomingOffer) -> None:
         """An offer need not be held any more, if the contact holds it."""
         self._collector.settled(offer)
+
+    @property
+    def connection(self) -> Connection:
+        """How the peer can be asked for what it has."""
+        return Connection(self._link, self._fetcher)
 
     async def mend(self) -> None:
         """Fetch again what was damaged here of photos that came from this device."""

@@ -22,6 +22,7 @@ from .addresses import Address
 from .album_parts import AlbumParts
 from .album_shelf import SharedAlbum
 from .archiving import Archiver
+from .away import Away
 from .backing_up import BackingUp, Backups
 from .blobstore import BlobStore
 from .catalogue import Catalogue
@@ -94,6 +95,7 @@ from .sharing import Sharing
 from .showing_devices import DeviceShower
 from .sibling_link import SiblingLink
 from .sibling_parts import SiblingParts
+from .space import Connection, Space
 from .surroundings import Surroundings
 from .sync import Sync
 from .tasks import Tasks
@@ -510,6 +512,8 @@ class Unlocked:
             look=self._keep_otherwise,
         )
         repairs = Repairs(database)
+        away = Away(database, blobs)
+        away.load()
         self.mender: Final = Mender(
             library=library,
             catalogue=self.catalogue,
@@ -519,6 +523,21 @@ class Unlocked:
             events=events,
             fingerprint=self.originals.fingerprint,
             bringers=self.album_parts.photos.bringers,
+        )
+        self.space: Final = Space(
+            us=device.identity,
+            database=database,
+            library=library,
+            blobs=blobs,
+            away=away,
+            mender=self.mender,
+            repairs=repairs,
+            renditions=self.renditions,
+            events=events,
+            connections=self._connections,
+            fetch_missing=self._fetch_missing,
+            choose=environment.choose,
+            now=self.clock,
         )
         self.doctor: Final = Doctor(
             home=home,
@@ -922,6 +941,11 @@ class Unlocked:
             self.outbox.withdraw_device(chain.device)
         self._spread()
         self.album_parts.tending.look_again()
+
+    def _connections(self) -> list[Connection]:
+        """Who can be asked for something now."""
+        conversations = self.peers.conversations()
+        return [each.connection for each in conversations if isinstance(each, Sync)]
 
     async def _fetch_missing(self) -> None:
         """Let every contact who is here bring what is damaged, until that has come or can't."""

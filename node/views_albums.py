@@ -17,8 +17,10 @@ class AlbumSummary:
     `admin`, `contributor` or `viewer`, None for who is not in it. `name` is empty as long as the
     key is not here. `history` says what newcomers see, `all` or `from-join`; `metadata` and
     `max_px` in which form photos are added. `photos` counts those in the album, `here` those of
-    them that are on this machine, `previews` how many have a preview here. `due` says why the key has to change, where this is so and an
-    admin's node has not done it yet: `removal`, `merge`, `age` or `newcomers`. `attribute` is the
+    them that are on this machine, `previews` how many have a preview here, `waiting` those of ours
+    that are to be added once the key is here. `due` says why the key has to change, where this is
+    so and an admin's node has not done it yet: `removal`, `merge`, `age` or `newcomers`.
+    `attribute` is the
     name under which rules may speak of its members, whose value is the role. `key` says whether
     photos can be added by the newest key: `here`, `coming` (it was changed, and the new one has not
     come to this node) or `due` (it has to change first).
@@ -41,6 +43,7 @@ class AlbumSummary:
     due: str | None = None
     key: str = "here"
     previews: int = 0
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +101,17 @@ class AlbumPhotoItem:
 
 @dataclass(frozen=True, slots=True)
 class AlbumFork:
-    """A device that wrote two things of which neither knows the other: it was copied, or lies."""
+    """A device that wrote two things of which neither knows the other: it was copied, or lies.
+
+    `one` and `other` are the hashes of the two entries, and `proof` are the entries themselves,
+    signed, in hex: anybody can check them by docs/spec/album.md.
+    """
 
     by: str
     device: str
     one: str
     other: str
+    proof: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +137,9 @@ class AlbumAct:
 
 @dataclass(frozen=True, slots=True)
 class AlbumLogEntry:
-    """An entry of an album's log. One that does not `count` says why, as an error's code."""
+    """An entry of an album's log. One that does not `count` says why, as an error's code. `fork` is
+    the hash of another entry by the same device of which neither knows the other.
+    """
 
     hash: str
     number: int
@@ -140,13 +150,15 @@ class AlbumLogEntry:
     counts: bool
     code: str | None = None
     message: str | None = None
+    fork: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AlbumItem:
     """A photo that was to be added to an album.
 
-    `state` is `added`, `present` (it was in the album) or `failed`; `code` and `message` say why.
+    `state` is `added`, `present` (it was in the album), `waiting` (the album's key has to change or
+    to come first; then it is added by itself) or `failed`; `code` and `message` say why.
     `left_out` are words for what it lacks of the original, as in `ShareItem`.
     """
 

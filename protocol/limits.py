@@ -124,7 +124,9 @@ ALBUM_LOG_ENTRIES: Final = 16_384
 ALBUM_OWNER_ENTRIES: Final = 1_024
 """The last of these, which are the owner's alone: nobody can keep it from removing them."""
 ALBUM_FEED_ENTRIES: Final = 131_072
-"""Entries of one device's feed."""
+"""Entries of one member's feeds: those of all devices that speak for one identity."""
+ALBUM_MEMBER_BYTES: Final = 128 * 1024 * 1024
+"""What these are together: as many entries that add photos are."""
 ALBUM_HEADS: Final = 64
 """Parents of an entry, entries that one has seen, and heads that a removal names."""
 ALBUM_OPS: Final = 16
@@ -145,6 +147,11 @@ ALBUM_PREVIEW_BYTES: Final = 64 * 1024
 """A small picture of a photo, sealed."""
 ALBUM_PREVIEWS_AT_ONCE: Final = 64
 """Previews in one message."""
+ALBUM_HEADS_AT_ONCE: Final = 128
+"""`AlbumHeads` of one peer that are answered one after the other: each is looked up in all there
+is."""
+ALBUM_HEADS_PER_SECOND: Final = 8.0
+"""How many more are answered after that; the others wait, and who waits asks for all at once."""
 ALBUM_NAME_BYTES: Final = 255
 ALBUM_PLACE_BYTES: Final = 32
 """Where a photo stands."""
