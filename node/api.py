@@ -83,6 +83,7 @@ class ContactBody(BaseModel):
     metadata: Literal["original", "no-location", "clean"] | None = None
     holder: bool | None = None
     backup: bool | None = None
+    yes: bool = False
 
 
 class ReachBody(BaseModel):
@@ -272,6 +273,7 @@ async def patch_contact(request: Request, name: str, body: ContactBody) -> views
         metadata=body.metadata,
         holder=body.holder,
         backup=body.backup,
+        yes=body.yes,
     )
 
 

@@ -44,6 +44,10 @@ def recover(
             metavar="DEVICE", help="Leave out entries of a stolen device; may be given again."
         ),
     ] = None,
+    check_words: Annotated[
+        bool,
+        typer.Option("--check-words", help="See that the words on paper are those of this node."),
+    ] = False,
     status: Annotated[
         bool, typer.Option("--status", help="Show how far it is; change nothing.")
     ] = False,
@@ -61,7 +65,13 @@ def recover(
         others = recovery_words_file or name or passphrase_file or again or without
         if (status or stop) and (others or (status and stop)):
             raise BadRequestError("--status and --stop go alone")
-        if status:
+        if check_words:
+            if name or passphrase_file or again or without or status or stop:
+                raise BadRequestError("--check-words goes alone")
+            phrase = _words(command, recovery_words_file).phrase()
+            found = command.ask(lambda node: node.check_words(phrase))
+            printing_recovery.ready(command.out, found)
+        elif status:
             printing_recovery.standing(command.out, command.ask(lambda node: node.recovery()))
         elif stop:
             ended = command.ask(lambda node: node.stop_recovering())
@@ -71,8 +81,8 @@ def recover(
                 raise BadRequestError("--name and --passphrase-file are for a new node")
             command.ask(lambda node: node.recovery())  # before anybody types words for nothing
             words = _words(command, recovery_words_file)
-            found = _begin(command, words, without or [])[1]
-            printing_recovery.standing(command.out, found)
+            begun = _begin(command, words, without or [])[1]
+            printing_recovery.standing(command.out, begun)
         else:
             _new_device(command, recovery_words_file, passphrase_file, name, without or [])
 

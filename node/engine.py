@@ -49,6 +49,7 @@ from .meeting import OpenCode
 from .metrics import Metrics
 from .multiaddrs import parse_any_address
 from .outbox import FINAL_STATES
+from .readiness import Readiness
 from .receipts import Receipts
 from .recovery import Recovery
 from .rules import Rules
@@ -151,6 +152,11 @@ class Engine:
         return self._unlocked().archiver
 
     @property
+    def readiness(self) -> Readiness:
+        """What there is to get everything back with."""
+        return self._unlocked().readiness
+
+    @property
     def tickets(self) -> Tickets:
         """The tickets that were made here."""
         return self._unlocked().tickets
@@ -186,6 +192,7 @@ class Engine:
             wide_addresses=opened.wide.addresses(),
             wide_bootstraps=[views.Bootstrap(*each) for each in opened.wide.found()[1]],
             invitations=opened.albums.invitations(),
+            readiness=opened.readiness.view(),
             connections=[
                 views.Connection(
                     standing.contact.name,
@@ -275,10 +282,16 @@ class Engine:
         metadata: str | None = None,
         holder: bool | None = None,
         backup: bool | None = None,
+        yes: bool = False,
     ) -> views.Contact:
-        """Change what is given. Blocking ends the connections at once."""
+        """Change what is given. Blocking ends the connections at once.
+
+        `LastBackupError`, unless `yes` is given, where that would end the only backup.
+        """
         opened = self._unlocked()
         contact = opened.library.contact(name)
+        if not yes and (blocked or holder is False or backup is False):
+            opened.readiness.guard(contact.identity)
         given = {
             "name": _optional_name(rename), "verified": verified, "muted": muted,
             "blocked": blocked, "accept": accept, "metadata": metadata,

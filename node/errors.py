@@ -218,6 +218,14 @@ class NoBackupError(LocalError):
     code = "no-backup"
 
 
+class LastBackupError(LocalError):
+    """This is the only backup of this library; without it the words bring nothing back. Nothing was
+    changed. Let somebody else keep one, or write one with `kinlight backup FILE`; `--yes` ends it.
+    """
+
+    code = "last-backup"
+
+
 class TooManyHoldersError(LocalError):
     """No more contacts can hold things for you. Take it back from another first (`--off`)."""
 
@@ -628,6 +636,7 @@ _EXITS: Final[dict[str, int]] = {
     "own-ticket": EXIT_USAGE,
     "not-in-this-version": EXIT_REFUSED,
     "contact-blocked": EXIT_REFUSED,
+    "last-backup": EXIT_REFUSED,
     "not-ours": EXIT_REFUSED,
     "own-photo": EXIT_REFUSED,
     "not-for-passing-on": EXIT_REFUSED,

@@ -168,13 +168,14 @@ class Node(
         bootstraps = [views.Bootstrap(**item) for item in body.pop("wide_bootstraps", [])]
         connections = [views.Connection(**item) for item in body.pop("connections")]
         absent = [views.Absent(**item) for item in body.pop("absent")]
-        clock = body.pop("clock")
+        clock, readiness = body.pop("clock"), body.pop("readiness", None)
         return Status(
             **body,
             connections=connections,
             absent=absent,
             wide_bootstraps=bootstraps,
             clock=None if clock is None else Clock(**clock),
+            readiness=None if readiness is None else views.readiness(readiness),
         )
 
     async def believe_clock(self) -> Clock:
@@ -264,8 +265,9 @@ class Node(
         metadata: str | None = None,
         holder: bool | None = None,
         backup: bool | None = None,
+        yes: bool = False,
     ) -> Contact:
-        """Change what is given.
+        """Change what is given. `LastBackupError`, unless `yes`, where that ends the only backup.
 
         `accept` is `ask` or `always`; `metadata` is what leaves with photos for them: `original`,
         `no-location` (as for every new contact) or `clean`. `holder` lets them hold for you what
@@ -275,6 +277,7 @@ class Node(
         body = {
             "name": rename, "verified": verified, "muted": muted, "blocked": blocked,
             "accept": accept, "metadata": metadata, "holder": holder, "backup": backup,
+            "yes": yes,
         }  # fmt: skip
         return Contact(**await self._send("PATCH", ("contacts", contact_segment(name)), body))
 

@@ -69,7 +69,9 @@ from .mailboxes import Mailboxes
 from .marks import Marks
 from .meeting import Meeting
 from .mending import Mender, Repairs
+from .notes_back import NotesBack
 from .notifying import Notifier
+from .noting import Noting
 from .open_grants import OpenGrants
 from .originals import Originals
 from .outbox import Outbox
@@ -78,6 +80,7 @@ from .pace import Pace
 from .papers import Papers
 from .peers import Peers
 from .pipes import Dial, Listen, Pipe
+from .readiness import Readiness
 from .receipts import Receipts
 from .recovery import Recovery
 from .recovery_state import RecoveryState
@@ -389,7 +392,9 @@ class Unlocked:
             own_devices=own_devices,
             library=library,
             backups=backups,
+            noting=Noting(database, library),
             mailboxes=self.mailboxes,
+            completed=lambda holder: self.readiness.completed(holder),
             now=self.clock,
             pause=self.depositing.pause,
         )
@@ -405,6 +410,16 @@ class Unlocked:
             judge=self.judge,
             own_devices=own_devices,
             backups=backups,
+            notes=NotesBack(
+                device=device,
+                library=library,
+                catalogue=self.catalogue,
+                marks=self.marks,
+                rules=self.rules,
+                shelf=self.album_parts.shelf,
+                entropy=environment.entropy,
+                now=self.clock,
+            ),
             events=events,
             fingerprint=self.originals.fingerprint,
             arrived=self.checker.arrived,
@@ -451,6 +466,16 @@ class Unlocked:
             blobs=blobs,
             events=events,
             entropy=environment.entropy,
+            now=self.clock,
+        )
+        self.readiness: Final = Readiness(
+            device=device,
+            database=database,
+            library=library,
+            mailboxes=self.mailboxes,
+            backups=backups,
+            archiver=self.archiver,
+            events=events,
             now=self.clock,
         )
         self.whereabouts: Final = Whereabouts(database)

@@ -74,7 +74,8 @@ class Status:
     area is `off`, `starting`, `on` or `failed` (then `wide_reason` says why); `wide_addresses` are
     those by which this node can be reached there, as far as it can know, `wide_bootstraps` those
     whom it asks first where contacts are. `invitations` counts the shared albums that somebody let
-    this node into and that nobody here has joined or left yet.
+    this node into and that nobody here has joined or left yet. `readiness` is what there is to get
+    everything back with.
     """
 
     version: str
@@ -97,6 +98,7 @@ class Status:
     wide_addresses: list[str] = field(default_factory=list[str])
     wide_bootstraps: list[Bootstrap] = field(default_factory=list[Bootstrap])
     invitations: int = 0
+    readiness: Readiness | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,8 @@ class Recovery:
     `state` is `off` if that was never wanted; `waiting` until a holder shows an entry; `running`;
     `incomplete` while what misses is not to be had from who is here; `done` or `stopped`, and then
     since `ended`. `bytes` are those of sealed photos. With `forked` two devices left different
-    contacts, of which the later count; with `contacts_damaged` parts of them miss.
+    contacts, of which the later count; with `contacts_damaged` parts of them miss. Of
+    `albums_found` shared albums this device is in `albums`, and `albums_waiting` have to let it in.
     """
 
     state: str
@@ -151,11 +154,20 @@ class Recovery:
     contacts: int = 0
     contacts_found: int = 0
     contacts_damaged: bool = False
+    albums: int = 0
+    albums_found: int = 0
+    albums_waiting: int = 0
     forked: bool = False
     ended: int | None = None
     holders: list[RecoveryHolder] = field(default_factory=list[RecoveryHolder])
     devices: list[RecoveryDevice] = field(default_factory=list[RecoveryDevice])
     missing: list[RecoveryMissing] = field(default_factory=list[RecoveryMissing])
+
+
+def readiness(body: dict[str, Any]) -> Readiness:
+    """A `Readiness` from its JSON."""
+    holders = [ReadyHolder(**each) for each in body.pop("holders")]
+    return Readiness(**body, holders=holders)
 
 
 def recovery(body: dict[str, Any]) -> Recovery:
@@ -164,6 +176,29 @@ def recovery(body: dict[str, Any]) -> Recovery:
     devices = [RecoveryDevice(**each) for each in body.pop("devices")]
     missing = [RecoveryMissing(**each) for each in body.pop("missing")]
     return Recovery(**body, holders=holders, devices=devices, missing=missing)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyHolder:
+    """A contact that keeps a backup, of so many `photos`; `whole` is when it last said that it has
+    all that was here, None if it never did.
+    """
+
+    contact: str
+    photos: int
+    whole: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What there is to get everything back with: when a person last showed that they have the
+    words, when a backup `file` was last written, and who keeps one, of the `photos` here.
+    """
+
+    words_checked: int | None
+    file: int | None
+    photos: int
+    holders: list[ReadyHolder] = field(default_factory=list[ReadyHolder])
 
 
 @dataclass(frozen=True, slots=True)
