@@ -84,6 +84,7 @@ class ContactBody(BaseModel):
     holder: bool | None = None
     backup: bool | None = None
     yes: bool = False
+    fingerprint: str | None = None
 
 
 class ReachBody(BaseModel):
@@ -274,6 +275,7 @@ async def patch_contact(request: Request, name: str, body: ContactBody) -> views
         holder=body.holder,
         backup=body.backup,
         yes=body.yes,
+        fingerprint_seen=body.fingerprint,
     )
 
 

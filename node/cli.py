@@ -33,6 +33,7 @@ from . import (
     errors,
     names,
     passphrases,
+    printing_contacts,
     printing_holding,
 )
 from .command import (
@@ -378,6 +379,18 @@ def contacts_list(
         command.out.contacts(command.ask(lambda node: node.contacts()))
 
 
+@contacts_app.command("show")
+def contacts_show(
+    context: typer.Context,
+    name: NameArgument,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show one contact: its keys, and what is in doubt about them."""
+    with running(context, home, json) as command:
+        printing_contacts.shown(command.out, command.ask(lambda node: node.contact(name)))
+
+
 @contacts_app.command()
 def verify(
     context: typer.Context,
@@ -385,12 +398,26 @@ def verify(
     yes: Annotated[
         bool, typer.Option("--yes", help="The numbers were compared and agree.")
     ] = False,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option("--fingerprint", help="What they read out of `status` or `show`: compare it."),
+    ] = None,
     off: OffOption = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Compare the safety number, in person or by phone, and mark the contact as verified."""
+    """Compare the safety number, in person or by phone, and mark the contact as verified.
+
+    That also ends a doubt about the contact's key, see `contacts show`.
+    """
     with running(context, home, json) as command:
+        if fingerprint is not None:
+            if off:
+                raise errors.BadRequestError("--off and --fingerprint don't go together")
+            command.out.contact(
+                command.ask(lambda node: node.update_contact(name, fingerprint=fingerprint))
+            )
+            return
         contact = command.ask(lambda node: node.contact(name))
         if not off:
             command.out.safety_number(contact)

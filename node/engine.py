@@ -15,9 +15,9 @@ import dataclasses
 import os
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from ..crypto.identity import fingerprint, safety_number
+from ..crypto.identity import fingerprint, parse_fingerprint, safety_number
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
 from ..protocol import errors as protocol_errors
@@ -28,6 +28,7 @@ from .archiving import Archiver
 from .collection import Collection
 from .config import Config, read_bootstraps, set_wide
 from .doctor import Doctor
+from .doubts import Doubt
 from .errors import (
     BadRequestError,
     BlockedContactError,
@@ -36,6 +37,7 @@ from .errors import (
     NoHomeError,
     NoSuchPhotoError,
     NotWaitingError,
+    OtherFingerprintError,
 )
 from .events import Events
 from .explaining import Explainer
@@ -268,6 +270,7 @@ class Engine:
             holder=opened.mailboxes.standing(contact.identity),
             backup=opened.mailboxes.backup_standing(contact.identity),
             backed_up=opened.backing_up.backups.count(contact.identity),
+            **_doubt(opened.doubts.of(contact.identity)),
         )
 
     async def update_contact(
@@ -283,13 +286,19 @@ class Engine:
         holder: bool | None = None,
         backup: bool | None = None,
         yes: bool = False,
+        fingerprint_seen: str | None = None,
     ) -> views.Contact:
         """Change what is given. Blocking ends the connections at once.
 
-        `LastBackupError`, unless `yes` is given, where that would end the only backup.
+        `LastBackupError`, unless `yes` is given, where that would end the only backup. With
+        `verified` a doubt about the key is over; `fingerprint_seen` is what the other side shows,
+        and verifies as well if it is the contact's, `OtherFingerprintError`.
         """
         opened = self._unlocked()
         contact = opened.library.contact(name)
+        if fingerprint_seen is not None:
+            self._compare_fingerprint(opened, contact, fingerprint_seen)
+            verified = True
         if not yes and (blocked or holder is False or backup is False):
             opened.readiness.guard(contact.identity)
         given = {
@@ -303,6 +312,8 @@ class Engine:
         fields = {field: value for field, value in given.items() if value is not None}
         if fields:
             opened.library.update_contact(contact.identity, **fields)
+        if verified:
+            opened.doubts.clear(contact.identity)
         if holder and contact.blocked and blocked is not False:
             raise BlockedContactError(contact.name)
         if holder is not None:
@@ -318,6 +329,19 @@ class Engine:
             opened.peers.forget_refusals()
             opened.open_grants.look_again()
         return self.contact(rename or name)
+
+    @staticmethod
+    def _compare_fingerprint(opened: Unlocked, contact: library.Contact, text: str) -> None:
+        shown = parse_fingerprint(text)
+        if shown == fingerprint(contact.identity):
+            return
+        doubt = opened.doubts.of(contact.identity)
+        if doubt is not None and doubt.kind != "fork" and shown == fingerprint(doubt.seen):
+            raise OtherFingerprintError(
+                "it is that of the key that was seen; if they have told you so themselves, pair"
+                " with it, or rename it where it is a contact already, and block the old one"
+            )
+        raise OtherFingerprintError
 
     async def reach(self, name: str, at: str) -> views.Contact:
         """Connect a contact at an address that a person gives; see `Caller.reach`."""
@@ -517,6 +541,8 @@ class Engine:
         opened = self._unlocked()
         self._check_terms(metadata, max_px, until)
         contacts = [opened.library.contact(name) for name in dict.fromkeys(to)]
+        for contact in contacts:
+            opened.doubts.check(contact)
         if not contacts:
             raise BadRequestError("say what to share and with whom")
         return Wish(contacts, metadata, max_px, until, operations)
@@ -764,3 +790,15 @@ def _with_holders(opened: Unlocked, item: views.ShareItem) -> views.ShareItem:
         for holder in opened.deposits.holders(delivery.envelope_hash)
     }
     return dataclasses.replace(item, held_by=sorted(holders))
+
+
+def _doubt(doubt: Doubt | None) -> dict[str, Any]:
+    """What a contact's view says of a doubt."""
+    if doubt is None:
+        return {}
+    return {
+        "doubt": doubt.kind,
+        "doubt_since": doubt.since,
+        "doubt_seen": doubt.seen.hex() if doubt.kind == "fork" else fingerprint(doubt.seen),
+        "doubt_proof": [each.hex() for each in doubt.proof or ()],
+    }

@@ -218,6 +218,21 @@ class NoBackupError(LocalError):
     code = "no-backup"
 
 
+class KeyInDoubtError(LocalError):
+    """Two keys were seen where this contact should have one, so nothing is sent to them. `kinlight
+    contacts show NAME` says which and since when; `kinlight contacts verify NAME` once you have
+    compared the safety number with them in person or by phone.
+    """
+
+    code = "key-in-doubt"
+
+
+class OtherFingerprintError(LocalError):
+    """That is the fingerprint of another key than the contact's, and the doubt stays."""
+
+    code = "other-fingerprint"
+
+
 class LastBackupError(LocalError):
     """This is the only backup of this library; without it the words bring nothing back. Nothing was
     changed. Let somebody else keep one, or write one with `kinlight backup FILE`; `--yes` ends it.
@@ -637,6 +652,8 @@ _EXITS: Final[dict[str, int]] = {
     "not-in-this-version": EXIT_REFUSED,
     "contact-blocked": EXIT_REFUSED,
     "last-backup": EXIT_REFUSED,
+    "key-in-doubt": EXIT_REFUSED,
+    "other-fingerprint": EXIT_REFUSED,
     "not-ours": EXIT_REFUSED,
     "own-photo": EXIT_REFUSED,
     "not-for-passing-on": EXIT_REFUSED,

@@ -266,6 +266,7 @@ class Node(
         holder: bool | None = None,
         backup: bool | None = None,
         yes: bool = False,
+        fingerprint: str | None = None,
     ) -> Contact:
         """Change what is given. `LastBackupError`, unless `yes`, where that ends the only backup.
 
@@ -273,11 +274,13 @@ class Node(
         `no-location` (as for every new contact) or `clean`. `holder` lets them hold for you what
         comes while you are away, if they offer to (`NoHolderError`), and with `backup` all that is
         yours as well (`NoBackupError`); `backup` alone changes nothing.
+        `verified`, or the `fingerprint` that they show if it is theirs, ends a doubt about the key
+        (`OtherFingerprintError` if not).
         """
         body = {
             "name": rename, "verified": verified, "muted": muted, "blocked": blocked,
             "accept": accept, "metadata": metadata, "holder": holder, "backup": backup,
-            "yes": yes,
+            "yes": yes, "fingerprint": fingerprint,
         }  # fmt: skip
         return Contact(**await self._send("PATCH", ("contacts", contact_segment(name)), body))
 

@@ -584,6 +584,32 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     ALTER TABLE offers ADD COLUMN album BLOB REFERENCES shared_albums;
     CREATE INDEX offers_by_album ON offers (album, state) WHERE album IS NOT NULL;
     """,
+    # 11: version 0.3.0, changed keys
+    """
+    -- Heads of devices, ours and those of contacts, as they were signed.
+    CREATE TABLE heads (
+        identity BLOB NOT NULL,
+        signer BLOB NOT NULL,
+        seq INTEGER NOT NULL,
+        head BLOB NOT NULL,
+        certificates BLOB NOT NULL,  -- that lead from the identity to the signer
+        PRIMARY KEY (identity, signer, seq)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Of a contact, or ourselves, two keys were seen where there should be one. Nothing goes to it
+    -- until a person has compared the safety number again.
+    CREATE TABLE doubts (
+        identity BLOB NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('secret', 'name', 'fork')),
+        since INTEGER NOT NULL,      -- seconds since 1970
+        seen BLOB NOT NULL,          -- the other identity; of a fork the device
+        fork_first BLOB,             -- two heads that no chain has both of
+        fork_second BLOB,
+        certificates BLOB,
+        cleared INTEGER,             -- when a person did: the same sight raises no doubt again
+        PRIMARY KEY (identity, seen)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 VERSION: Final = len(MIGRATIONS)

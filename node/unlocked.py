@@ -45,6 +45,7 @@ from .deposits import Deposits
 from .derivations import Derivations
 from .discovery import Discovery
 from .doctor import Doctor
+from .doubts import Doubts
 from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
 from .explaining import Explainer
@@ -53,6 +54,7 @@ from .finding import Finding
 from .folders import Folders
 from .granting import Granting
 from .grants import Grants
+from .heads import Heads
 from .held import HeldStore
 from .holding import Hold
 from .holding_terms import HoldingTerms
@@ -193,6 +195,24 @@ class Unlocked:
         self.grants: Final = Grants(database)
         self.papers: Final = Papers(
             device=device, database=database, entropy=environment.entropy, now=self.clock
+        )
+        self.doubts: Final = Doubts(
+            database=database,
+            library=library,
+            events=events,
+            changed=self._doubt_changed,
+            now=self.clock,
+        )
+        self.heads: Final = Heads(
+            device=device,
+            database=database,
+            library=library,
+            doubts=self.doubts,
+            devices=lambda: [device.signing.public],
+            revoked=self.papers.own_list,
+            lost=lambda identity, signer: self.papers.revocations.revokes_device(identity, signer),
+            entropy=environment.entropy,
+            now=self.clock,
         )
         self.mailboxes: Final = Mailboxes(database, environment.entropy)
         self.receipts: Final = Receipts(
@@ -500,6 +520,8 @@ class Unlocked:
             tickets=self.tickets.issued,
             refused=self._refused,
             lost=self._is_lost,
+            doubted=lambda identity: self.doubts.of(identity) is not None,
+            other_key=lambda error: self.doubts.saw(error.expected, "secret", error.seen),
         )
         self.keeper: Final = Keeper(
             folders=Folders(database),
@@ -604,6 +626,7 @@ class Unlocked:
             tickets=self.tickets,
             lost=lambda identity, device: self.papers.revocations.revokes_device(identity, device),
             check=self.wide.check,
+            same_name=lambda known, new: self.doubts.saw(known, "name", new),
             events=self._events,
             discovery=self.discovery,
             port=self.listener.port,
@@ -700,12 +723,15 @@ class Unlocked:
             commits=self.commits,
             hold=self.hold,
             albums=self.album_parts,
+            heads=self.heads,
             events=self._events,
             heard=self._heard,
         )
 
     def _check_deposit(self, delivery: Delivery, chain: DeviceChain) -> None:
         """Raise why a delivery may not be left with somebody for its device."""
+        if self.doubts.of(chain.identity) is not None:
+            raise DeniedError
         capability = None
         if delivery.grant_hash is not None:
             capability = self.grants.capability(delivery.grant_hash)
@@ -762,6 +788,13 @@ class Unlocked:
         """Contacts are back: strangers may have become some, and are called."""
         self.peers.forget_refusals()
         self.peers.nudge()
+
+    def _doubt_changed(self, identity: bytes) -> None:
+        """A key came in doubt, and nothing goes there any more; or a person verified it."""
+        if self.doubts.of(identity) is not None:
+            self.peers.drop_doubted(identity)
+        else:
+            self._met_again()
 
     def _is_lost(self, chain: DeviceChain) -> bool:
         return self.papers.revocations.revokes_device(chain.identity, chain.device)

@@ -276,6 +276,11 @@ class Contact:
     `no-location` or `clean`. `holder` is `offered` if they would hold for this node what comes
     while it is away, `chosen` if they are let, else `no`; `backup` is the same for a backup of this
     node, of which they have `backed_up` photos.
+
+    Where two keys were seen for one, `doubt` is `secret` (another key had the secret that you two
+    share), `name` (somebody new has that name) or `fork` (a device of theirs was copied, or lies),
+    since `doubt_since`; `doubt_seen` is the fingerprint of the other key, or the device. Of a fork
+    `doubt_proof` has two signed heads and the certificates, in hex. Nothing goes either way then.
     """
 
     name: str
@@ -291,6 +296,10 @@ class Contact:
     holder: str = "no"
     backup: str = "no"
     backed_up: int = 0
+    doubt: str | None = None
+    doubt_since: int | None = None
+    doubt_seen: str | None = None
+    doubt_proof: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)

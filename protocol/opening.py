@@ -31,6 +31,7 @@ from ..crypto.wrap import KemKey
 from . import limits
 from .errors import (
     NotPairingError,
+    OtherKeyError,
     UnknownPeerError,
     UnknownTicketError,
     WrongPeerError,
@@ -208,8 +209,6 @@ class ContactOpening:
         `WrongTransportError` if the pipe leads to another transport key than they certify.
         """
         chain = DeviceChain.decode(proof.chain)
-        if chain.identity != self.peer.identity:
-            raise WrongPeerError
         _check_transport(proof.transport, self._transport)
         body = _signed_body(
             "contact",
@@ -220,6 +219,8 @@ class ContactOpening:
             proof.transport,
         )
         _check_hello(chain, body, proof.signature)
+        if chain.identity != self.peer.identity:
+            raise OtherKeyError.between(self.peer.identity, chain.identity)
         return chain
 
 

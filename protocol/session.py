@@ -39,6 +39,7 @@ from .errors import (
     wire_code,
 )
 from .framing import FrameReader, frame
+from .head_messages import HEAD_WORK
 from .messages import (
     VERSIONS,
     WORK,
@@ -110,7 +111,11 @@ _ROWS: Final[tuple[_Row, ...]] = (
     (_L, State.PAIR_CHAIN, PairChain, State.PAIR_CONFIRM),
     (_L, State.PAIR_CONFIRM, PairConfirm, State.PAIRED),
     # Work, and the end.
-    *((role, State.UP, message, State.UP) for role in (_D, _L) for message in (*WORK, *ALBUM_WORK)),
+    *(
+        (role, State.UP, message, State.UP)
+        for role in (_D, _L)
+        for message in (*WORK, *ALBUM_WORK, *HEAD_WORK)
+    ),
     *(
         (role, state, Bye, State.ENDED)
         for role in (_D, _L)
