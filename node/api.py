@@ -27,6 +27,7 @@ from . import (
     api_albums,
     api_archive,
     api_care,
+    api_guardians,
     api_holding,
     api_library,
     api_recovery,
@@ -133,6 +134,7 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     app.include_router(api_albums.router)
     app.include_router(api_archive.router)
     app.include_router(api_care.router)
+    app.include_router(api_guardians.router)
     app.include_router(api_holding.router)
     app.include_router(api_recovery.router)
     app.include_router(api_tickets.router)

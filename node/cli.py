@@ -21,6 +21,7 @@ from . import (
     cli_albums,
     cli_archive,
     cli_care,
+    cli_guardians,
     cli_holding,
     cli_library,
     cli_photos,
@@ -556,6 +557,7 @@ cli_pictures.add_to(app)
 cli_holding.add_to(app)
 cli_recovery.add_to(app)
 cli_archive.add_to(app)
+cli_guardians.add_to(app)
 cli_wide.add_to(app)
 cli_care.add_to(app)
 cli_service.add_to(app)

@@ -44,6 +44,7 @@ from .explaining import Explainer
 from .exporting import Exported, ExportedPhoto
 from .following import EVENTS, Following
 from .granting import Granting
+from .guardians import Guarding
 from .holding import Hold
 from .home import Home
 from .keeping import Keeper
@@ -152,6 +153,11 @@ class Engine:
     def archiver(self) -> Archiver:
         """Backups of the whole library in a file."""
         return self._unlocked().archiver
+
+    @property
+    def guarding(self) -> Guarding:
+        """Shares of recovery words, ours and others'."""
+        return self._unlocked().guarding
 
     @property
     def readiness(self) -> Readiness:

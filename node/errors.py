@@ -233,6 +233,12 @@ class OtherFingerprintError(LocalError):
     code = "other-fingerprint"
 
 
+class NoShareError(LocalError):
+    """No share of that contact's words is kept here. `kinlight guardians list` shows what is."""
+
+    code = "no-share"
+
+
 class LastBackupError(LocalError):
     """This is the only backup of this library; without it the words bring nothing back. Nothing was
     changed. Let somebody else keep one, or write one with `kinlight backup FILE`; `--yes` ends it.
@@ -602,6 +608,10 @@ _EXITS: Final[dict[str, int]] = {
     "passphrase-file": EXIT_LOCKED,
     "words-file": EXIT_LOCKED,
     "words-mistyped": EXIT_LOCKED,
+    "share-bad": EXIT_LOCKED,
+    "share-twice": EXIT_LOCKED,
+    "shares-mixed": EXIT_LOCKED,
+    "shares-few": EXIT_LOCKED,
     "other-words": EXIT_LOCKED,
     "no-such-contact": EXIT_NOT_FOUND,
     "no-such-album": EXIT_NOT_FOUND,
@@ -614,6 +624,7 @@ _EXITS: Final[dict[str, int]] = {
     "no-such-ticket": EXIT_NOT_FOUND,
     "not-here-yet": EXIT_NOT_FOUND,
     "no-receipt": EXIT_NOT_FOUND,
+    "no-share": EXIT_NOT_FOUND,
     "not-granted": EXIT_NOT_FOUND,
     "unreadable": EXIT_FILES,
     "unwritable": EXIT_FILES,

@@ -29,6 +29,7 @@ from .home import ApiAddress, Home
 from .node_access import NodeAccess
 from .node_albums import NodeAlbums
 from .node_archive import NodeArchive
+from .node_guardians import NodeGuardians
 from .node_holding import NodeHolding
 from .node_library import NodeLibrary
 from .node_recovery import NodeRecovery
@@ -57,6 +58,7 @@ class Node(
     NodeAccess,
     NodeAlbums,
     NodeArchive,
+    NodeGuardians,
     NodeHolding,
     NodeLibrary,
     NodeRecovery,

@@ -609,6 +609,26 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         cleared INTEGER,             -- when a person did: the same sight raises no doubt again
         PRIMARY KEY (identity, seen)
     ) STRICT, WITHOUT ROWID;
+
+    -- Who has a share of our words. A share lies here only until its guardian has it.
+    CREATE TABLE guardians (
+        identity BLOB PRIMARY KEY REFERENCES contacts ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        need INTEGER NOT NULL,
+        share TEXT,                  -- null once it is there
+        since INTEGER NOT NULL       -- seconds since 1970
+    ) STRICT, WITHOUT ROWID;
+
+    -- Shares of contacts' words, the newest of each.
+    CREATE TABLE guarded (
+        identity BLOB PRIMARY KEY REFERENCES contacts ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        need INTEGER NOT NULL,
+        share TEXT NOT NULL,
+        since INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
     """,
 )
 

@@ -15,6 +15,7 @@ from ..protocol import limits
 from ..protocol.album_messages import ALBUM_WORK
 from ..protocol.allowance import Allowance
 from ..protocol.errors import GoneError, TooMuchError, UnexpectedMessageError
+from ..protocol.guardian_messages import GuardianKept, GuardianShare
 from ..protocol.head_messages import Heads as HeadsMessage
 from ..protocol.head_messages import HeadShown
 from ..protocol.messages import (
@@ -58,6 +59,7 @@ from .correspondence import Correspondence, messages
 from .depositing import Depositing, Depositor
 from .events import Events
 from .fetching import Fetcher
+from .guardians import Guarding
 from .heads import Heads
 from .holder import Holder
 from .holding import Hold
@@ -154,6 +156,7 @@ class Sync:
         hold: Hold,
         albums: AlbumParts,
         heads: Heads,
+        guarding: Guarding,
         events: Events,
         heard: Callable[[bytes], None],
     ) -> None:
@@ -166,6 +169,8 @@ class Sync:
         self._inbox = inbox
         self._heard = heard
         self._heads = heads
+        self._guarding = guarding
+        self._shares_come = Allowance(limits.GUARDIANS_AT_ONCE, limits.GUARDIANS_PER_SECOND)
         self._heads_come = Allowance(limits.HEADS_AT_ONCE, limits.HEADS_PER_SECOND)
         self._told_head: HeadShown | None = None
         self._mender = mender
@@ -202,6 +207,7 @@ class Sync:
         """Show papers, offer what is open, and fetch what was accepted before."""
         self.show_papers()
         self._spawn(self._tell_heads())
+        self.give_share()
         self._holder.start()
         self._spawn(self._outbox.deliver(self._link, self._judge.check_offer))
         self._fetch_accepted()
@@ -260,6 +266,14 @@ class Sync:
         """Tell the contact what is said of it and what was taken back, if its node knows how."""
         if self._link.session.takes(Papers):
             self._showing.show(list(self._correspondence.for_device(self._link.peer)))
+
+    def give_share(self) -> None:
+        """Give the contact its share of our words, if it is a guardian that lacks it."""
+        if self._link.session.takes(GuardianShare):
+            share = self._guarding.to_send(self._link.peer)
+            if share is not None:
+                with contextlib.suppress(PeerError):  # all the others are to get theirs
+                    self._link.post(share)
 
     def tell_own_head(self) -> None:
         """Tell the contact our newest head, if that is news."""
@@ -412,6 +426,12 @@ class Sync:
                 asyncio.get_running_loop().time()
             ):
                 raise TooMuchError("heads")
+            case GuardianShare():
+                if not self._shares_come.take(asyncio.get_running_loop().time()):
+                    raise TooMuchError("shares")
+                self._link.post(self._guarding.take(message, self._contact))
+            case GuardianKept():
+                self._guarding.kept(self._link.peer, message)
             case HeadShown():
                 self._heads.take(message)
             case HeadsMessage():

@@ -54,6 +54,7 @@ from .finding import Finding
 from .folders import Folders
 from .granting import Granting
 from .grants import Grants
+from .guardians import Guarding
 from .heads import Heads
 from .held import HeldStore
 from .holding import Hold
@@ -212,6 +213,15 @@ class Unlocked:
             revoked=self.papers.own_list,
             lost=lambda identity, signer: self.papers.revocations.revokes_device(identity, signer),
             entropy=environment.entropy,
+            now=self.clock,
+        )
+        self.guarding: Final = Guarding(
+            device=device,
+            database=database,
+            library=library,
+            doubts=self.doubts,
+            events=events,
+            changed=self._tell_guardians,
             now=self.clock,
         )
         self.mailboxes: Final = Mailboxes(database, environment.entropy)
@@ -724,6 +734,7 @@ class Unlocked:
             hold=self.hold,
             albums=self.album_parts,
             heads=self.heads,
+            guarding=self.guarding,
             events=self._events,
             heard=self._heard,
         )
@@ -788,6 +799,12 @@ class Unlocked:
         """Contacts are back: strangers may have become some, and are called."""
         self.peers.forget_refusals()
         self.peers.nudge()
+
+    def _tell_guardians(self) -> None:
+        """There are shares for those who are connected."""
+        for conversation in self.peers.conversations():
+            if isinstance(conversation, Sync):
+                conversation.give_share()
 
     def _doubt_changed(self, identity: bytes) -> None:
         """A key came in doubt, and nothing goes there any more; or a person verified it."""

@@ -227,3 +227,9 @@ HEAD_SIGNERS: Final = 32
 HEADS_AT_ONCE: Final = 64
 HEADS_PER_SECOND: Final = 1.0
 """Messages about heads that are taken from one link."""
+
+GUARDIAN_BYTES: Final = 16 * 1024
+"""One sealed share of somebody's words."""
+GUARDIANS_AT_ONCE: Final = 8
+GUARDIANS_PER_SECOND: Final = 0.1
+"""Shares that are taken from one link: each is to replace the one before."""

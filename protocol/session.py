@@ -39,6 +39,7 @@ from .errors import (
     wire_code,
 )
 from .framing import FrameReader, frame
+from .guardian_messages import GUARDIAN_WORK
 from .head_messages import HEAD_WORK
 from .messages import (
     VERSIONS,
@@ -114,7 +115,7 @@ _ROWS: Final[tuple[_Row, ...]] = (
     *(
         (role, State.UP, message, State.UP)
         for role in (_D, _L)
-        for message in (*WORK, *ALBUM_WORK, *HEAD_WORK)
+        for message in (*WORK, *ALBUM_WORK, *HEAD_WORK, *GUARDIAN_WORK)
     ),
     *(
         (role, state, Bye, State.ENDED)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from kinlight.crypto.channel import Role
 from kinlight.protocol.album_messages import ALBUM_WORK
+from kinlight.protocol.guardian_messages import GUARDIAN_WORK
 from kinlight.protocol.head_messages import HEAD_WORK
 from kinlight.protocol.messages import WORK, Message
 from kinlight.protocol.session import MOVES, State
@@ -45,7 +46,9 @@ def reached(role: Role) -> Iterator[State]:
 
 
 def _name(message: type[Message]) -> str:
-    return "work" if message in (*WORK, *ALBUM_WORK, *HEAD_WORK) else message.__name__
+    return (
+        "work" if message in (*WORK, *ALBUM_WORK, *HEAD_WORK, *GUARDIAN_WORK) else message.__name__
+    )
 
 
 if __name__ == "__main__":
