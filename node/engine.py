@@ -16,9 +16,9 @@ import logging
 import os
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from ..crypto.identity import DeviceChain, fingerprint, safety_number
+from ..crypto.identity import DeviceChain, fingerprint, parse_fingerprint, safety_number
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
 from ..protocol import errors as protocol_errors
@@ -32,6 +32,7 @@ from .collection import Collection
 from .config import Config, read_bootstraps, set_wide
 from .device_photos import DevicePhotos
 from .doctor import Doctor
+from .doubts import Doubt
 from .environment import Environment
 from .errors import (
     BadRequestError,
@@ -41,12 +42,14 @@ from .errors import (
     NoHomeError,
     NoSuchPhotoError,
     NotWaitingError,
+    OtherFingerprintError,
 )
 from .events import Events
 from .explaining import Explainer
 from .exporting import Exported, ExportedPhoto
 from .following import EVENTS, Following
 from .granting import Granting
+from .guardians import Guarding
 from .holding import Hold
 from .home import Home
 from .keeping import Keeper
@@ -55,6 +58,7 @@ from .metrics import Metrics
 from .multiaddrs import parse_any_address
 from .our_devices import OurDevices
 from .outbox import FINAL_STATES
+from .readiness import Readiness
 from .receipts import Receipts
 from .recovery import Recovery
 from .rules import Rules
@@ -200,6 +204,16 @@ class Engine:
         return self._unlocked().device_photos
 
     @property
+    def guarding(self) -> Guarding:
+        """Shares of recovery words, ours and others'."""
+        return self._unlocked().guarding
+
+    @property
+    def readiness(self) -> Readiness:
+        """What there is to get everything back with."""
+        return self._unlocked().readiness
+
+    @property
     def tickets(self) -> Tickets:
         """The tickets that were made here."""
         return self._unlocked().tickets
@@ -235,6 +249,7 @@ class Engine:
             wide_addresses=opened.wide.addresses(),
             wide_bootstraps=[views.Bootstrap(*each) for each in opened.wide.found()[1]],
             invitations=opened.albums.invitations(),
+            readiness=opened.readiness.view(),
             connections=[
                 views.Connection(
                     standing.contact.name,
@@ -311,6 +326,7 @@ class Engine:
             holder=opened.mailboxes.standing(contact.identity),
             backup=opened.mailboxes.backup_standing(contact.identity),
             backed_up=opened.backing_up.backups.count(contact.identity),
+            **_doubt(opened.doubts.of(contact.identity)),
         )
 
     async def update_contact(
@@ -325,10 +341,22 @@ class Engine:
         metadata: str | None = None,
         holder: bool | None = None,
         backup: bool | None = None,
+        yes: bool = False,
+        fingerprint_seen: str | None = None,
     ) -> views.Contact:
-        """Change what is given. Blocking ends the connections at once."""
+        """Change what is given. Blocking ends the connections at once.
+
+        `LastBackupError`, unless `yes` is given, where that would end the only backup. With
+        `verified` a doubt about the key is over; `fingerprint_seen` is what the other side shows,
+        and verifies as well if it is the contact's, `OtherFingerprintError`.
+        """
         opened = self._unlocked()
         contact = opened.library.contact(name)
+        if fingerprint_seen is not None:
+            self._compare_fingerprint(opened, contact, fingerprint_seen)
+            verified = True
+        if not yes and (blocked or holder is False or backup is False):
+            opened.readiness.guard(contact.identity)
         given = {
             "name": _optional_name(rename), "verified": verified, "muted": muted,
             "blocked": blocked, "accept": accept, "metadata": metadata,
@@ -342,6 +370,8 @@ class Engine:
         fields = {field: value for field, value in given.items() if value is not None}
         if fields:
             opened.library.update_contact(contact.identity, **fields)
+        if verified:
+            opened.doubts.clear(contact.identity)
         if holder and contact.blocked and blocked is not False:
             raise BlockedContactError(contact.name)
         if holder is not None:
@@ -357,6 +387,19 @@ class Engine:
             opened.peers.forget_refusals()
             opened.open_grants.look_again()
         return self.contact(rename or name)
+
+    @staticmethod
+    def _compare_fingerprint(opened: Unlocked, contact: library.Contact, text: str) -> None:
+        shown = parse_fingerprint(text)
+        if shown == fingerprint(contact.identity):
+            return
+        doubt = opened.doubts.of(contact.identity)
+        if doubt is not None and doubt.kind != "fork" and shown == fingerprint(doubt.seen):
+            raise OtherFingerprintError(
+                "it is that of the key that was seen; if they have told you so themselves, pair"
+                " with it, or rename it where it is a contact already, and block the old one"
+            )
+        raise OtherFingerprintError
 
     async def reach(self, name: str, at: str) -> views.Contact:
         """Connect a contact at an address that a person gives; see `Caller.reach`."""
@@ -591,6 +634,8 @@ class Engine:
         opened = self._unlocked()
         self._check_terms(metadata, max_px, until, watermark=watermark)
         contacts = [opened.library.contact(name) for name in dict.fromkeys(to)]
+        for contact in contacts:
+            opened.doubts.check(contact)
         if not contacts:
             raise BadRequestError("say what to share and with whom")
         return Wish(contacts, metadata, max_px, until, operations, watermark=watermark)
@@ -864,3 +909,15 @@ def _with_holders(opened: Unlocked, item: views.ShareItem) -> views.ShareItem:
         for holder in opened.deposits.holders(delivery.envelope_hash)
     }
     return dataclasses.replace(item, held_by=sorted(holders))
+
+
+def _doubt(doubt: Doubt | None) -> dict[str, Any]:
+    """What a contact's view says of a doubt."""
+    if doubt is None:
+        return {}
+    return {
+        "doubt": doubt.kind,
+        "doubt_since": doubt.since,
+        "doubt_seen": doubt.seen.hex() if doubt.kind == "fork" else fingerprint(doubt.seen),
+        "doubt_proof": [each.hex() for each in doubt.proof or ()],
+    }
