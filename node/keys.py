@@ -164,6 +164,7 @@ def check_free(home: Home) -> None:
     home.prepare()
     if home.exists:
         raise HomeExistsError
+    home.joined.unlink(missing_ok=True)  # of a try that was cut off: no keys open it
 
 
 def _make(
