@@ -110,6 +110,8 @@ class Engine:
         async with self._unlocking:
             if self._open is None or self._keys is None:
                 return
+            if self._open.device.chain.encoded == chain.encoded:
+                return  # it was told twice
             unlocked = await asyncio.to_thread(keys.with_chain, self.home, self._keys, chain, words)
             opened, self._open = self._open, None
             await opened.close()
