@@ -33,6 +33,7 @@ ANY_BODY: dict[str, dict[str, object]] = {
     "/v1/unlock": {"passphrase": "x"},
     "/v1/pair": {},
     "/v1/recovery/begin": {"recovery_words": "x"},
+    "/v1/devices/meet": {"code": "7-maple-orbit"},
     "/v1/devices/allow": {"recovery_words": "x"},
     "/v1/devices/{device}/rename": {"name": "x"},
     "/v1/devices/{device}/restore": {"recovery_words": "x"},
