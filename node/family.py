@@ -18,7 +18,7 @@ from ..protocol import limits
 from ..protocol.allowance import Allowance
 from ..protocol.attributes import encode_shown
 from ..protocol.device_messages import OwnDevices
-from ..protocol.devices import OwnSecret, decode_devices, encode_devices
+from ..protocol.devices import OwnSecret, decode_devices, encode_devices, may_add
 from ..protocol.errors import (
     BrokenRevocationsError,
     OldRevocationsError,
@@ -28,7 +28,7 @@ from ..protocol.errors import (
 )
 from ..protocol.messages import Message, Papers
 from ..protocol.opening import LocalDevice
-from ..protocol.revocation import RevocationList
+from ..protocol.revocation import RevocationList, device_hash
 from .events import Events
 from .link import Link
 from .papers import Papers as PapersStore
@@ -79,21 +79,42 @@ class Family:
         """What a sibling knows of all of us."""
         devices = decode_devices(message.devices, self._device.identity)
         news = self.roster.put(devices)
+        for each in devices:
+            self._papers.note(each.chain.certificates)
         secret = OwnSecret(message.generation, Secret(message.secret))
         if self.roster.take_secret(secret) or news:
             self._events.publish("devices")
             self._changed()
 
-    def take_list(self, message: Papers, peer: bytes) -> None:
+    def take_list(self, message: Papers) -> None:
         """A list of revocations of our own that a sibling has."""
         found = RevocationList.decode(message.revocations)
-        devices = {each.device: each.chain.identity for each in self.roster.live()}
+        signer = self.roster.device(found.signer)
+        known = self._papers.revocations
+        if not found.by_root and (signer is None or known.revokes_chain(signer.chain)):
+            return
+        standing = known.known.get(found.issuer)
+        ours = frozenset[bytes]() if standing is None else standing.hashes
         try:
-            news = self._papers.take_list(found, {**devices, peer: self._device.identity})
+            news = self._papers.take_list(
+                found,
+                {} if signer is None else {found.signer: found.issuer},
+                certifier=signer is not None and may_add(signer.chain),
+            )
+        except OldRevocationsError:
+            # It did not know of ours, nor we of what it took back. Devices of before the root key's
+            # list say nothing that counts.
+            news = False
+            if standing is not None and standing.root is None:
+                self._papers.join_in(found.hashes)
         except _IGNORED as error:
             _log.info("a list of our own revocations was not taken: %s", error.code)
             return
-        if news:
+        else:
+            # Of devices the root key has the last word.
+            devices = {device_hash(each.device) for each in self.roster.devices()}
+            self._papers.join_in(ours - devices if found.by_root else ours)
+        if news or self._papers.revocations.known.get(found.issuer) is not standing:
             self._events.publish("devices")
             self._heard()
 
@@ -129,6 +150,6 @@ class FamilyTalk:
             case OwnDevices():
                 self._family.take_devices(message)
             case Papers() if message.revocations:
-                self._family.take_list(message, self._link.peer.device)
+                self._family.take_list(message)
             case _:
                 raise UnexpectedMessageError

@@ -268,6 +268,7 @@ class Inbox:
             state = "accepted"  # of the latter one a person has decided, at another device
         else:
             state = "waiting"
+        self._judge.note(envelope.certificates.found)
         offer = self._library.add_offer(
             envelope_hash, contact.identity, envelope, state, self._now()
         )

@@ -246,6 +246,13 @@ class Library:
         with self._db.transaction():
             self._put_device(chain, now)
 
+    def tell_device(self, chain: DeviceChain) -> None:
+        """Remember the papers of a contact's device that another one of its devices showed: since
+        it was never here itself it gives way first where there are too many.
+        """
+        known = self._db.value("SELECT seen FROM devices WHERE device = ?", chain.device)
+        self.put_device(chain, known or 0)
+
     def _put_device(self, chain: DeviceChain, now: int) -> None:
         self._db.execute(
             "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?)",

@@ -1,4 +1,4 @@
-"""Devices of our own identity that are no more, but whose signatures stand.
+"""Devices of our own identity that signed what is here: siblings, and some that are no more.
 
 Photos that came back from a backup were signed by the device that was lost. Whoever gets them is to
 see that it spoke for us, so its certificates stay here. They say nothing of who may do what now.
@@ -27,6 +27,9 @@ class OwnDevices:
         """From the root to a device of ours; none if it is not known."""
         if device == self._device.signing.public:
             return self._device.chain.certificates
+        sibling = self._roster.device(device)
+        if sibling is not None:
+            return sibling.chain.certificates
         kept = self._library.setting(_SETTING + device.hex())
         if kept is not None:
             return Certificates.decode(kept).found

@@ -128,7 +128,7 @@ class Peers:
             dial=dial,
             link=self._link,
             carry=lambda link, chain: self._tasks.spawn(self._carry(link, chain)),
-            wanted=lambda: [*self.wanted(), *self._wanted_siblings()],
+            wanted=self.sought,
             key=self._key,
             whereabouts=whereabouts,
             entropy=entropy,
@@ -298,6 +298,10 @@ class Peers:
             for contact in self._library.contacts()
             if not contact.blocked and contact.identity not in connected
         ]
+
+    def sought(self) -> list[Contact | Sibling]:
+        """All who are not connected: contacts that are not blocked, and our other devices."""
+        return [*self.wanted(), *self._wanted_siblings()]
 
     def _wanted_siblings(self) -> list[Sibling]:
         return [each for each in self._roster.siblings() if each.key not in self._siblings]

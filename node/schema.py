@@ -617,8 +617,17 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         DELETE FROM addresses WHERE identity = OLD.identity;
     END;
 
-    -- A list that the root key signed: no device's list takes anything of it back.
+    -- A list that the root key signed, and one of a device that may not certify. `decides` is 0
+    -- where `newest` is such a one. All that signed before this version might certify.
     ALTER TABLE revocations ADD COLUMN root BLOB;
+    ALTER TABLE revocations ADD COLUMN minor BLOB;
+    ALTER TABLE revocations ADD COLUMN decides INTEGER NOT NULL DEFAULT 1;
+
+    -- Devices, anybody's, that a device certified and not the root key: they go with it.
+    CREATE TABLE certified_by (
+        device BLOB PRIMARY KEY,
+        issuer BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
     """,
     # 11: version 0.3.0, what the devices of one person tell each other
     """

@@ -14,6 +14,7 @@ from ..crypto.errors import LocalError, PeerError, TruncatedError
 from ..protocol import limits
 from ..protocol.album_messages import ALBUM_WORK
 from ..protocol.allowance import Allowance
+from ..protocol.device_messages import DeviceChains
 from ..protocol.errors import GoneError, TooMuchError, UnexpectedMessageError
 from ..protocol.messages import (
     Collect,
@@ -69,6 +70,7 @@ from .recovering import Recoverer
 from .recovery import Recovery
 from .serving import Allowed, Server
 from .showing import Showing
+from .showing_devices import DeviceShower, Shown
 
 SMALL_AT_ONCE: Final = 26
 LARGE_AT_ONCE: Final = 6
@@ -150,6 +152,7 @@ class Sync:
         commits: Commits,
         hold: Hold,
         albums: AlbumParts,
+        devices: DeviceShower,
         events: Events,
         heard: Callable[[bytes], None],
     ) -> None:
@@ -174,6 +177,8 @@ class Sync:
         self._not_held: set[bytes] = set()  # what was asked for on this link
         self._tasks: set[asyncio.Task[None]] = set()
         self._showing = Showing(link, self._spawn)
+        self._shower = devices
+        self._shown_devices = Shown(link, devices)
         self._asked: set[bytes] = set()
         self._taking = Allowance(limits.PAPERS_AT_ONCE, limits.PAPERS_PER_SECOND)
         self._news = Allowance(limits.HOLDING_NEWS_AT_ONCE, limits.HOLDING_NEWS_PER_SECOND)
@@ -207,6 +212,11 @@ class Sync:
             self._spawn(self._backer.run())
             self._spawn(self._recoverer.run())
         self._albums.start()
+        self._shown_devices.tell()
+
+    def tell_devices(self) -> None:
+        """There is news of our own devices."""
+        self._shown_devices.tell()
 
     def album_changed(self, shared: SharedAlbum) -> None:
         """Something came to an album, from whomever."""
@@ -396,6 +406,10 @@ class Sync:
                     raise TooMuchError("papers")
                 if self._correspondence.taken(self._link.peer, self._contact, message):
                     self._heard(self._contact.identity)
+            case DeviceChains():
+                if not self._taking.take(asyncio.get_running_loop().time()):
+                    raise TooMuchError("devices")
+                self._shower.take(self._contact, message)
             case Mailbox() | Holding() if not self._news.take(asyncio.get_running_loop().time()):
                 raise TooMuchError("news of what is held")
             case Mailbox():

@@ -89,6 +89,7 @@ from .roster import Roster
 from .rules import Rules
 from .searching import Search
 from .sharing import Sharing
+from .showing_devices import DeviceShower
 from .sibling_link import SiblingLink
 from .sibling_parts import SiblingParts
 from .surroundings import Surroundings
@@ -200,6 +201,13 @@ class Unlocked:
             lost=self._is_lost,
             heard=self._heard_of_family,
             changed=self._family_changed,
+        )
+        self.shower: Final = DeviceShower(
+            library=library,
+            roster=self.roster,
+            papers=self.papers,
+            lost=self._is_lost,
+            changed=self._contact_has_device,
         )
         self.mailboxes: Final = Mailboxes(database, environment.entropy)
         self.receipts: Final = Receipts(
@@ -548,8 +556,11 @@ class Unlocked:
         )
         self.rendezvous: Final = Rendezvous(
             device=device,
-            contacts=lambda: [each for each in library.contacts() if not each.blocked],
-            wanted=self.peers.wanted,
+            contacts=lambda: [
+                *(each for each in library.contacts() if not each.blocked),
+                *self.roster.siblings(),
+            ],
+            wanted=self.peers.sought,
             addresses=lambda: self.wide.addresses(),
             whereabouts=self.whereabouts,
             heard=self.peers.nudge,
@@ -557,7 +568,7 @@ class Unlocked:
             now=self.clock,
         )
         self.finding: Final = Finding(
-            wanted=self.peers.wanted,
+            wanted=self.peers.sought,
             whereabouts=self.whereabouts,
             heard=self.peers.nudge,
         )
@@ -712,6 +723,8 @@ class Unlocked:
         return await self.wide.dial(address)
 
     def _converse(self, link: Link, contact: Contact) -> Sync:
+        with contextlib.suppress(KinlightError):  # a full disk: it shows them again next time
+            self.papers.note(link.peer.certificates)
         self._accompanying.spawn(self.wide.accompany(link))
         self.album_parts.tending.look_again()  # it may be a further device of a member
         return Sync(
@@ -732,6 +745,7 @@ class Unlocked:
             commits=self.commits,
             hold=self.hold,
             albums=self.album_parts,
+            devices=self.shower,
             events=self._events,
             heard=self._heard,
         )
@@ -775,7 +789,14 @@ class Unlocked:
             self._renewed(own.chain)
         for sibling in self.siblings():
             sibling.tell()
+        for conversation in self.peers.conversations():
+            if isinstance(conversation, Sync):
+                conversation.tell_devices()
         self.peers.forget_refusals()
+
+    def _contact_has_device(self) -> None:
+        """A contact told of a device: albums may let it in."""
+        self.album_parts.tending.look_again()
 
     def _heard_of_family(self) -> None:
         """A sibling told of something that we took back: that counts here too."""

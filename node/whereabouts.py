@@ -112,5 +112,7 @@ class Whereabouts:
 
     def last_seen(self) -> dict[bytes, int]:
         """When a device of each contact was here last, or showed its papers in a pairing."""
-        rows = self._db.rows("SELECT identity, max(seen) AS seen FROM devices GROUP BY identity")
+        rows = self._db.rows(
+            "SELECT identity, max(seen) AS seen FROM devices WHERE seen > 0 GROUP BY identity"
+        )
         return {row["identity"]: row["seen"] for row in rows}

@@ -188,6 +188,11 @@ class _Opening:
             self._key = PairingKey(secret.secret, exporter, MODE)
 
     @property
+    def mode(self) -> str:
+        """`device`."""
+        return MODE
+
+    @property
     def method(self) -> str:
         """`code` or `qr`."""
         return "qr" if self._exchange is None else "code"

@@ -130,20 +130,32 @@ def _read_hashes(items: list[Value]) -> frozenset[bytes]:
 class Standing:
     """What is known of one identity's list.
 
+    Three may sign: the root key, a device that may certify others, and any other device. No list
+    gives way to one of a lesser signer, whatever its number, and what the least say of devices
+    counts for nothing.
+
     `fork` holds two lists of one number that differ, if ever two such were seen. While `newest` is
     one of them, both count. Two by one signer are proof for everybody that this device lied or was
-    copied; two by different ones may come of two who didn't know of each other.
-
-    `root` is the list that the root key signed last. It counts whatever devices sign later, and
-    ends what they signed before.
+    copied; two by different ones may come of two who didn't know of each other. `root` is the list
+    that the root key signed last, `minor` the newest of a device that may not certify; where
+    nothing else is known, that is `newest`, and `decides` is False.
     """
 
     newest: RevocationList
     fork: tuple[RevocationList, RevocationList] | None = None
     root: RevocationList | None = None
+    minor: RevocationList | None = None
+    decides: bool = True
 
-    def take(self, found: RevocationList) -> Standing:
-        """What is known after a verified list of the same identity came.
+    @classmethod
+    def of(cls, found: RevocationList, *, certifier: bool) -> Standing:
+        """What is known after the first verified list; see `take`."""
+        root = found if found.by_root else None
+        return cls(found, root=root, decides=certifier or found.by_root)
+
+    def take(self, found: RevocationList, *, certifier: bool = True) -> Standing:
+        """What is known after a verified list of the same identity came; `certifier` says whether
+        its signer may certify devices.
 
         Raises `OldRevocationsError` if it is older, and `RevokedDeviceError` if its signer has
         been revoked: a stolen device can't take that back.
@@ -156,16 +168,32 @@ class Standing:
             return self._take_root(found)
         if self.root is not None and found.as_of < self.root.as_of:
             raise OldRevocationsError("it is of before the root key's list")
-        if found.seq < self.newest.seq:
+        if certifier == self.decides and found.seq < self.newest.seq:
             raise OldRevocationsError
         if self.revokes_device(found.signer):
             raise RevokedDeviceError
+        if not certifier and self.decides:
+            return self._take_minor(found)
+        if certifier and not self.decides:
+            return dataclasses.replace(self, newest=found, minor=self.newest, decides=True)
+        return self._take_newer(found)
+
+    def _take_newer(self, found: RevocationList) -> Standing:
         if found.seq == self.newest.seq:
             fork = (self.newest, found)
             return self if self._forked else dataclasses.replace(self, fork=fork)
         if found.as_of < self.newest.as_of:
             raise OldRevocationsError("it has a higher number and an earlier time")
-        return dataclasses.replace(self, newest=found)
+        after = dataclasses.replace(self, newest=found)
+        if after.minor is not None and after.revokes_device(after.minor.signer):
+            return dataclasses.replace(after, minor=None)
+        return after
+
+    def _take_minor(self, found: RevocationList) -> Standing:
+        known = self.minor
+        if known is not None and (found.seq <= known.seq or found.as_of < known.as_of):
+            raise OldRevocationsError
+        return dataclasses.replace(self, minor=found)
 
     def _take_root(self, found: RevocationList) -> Standing:
         """Whatever number a device has used up, the words are there to be followed."""
@@ -173,11 +201,43 @@ class Standing:
             raise OldRevocationsError
         return Standing(found, root=found)
 
+    def renewed(
+        self,
+        signer: SigningKey,
+        now: int,
+        *,
+        certifier: bool,
+        add: Iterable[bytes] = (),
+        drop: Iterable[bytes] = (),
+    ) -> RevocationList:
+        """The next list of a device of ours, with all that is taken back; or the one that stands,
+        if there is nothing new and it is not a day old. `drop` as for `RevocationList.renew`.
+
+        Raises `RevocationsFullError`.
+        """
+        issuer = self.newest.issuer
+        mine = self.newest if certifier == self.decides else self.minor
+        higher = [self.newest, *([] if certifier or self.minor is None else [self.minor])]
+        base = max(higher, key=lambda each: each.seq)
+        hashes = (self.hashes - frozenset(drop)) | frozenset(add)
+        if mine is not None and mine is not self.root:
+            base = base if mine.seq < base.seq else mine
+            young = now - mine.as_of < limits.REVOCATIONS_RENEWED_SECONDS
+            if mine.hashes == hashes and young:
+                return mine
+        if certifier and not self.decides:
+            base = dataclasses.replace(base, seq=0)
+        if base.seq >= LAST_SEQ:
+            raise RevocationsFullError("its number can't become higher")
+        as_of = max(now, *(each.as_of for each in self.lists))
+        return RevocationList.sign(signer, issuer, base.seq + 1, as_of, hashes)
+
     @property
     def lists(self) -> tuple[RevocationList, ...]:
         """All that somebody else has to see to know the same, in this order."""
         root = () if self.root is None or self.root is self.newest else (self.root,)
-        return (*root, *(self.fork or ()), *(() if self._forked else (self.newest,)))
+        minor = () if self.minor is None else (self.minor,)
+        return (*root, *minor, *(self.fork or ()), *(() if self._forked else (self.newest,)))
 
     @property
     def hashes(self) -> frozenset[bytes]:
@@ -194,16 +254,22 @@ class Standing:
         return any(digest in found.hashes for found in self._counting)
 
     def revokes_device(self, device: bytes) -> bool:
-        """Whether this device is taken back."""
-        return self.revokes(device_hash(device))
+        """Whether this device is taken back, by who may."""
+        digest = device_hash(device)
+        return any(digest in found.hashes for found in self._deciding)
 
     def fresh(self, now: int) -> bool:
         """Whether it is young enough to say that something was not taken back.
 
         A time ahead of our clock says nothing about its age.
         """
-        ages = [now - found.as_of for found in self._latest]
-        return all(-limits.CLOCK_SECONDS <= age < limits.REVOCATIONS_SECONDS for age in ages)
+
+        def young(found: RevocationList) -> bool:
+            return now - found.as_of < limits.REVOCATIONS_SECONDS
+
+        if any(now - found.as_of < -limits.CLOCK_SECONDS for found in self._counting):
+            return False
+        return all(map(young, self._latest)) or (self.minor is not None and young(self.minor))
 
     @property
     def _forked(self) -> bool:
@@ -214,8 +280,15 @@ class Standing:
         return self.fork if self.fork is not None and self._forked else (self.newest,)
 
     @property
+    def _deciding(self) -> tuple[RevocationList, ...]:
+        root = () if self.root is None else (self.root,)
+        return (*root, *self._latest) if self.decides else root
+
+    @property
     def _counting(self) -> tuple[RevocationList, ...]:
-        return self._latest if self.root is None else (*self._latest, self.root)
+        root = () if self.root is None else (self.root,)
+        minor = () if self.minor is None else (self.minor,)
+        return (*root, *self._latest, *minor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +297,8 @@ class Revocations:
 
     known: Mapping[bytes, Standing] = field(default_factory=dict[bytes, Standing])
     own: bytes = b""
+    certified_by: Mapping[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    """Device -> the device that certified it, as far as that is known; nothing for the root's."""
 
     def revokes(self, issuer: bytes, digest: bytes) -> bool:
         """Whether `issuer` took back the statement with this hash."""
@@ -231,13 +306,21 @@ class Revocations:
         return standing is not None and standing.revokes(digest)
 
     def revokes_device(self, identity: bytes, device: bytes) -> bool:
-        """Whether `identity` took back this device of its own."""
+        """Whether `identity` took back this device of its own, or the one that certified it."""
         standing = self.known.get(identity)
-        return standing is not None and standing.revokes_device(device)
+        if standing is None:
+            return False
+        issuer = self.certified_by.get(device)
+        return standing.revokes_device(device) or (
+            issuer is not None and standing.revokes_device(issuer)
+        )
 
     def revokes_chain(self, chain: DeviceChain) -> bool:
-        """Whether the device of a chain counts for nothing: it was taken back, or who let it in."""
-        return any(self.revokes_device(chain.identity, each.device) for each in chain.certificates)
+        """The same of a device that shows these papers: others that were known count no more."""
+        standing = self.known.get(chain.identity)
+        return standing is not None and any(
+            standing.revokes_device(each.device) for each in chain.certificates
+        )
 
     def stale(self, issuer: bytes, now: int) -> bool:
         """Whether `issuer` is known to revoke, and not known to have revoked nothing since."""

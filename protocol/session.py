@@ -320,7 +320,11 @@ class Session:
         """
         if self.state is State.ENDED:
             return
-        if self.role != "listener" or self.state is not State.PAIRED:
+        if (
+            self.role != "listener"
+            or self.state is not State.PAIRED
+            or not isinstance(self._pair, PairOpening)
+        ):
             raise ValueError(f"nothing to store while {self.state.value}")
         self._queue(PairDone())
         self.close()

@@ -76,3 +76,23 @@ def device_key(node: TestedNode) -> bytes:
 def named(node: TestedNode, name: str) -> OwnDevice:
     (found,) = [each for each in node.engine.our_devices.list() if each.name == name]
     return found
+
+
+def tell_of(contact: TestedNode, knower: TestedNode, other: TestedNode) -> None:
+    """A device learns of a contact from its sibling, as it would by what goes between them."""
+    known = knower.parts.library.contact_of(contact.identity)
+    assert known is not None
+    library, parts = other.parts.library, other.parts
+    library.restore_contact(
+        contact.identity, known.name, known.pair_secret, verified=False, now=NOW
+    )
+    parts.whereabouts.reached(
+        contact.identity, Address("127.0.0.1", contact.parts.listener.port), NOW
+    )
+    parts.peers.forget_refusals()
+
+
+def at(node: TestedNode, other: TestedNode) -> bool:
+    """Whether that very device is connected."""
+    links = node.parts.peers.links(other.identity)
+    return device_key(other) in {link.peer.device for link in links}

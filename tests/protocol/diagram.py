@@ -46,9 +46,8 @@ def reached(role: Role) -> Iterator[State]:
 
 
 def _name(message: type[Message]) -> str:
-    return (
-        "work" if message in (*WORK, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK) else message.__name__
-    )
+    work = (*WORK, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK)
+    return "work" if message in work else message.__name__
 
 
 if __name__ == "__main__":

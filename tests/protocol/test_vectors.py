@@ -16,7 +16,7 @@ import pytest
 from kinlight.crypto import encoding
 from kinlight.crypto.encoding import Reader
 from kinlight.crypto.errors import KinlightError
-from kinlight.crypto.identity import DeviceChain
+from kinlight.crypto.identity import DeviceChain, device_of
 from kinlight.crypto.pairing import Code, Invitation, PairingKey
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import Signed, SigningKey
@@ -32,6 +32,7 @@ from kinlight.protocol.backup import ContactsBackup, Opened
 from kinlight.protocol.capability import Capability, Request
 from kinlight.protocol.certificates import Certificates
 from kinlight.protocol.delivery import HeldBlob
+from kinlight.protocol.devices import OwnSecret
 from kinlight.protocol.errors import (
     BrokenReceiptError,
     GoneError,
@@ -40,6 +41,7 @@ from kinlight.protocol.errors import (
     UnknownTicketError,
 )
 from kinlight.protocol.framing import FrameReader, frame
+from kinlight.protocol.joining import DeviceRequest, Gift
 from kinlight.protocol.messages import PairChain, PairConfirm, Prove
 from kinlight.protocol.opening import (
     ContactOpening,
@@ -73,6 +75,7 @@ GENERATED = {
     "generate_rendezvous.py": ("rendezvous",),
     "generate_profile.py": ("profile",),
     "generate_siblings.py": ("siblings",),
+    "generate_devices.py": ("devices",),
 }  # fmt: skip
 FOLDERS = [folder for folders in GENERATED.values() for folder in folders]
 Case = dict[str, Any]
@@ -405,6 +408,44 @@ def check_sibling_merge(case: Case) -> None:
             assert (found.hex() if found is not None else "gone") == value
 
 
+def check_device_request(case: Case) -> None:
+    found = DeviceRequest.decode(_un(case["encoded"]))
+    assert (found.device, found.name) == (_un(case["device"]), case["said"])
+
+
+def check_device_gift(case: Case) -> None:
+    found = Gift.decode(_un(case["encoded"]))
+    device = device_of(_un(case["identity"]), found.certificates)
+    assert device == _un(case["device"])
+    assert (found.secret.generation, found.secret.secret.reveal().hex(), found.name) == (
+        case["generation"], case["secret"], case["called"],
+    )  # fmt: skip
+    assert found.encode() == _un(case["encoded"])
+
+
+def check_own_secret(case: Case) -> None:
+    found = OwnSecret.read(encoding.decode(_un(case["encoded"]), 100))
+    one, other = _un(case["one"]), _un(case["other"])
+    assert found.listener(bytes(32), one).pair_secret.reveal().hex() == case["listener"]
+    assert found.pair(other, one).reveal().hex() == case["pair"]
+
+
+def check_revocation_ranks(case: Case) -> None:
+    standing: Standing | None = None
+    for encoded, may_certify in case["lists"]:
+        found = RevocationList.decode(_un(encoded))
+        found.verify({found.signer: _un(case["identity"])})
+        certifier = bool(may_certify)
+        standing = (
+            Standing.of(found, certifier=certifier)
+            if standing is None
+            else standing.take(found, certifier=certifier)
+        )
+    assert standing is not None
+    assert all(standing.revokes_device(_un(each)) for each in case["lost"])
+    assert not any(standing.revokes_device(_un(each)) for each in case["live"])
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "frame": check_frame,
     "message": check_message,
@@ -434,6 +475,10 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "profile": check_profile,
     "sibling-record": check_sibling_record,
     "sibling-merge": check_sibling_merge,
+    "device-request": check_device_request,
+    "device-gift": check_device_gift,
+    "own-secret": check_own_secret,
+    "revocation-ranks": check_revocation_ranks,
 }
 
 
