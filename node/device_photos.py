@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
+from ..protocol.photo import Metadata
 from . import views_siblings as views
-from .library import Library
+from .library import Library, StoredBlob
 from .roster import Roster
 from .sibling_keeping import SiblingKeeping
 from .sibling_parts import SiblingParts
@@ -104,6 +105,6 @@ class DevicePhotos:
             )
         return found
 
-    async def preview(self, photo_id: bytes) -> bytes | None:
-        """The JPEG that is here of a photo whose original is not, if there is one."""
+    async def preview(self, photo_id: bytes) -> tuple[bytes, StoredBlob, Metadata] | None:
+        """See `SiblingKeeping.preview`."""
         return await self._keeping.preview(photo_id)

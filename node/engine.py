@@ -764,7 +764,7 @@ class Engine:
         if name == PREVIEW and opened.library.photo(photo_id) is None:
             shown = await opened.device_photos.preview(photo_id)
             if shown is not None:
-                return shown
+                return shown[0]
         found = opened.inbox.require(photo_id)
         return await opened.renditions.get(found, name)
 
@@ -773,7 +773,15 @@ class Engine:
     ) -> views.ExportedFile:
         """Write a photo, or a rendition of it, into a folder; see `exporting.export`."""
         opened = self._unlocked()
-        found = opened.inbox.require(opened.library.find_photo_id(photo))
+        photo_id = opened.library.find_photo_id(photo)
+        if rendition == PREVIEW and opened.library.photo(photo_id) is None:
+            shown = await opened.device_photos.preview(photo_id)
+            if shown is not None:
+                made = await asyncio.to_thread(
+                    exporting.export, opened.blobs, *shown[1:], folder, keep_both=keep_both
+                )
+                return _exported(photo_id, ExportedPhoto(made, None))
+        found = opened.inbox.require(photo_id)
         if rendition is None:
             written = await opened.exporter.export(found, folder, keep_both=keep_both)
             return _exported(found.photo_id, written)

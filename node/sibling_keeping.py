@@ -25,7 +25,7 @@ from .errors import BadRequestError, NoSuchPhotoError
 from .events import Events
 from .library import IncomingOffer, Library, Photo, StoredBlob
 from .removing import Remover
-from .renditions import Renditions
+from .renditions import Renditions, described
 from .sibling_book import SiblingBook
 
 What = Literal["originals", "previews", "nothing"]
@@ -296,20 +296,23 @@ class SiblingKeeping:
             for row in rows
         ]
 
-    async def preview(self, photo_id: bytes) -> bytes | None:
-        """The JPEG that is here of a photo elsewhere, if there is one."""
-        content_id = self._db.value(
-            "SELECT content_id FROM sibling_previews WHERE photo_id = ?", photo_id
+    async def preview(self, photo_id: bytes) -> tuple[bytes, StoredBlob, Metadata] | None:
+        """The JPEG that is here of a photo elsewhere, sealed as well and as it would be written to
+        a file; None if there is none.
+        """
+        row = self._db.row(
+            "SELECT content_id, metadata FROM sibling_previews WHERE photo_id = ?", photo_id
         )
-        stored = None if content_id is None else self._library.blob(content_id)
-        if stored is None:
+        stored = None if row is None or row[0] is None else self._library.blob(row[0])
+        if row is None or stored is None:
             return None
         sink = BytesIO()
         await asyncio.to_thread(
             self._blobs.unseal, stored.content_id, sink, stored.key, stored.kind, photo_id,
             PREVIEW_BYTES,
         )  # fmt: skip
-        return sink.getvalue()
+        body = sink.getvalue()
+        return body, stored, described(Metadata.decode(row[1]), PREVIEW, body)
 
     def came(self, photo_id: bytes) -> bool:
         """The original is here again: what was shown in its place goes. Whether anything was."""
