@@ -88,6 +88,10 @@ class DevicePhotos:
         self._look()
         return self.kept()
 
+    def remove(self, photo_id: bytes) -> None:
+        """Remove a photo whose original is elsewhere."""
+        self._keeping.remove(photo_id)
+
     def away(self) -> list[views.AwayPhoto]:
         """Photos whose originals are with other devices, the latest first."""
         found: list[views.AwayPhoto] = []
@@ -104,6 +108,19 @@ class DevicePhotos:
                 )
             )
         return found
+
+    # What was removed on other devices.
+
+    def removed(self) -> list[views.TrashedPhoto]:
+        """Photos that were removed on another device and can be brought back, the latest first."""
+        return [
+            views.TrashedPhoto(photo_id.hex(), metadata.name, metadata.length, until)
+            for photo_id, metadata, until in self._parts.trash.all()
+        ]
+
+    def bring_back(self, photos: Sequence[str]) -> list[str]:
+        """Have them again, on all devices; their ids."""
+        return [self._parts.trash.bring_back(photo).hex() for photo in photos]
 
     async def preview(self, photo_id: bytes) -> tuple[bytes, StoredBlob, Metadata] | None:
         """See `SiblingKeeping.preview`."""

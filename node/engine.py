@@ -112,6 +112,8 @@ class Engine:
         async with self._unlocking:
             if self._open is None or self._keys is None:
                 return
+            if self._open.device.chain.encoded == chain.encoded:
+                return  # it was told twice
             unlocked = await asyncio.to_thread(keys.with_chain, self.home, self._keys, chain, words)
             opened, self._open = self._open, None
             await opened.close()
@@ -751,7 +753,11 @@ class Engine:
     async def remove(self, photo: str, *, force: bool) -> views.RemovedPhoto:
         """Take a photo out of the library; see `Remover.remove`."""
         opened = self._unlocked()
-        found = opened.inbox.here(opened.library.find_photo_id(photo))
+        photo_id = opened.library.find_photo_id(photo)
+        if opened.library.photo(photo_id) is None and opened.library.is_at_sibling(photo_id):
+            opened.device_photos.remove(photo_id)
+            return views.RemovedPhoto(photo_id.hex(), "", [])
+        found = opened.inbox.here(photo_id)
         removed = await opened.remover.remove(found.photo_id, force=force)
         return views.RemovedPhoto(found.photo_id.hex(), found.metadata.name, removed.people)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -164,6 +165,8 @@ def check_free(home: Home) -> None:
     home.prepare()
     if home.exists:
         raise HomeExistsError
+    with contextlib.suppress(OSError):
+        home.joined.unlink(missing_ok=True)  # of a try that was cut off: no keys open it
 
 
 def _make(

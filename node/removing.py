@@ -6,7 +6,7 @@ What others got of a photo stays with them; nothing of it is fetched from here a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from .blobstore import BlobStore
@@ -82,12 +82,12 @@ class Remover:
             if not any(map(self._is_used, needed)):
                 await self._remove(made)
 
-    def take_out(self, photo_id: bytes, keep: bytes | None = None) -> None:
-        """Remove a photo within a transaction, as another device has it or nobody is to have it;
-        then `clear`. The file of the blob `keep` stays.
+    def take_out(self, photo_id: bytes, keep: Collection[bytes] = ()) -> None:
+        """Remove a photo within a transaction, as another device has it or removed it; then
+        `clear`. These of its blobs stay.
         """
         photos = self._with_copies([photo_id])
-        blobs = [blob for photo in photos for blob in self._forget(photo) if blob != keep]
+        blobs = [blob for photo in photos for blob in self._forget(photo, keep)]
         self._to_clear.append((photos, blobs))
 
     async def clear(self) -> None:
@@ -149,7 +149,7 @@ class Remover:
         )
         return [row[0] for row in rows]
 
-    def _forget(self, photo_id: bytes) -> list[bytes]:
+    def _forget(self, photo_id: bytes, keep: Collection[bytes] = ()) -> list[bytes]:
         """Remove all rows of a photo; returns its blobs, which nothing leads to any more."""
         self._db.execute("DELETE FROM deliveries WHERE photo_id = ?", photo_id)
         self._db.execute(
@@ -160,6 +160,7 @@ class Remover:
         blobs = [
             row[0]
             for row in self._db.rows("SELECT content_id FROM blobs WHERE photo_id = ?", photo_id)
+            if row[0] not in keep
         ]
         self._db.execute("DELETE FROM photos WHERE photo_id = ?", photo_id)
         for content_id in blobs:

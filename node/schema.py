@@ -685,6 +685,16 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         height INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
 
+    -- What was removed on another device lies here for a while: a thief's word must not be the end
+    -- of a photo. Its blobs stay in `blobs`.
+    CREATE TABLE sibling_trash (
+        photo_id BLOB PRIMARY KEY,
+        kept BLOB NOT NULL,        -- as it is told of; see `KeptPhoto`
+        metadata BLOB NOT NULL,
+        fingerprint BLOB NOT NULL,
+        removed INTEGER NOT NULL   -- seconds since 1970
+    ) STRICT, WITHOUT ROWID;
+
     -- Photos that are to be here whatever else is not, and photos that another device relies on us
     -- to keep.
     CREATE TABLE pinned_photos (

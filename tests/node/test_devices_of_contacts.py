@@ -14,7 +14,7 @@ from kinlight.protocol.revocation import device_hash
 from .conftest import Picture, Start, Ways
 from .network import Network
 from .nodes import Clock, TestedNode
-from .siblings import are_linked, at, device_key, introduce, joined_by, tell_of
+from .siblings import are_linked, at, device_key, introduce, joined_by, named, tell_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,25 @@ async def test_a_stolen_device_adds_a_device_after_it_was_revoked_and_nobody_tak
             certifier=True,
         )
     await burglar.stop()
+
+
+async def test_a_device_that_the_words_certify_no_longer_goes_with_the_one_that_added_it(
+    people: People, environment: Environment, tmp_path: Path
+) -> None:
+    tablet = await joined_by(people.phone, tmp_path / "tablet", environment, "Tablet")
+    tell_of(people.bob, people.laptop, tablet)
+    await people.bob.until(lambda: at(people.bob, tablet))
+    await tablet.engine.allow_device(people.laptop.words)
+    await people.bob.until(lambda: at(people.bob, tablet))
+    await people.laptop.until(
+        lambda: named(people.laptop, "Tablet").added_by is None and named(tablet, "Tablet").this
+    )
+    people.laptop.engine.our_devices.revoke("Phone", None)
+    await people.bob.until(lambda: not at(people.bob, people.phone))
+    assert at(people.bob, tablet)
+    known = people.bob.parts.papers.revocations
+    assert not known.revokes_device(tablet.identity, device_key(tablet))
+    await tablet.stop()
 
 
 async def test_a_device_that_may_not_certify_takes_no_device_back(
