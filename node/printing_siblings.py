@@ -37,7 +37,8 @@ def kept(out: Output, found: DeviceKeeping) -> None:
 def away(out: Output, photos: Sequence[AwayPhoto]) -> None:
     """Photos whose originals are elsewhere."""
     if out.as_json:
-        out.value(photos)
+        for each in photos:
+            out.value(each)
         return
     if not photos:
         out.say("All originals are here.")
@@ -53,7 +54,8 @@ def away(out: Output, photos: Sequence[AwayPhoto]) -> None:
 def removed(out: Output, photos: Sequence[TrashedPhoto]) -> None:
     """Photos that were removed on another device."""
     if out.as_json:
-        out.value(photos)
+        for each in photos:
+            out.value(each)
         return
     if not photos:
         out.say("Nothing that another device removed lies here.")
