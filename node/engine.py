@@ -25,7 +25,7 @@ from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
 from ..protocol.devices import OwnDevice
 from ..protocol.joining import DeviceRequest, Gift
-from . import exporting, forms, grants, keys, library, names, policies, views
+from . import exporting, forms, grants, joining, keys, library, names, policies, views
 from .albums import Albums
 from .collection import Collection
 from .config import Config, read_bootstraps, set_wide
@@ -444,6 +444,14 @@ class Engine:
                     yield views.PairingCode(str(step.code), str(step.invitation), step.expires)
                 else:
                     yield ours.view(step.device)
+
+    async def meet_device(self, text: str, at: str | None) -> views.OwnDevice:
+        """Link with another device of this identity by its code; see `joining.meet`."""
+        opened = self._unlocked()
+        joined, address = await joining.meet(text, at, opened.device, self._environment)
+        opened.whereabouts.reached(joined.by.device, address, opened.clock())
+        opened.met_sibling(joined)
+        return opened.our_devices.view(joined.by.device)
 
     async def allow_device(self, words: RecoveryWords) -> views.OwnDevice:
         """Let this device add and revoke others, by the root key; see `OurDevices.allowed`."""

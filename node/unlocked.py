@@ -15,9 +15,9 @@ from ..crypto.identity import DeviceChain
 from ..crypto.secret import Secret
 from ..protocol.devices import OwnDevice
 from ..protocol.errors import DeniedError
-from ..protocol.joining import DeviceRequest
+from ..protocol.joining import DeviceRequest, Joined
 from ..protocol.opening import Acquaintance, LocalDevice
-from . import joining, trimming
+from . import joining, names, trimming
 from .addresses import Address
 from .album_parts import AlbumParts
 from .album_shelf import SharedAlbum
@@ -781,6 +781,12 @@ class Unlocked:
     def _each_sibling(self, tell: Callable[[SiblingLink], None]) -> None:
         for sibling in self.siblings():
             tell(sibling)
+
+    def met_sibling(self, joined: Joined) -> None:
+        """A device of ours that did not know this one shared what own devices share."""
+        self.roster.take_secret(joined.secret)
+        self.roster.put([OwnDevice(joined.by, names.contact_name(joined.by_name), 0)])
+        self._family_changed()
 
     def _family_changed(self) -> None:
         """There is news of our devices: the others are told, and new ones called."""
