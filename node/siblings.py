@@ -92,6 +92,8 @@ class Siblings:
                 await self.say_all()
             except LocalError as error:  # a full disk: at the next change it is tried again
                 _log.warning("what changed is not told for now: %s", error.code)
+            except Exception:  # of this change: later ones are looked at
+                _log.exception("what changed is not told for now")
 
     async def say_all(self) -> None:
         """Say all that changed. With no other device there is nobody to say it to, yet."""
