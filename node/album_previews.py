@@ -262,7 +262,8 @@ class PreviewsComing:
         self._tried.get(shared.album_id, set[bytes]()).difference_update(
             self._common.take(shared, came)
         )
-        await self._ask(shared)
+        if shared.state == "joined":
+            await self._ask(shared)
 
     async def give(self, ask: AlbumPreviewAsk) -> bool:
         """Give the peer what it asks for, as far as it is here and the peer may have it; whether
