@@ -205,7 +205,9 @@ def test_a_batch_stays_below_the_largest_message(monkeypatch: pytest.MonkeyPatch
 
 
 @given(st.lists(st.integers(1, limits.ALBUM_PREVIEW_BYTES), max_size=64))
-def test_previews_stay_below_the_largest_message_and_who_counts_gets_all(lengths: list[int]) -> None:
+def test_previews_stay_below_the_largest_message_and_who_counts_has_all(
+    lengths: list[int],
+) -> None:
     asked = [(number.to_bytes(32), bytes(length)) for number, length in enumerate(lengths)]
     told = previews(A, asked)
     assert len(told.encode()) <= limits.MESSAGE_BYTES
