@@ -51,12 +51,15 @@ def mark(pixels: npt.NDArray[Any], carrier: Carrier, payload: bytes) -> Picture:
     `pixels`: shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), 8 bits, upright; a fourth channel, of
     transparency, stays. Raises UnfitPicture.
     """
-    picture = check(pixels)
+    return lay(check(pixels), carrier.tile(payload)).reshape(pixels.shape)
+
+
+def lay(picture: Picture, tile: Floats) -> Picture:
+    """The picture with a pattern of unit power, shape (TILE, TILE), repeated all over it."""
     height, width = picture.shape[:2]
     small = canonical(luma(picture), SIDE / math.sqrt(height * width))
-    drawn = np.tile(
-        carrier.tile(payload), (-(-small.shape[0] // TILE), -(-small.shape[1] // TILE))
-    )[: small.shape[0], : small.shape[1]]
+    repeats = -(-small.shape[0] // TILE), -(-small.shape[1] // TILE)
+    drawn = np.tile(tile, repeats)[: small.shape[0], : small.shape[1]]
     residual = drawn * _strengths(small, drawn)
     full = cv2.resize(residual, (width, height), interpolation=cv2.INTER_CUBIC)
     change = np.rint(full, out=full).astype(np.int16)
@@ -68,7 +71,7 @@ def mark(pixels: npt.NDArray[Any], carrier: Carrier, payload: bytes) -> Picture:
         layers = np.repeat(change[rows, :, None], band.shape[2], axis=2)
         # Saturating: what would be over white is white.
         colours[rows] = cv2.add(band, layers, dtype=cv2.CV_8U).reshape(band.shape)
-    return made.reshape(pixels.shape)
+    return made
 
 
 def check(pixels: npt.NDArray[Any], smallest: int = SMALLEST) -> Picture:

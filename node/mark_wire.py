@@ -77,7 +77,7 @@ def marked(header: bytes, payload: bytearray, picture: Pixels) -> Pixels:
     """The marked picture; `UnfitPictureError`, `BadAnswerError`."""
     value = unpack(header)
     _check_fit(value)
-    if value != {"marked": True}:
+    if value.pop("marked", None) is not True or value:
         raise BadAnswerError("marked")
     if len(payload) != picture.width * picture.height * CHANNELS[picture.mode]:
         raise BadAnswerError("pixels")

@@ -468,8 +468,9 @@ class Explanation:
     `allowed` says what a fetch would come to now; if not, `code` says why: `policy-denied`, that of
     a grant, or `not-granted`. `policy` is what the owner's rules say, `allow` or `deny` (None:
     there are none), by the `rule` of that name (None: no rule allows it), in a form of at most
-    `max_px` pixels a side with the `location` `kept` or `removed`, perhaps `watermarked`. `facts` are what that rule
-    looked at, name and value; `grants` are all that were given for this photo and its copies.
+    `max_px` pixels a side with the `location` `kept` or `removed`, perhaps `watermarked`. `facts`
+    are what that rule looked at, name and value; `grants` are all that were given for this photo
+    and its copies.
     """
 
     who: str
