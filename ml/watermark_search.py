@@ -74,7 +74,7 @@ class Found:
     strength: float
     """How far the payload's signs agree, in standard deviations of chance."""
     share: float
-    """The same, -1 to 1: of a picture that nobody touched around 0.5."""
+    """The same, -1 to 1: of a picture that nobody touched 0.5 to 0.95."""
     bound: float
     """At most so likely in a picture without a mark of that key."""
     turn: Turn
