@@ -257,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         measured: list[Marked] = []
         for number, (file, pixels) in enumerate(fitting):
-            harsher = number % options.harsher == 0
+            harsher = number % options.harsher == options.harsher - 1
             measured.append(measure(file, pixels, options.seed + number, harsher=harsher))
             print(f"{file}: {measured[-1].psnr:.1f} dB", flush=True)
         figures = {"photos": [asdict(each) for each in measured]}
