@@ -210,7 +210,7 @@ def measure_claims(
         crop = part(pixels, float(rng.uniform(min(1.0, least), 1.0)) ** 2, rng)
         crop = resized(crop, integer(rng, 256, 480) / min(crop.shape[:2]))
         sought = [Sought(Carrier(rng.bytes(KEY_BYTES)), issued)]
-        wholly = number % every == 0
+        wholly = number % every == every - 1
         found = watermark_search.find(crop, sought, thorough=wholly)
         claims += len(found)
         thorough += wholly

@@ -21,6 +21,8 @@ from .decoder_wire import CHANNELS, BadAnswerError, Pixels, unpack
 
 MARK_BYTES: Final = 6
 KEY_BYTES: Final = 32
+LARGEST: Final = 64_000_000
+"""Pixels of a picture that is marked; as `ml.watermark` has it, which is not loaded here."""
 MAX_MARKS: Final = 64
 """In one picture."""
 MAX_REASON: Final = 200

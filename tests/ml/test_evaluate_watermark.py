@@ -37,8 +37,8 @@ def test_several_copies_together_name_their_owners() -> None:
 
 def test_crops_without_a_mark_are_counted_and_none_is_claimed() -> None:
     files = [(str(seed), scene(seed, 500, 700)) for seed in (1, 2)]
-    counted = measure_claims(files, crops=40, every=1000, seed=3)
-    assert (counted["crops"], counted["thorough"], counted["claims"]) == (40, 1, 0)
+    counted = measure_claims(files, crops=20, every=20, seed=3)
+    assert (counted["crops"], counted["thorough"], counted["claims"]) == (20, 1, 0)
 
 
 @pytest.mark.nightly
@@ -63,8 +63,7 @@ def test_equal_pictures_are_alike() -> None:
 def test_the_command_writes_what_it_measured(tmp_path: Path) -> None:
     data, out = tmp_path / "data", tmp_path / "out.json"
     data.mkdir()
-    for seed in (1, 2):
-        (data / f"{seed}.jpg").write_bytes(jpeg_of(scene(seed, 300, 400)))
+    (data / "taken.jpg").write_bytes(jpeg_of(scene(1, 300, 400)))
     (data / "left out.jpg").write_bytes(jpeg_of(scene(3, 300, 400)))
     (tmp_path / "skip").write_text("left out.jpg\n")
     given = ["--data", str(data), "--skip", str(tmp_path / "skip"), "--out", str(out)]
@@ -72,4 +71,4 @@ def test_the_command_writes_what_it_measured(tmp_path: Path) -> None:
     assert evaluate_watermark.main(["claims", *given, *small]) == 0
     assert json.loads(out.read_text())["claims"] == 0
     assert evaluate_watermark.main(["marks", *given, *small, "--harsher", "100"]) == 0
-    assert [each["file"] for each in json.loads(out.read_text())["photos"]] == ["1.jpg", "2.jpg"]
+    assert [each["file"] for each in json.loads(out.read_text())["photos"]] == ["taken.jpg"]

@@ -7,10 +7,12 @@ from typing import Any, cast
 
 import msgpack
 import pytest
+from kinlight.ml import watermark
+from kinlight.ml.watermark_carrier import KEY_BYTES, PUBLIC_KEY
 from kinlight.node import mark_service, mark_wire, tracing
 from kinlight.node.decoder import Decoder
 from kinlight.node.decoder_wire import BadAnswerError, Pixels
-from kinlight.node.errors import BadRequestError, MarkUnavailableError
+from kinlight.node.errors import BadRequestError, CannotMarkError, MarkUnavailableError
 from kinlight.node.forms import Form
 from kinlight.node.mark_service import MarkService
 from kinlight.node.mark_wire import Sought
@@ -231,6 +233,17 @@ def test_a_picture_comes_back_whole_or_not_at_all() -> None:
         mark_wire.marked(packed({"marked": 1}), bytearray(36), picture)
     with pytest.raises(mark_wire.UnfitPictureError, match="too small"):
         mark_wire.marked(packed({"unfit": "too small"}), bytearray(), picture)
+
+
+async def test_a_picture_that_is_too_large_starts_no_process() -> None:
+    assert (mark_wire.LARGEST, len(tracing.PUBLIC_KEY)) == (watermark.LARGEST, KEY_BYTES)
+    assert tracing.PUBLIC_KEY == PUBLIC_KEY
+    async with MarkService(command=["/nothing"]) as service:
+        with pytest.raises(CannotMarkError, match="64 megapixels"):
+            await service.mark(Pixels(8001, 8001, "L", b""), bytes(32), b"abcdef")
+        with pytest.raises(MarkUnavailableError):
+            await service.mark(Pixels(300, 300, "L", bytes(90_000)), bytes(32), b"abcdef")
+        assert service.starts == 0
 
 
 def packed(value: dict[str, object]) -> bytes:
