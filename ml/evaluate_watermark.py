@@ -31,7 +31,7 @@ from .chance import integer
 from .photos import Pixels
 from .processing import jpeg_round_trip
 from .watermark_attacks import BARS, HARSHER, averaged, part, resized
-from .watermark_carrier import KEY_BYTES, Carrier, Floats
+from .watermark_carrier import KEY_BYTES, Carrier
 from .watermark_code import PAYLOAD_BYTES
 from .watermark_search import Found, Sought, folded
 
@@ -69,20 +69,9 @@ def psnr(one: Pixels, other: Pixels) -> float:
 
 
 def ssim(one: Pixels, other: Pixels) -> float:
-    """Of the brightness, with the window of the paper: Z. Wang et al., 2004."""
+    """Of the brightness."""
     a, b = (cv2.cvtColor(each, cv2.COLOR_RGB2GRAY).astype(np.float32) for each in (one, other))
-
-    def mean(values: Floats) -> Floats:
-        return cv2.GaussianBlur(values, (11, 11), 1.5).astype(np.float32, copy=False)
-
-    mean_a, mean_b = mean(a), mean(b)
-    spread_a, spread_b = mean(a * a) - mean_a * mean_a, mean(b * b) - mean_b * mean_b
-    both = mean(a * b) - mean_a * mean_b
-    first, second = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    top = (2 * mean_a * mean_b + first) * (2 * both + second)
-    return float(np.mean(
-        top / ((mean_a * mean_a + mean_b * mean_b + first) * (spread_a + spread_b + second))
-    ))  # fmt: skip
+    return watermark.similarity(a, b)
 
 
 def _drawn(rng: np.random.Generator) -> tuple[Carrier, bytes]:

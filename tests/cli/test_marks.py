@@ -75,3 +75,22 @@ def test_what_can_t_be_marked_is_refused_and_nothing_is_written_over(
     out.write_bytes(b"mine")
     nobody.run("mark", photo, "-o", out, *payload, code=7)
     assert out.read_bytes() == b"mine"
+
+
+def test_a_node_that_runs_names_who_got_the_copy(household: Household, tmp_path: Path) -> None:
+    anna, bob = (household.person(name) for name in ("Anna", "Bob"))
+    for person in (anna, bob):
+        person.make()
+    household.introduce(anna, bob)
+    bob.run("contacts", "accept-from", "Anna", "always")
+    photo = a_photo(tmp_path / "photo.jpg")
+    item = anna.run("share", photo, "--with", "Bob", "--watermark").value
+    assert (item["state"], item["watermarked"], item["policy"]) == ("delivered", True, "clean")
+    leak = bob.exported(item["photo_id"], tmp_path / "bob")
+    found = anna.run("trace", leak).value
+    assert list(found) == KEYS
+    assert found["recipient"] == "Bob"
+    assert found["receipt"]["photo"] == item["photo_id"]
+    shown = anna.screen("trace", leak)
+    assert "issued to Bob, whose device signed that it has that copy since" in shown
+    assert "no proof against anybody" in shown
