@@ -44,6 +44,7 @@ ANY_BODY: dict[str, dict[str, object]] = {
     "/v1/contacts/{name}": {},
     "/v1/contacts/{name}/reach": {"at": "192.0.2.1:4711"},
     "/v1/share": {"paths": [], "to": []},
+    "/v1/trace": {"paths": []},
     "/v1/grants": {"to": []},
     "/v1/delegations": {"photos": [], "to": []},
     "/v1/receipts/list": {"photo": "x"},
