@@ -96,6 +96,11 @@ def ticket_segment(ticket: str) -> str:
     return _segment(ticket, errors.NoSuchTicketError)
 
 
+def device_segment(device: str) -> str:
+    """A device of ours as a part of a URL's path; `NoSuchOwnDeviceError` for what can't be one."""
+    return _segment(device, errors.NoSuchOwnDeviceError)
+
+
 def album_segment(album: str) -> str:
     """An album's name as a part of a URL's path; `NoSuchAlbumError` for what can't be one."""
     return _segment(album, errors.NoSuchAlbumError)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,6 +62,7 @@ class Database:
             self._db.execute("PRAGMA secure_delete = ON")
             self._db.execute("PRAGMA foreign_keys = ON")
             self._db.row_factory = Row
+            self._listeners: list[Callable[[], None]] = []
             self._migrate()
         except (sqlcipher.Error, LibraryDamagedError, NewerLibraryError) as error:
             self._db.close()
@@ -139,13 +140,18 @@ class Database:
             found[pair] = found.get(pair, 0) + 1
         return found
 
+    def listen(self, told: Callable[[], None]) -> None:
+        """`told` is called after each transaction; it must not fail."""
+        self._listeners.append(told)
+
     def _migrate(self) -> None:
         version = self.value("PRAGMA user_version")
         if version > schema.VERSION:
             raise NewerLibraryError
-        for step in range(version, schema.VERSION):
-            script = f"BEGIN; {schema.MIGRATIONS[step]} PRAGMA user_version = {step + 1}; COMMIT;"
-            self._db.executescript(script)
+        if version < schema.VERSION:
+            steps = "".join(schema.MIGRATIONS[version:])
+            set_version = f"PRAGMA user_version = {schema.VERSION}"
+            self._db.executescript(f"BEGIN; {steps} {set_version}; COMMIT;")
         if self.value("PRAGMA quick_check(1)") != "ok":
             raise LibraryDamagedError
 
@@ -160,6 +166,8 @@ class Database:
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
+            for told in self._listeners:
+                told()
         except BaseException as error:
             with contextlib.suppress(sqlcipher.ProgrammingError):  # closed while this ran
                 if self._db.in_transaction:

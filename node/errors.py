@@ -325,6 +325,40 @@ class NoSuchDeviceError(LocalError):
     code = "no-such-device"
 
 
+class NoSuchOwnDeviceError(LocalError):
+    """None of your devices is called so. `kinlight device list` shows them."""
+
+    code = "no-such-own-device"
+
+
+class AmbiguousDeviceError(LocalError):
+    """More than one of your devices is called so, or would be. Say how the key of one begins."""
+
+    code = "ambiguous-device"
+
+
+class DeviceMayNotError(LocalError):
+    """This device may not add or revoke others. Do it on the one that it was added from, or give
+    the 24 words: `kinlight device allow` lets this one do it from then on.
+    """
+
+    code = "device-may-not"
+
+
+class TooManyDevicesError(LocalError):
+    """There are as many devices of this identity as there can be, revoked ones counted."""
+
+    code = "too-many-devices"
+
+
+class NotADeviceCodeError(LocalError):
+    """That is a code for meeting somebody. `kinlight device add` on a device of yours shows one for
+    a new device.
+    """
+
+    code = "not-a-device-code"
+
+
 class NoSuchFolderError(LocalError):
     """That folder is not kept up. `kinlight mirror` and `kinlight watch` show those that are."""
 
@@ -385,6 +419,18 @@ class BlobMissingError(LocalError):
     """The photo's sealed file is missing or damaged. `kinlight doctor --repair` may mend it."""
 
     code = "blob-missing"
+
+
+class PhotoAwayError(BlobMissingError):
+    """The photo was let go from here to make room; `kinlight space fetch` brings it back."""
+
+    code = "photo-away"
+
+
+class OnlyCopyError(LocalError):
+    """Photos that were let go from here are kept by them. `kinlight space fetch --all` first."""
+
+    code = "only-copy"
 
 
 class PictureRefusedError(LocalError):
@@ -451,6 +497,24 @@ class CheckTimeoutError(LocalError):
     """The check for signs of editing took too long, so it was given up."""
 
     code = "check-timeout"
+
+
+class MarkUnavailableError(LocalError):
+    """Marks can't be set or read here. `pip install "kinlight[ml]"` installs what can."""
+
+    code = "mark-unavailable"
+
+
+class MarkFailedError(LocalError):
+    """The process that sets and reads marks ended without an answer, or took too long."""
+
+    code = "mark-failed"
+
+
+class CannotMarkError(LocalError):
+    """The picture can't bear an invisible mark."""
+
+    code = "cannot-mark"
 
 
 class UsageError(LocalError):
@@ -617,6 +681,10 @@ _EXITS: Final[dict[str, int]] = {
     "no-such-album": EXIT_NOT_FOUND,
     "ambiguous-album": EXIT_NOT_FOUND,
     "no-such-device": EXIT_NOT_FOUND,
+    "no-such-own-device": EXIT_NOT_FOUND,
+    "ambiguous-device": EXIT_NOT_FOUND,
+    "device-may-not": EXIT_REFUSED,
+    "not-a-device-code": EXIT_USAGE,
     "no-such-folder": EXIT_NOT_FOUND,
     "no-such-photo": EXIT_NOT_FOUND,
     "ambiguous-id": EXIT_NOT_FOUND,

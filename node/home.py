@@ -63,6 +63,11 @@ class Home:
         return self.path / "keys.bin"
 
     @property
+    def joined(self) -> Path:
+        """What another device of the same person shared, sealed, before the first unlocking."""
+        return self.path / "joined.bin"
+
+    @property
     def blobs(self) -> Path:
         """Sealed blobs."""
         return self.path / "blobs"

@@ -122,7 +122,8 @@ class NodeAlbums(Client):
         """Add files, the photos in folders, and own photos that are here, by their ids.
 
         A photo goes in the form of the album; what can't be added is a `failed` item and the others
-        go on. Raises `NoSuchPhotoError`, `BadRequestError`, `DiskFullError`.
+        go on. The items come in the order in which they were done.
+        Raises `NoSuchPhotoError`, `BadRequestError`, `DiskFullError`.
         """
         items: list[AlbumItem] = []
         async for step in self.album_add_steps(album, paths, photos=photos):
@@ -141,6 +142,16 @@ class NodeAlbums(Client):
             _ALBUMS, album_segment(album), "add", paths=places, photos=several(photos)
         ):
             yield read_step(line, AlbumItem, ImportProgress)
+
+    async def album_preview(self, album: str, photo: str) -> bytes:
+        """A JPEG of a photo of an album, drawn here: at most 2048 pixels a side of the photo, or at
+        most 512 of its preview as long as the photo has not come.
+
+        What the preview shows is the word of who added the photo. Raises `NotHereYetError`,
+        `PictureRefusedError`.
+        """
+        place = (_ALBUMS, album_segment(album), "photos", photo_segment(photo), "preview")
+        return await self._bytes(*place)
 
     async def album_comment(self, album: str, photo: str, text: str) -> AlbumDetails:
         """Say something about a photo of an album, for all members."""

@@ -27,6 +27,7 @@ from .keys import UnlockedKeys
 from .library import Library
 from .own_devices import OwnDevices
 from .removing import forget
+from .roster import Roster
 
 _OF_THE_DEVICE: Final = (
     "port", "wide-port", "transport-seed", "holding", "archive-last",
@@ -64,7 +65,8 @@ async def take_over(
             forget(database, photo_id, now)
         _find_again(database, new)
         papers = Certificates(former.device.chain.certificates)
-        OwnDevices(new.device, library).keep(former.device.signing.public, papers)
+        roster = Roster(device=new.device, database=database, lost=lambda _: False, now=lambda: now)
+        OwnDevices(new.device, library, roster).keep(former.device.signing.public, papers)
     seats = await _seats(database, former, new, words, entropy, now)
     return TakenOver(
         photos=int(database.value("SELECT count(*) FROM photos")),

@@ -4,8 +4,9 @@
 
 A server (server.py) has imported the command line and the daemon. For each command it forks a
 process, which gets the arguments, environment, folder and descriptors that it was asked for and
-then does what Python does for `-m`. What is no such command line starts as it always does: another
-program, another environment than names that are read late, another system than Linux.
+then does what Python does for `-m`, behind `ip netns exec NAME` in that namespace. What is no such
+command line starts as it always does: another program, another environment than names that are read
+late, another system than Linux.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, TypeAlias
 
+from . import namespace
+
 ROOT: Final = Path(__file__).parents[2]
 LENGTH: Final = struct.Struct("!Q")
 NUMBER: Final = struct.Struct("!i")
@@ -42,10 +45,14 @@ _READ_LATE: Final = ("HOME", "KINLIGHT_", "PYTEST_", "XDG_")
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where the server listens, and the environment in which it imported everything."""
+    """Where the server listens, and the environment in which it imported everything.
+
+    `network` is the namespace of who asks: what it starts is to run there too.
+    """
 
     address: str
     env: Mapping[str, str]
+    network: str | None = None
 
     def fits(self, env: Mapping[str, str]) -> bool:
         """Whether a command with this environment would have imported the same."""
@@ -87,8 +94,10 @@ class Forked(subprocess.Popen[str]):
         self._reading: list[Future[str | None]] = []
         with contextlib.ExitStack() as given:
             pairs = [_descriptors(given, *each) for each in enumerate((stdin, stdout, stderr))]
+            network, command = namespace.split(argv)
             asking = {
-                "argv": self.args,
+                "argv": list(command),
+                "network": network or server.network,
                 "env": dict(env),
                 "cwd": str(cwd or Path.cwd()),
                 "session": start_new_session,
@@ -202,7 +211,8 @@ def _start() -> Server:
 
 
 def _starts_kinlight(argv: Sequence[str]) -> bool:
-    return any(tuple(argv[: len(start)]) == start for start in _STARTS)
+    _, command = namespace.split(argv)
+    return any(tuple(command[: len(start)]) == start for start in _STARTS)
 
 
 def _read_at_import(env: Mapping[str, str]) -> dict[str, str]:

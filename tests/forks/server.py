@@ -22,7 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
 
-from . import client
+from . import client, namespace
 
 IMPORTED: Final = (
     *("anyio._backends._asyncio", "asyncio", "httpcore"),
@@ -36,6 +36,7 @@ class Request:
     """A command: its arguments and environment, where it runs, its stdin, stdout and stderr."""
 
     argv: list[str]
+    network: str | None
     env: dict[str, str]
     cwd: str
     session: bool
@@ -132,6 +133,8 @@ def become(request: Request) -> None:
         os.close(stream)
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         _open(number, name)
+    if request.network is not None:
+        namespace.enter(request.network)
     os.environ.clear()
     os.environ.update(request.env)
     os.chdir(request.cwd)
@@ -173,7 +176,7 @@ def main() -> None:
     if request is None:
         shutil.rmtree(Path(address).parent)
         return
-    client.adopt(client.Server(address, dict(os.environ)))
+    client.adopt(client.Server(address, dict(os.environ), request.network))
     become(request)
     # The daemon, which `kinlight up` starts, is forked as well.
     starts = SimpleNamespace(Popen=client.popen, DEVNULL=client.DEVNULL)

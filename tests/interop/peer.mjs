@@ -24,10 +24,10 @@ const node = await createLibp2p({
   connectionEncrypters: [noise()],
   streamMuxers: [yamux()],
   connectionGater: { denyDialMultiaddr: () => false }, // loopback is as good as any here
-  connectionMonitor: { enabled: false }, // its pings would get in the way of those that are asked for
+  connectionMonitor: { enabled: false }, // which ends what does not answer in time
   services: {
     identify: identify(),
-    ping: ping(),
+    ping: ping({ maxOutboundStreams: 8 }), // the lookup pings too, at the same time
     lookup: kadDHT({
       protocol: '/kinlight/kad/1.0.0',
       clientMode: !process.argv.includes('lookup'),

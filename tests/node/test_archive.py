@@ -62,7 +62,7 @@ class Shelf:
             restoring.restore, self.file, home, passphrase, words,
             entropy=secrets.token_bytes, now=NOW + 60, cost=CHEAP,
         )  # fmt: skip
-        return TestedNode.at(self.anna, home, self.environment), told
+        return TestedNode.of_home(home, self.anna.name, self.environment, self.anna.words), told
 
 
 @pytest.fixture

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from kinlight.crypto.channel import Role
 from kinlight.protocol.album_messages import ALBUM_WORK
+from kinlight.protocol.device_messages import DEVICE_WORK
 from kinlight.protocol.guardian_messages import GUARDIAN_WORK
 from kinlight.protocol.head_messages import HEAD_WORK
 from kinlight.protocol.messages import WORK, Message
 from kinlight.protocol.session import MOVES, State
+from kinlight.protocol.sibling_messages import SIBLING_WORK
 
 ROLES: tuple[Role, ...] = ("dialer", "listener")
 
@@ -47,7 +49,9 @@ def reached(role: Role) -> Iterator[State]:
 
 def _name(message: type[Message]) -> str:
     return (
-        "work" if message in (*WORK, *ALBUM_WORK, *HEAD_WORK, *GUARDIAN_WORK) else message.__name__
+        "work"
+        if message in (*WORK, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK, *HEAD_WORK, *GUARDIAN_WORK)
+        else message.__name__
     )
 
 

@@ -43,7 +43,8 @@ def here(*photos: str) -> Callable[[AlbumDetails], bool]:
 def add(person: Person, *paths: Path) -> list[str]:
     items = person.ask(lambda node: node.album_add(ALBUM, list(paths)))
     assert [item.state for item in items] == ["added"] * len(paths)
-    return [item.photo_id or "" for item in items]
+    ids = {item.file: item.photo_id or "" for item in items}  # they come as they are done
+    return [ids[str(path)] for path in paths]
 
 
 def let_in(admin: Person, *people: Person, role: str = "contributor") -> None:
