@@ -30,6 +30,9 @@ ANSWERED_LOCKED = {
     *("/v1/status", "/v1/unlock", "/v1/lock", "/v1/shutdown", "/v1/events", "/metrics"),
 }
 ANY_BODY: dict[str, dict[str, object]] = {
+    "/v1/backup": {"file": "/x"},
+    "/v1/recovery/check-words": {"recovery_words": "x"},
+    "/v1/guardians/split": {"recovery_words": "x", "guardians": ["x"], "need": 2},
     "/v1/unlock": {"passphrase": "x"},
     "/v1/pair": {},
     "/v1/recovery/begin": {"recovery_words": "x"},
