@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from ..protocol.heads import Fork
 from .database import Database, Row
@@ -18,6 +18,10 @@ from .events import Events
 from .library import Contact, Library
 
 Kind = Literal["secret", "name", "fork"]
+
+SIGHTS_KEPT: Final = 64
+"""Keys that are kept as seen while one identity is in doubt: who has its secret makes as many keys
+as they like, and calls with each."""
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +82,8 @@ class Doubts:
 
     def _put(self, doubt: Doubt) -> None:
         first, second, certificates = doubt.proof or (None, None, None)
+        if doubt.proof is None and self._is_full(doubt.identity):
+            return
         # The first sight of a key counts, also after a person has cleared it.
         if not self._db.write(
             "INSERT OR IGNORE INTO doubts VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
@@ -95,6 +101,11 @@ class Doubts:
         name = "" if contact is None else contact.name
         self._events.publish("key-in-doubt", contact=name, kind=doubt.kind)
         self._changed(doubt.identity)
+
+    def _is_full(self, identity: bytes) -> bool:
+        """Whether enough was seen of who is in doubt as it is."""
+        seen = self._db.value("SELECT count(*) FROM doubts WHERE identity = ?", identity)
+        return identity in self._known and seen >= SIGHTS_KEPT
 
     def clear(self, identity: bytes) -> None:
         """A person has verified it."""

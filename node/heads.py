@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
-from ..crypto.identity import DeviceChain
+from ..crypto.identity import DeviceCertificate, DeviceChain
 from ..protocol import heads, limits
 from ..protocol.certificates import Certificates
 from ..protocol.head_messages import Heads as HeadsMessage
@@ -118,6 +118,12 @@ class Heads:
         )
         return len(signers) < limits.HEAD_SIGNERS or head.signer in {row[0] for row in signers}
 
+    def _is_lost(self, head: Head, way: Iterable[DeviceCertificate]) -> bool:
+        """Whether its signer was taken back, or a device on the way to it: a stolen one certifies
+        others, and these may never have been heard of here.
+        """
+        return any(self._lost(head.identity, each.device) for each in way)
+
     def take(self, message: HeadShown) -> None:
         """A head came, by whomever: verify it, keep it, and see whether it fits.
 
@@ -126,9 +132,10 @@ class Heads:
         head = Head.decode(message.head)
         certificates = Certificates.decode(message.certificates)
         head.verify(certificates.devices)
-        if not self._is_known(head.identity) or self._lost(head.identity, head.signer):
+        found = certificates.of({head.signer})
+        if not self._is_known(head.identity) or self._is_lost(head, found):
             return
-        way = Certificates(certificates.of({head.signer})).encode()
+        way = Certificates(found).encode()
         around = self._known(head.identity, head.signer, head.seq - 1, head.seq + 1)
         fork = heads.find_fork(around, head)
         if fork is not None:

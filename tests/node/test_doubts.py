@@ -6,8 +6,11 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from kinlight.crypto.identity import DeviceCertificate
 from kinlight.crypto.secret import Secret
+from kinlight.crypto.signing import SigningKey
 from kinlight.node import keys
+from kinlight.node.doubts import SIGHTS_KEPT
 from kinlight.node.errors import KeyInDoubtError, OtherFingerprintError
 from kinlight.node.printing_contacts import lines
 from kinlight.node.views import Event
@@ -240,6 +243,35 @@ async def test_a_device_that_was_taken_back_can_put_nobody_in_doubt(circle: Circ
     heads._lost = lost  # pyright: ignore[reportPrivateUsage]
     bob.parts.heads.take(circle.twin(b"c" * 32))
     assert doubt(bob) is None
+
+
+async def test_nor_can_a_device_that_it_certified_and_nobody_ever_heard_of(circle: Circle) -> None:
+    """A thief makes devices as they like, and lets somebody else show their heads."""
+    bob, anna = circle.bob, circle.anna.parts.device
+    child = SigningKey(Secret(b"c" * 32))
+    certificate = DeviceCertificate.issue(
+        anna.signing, anna.identity, child.public, not_before=NOW, seq=NOW, may_certify=False
+    )
+    certificates = Certificates((*anna.chain.certificates, certificate)).encode()
+
+    def lost(_: bytes, signer: bytes) -> bool:
+        return signer == anna.signing.public
+
+    bob.parts.heads._lost = lost  # pyright: ignore[reportPrivateUsage]
+    for devices in ((child.public,), (b"d" * 32,)):
+        head = Head.sign(child, anna.identity, None, time=NOW, devices=devices, revoked=b"")
+        bob.parts.heads.take(HeadShown(head.encode(), certificates))
+    assert doubt(bob) is None
+
+
+async def test_who_calls_with_one_key_after_another_fills_no_disk(circle: Circle) -> None:
+    bob, identity = circle.bob, circle.anna.identity
+    for number in range(2 * SIGHTS_KEPT):
+        bob.parts.doubts.saw(identity, "secret", number.to_bytes(32))
+    assert doubt(bob) == "secret"
+    assert bob.parts.database.value("SELECT count(*) FROM doubts") == SIGHTS_KEPT
+    bob.parts.heads.take(circle.twin(b"c" * 32))
+    assert doubt(bob) == "fork"  # a proof is kept all the same
 
 
 async def test_a_further_device_from_the_words_puts_nobody_in_doubt(
