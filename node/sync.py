@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Final
 
@@ -334,9 +334,8 @@ class Sync:
             await asyncio.sleep(HEAD_SECONDS)
             await self._head_news.wait()
 
-    async def _compare_heads(self, message: HeadsMessage) -> None:
-        exporter = self._link.session.exporter
-        for shown in list(self._heads.compare(message, self._link.peer, exporter)):
+    async def _show_heads(self, found: Iterable[HeadShown]) -> None:
+        for shown in found:
             await self._link.send(shown)
 
     def _show_lineage(self, envelope_hash: bytes) -> None:
@@ -485,7 +484,9 @@ class Sync:
             case HeadShown():
                 self._heads.take(message)
             case HeadsMessage():
-                self._spawn(self._compare_heads(message))
+                exporter = self._link.session.exporter
+                differ = list(self._heads.compare(message, self._link.peer, exporter))
+                self._spawn(self._show_heads(differ))
             case Mailbox() | Holding() if not self._news.take(asyncio.get_running_loop().time()):
                 raise TooMuchError("news of what is held")
             case Mailbox():

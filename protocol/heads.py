@@ -196,9 +196,10 @@ def look_up(
 
 
 def join_lines(lines: Iterable[bytes], entropy: Entropy) -> bytes:
-    """Lines in no order of ours, filled up so that their number tells few sizes."""
+    """Lines in no order of ours, filled up so that their number tells few sizes: of nobody, too."""
     found = list(lines)[: limits.HEAD_LINES]
-    found += [entropy(LINE_BYTES) for _ in range(-len(found) % limits.HEAD_STEP)]
+    filled = max(1, -(-len(found) // limits.HEAD_STEP)) * limits.HEAD_STEP
+    found += [entropy(LINE_BYTES) for _ in range(filled - len(found))]
     return b"".join(sorted(found))
 
 
