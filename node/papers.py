@@ -50,7 +50,10 @@ class Papers:
         self._revocations = Revocations(
             {row["issuer"]: _standing(row) for row in database.rows("SELECT * FROM revocations")},
             own=device.identity,
-            certified_by={row[0]: row[1] for row in database.rows("SELECT * FROM certified_by")},
+            certified_by={
+                (row["identity"], row["device"]): row["issuer"]
+                for row in database.rows("SELECT * FROM certified_by")
+            },
         )
         self.note(device.chain.certificates)
 
@@ -283,7 +286,7 @@ class Papers:
         Raises `BrokenRevocationsError`, and what `Standing.take` raises.
         """
         found.verify(devices)
-        certifies = self._revocations.certified_by.get(found.signer, b"")
+        certifies = self._revocations.certified_by.get((found.issuer, found.signer), b"")
         if self._revocations.revokes_device(found.issuer, certifies):
             raise RevokedDeviceError
         standing = self._revocations.known.get(found.issuer)
@@ -312,25 +315,28 @@ class Papers:
         Where two certified the same, one that is not revoked counts.
         """
         known = self._revocations.certified_by
-        changes: dict[bytes, bytes | None] = {}
+        changes: dict[tuple[bytes, bytes], bytes | None] = {}
         for each in certificates:
-            earlier = changes.get(each.device, known.get(each.device))
+            whose = each.identity, each.device
+            earlier = changes.get(whose, known.get(whose))
             if each.issuer == each.identity:
                 if earlier is not None:
-                    changes[each.device] = None  # by the root key: it goes with nobody
+                    changes[whose] = None  # by the root key: it goes with nobody
             elif earlier is None or self._revocations.revokes_device(each.identity, earlier):
-                changes[each.device] = each.issuer
-        changes = {device: by for device, by in changes.items() if by != known.get(device)}
+                changes[whose] = each.issuer
+        changes = {whose: by for whose, by in changes.items() if by != known.get(whose)}
         if not changes:
             return
         after = dict(known)
         with self._db.transaction():
-            for device, issuer in changes.items():
-                after.pop(device, None)
-                self._db.execute("DELETE FROM certified_by WHERE device = ?", device)
+            for whose, issuer in changes.items():
+                after.pop(whose, None)
+                self._db.execute(
+                    "DELETE FROM certified_by WHERE identity = ? AND device = ?", *whose
+                )
                 if issuer is not None:
-                    after[device] = issuer
-                    self._db.execute("INSERT INTO certified_by VALUES (?, ?)", device, issuer)
+                    after[whose] = issuer
+                    self._db.execute("INSERT INTO certified_by VALUES (?, ?, ?)", *whose, issuer)
         self._revocations = dataclasses.replace(self._revocations, certified_by=after)
 
     def _keep(self, standing: Standing) -> None:

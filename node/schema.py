@@ -625,8 +625,10 @@ MIGRATIONS: Final[tuple[str, ...]] = (
 
     -- Devices, anybody's, that a device certified and not the root key: they go with it.
     CREATE TABLE certified_by (
-        device BLOB PRIMARY KEY,
-        issuer BLOB NOT NULL
+        identity BLOB NOT NULL,      -- of both: others may certify the same key as theirs
+        device BLOB NOT NULL,
+        issuer BLOB NOT NULL,
+        PRIMARY KEY (identity, device)
     ) STRICT, WITHOUT ROWID;
     """,
     # 11: version 0.3.0, previews in albums that several people keep, and room on the disk

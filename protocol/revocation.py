@@ -286,8 +286,11 @@ class Revocations:
 
     known: Mapping[bytes, Standing] = field(default_factory=dict[bytes, Standing])
     own: bytes = b""
-    certified_by: Mapping[bytes, bytes] = field(default_factory=dict[bytes, bytes])
-    """Device -> the device that certified it, as far as that is known; nothing for the root's."""
+    certified_by: Mapping[tuple[bytes, bytes], bytes] = field(
+        default_factory=dict[tuple[bytes, bytes], bytes]
+    )
+    """(identity, device) -> the device that certified it, as far as that is known; nothing for the
+    root's. Anybody can certify the key of somebody else's device: that says nothing of theirs."""
 
     def revokes(self, issuer: bytes, digest: bytes) -> bool:
         """Whether `issuer` took back the statement with this hash."""
@@ -299,7 +302,7 @@ class Revocations:
         standing = self.known.get(identity)
         if standing is None:
             return False
-        issuer = self.certified_by.get(device)
+        issuer = self.certified_by.get((identity, device))
         return standing.revokes_device(device) or (
             issuer is not None and standing.revokes_device(issuer)
         )

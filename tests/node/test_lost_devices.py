@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from kinlight.crypto.identity import DeviceCertificate
+from kinlight.crypto.recovery import RecoveryWords
+from kinlight.crypto.secret import Secret
+from kinlight.crypto.signing import SigningKey
 from kinlight.node.addresses import Address
 from kinlight.node.environment import Environment
 from kinlight.node.views import Contact
@@ -128,3 +132,20 @@ async def test_a_device_of_our_own_that_was_revoked_is_refused_as_well(three: Th
     is_lost = three.laptop.parts._is_lost  # pyright: ignore[reportPrivateUsage]
     assert is_lost(chain)
     assert not is_lost(three.laptop.parts.device.chain)
+
+
+async def test_nobody_else_frees_what_a_lost_device_certified(three: Three) -> None:
+    """A friend of the thief certifies the key of its further device as her own."""
+    papers, anna, phone = three.bob.parts.papers, three.laptop.identity, three.phone.parts.device
+    three.revoke()
+    await three.heard()
+    child = SigningKey(Secret(b"c" * 32)).public
+    root = SigningKey(RecoveryWords(Secret(b"m" * 32)).root_seed())
+    for signer, identity in ((phone.signing, anna), (root, root.public)):
+        certificate = DeviceCertificate.issue(
+            signer, identity, child, not_before=NOW, seq=NOW, may_certify=False
+        )
+        papers.note([certificate])
+        assert papers.revocations.revokes_device(anna, child)
+    await three.bob.restart()
+    assert three.bob.parts.papers.revocations.revokes_device(anna, child)

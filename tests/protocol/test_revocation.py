@@ -184,7 +184,10 @@ def test_two_lists_of_one_number_by_two_devices_are_no_lie() -> None:
 def test_with_a_device_goes_what_it_certified() -> None:
     known = {ALICE.identity: Standing(listed(THIEF, device="laptop"))}
     child, other = fixed("child"), fixed("other")
-    revocations = Revocations(known, certified_by={child: PHONE.public, other: LAPTOP.public})
+    by = {child: PHONE.public, other: LAPTOP.public}
+    revocations = Revocations(
+        known, certified_by={(ALICE.identity, device): issuer for device, issuer in by.items()}
+    )
     assert revocations.revokes_device(ALICE.identity, child)
     assert not revocations.revokes_device(ALICE.identity, other)
 
