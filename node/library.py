@@ -249,9 +249,13 @@ class Library:
     def tell_device(self, chain: DeviceChain) -> None:
         """Remember the papers of a contact's device that another one of its devices showed: since
         it was never here itself it gives way first where there are too many.
+
+        One that is known as somebody else's stays theirs: whoever knows a device's public papers
+        can certify its key as their own, and would take it away from who has it.
         """
-        known = self._db.value("SELECT seen FROM devices WHERE device = ?", chain.device)
-        self.put_device(chain, known or 0)
+        known = self._db.row("SELECT identity, seen FROM devices WHERE device = ?", chain.device)
+        if known is None or known["identity"] == chain.identity:
+            self.put_device(chain, 0 if known is None else known["seen"])
 
     def _put_device(self, chain: DeviceChain, now: int) -> None:
         self._db.execute(
@@ -303,6 +307,8 @@ class Library:
                 record.metadata_id, metadata.encode(), fingerprint, now,
                 names.folded(metadata.name), metadata.modified // 10**9,
             )  # fmt: skip
+            # What another device of ours removed came again: what lies in the trash is this.
+            self._db.execute("DELETE FROM sibling_trash WHERE photo_id = ?", record.photo_id)
             if stored_offer is not None:
                 self._set_offer_state(stored_offer, "stored", None, now)
 

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from kinlight.crypto import blob
 from kinlight.crypto.blob import Kind, Manifest
 from kinlight.crypto.errors import LocalError
+from kinlight.crypto.identity import DeviceCertificate, issue_kem
+from kinlight.crypto.recovery import RecoveryWords
 from kinlight.crypto.secret import Secret
+from kinlight.crypto.signing import SigningKey
 from kinlight.node import database, schema
 from kinlight.node.database import Database
 from kinlight.node.errors import (
@@ -40,7 +43,7 @@ from kinlight.protocol.photo import KINDS, Envelope, Metadata, PhotoRecord
 from sqlcipher3 import dbapi2 as sqlcipher
 
 from .nodes import NOW
-from .people import chain_of, device_of
+from .people import chain_of, device_of, seed
 from .rlimits import files_at_most
 
 KEY = Secret(b"k" * 32)
@@ -382,6 +385,23 @@ def test_a_device_that_shows_new_papers_replaces_the_old(library: Library) -> No
     renewed = chain_of("Anna", until=NOW)
     library.put_device(renewed, NOW + 1)
     assert library.devices(anna.identity) == [renewed]
+
+
+def test_a_contact_that_tells_of_a_device_of_somebody_else_does_not_take_it_away(
+    library: Library,
+) -> None:
+    """Its key and its statement are in papers that everybody has who knows it."""
+    anna, mallory = add(library, "Anna"), add(library, "Mallory")
+    device = chain_of("Anna")
+    root = SigningKey(RecoveryWords(seed("Mallory")).root_seed())
+    certificate = DeviceCertificate.issue(
+        root, root.public, device.device, not_before=NOW, seq=9, may_certify=False
+    )
+    kem = issue_kem(device_of("Anna").signing, device.kem)
+    stolen = chain_of("Mallory").of_sibling([certificate], kem)
+    library.tell_device(stolen)
+    assert library.devices(anna.identity) == [device]
+    assert stolen not in library.devices(mallory.identity)
 
 
 def test_of_a_contacts_devices_the_last_seen_are_kept(library: Library) -> None:
