@@ -357,8 +357,11 @@ class Engine:
         if fingerprint_seen is not None:
             self._compare_fingerprint(opened, contact, fingerprint_seen)
             verified = True
-        if not yes and (blocked or holder is False or backup is False):
-            opened.readiness.guard(contact.identity)
+        ends_backup = blocked or holder is False or backup is False
+        if ends_backup:  # first what nobody may do, then what wants a word
+            opened.space.check_end(contact.identity)
+            if not yes:
+                opened.readiness.guard(contact.identity)
         given = {
             "name": _optional_name(rename), "verified": verified, "muted": muted,
             "blocked": blocked, "accept": accept, "metadata": metadata,
@@ -367,8 +370,6 @@ class Engine:
             raise BadRequestError("accept-from is ask or always")
         if metadata is not None:
             policies.check(metadata)
-        if blocked or holder is False or backup is False:
-            opened.space.check_end(contact.identity)
         fields = {field: value for field, value in given.items() if value is not None}
         if fields:
             opened.library.update_contact(contact.identity, **fields)

@@ -226,12 +226,17 @@ class Space:
         return True
 
     def _is_needed(self, photo: Photo, stored: StoredBlob) -> bool:
-        """Whether it is on its way to somebody, may be come for, or is being made whole."""
+        """Whether it is on its way to somebody, may be come for, is kept for another device of ours
+        that let it go, or is being made whole.
+        """
         on_its_way = self._db.value(
             f"SELECT 1 FROM deliveries WHERE photo_id = ? AND state IN {_OPEN}",  # noqa: S608
             photo.photo_id,
         )
-        if on_its_way or self._relied_on(photo.photo_id):
+        promised = self._db.value(
+            "SELECT 1 FROM sibling_promises WHERE photo_id = ? LIMIT 1", photo.photo_id
+        )
+        if on_its_way or promised or self._relied_on(photo.photo_id):
             return True
         return stored.content_id in self._repairs.noted()
 

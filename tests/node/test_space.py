@@ -182,7 +182,7 @@ async def test_a_backup_on_which_photos_rest_is_not_ended(pair: Pair, picture: P
     (back,) = await anna.engine.fetch_away([])
     assert back.state == "here"
     await anna.until(lambda: anna.engine.contact("Carol").backed_up == 1)
-    await anna.engine.update_contact("Carol", holder=False)
+    await anna.engine.update_contact("Carol", holder=False, yes=True)
 
 
 async def test_what_a_holder_lost_is_asked_of_others(pair: Pair, picture: Picture) -> None:
@@ -214,6 +214,16 @@ async def test_what_others_may_come_for_in_an_album_stays_with_its_author(
 
 
 # Between the look and the step.
+
+
+async def test_what_another_device_of_ours_let_go_because_it_is_here_stays(
+    joined: Two, picture: Picture
+) -> None:
+    bob = joined.bob
+    photo = await received(joined, picture())
+    bob.parts.sibling_parts.store.promise(b"p" * 32, [bytes.fromhex(photo)])
+    assert await states(bob) == ["needed"]
+    assert blob_of(bob, photo).exists()
 
 
 async def test_what_was_given_to_somebody_while_it_was_looked_at_stays(
