@@ -162,10 +162,12 @@ class PhotoTeller(ThereOrNot):
 
     def _take_out(self, photo_id: bytes) -> None:
         photo = self._library.photo(photo_id)
+        kept = None if photo is None else self._kept(photo)
+        if kept is UNSAID:
+            return  # told to nobody, so removed by nobody: and it could not lie in the trash
         self._drop_preview(photo_id)
-        if photo is not None:
-            kept = self._kept(photo)
-            self._removed(photo_id, self._trash.put(photo, kept) if isinstance(kept, bytes) else ())
+        if photo is not None and isinstance(kept, bytes):
+            self._removed(photo_id, self._trash.put(photo, kept))
         for offer in self._offers(photo_id):
             if offer.state in ("waiting", "accepted"):
                 self._library.set_offer_state(offer.envelope_hash, "declined", None, self._now())

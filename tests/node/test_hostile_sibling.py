@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kinlight.crypto.signing import SigningKey
@@ -15,11 +16,12 @@ from kinlight.protocol.sibling_messages import (
     SiblingPreview,
     SiblingRecords,
 )
-from kinlight.protocol.siblings import SiblingRecord, moment_of, present
+from kinlight.protocol.siblings import SiblingRecord, absent, moment_of, present
 
 from .conftest import Picture
 from .nodes import NOW, TestedNode
 from .people import device_of
+from .photographs import photograph
 from .siblings import Pair, are_linked
 from .three import imported, revoke
 
@@ -125,6 +127,21 @@ async def test_a_value_that_is_none_and_a_kind_of_a_later_version_stop_nothing(
     assert are_linked(laptop, phone)
     later = laptop.parts.sibling_parts.store.about("some-later-kind", b"x")
     assert len(later) == 1
+
+
+async def test_what_no_device_was_told_of_none_removes(known: Pair, tmp_path: Path) -> None:
+    """A copy for sharing, say: it would not lie in the trash, and others may come for it."""
+    laptop, phone = known.laptop, known.phone
+    await laptop.share(photograph(tmp_path / "a.jpg"), to="Bob", metadata="clean", wait=False)
+    (copy,) = [row[0] for row in laptop.parts.database.rows("SELECT photo_id FROM copies")]
+    gone = SiblingRecord.sign(
+        phone.parts.device.signing, phone.identity, moment_of(NOW), "photo", copy, absent()
+    )
+    says(phone, SiblingRecords(papers(phone), (gone.encoded,)), SiblingAll(()))
+    await phone.engine.update_contact("Bob", rename="Bobby")
+    await laptop.until(lambda: names(laptop) == ["Bobby"])
+    assert laptop.parts.sibling_parts.store.about("photo", copy)
+    assert laptop.parts.library.photo(copy) is not None
 
 
 async def test_blobs_go_only_to_who_shows_their_token(known: Pair, picture: Picture) -> None:

@@ -126,6 +126,25 @@ async def test_what_was_removed_on_one_device_can_be_brought_back_on_the_other(
     await pair.phone.until(lambda: pair.phone.engine.photo(photo).tags == ["Sea"])
 
 
+async def test_what_was_removed_and_came_again_outlasts_what_lay_in_the_trash(
+    pair: Pair, clock: Clock, picture: Picture
+) -> None:
+    """Its blobs are those of the photo that is here now."""
+    laptop = pair.laptop
+    photo = await imported(laptop, picture())
+    await pair.phone.until(lambda: here(pair.phone, photo))
+    was = laptop.parts.library.photo(bytes.fromhex(photo))
+    assert was is not None
+    await pair.phone.engine.remove(photo, force=False)
+    await laptop.until(lambda: not here(laptop, photo))
+    laptop.parts.library.add_photo(was.record, was.metadata, (), bytes(32), NOW)
+    assert laptop.engine.device_photos.removed() == []
+    clock.time += TRASH_SECONDS
+    assert laptop.parts.sibling_parts.trash.empty() == 0
+    assert laptop.parts.library.blob(was.record.content_id) is not None
+    assert laptop.blob_files()
+
+
 async def test_what_a_thief_removed_is_back_when_the_device_is_taken_back(
     pair: Pair, picture: Picture, tmp_path: Path
 ) -> None:
