@@ -96,6 +96,11 @@ def ticket_segment(ticket: str) -> str:
     return _segment(ticket, errors.NoSuchTicketError)
 
 
+def link_segment(link: str) -> str:
+    """A link's id as a part of a URL's path; `NoSuchLinkError` for what can't be one."""
+    return _segment(link, errors.NoSuchLinkError)
+
+
 def album_segment(album: str) -> str:
     """An album's name as a part of a URL's path; `NoSuchAlbumError` for what can't be one."""
     return _segment(album, errors.NoSuchAlbumError)

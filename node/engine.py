@@ -55,6 +55,7 @@ from .sharing import OpenWish, Wish
 from .tickets import Tickets
 from .unlocked import Environment, Unlocked
 from .version import VERSION
+from .weblink_desk import WebLinkDesk
 
 
 class Engine:
@@ -148,6 +149,11 @@ class Engine:
     def tickets(self) -> Tickets:
         """The tickets that were made here."""
         return self._unlocked().tickets
+
+    @property
+    def weblinks(self) -> WebLinkDesk:
+        """Links to photos that browsers open."""
+        return self._unlocked().weblinks
 
     @property
     def keeper(self) -> Keeper:

@@ -32,6 +32,7 @@ from .node_holding import NodeHolding
 from .node_library import NodeLibrary
 from .node_recovery import NodeRecovery
 from .node_tickets import NodeTickets
+from .node_weblinks import NodeWebLinks
 from .node_wide import NodeWide
 from .version import VERSION
 from .views import (
@@ -52,7 +53,16 @@ WATCH_SECONDS: Final = 1.0
 """How often `watch_status` looks where nothing is told: nodes in sight come and go without."""
 
 
-class Node(NodeAccess, NodeAlbums, NodeHolding, NodeLibrary, NodeRecovery, NodeTickets, NodeWide):
+class Node(
+    NodeAccess,
+    NodeAlbums,
+    NodeHolding,
+    NodeLibrary,
+    NodeRecovery,
+    NodeTickets,
+    NodeWebLinks,
+    NodeWide,
+):
     """A kinlight node. Get one from `open` (or `connect`, which never starts one).
 
     Every method raises a `KinlightError` whose text is a sentence for the user; the classes are

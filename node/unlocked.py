@@ -90,6 +90,9 @@ from .surroundings import Surroundings
 from .sync import Sync
 from .tasks import Tasks
 from .tickets import Tickets
+from .weblink_desk import WebLinkDesk
+from .weblink_server import Listeners
+from .weblinks import WebLinks
 from .whereabouts import Whereabouts
 from .wide import Wide
 
@@ -450,6 +453,25 @@ class Unlocked:
             entropy=environment.entropy,
             now=self.clock,
         )
+        self.weblinks: Final = WebLinkDesk(
+            links=WebLinks(
+                device=device,
+                database=database,
+                library=library,
+                copies=self.copies,
+                rules=self.rules,
+                entropy=environment.entropy,
+                now=self.clock,
+            ),
+            listeners=Listeners(library, config.links_port, self.clock),
+            sharing=self.sharing,
+            library=library,
+            blobs=blobs,
+            events=events,
+            counters=events.counters,
+            ice_servers=config.links_ice,
+            clock=time.monotonic,
+        )
         self.peers: Final = Peers(
             settings=ChannelSettings(),
             device=device,
@@ -586,6 +608,7 @@ class Unlocked:
             self._witness(),
             self.hold.run(),
             self.album_parts.tending.run(),
+            self.weblinks.run(),
             trimming.keep_trimmed(lambda: self._events.counters.pieces),
         ]
         if self._config.desktop:
