@@ -28,6 +28,7 @@ from . import (
     cli_recovery,
     cli_service,
     cli_tickets,
+    cli_weblinks,
     cli_wide,
     errors,
     names,
@@ -484,6 +485,7 @@ cli_tickets.add_to(app)
 # Photos.
 
 cli_photos.add_to(app)
+cli_weblinks.add_to(app)
 cli_receipts.add_to(app)
 cli_access.add_to(app)
 cli_library.add_to(app)

@@ -38,7 +38,7 @@ class NodeWebLinks(Client):
         `max_px` say; with `original` the files as they are. The page is served at `at`, an address
         of this machine or `localhost` (default: the first in the local network), over HTTPS with
         the node's own certificate if `https`. A file that can't go is left out. Raises
-        `NoPhotosError`, `TooManyLinksError`, `BadRequestError`.
+        `NoPhotosError`, `TooManyLinksError`, `LinkPageError`, `BadRequestError`.
         """
         steps = self.share_link_steps(
             paths, seconds=seconds, count=count, original=original, metadata=metadata,

@@ -17,7 +17,7 @@ from . import views
 from .addresses import places_to_dial
 from .blobstore import BlobStore
 from .counters import Counters
-from .errors import BadRequestError, NoPhotosError
+from .errors import BadRequestError, LinkPageError, NoPhotosError
 from .events import Events
 from .forms import Form
 from .library import Library, Photo, StoredBlob
@@ -71,7 +71,8 @@ class WebLinkDesk:
     ) -> AsyncGenerator[views.ShareItem | views.ShareProgress | WebLink]:
         """An item for each file, with progress in between, and the link at last.
 
-        Raises `NoPhotosError` if no file can go, and what `WebLinks.new` raises.
+        Raises `NoPhotosError` if no file can go, `LinkPageError` if its page can't be served, and
+        what `WebLinks.new` raises.
         """
         terms.check()
         self._links.check_room()
@@ -87,7 +88,11 @@ class WebLinkDesk:
             raise NoPhotosError
         made = self._links.new(list(photos.values()), terms)
         await self.renew()
-        yield self._view(self._links.view(made.link_id), made)
+        view = self._view(self._links.view(made.link_id), made)
+        if not view.served:
+            self._links.revoke(made.link_id.hex())
+            raise LinkPageError(view.reason or terms.host)
+        yield view
 
     def list(self) -> list[WebLink]:
         """All that are remembered, the latest first."""

@@ -15,6 +15,7 @@ import httpx
 import pytest
 from kinlight.crypto.errors import WrongPassphraseError
 from kinlight.crypto.secret import Secret
+from kinlight.node import http_server
 from kinlight.node.daemon import Daemon
 from kinlight.node.engine import Engine
 from kinlight.node.errors import AlreadyRunningError, NoHomeError, NoSuchPhotoError
