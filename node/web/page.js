@@ -35,6 +35,7 @@ function make(name, text, attributes = {}) {
 }
 
 function trouble(error) {
+  if (error.name === 'AbortError') return; // a person chose no file
   const words =
     error instanceof Refusal
       ? error.message

@@ -36,11 +36,18 @@ attributes = { role = ["family"] }
 """
 
 
-async def linked(node: TestedNode, *paths: Path, form: Form = ORIGINAL, **terms: Any) -> WebLink:
+async def linked(
+    node: TestedNode,
+    *paths: Path,
+    form: Form = ORIGINAL,
+    seconds: int = HOUR,
+    count: int = 1,
+    host: str = "127.0.0.1",
+    secure: bool = False,
+) -> WebLink:
     """A new link of a node, for an hour and one opening, whose page is on loopback."""
-    said = {"seconds": HOUR, "count": 1, "original": form == ORIGINAL, "host": "127.0.0.1"}
-    asked = Terms(**{**said, "secure": False, **terms})
-    making = node.engine.weblinks.make(list(paths), asked, form, rehash=False)
+    terms = Terms(seconds, count, form == ORIGINAL, host, secure)
+    making = node.engine.weblinks.make(list(paths), terms, form, rehash=False)
     async with contextlib.aclosing(making):
         async for step in making:
             if isinstance(step, WebLink):
@@ -201,12 +208,12 @@ async def _state(link: WebLink) -> str:
 
 async def test_what_can_t_be_promised_is_refused(anna: TestedNode, picture: Picture) -> None:
     path = picture()
-    for terms in (
-        {"seconds": 0}, {"seconds": limits.LINK_SECONDS + 1},
-        {"count": 0}, {"count": limits.LINK_COUNT + 1},
-    ):  # fmt: skip
+    for seconds in (0, limits.LINK_SECONDS + 1):
         with pytest.raises(BadRequestError):
-            await linked(anna, path, **terms)
+            await linked(anna, path, seconds=seconds)
+    for count in (0, limits.LINK_COUNT + 1):
+        with pytest.raises(BadRequestError):
+            await linked(anna, path, count=count)
     with pytest.raises(NoPhotosError):
         await linked(anna, path.parent / "none.jpg")
     with pytest.raises(LinkPageError):
