@@ -46,6 +46,7 @@ def _desk(request: Request) -> WebLinkDesk:
 @router.post("")
 async def post_link(request: Request, body: LinkBody) -> StreamingResponse:
     """Make a link; a line for each file, progress, and the link at last."""
+    desk = _desk(request)
     if body.original and (body.metadata, body.max_px) != (None, None):
         raise BadRequestError("originals go as they are: say --original, or what is to be changed")
     forms.check(body.metadata, body.max_px)
@@ -57,7 +58,7 @@ async def post_link(request: Request, body: LinkBody) -> StreamingResponse:
     if form == ORIGINAL and not body.original:
         raise BadRequestError("originals go by a link with --original alone")
     terms = Terms(body.seconds, body.count, body.original, weblink_desk.where(body.at), body.https)
-    return lines(_desk(request).make(body.paths, terms, form, rehash=body.rehash))
+    return lines(desk.make(body.paths, terms, form, rehash=body.rehash))
 
 
 @router.get("")

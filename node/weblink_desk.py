@@ -105,6 +105,11 @@ class WebLinkDesk:
     def _view(self, link: WebLink, made: Made | None = None) -> WebLink:
         return self._listeners.told(link, None if made is None else made.tail)
 
+    @property
+    def rtc_loaded(self) -> bool:
+        """Whether a browser came, so that aiortc is loaded."""
+        return self._rtc.loaded
+
     # The page.
 
     async def run(self) -> None:

@@ -71,7 +71,9 @@ class Visitor:
 
     async def post(self, body: object, **headers: str) -> httpx.Response:
         async with httpx.AsyncClient(base_url=self.origin, verify=False) as client:
-            return await client.post(f"{self.path}/offer", json=body, headers=headers)
+            headers = {"Content-Type": "application/json", **headers}
+            content = json.dumps(body)
+            return await client.post(f"{self.path}/offer", content=content, headers=headers)
 
     async def state(self) -> str:
         """`open`, or the code of why not."""

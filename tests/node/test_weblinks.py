@@ -19,7 +19,8 @@ from kinlight.node.errors import (
 from kinlight.node.forms import ORIGINAL, Form
 from kinlight.node.views_weblinks import WebLink
 from kinlight.node.weblinks import Terms
-from kinlight.protocol import limits
+from kinlight.protocol import limits, weblink
+from kinlight.protocol.weblink_errors import LinkOfferError
 from PIL import ExifTags, Image
 
 from .conftest import Picture, Start
@@ -249,17 +250,18 @@ async def test_a_link_leads_to_its_own_photos_alone(anna: TestedNode, picture: P
     assert await mixed.refusal() == "link-key"
 
 
-@pytest.mark.parametrize(
-    "message",
-    [b"", b"\x01\x00", b"\x02", b"\x03", b"\x02" + bytes(10), b"\x02" + b"\xff" * 10, "text"],
-)
-async def test_what_no_page_asks_ends_the_visit(
-    anna: TestedNode, picture: Picture, message: bytes | str
-) -> None:
-    link = await linked(anna, picture())
-    async with visitor(link).connected() as channel:
-        channel.channel.send(message)
-        assert await channel.refusal() == "link-offer"
+async def test_what_no_page_asks_ends_the_visit(anna: TestedNode, picture: Picture) -> None:
+    who = visitor(await linked(anna, picture()))
+    for message in (b"\x01\x00", b"\x02" + bytes(10), b"\x02" + b"\xff" * 10, "text"):
+        async with who.connected() as channel:
+            channel.channel.send(message)
+            assert await channel.refusal() == "link-offer"
+
+
+@pytest.mark.parametrize("message", [b"", b"\x02", b"\x03", b"\x82" + bytes(30), bytes(11)])
+def test_what_is_no_question_is_not_read(message: bytes) -> None:
+    with pytest.raises(LinkOfferError):
+        weblink.read_ask(message)
 
 
 async def test_a_piece_beyond_the_last_is_none(anna: TestedNode, picture: Picture) -> None:
