@@ -29,6 +29,8 @@ CONNECTIONS_EACH: Final = 4
 OPEN_SECONDS: Final = 30.0
 """From an answer to an open channel."""
 ANSWER_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 0.25
+"""How often it is looked whether a browser sends more than it may."""
 
 _log = logging.getLogger(__name__)
 
@@ -180,7 +182,14 @@ class _Visit:
             _log.error("a visit failed: %s", type(error).__name__, exc_info=error)
 
     async def _gone(self) -> None:
-        await self._over.wait()
+        """Until the connection is over, or is to be: aiortc puts a message together whatever its
+        size, and only its window, which it does not enforce, tells how much it holds.
+        """
+        window = self._connection.sctp
+        while not self._over.is_set() and getattr(window, "_advertised_rwnd", 0) >= 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._over.wait()
 
 
 class _Paced:

@@ -61,7 +61,7 @@ _SCRIPTS: Final = (
     "noble-hashes/_md.js",
     "noble-hashes/_u64.js",
 )
-_FILES: Final = {
+FILES: Final = {
     "page.css": "text/css; charset=utf-8",
     **dict.fromkeys(_SCRIPTS, "text/javascript; charset=utf-8"),
 }
@@ -174,8 +174,8 @@ class Site:
         path = scope["raw_path"].split(b"?")[0].decode("latin-1")
         source = source_of((scope.get("client") or ("", 0))[0])
         reading = scope["method"] in ("GET", "HEAD")
-        if path.startswith("/s/") and reading and path[3:] in _FILES:
-            return 200, _FILES[path[3:]], _file(path[3:])
+        if path.startswith("/s/") and reading and path[3:] in FILES:
+            return 200, FILES[path[3:]], _file(path[3:])
         match path.split("/"):
             case ["", "l", token] if reading:
                 return self._page(token, source)

@@ -103,7 +103,7 @@ def test_exit_codes_are_what_they_always_were() -> None:
             "words-file", "words-mistyped", "other-words"},
         6: {"no-such-contact", "no-such-photo", "ambiguous-id", "no-such-node", "not-here-yet",
             "no-receipt", "no-such-album", "no-such-folder", "not-granted",
-            "no-such-ticket", "ambiguous-album", "no-such-device"},
+            "no-such-ticket", "no-such-link", "ambiguous-album", "no-such-device"},
         7: {"unreadable", "unwritable", "disk-full", "name-taken", "too-large", "file-changed",
             "home-unusable", "blob-missing", "library-damaged", "library-newer",
             "key-file-damaged", "picture-refused", "decoder-died", "decoder-timeout",

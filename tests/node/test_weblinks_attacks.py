@@ -240,6 +240,20 @@ async def test_connections_of_one_address_are_few_and_end(
             writer.close()
 
 
+async def test_a_message_without_end_ends_the_visit(anna: TestedNode, link: WebLink) -> None:
+    async with visitor(link).connected() as channel:
+        closed = asyncio.Event()
+        channel.channel.on("close", closed.set)
+        # The node says that it takes less; who means harm does not care.
+        channel.channel.transport._remote_max_message_size = 0  # pyright: ignore[reportPrivateUsage]
+        channel.channel.send(bytes(64_000_000))
+        async with asyncio.timeout(PATIENCE):
+            await closed.wait()
+    # It was never whole, else it would have been answered.
+    assert channel.messages.empty()
+    assert anna.engine.weblinks.list()[0].state == "open"
+
+
 class _Slow:
     """A channel that takes nothing until it is told to."""
 
