@@ -109,7 +109,7 @@ def share(
                     "a link is for no contact: --with, --until and --check are not for it"
                 )
             if not cli_weblinks.share(
-                command, paths, expires=expires or cli_weblinks.EXPIRES, count=count or 1,
+                command, paths, expires=expires or cli_weblinks.EXPIRES, count=1 if count is None else count,
                 original=original, metadata=metadata, max_px=max_px, at=at, https=https,
                 rehash=rehash, qr=qr,
             ):  # fmt: skip
@@ -120,7 +120,9 @@ def share(
                 "--expires, --count, --original, --at and --https are for --link"
             )
         if not to:
-            raise errors.UsageError("say with whom: --with NAME, or --link")
+            raise errors.UsageError(
+                "say with whom: --with NAME, or --link. `kinlight share --help` says how it is used"
+            )
         end = end_of(until)
 
         async def send(node: Node) -> bool:

@@ -51,6 +51,7 @@ def share(
         from .views import ShareItem, ShareProgress
 
         items: list[ShareItem] = []
+        made: WebLink | None = None
         steps = node.share_link_steps(
             paths, seconds=seconds, count=count, original=original, metadata=metadata,
             max_px=max_px, at=at, https=https, rehash=rehash,
@@ -62,8 +63,10 @@ def share(
                 elif isinstance(step, ShareProgress):
                     bars.show(step)
                 else:
-                    return items, step
-        raise errors.InternalError
+                    made = step
+        if made is None:
+            raise errors.InternalError
+        return items, made
 
     items, link = command.ask(make)
     printing_weblinks.made(command.out, items, link, qr=qr)

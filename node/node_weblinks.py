@@ -44,12 +44,15 @@ class NodeWebLinks(Client):
             paths, seconds=seconds, count=count, original=original, metadata=metadata,
             max_px=max_px, at=at, https=https, rehash=rehash,
         )  # fmt: skip
+        made: WebLink | None = None
         async for step in steps:
             if isinstance(step, WebLink):
-                return step
-            if isinstance(step, ShareProgress) and progress is not None:
+                made = step
+            elif isinstance(step, ShareProgress) and progress is not None:
                 progress(step)
-        raise errors.InternalError
+        if made is None:
+            raise errors.InternalError
+        return made
 
     async def share_link_steps(
         self,
