@@ -108,11 +108,20 @@ def share(
                 raise errors.UsageError(
                     "a link is for no contact: --with, --until and --check are not for it"
                 )
-            if not cli_weblinks.share(
-                command, paths, expires=expires or cli_weblinks.EXPIRES, count=1 if count is None else count,
-                original=original, metadata=metadata, max_px=max_px, at=at, https=https,
-                rehash=rehash, qr=qr,
-            ):  # fmt: skip
+            well = cli_weblinks.share(
+                command,
+                paths,
+                expires=expires or cli_weblinks.EXPIRES,
+                count=1 if count is None else count,
+                original=original,
+                metadata=metadata,
+                max_px=max_px,
+                at=at,
+                https=https,
+                rehash=rehash,
+                qr=qr,
+            )
+            if not well:
                 raise typer.Exit(errors.EXIT_FAILED)
             return
         if original or https or not (expires is count is at is None):

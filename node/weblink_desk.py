@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Final, TypeVar
 
+from ..crypto.errors import KinlightError
 from ..crypto.link_keys import Signals
 from ..protocol import weblink_offer
 from . import views
@@ -116,7 +117,10 @@ class WebLinkDesk:
         """Serve pages for as long as there are links, and until this is cancelled."""
         try:
             while True:
-                await self.renew()
+                try:
+                    await self.renew()
+                except KinlightError as error:  # a full disk: it is tried again
+                    _log.warning("the page of links was not looked after: %s", error.code)
                 await asyncio.sleep(SWEEP_SECONDS)
         finally:
             await self._listeners.close()

@@ -42,6 +42,7 @@ class RtcThread:
         self._servers = tuple(servers)
         self._thread: threading.Thread | None = None
         self._inside: _Inside | None = None
+        self._starting = asyncio.Lock()
 
     @property
     def loaded(self) -> bool:
@@ -53,8 +54,9 @@ class RtcThread:
 
         Raises `LinkBusyError`, and `LinkOfferError` for what aiortc can't use.
         """
-        if self._inside is None:
-            await self._start()
+        async with self._starting:
+            if self._inside is None:
+                await self._start()
         inside = self._inside
         assert inside is not None  # noqa: S101 - `_start` made it
         work = asyncio.run_coroutine_threadsafe(inside.answer(offer, source, granted), inside.loop)
@@ -125,10 +127,12 @@ class _Inside:
             except Exception as error:
                 _log.debug("an offer could not be answered: %s", type(error).__name__)
                 raise LinkOfferError from None
-            answered.set_result(connection.localDescription.sdp)
-            await visit.run()
+            if not answered.done():  # else who asked has gone
+                answered.set_result(connection.localDescription.sdp)
+                await visit.run()
         except LinkOfferError as error:
-            answered.set_exception(error)
+            if not answered.done():
+                answered.set_exception(error)
         finally:
             if not answered.done():
                 answered.set_exception(LinkBusyError())

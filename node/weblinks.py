@@ -291,9 +291,9 @@ class WebLinks:
         return row
 
     def _forget(self, now: int) -> None:
-        self._db.write(
-            "DELETE FROM weblinks WHERE expires < ?1 OR revoked < ?1", now - KEPT_SECONDS
-        )
+        ended = now - KEPT_SECONDS
+        if self._db.value("SELECT 1 FROM weblinks WHERE expires < ?1 OR revoked < ?1", ended):
+            self._db.write("DELETE FROM weblinks WHERE expires < ?1 OR revoked < ?1", ended)
 
 
 def _ended(row: Row, now: int) -> type[PeerError] | None:

@@ -32,13 +32,18 @@ a=sctp-port:5000
 a=max-message-size:262144
 """  # noqa: E501 - as browsers write it
 
+NO_PORT = CHROMIUM.replace("50372 typ host", "{0} typ host").replace("35052 typ", "{0} typ")
+
 
 def candidates(offer: str, source: str = SOURCE) -> list[str]:
     return [line for line in harmless(offer, source).split("\r\n") if "candidate:" in line]
 
 
-def test_a_hidden_candidate_is_one_at_the_address_that_asked_and_all_others_go() -> None:
-    assert candidates(CHROMIUM) == [f"a=candidate:0 1 udp 2113937151 {SOURCE} 50372 typ host"]
+def test_a_candidate_is_one_at_the_address_that_asked_whatever_it_says() -> None:
+    assert candidates(CHROMIUM) == [
+        f"a=candidate:{number} 1 udp 2113937151 {SOURCE} {port} typ host"
+        for number, port in enumerate((50372, 35052))
+    ]
 
 
 def test_what_a_data_channel_needs_stays_and_nothing_else() -> None:
@@ -56,7 +61,7 @@ def test_what_a_data_channel_needs_stays_and_nothing_else() -> None:
 def test_nobody_can_have_packets_sent_to_somebody_else(other: str) -> None:
     line = f"a=candidate:9 1 udp 1 {other} 53 typ host\n"
     kept = harmless(CHROMIUM + line, SOURCE)
-    assert f" {other} 53 " not in kept
+    assert f" {other} " not in kept
     assert all(f" {SOURCE} " in line for line in kept.split("\r\n") if "candidate:" in line)
 
 
@@ -78,8 +83,8 @@ def test_many_candidates_are_cut_to_a_few() -> None:
         CHROMIUM.replace("a=setup:actpass", "a=setup:passive"),
         CHROMIUM.replace("sha-256", "sha-1"),
         CHROMIUM + "a=ice-ufrag:EfGh\n",
-        CHROMIUM.replace("50372 typ host", "0 typ host"),
-        CHROMIUM.replace("50372 typ host", "99999 typ host"),
+        NO_PORT.format("0"),
+        NO_PORT.format("99999"),
         CHROMIUM.replace("a=mid:0", "a=mid:0\x00"),
         CHROMIUM + "ü",
         CHROMIUM + "a=x\n" * limits.LINK_OFFER_BYTES,
