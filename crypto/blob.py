@@ -76,6 +76,8 @@ class Kind(IntEnum):
     METADATA = 2
     RENDITION = 3
     """A picture made from the original. The node that made it keeps it for itself."""
+    LIBRARY = 4
+    """A node's library in a backup file; the id is the file's."""
 
 
 def padme(length: int) -> int:

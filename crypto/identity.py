@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from . import encoding, signing, wrap
@@ -123,6 +124,24 @@ class DeviceChain:
             )
         )
 
+    def of_sibling(self, certificates: list[DeviceCertificate], kem: Signed) -> DeviceChain:
+        """The papers of another device of this identity, verified as a peer would."""
+        items = encoding.Reader(encoding.decode(self.encoded, MAX_CHAIN_BYTES), "device chain")
+        identity = Signed.from_value(
+            items.array("identity certificate", 2), MAX_CERTIFICATE_BYTES, "identity certificate"
+        )
+        return DeviceChain.assemble(identity, certificates, kem)
+
+    def renewed(self, certificates: list[DeviceCertificate]) -> DeviceChain:
+        """The papers of this device with other certificates, verified as a peer would."""
+        items = encoding.Reader(encoding.decode(self.encoded, MAX_CHAIN_BYTES), "device chain")
+        items.array("identity certificate", 2)
+        items.array("device certificates", MAX_DEVICE_CERTIFICATES)
+        kem = Signed.from_value(
+            items.array("KEM statement", 2), MAX_CERTIFICATE_BYTES, "KEM statement"
+        )
+        return self.of_sibling(certificates, kem)
+
     @classmethod
     def decode(cls, data: bytes) -> DeviceChain:
         """Verify a chain; `BadCertificateError` or `MalformedError` say that it is not one.
@@ -147,7 +166,7 @@ class DeviceChain:
                 for raw in certificates_raw
             )
             device = device_of(identity, certificates)
-            kem, not_after = _read_kem(kem_signed, device)
+            kem, not_after = read_kem(kem_signed, device)
         except BadSignatureError:
             raise BadCertificateError("a signature in it is wrong") from None
         return cls(identity, recovery_kem, device, kem, not_after, certificates, data)
@@ -190,7 +209,10 @@ def _read_identity(signed: Signed) -> tuple[bytes, bytes]:
     return identity, recovery_kem
 
 
-def _read_kem(signed: Signed, device: bytes) -> tuple[bytes, int]:
+def read_kem(signed: Signed, device: bytes) -> tuple[bytes, int]:
+    """The KEM key that a device says is its own, and until when. Raises `BadCertificateError`,
+    `BadSignatureError` and `MalformedError`.
+    """
     reader = encoding.Reader(signed.unverified(), "KEM statement")
     reader.literal(1, "kem")
     if reader.octets("device", signing.KEY_BYTES) != device:
@@ -254,6 +276,7 @@ def safety_number(one: bytes, other: bytes) -> str:
     return " ".join(digits[start : start + 5] for start in range(0, 60, 5))
 
 
+@lru_cache(maxsize=256)  # milliseconds each, and wherever contacts are shown it is the same again
 def _half(identity: bytes) -> str:
     digest = _SAFETY + identity
     for _ in range(_SAFETY_ROUNDS):

@@ -114,6 +114,11 @@ class KeyFile:
         sealed = wrap(store_key.derive(b"content"), _CONTENT_CONTEXT, content)
         return cls((), sealed, b"")._with_mac(store_key), store_key
 
+    def with_content(self, store_key: Secret, content: bytes) -> KeyFile:
+        """The same slots around other content."""
+        sealed = wrap(store_key.derive(b"content"), _CONTENT_CONTEXT, content)
+        return replace(self, sealed=sealed)._with_mac(store_key)
+
     def with_passphrase(
         self, store_key: Secret, passphrase: Secret, entropy: Entropy, cost: Argon2Cost
     ) -> KeyFile:

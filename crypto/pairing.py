@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Final, Literal
 
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 from spake2 import SPAKE2_A, SPAKE2_B, SPAKEError
@@ -40,8 +40,17 @@ SECRET_BYTES: Final = 16
 MAX_ADDRESSES: Final = 8
 MAX_INVITATION_BYTES: Final = 1024
 
+Purpose = Literal["pair", "device"]
+"""What a code is for: to meet somebody, or to add a device of one's own. One is never the other."""
+
 _CODE: Final = re.compile(r"([1-9][0-9]?)[- ]+([a-z]+)[- ]+([a-z]+)")
 _INVITATION: Final = "kinlight:"
+_KINDS: Final[dict[Purpose, str]] = {"pair": "invite", "device": "device"}
+_KEYS: Final[dict[Purpose, bytes]] = {
+    "pair": b"kinlight/pair-key1",
+    "device": b"kinlight/device-key1",
+}
+_GIFT_CONTEXT: Final = b"kinlight/device-gift1\x00"
 _CHAIN_CONTEXT: Final = b"kinlight/pair-chain1\x00"
 
 
@@ -92,10 +101,18 @@ class Invitation:
     secret: Secret
     addresses: tuple[str, ...]
     expires: int
+    purpose: Purpose = "pair"
 
     def __str__(self) -> str:
         body = encoding.encode(
-            [1, "invite", self.identity_hash, self.secret.reveal(), self.addresses, self.expires]
+            [
+                1,
+                _KINDS[self.purpose],
+                self.identity_hash,
+                self.secret.reveal(),
+                self.addresses,
+                self.expires,
+            ]
         )
         return _INVITATION + base64.urlsafe_b64encode(body).decode().rstrip("=")
 
@@ -114,7 +131,9 @@ class Invitation:
             padded = encoded + "=" * (-len(encoded) % 4)
             body = base64.b64decode(padded, altchars=b"-_", validate=True)
             reader = encoding.Reader(encoding.decode(body, MAX_INVITATION_BYTES), "invitation")
-            reader.literal(1, "invite")
+            reader.literal(1)
+            kind = reader.text("kind", 8)
+            purpose: Purpose = next(each for each, known in _KINDS.items() if known == kind)
             identity_hash = reader.octets("identity", 32)
             secret = Secret(reader.octets("secret", SECRET_BYTES))
             addresses = encoding.Reader(reader.array("addresses", MAX_ADDRESSES), "addresses")
@@ -123,9 +142,9 @@ class Invitation:
                 found.append(addresses.text("address", 255))
             expires = reader.integer("expires")
             reader.end()
-        except (MalformedError, binascii.Error, ValueError):
+        except (MalformedError, binascii.Error, ValueError, StopIteration):
             raise InvalidCodeError("it was cut or altered on the way") from None
-        invitation = cls(identity_hash, secret, tuple(found), expires)
+        invitation = cls(identity_hash, secret, tuple(found), expires, purpose)
         if str(invitation) != text.strip():  # base 64 has several forms too
             raise InvalidCodeError("it was cut or altered on the way")
         return invitation
@@ -167,10 +186,12 @@ class CodeExchange:
 
 
 class PairingKey:
-    """What both ends derive from the SPAKE2 key, or from a QR code's secret, and X."""
+    """What both ends derive from the SPAKE2 key, or from a QR code's secret, and X: another one
+    for each purpose, so that no message of one serves the other.
+    """
 
-    def __init__(self, key: Secret, exporter: bytes) -> None:
-        self._key = key.derive(b"kinlight/pair-key1" + exporter)
+    def __init__(self, key: Secret, exporter: bytes, purpose: Purpose = "pair") -> None:
+        self._key = key.derive(_KEYS[purpose] + exporter)
         self._exporter = exporter
 
     def seal_chain(self, chain: bytes, *, dialer: bool) -> bytes:
@@ -183,6 +204,14 @@ class PairingKey:
 
     def _chain_context(self, *, dialer: bool) -> bytes:
         return _CHAIN_CONTEXT + _role(dialer=dialer) + self._exporter
+
+    def seal_gift(self, gift: bytes) -> bytes:
+        """What a device that is added gets, readable only with the code."""
+        return wrap(self._key, _GIFT_CONTEXT + self._exporter, gift)
+
+    def open_gift(self, sealed: bytes) -> bytes:
+        """The reverse, or `SealBrokenError`."""
+        return unwrap(self._key, _GIFT_CONTEXT + self._exporter, sealed)
 
     def confirmation(self, dialer_digest: bytes, listener_digest: bytes, *, dialer: bool) -> bytes:
         """32 bytes that show knowledge of the key and the same view of both chains."""

@@ -1,25 +1,28 @@
 """Photos into an album: files are imported, brought into the album's form, and published.
 
-file -> importing -> copies (the album's form) -> an entry in our feed -> told to all members
+file -> importing -> copies (the album's form) -> a preview -> an entry in our feed -> told to all
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 from ..crypto.blob import Kind
 from ..crypto.errors import KinlightError, LocalError
 from ..crypto.secret import Secret
-from ..protocol.album_errors import KeyDueError
+from ..protocol.album_errors import KeyDueError, NoAlbumKeyError
 from ..protocol.album_feed import FeedEntry
 from ..protocol.certificates import Certificates
 from ..protocol.errors import PolicyDeniedError
 from ..protocol.opening import LocalDevice
 from ..protocol.photo import KINDS
+from .album_previews import Previews
 from .album_shelf import SharedAlbum, Shelf
 from .album_showing import form_of
+from .album_storage import AlbumStore
 from .album_tending import AlbumTending
 from .catalogue import Catalogue
 from .cataloguing import Cataloguer
@@ -35,6 +38,8 @@ from .sharing import CLIP
 from .views import ImportItem, ImportProgress
 from .views_albums import AlbumItem
 
+_log = logging.getLogger(__name__)
+
 
 class AlbumAdding:
     """Adds photos of ours."""
@@ -44,8 +49,10 @@ class AlbumAdding:
         *,
         device: LocalDevice,
         library: Library,
+        store: AlbumStore,
         shelf: Shelf,
         tending: AlbumTending,
+        previews: Previews,
         catalogue: Catalogue,
         cataloguer: Cataloguer,
         copies: Copies,
@@ -55,8 +62,10 @@ class AlbumAdding:
     ) -> None:
         self._device = device
         self._library = library
+        self._store = store
         self._shelf = shelf
         self._tending = tending
+        self._previews = previews
         self._catalogue = catalogue
         self._cataloguer = cataloguer
         self._copies = copies
@@ -99,15 +108,51 @@ class AlbumAdding:
             items: list[AlbumItem] = []
             if clip is not None and form == ORIGINAL:
                 other = await self._copies.under(form, clip, untold)
-                items.append(self._publish(shared, other, clip.metadata.name))
+                items.append(await self._show_and_publish(shared, other, clip.metadata.name))
             elif clip is not None:
                 sendable = sendable.without(CLIP)
-            return [self._publish(shared, sendable, file), *items]
+            return [await self._show_and_publish(shared, sendable, file), *items]
+        except (KeyDueError, NoAlbumKeyError) as error:
+            self._store.wait(shared.album_id, photo.photo_id)
+            return [self._failed(photo, file, error, "waiting")]
         except KinlightError as error:
-            name = photo.metadata.name
-            return [AlbumItem(file, name, "failed", code=error.code, message=str(error))]
+            return [self._failed(photo, file, error, "failed")]
 
-    def _publish(self, shared: SharedAlbum, sendable: Sendable, file: str) -> AlbumItem:
+    @staticmethod
+    def _failed(photo: Photo, file: str, error: KinlightError, state: str) -> AlbumItem:
+        id_ = photo.photo_id.hex() if state == "waiting" else None
+        name = photo.metadata.name
+        return AlbumItem(file, name, state, id_, code=error.code, message=str(error))
+
+    async def go_on(self, shared: SharedAlbum) -> None:
+        """Add what waited for the key, if it is here by now. What can't be added for another reason
+        is logged and given up.
+        """
+        for photo_id in self._store.waiting(shared.album_id):
+            safe = shared.album.authority.safe_epochs()
+            if shared.state != "joined" or not safe or safe[0][1].key_id not in shared.keys:
+                return
+            photo = self._library.photo(photo_id)
+            items = [] if photo is None else await self.add(shared, photo, photo_id.hex())
+            if any(item.state == "waiting" for item in items):
+                return
+            self._store.wait_no_more(shared.album_id, photo_id)
+            for item in items:
+                if item.code is not None:
+                    _log.info("a photo that waited for an album's key is not added: %s", item.code)
+
+    async def _show_and_publish(
+        self, shared: SharedAlbum, sendable: Sendable, file: str
+    ) -> AlbumItem:
+        """The preview first: a photo that is in the album is looked for at once."""
+        picture = b""
+        if sendable.photo.photo_id not in shared.album.view.photos:
+            picture = await self._previews.draw(sendable.photo)
+        return self._publish(shared, sendable, file, picture)
+
+    def _publish(
+        self, shared: SharedAlbum, sendable: Sendable, file: str, picture: bytes
+    ) -> AlbumItem:
         photo = sendable.photo
         item = AlbumItem(
             file,
@@ -132,16 +177,24 @@ class AlbumAdding:
         if (record.author, record.device) not in shared.album.graph.let_in:
             papers = Certificates(self._device.chain.certificates)
 
+        sealed = b""
+
         def publish() -> FeedEntry:
-            return author.publish(self._now(), record, keys, papers)
+            nonlocal sealed
+            sealed = author.seal_preview(photo.photo_id, picture) if picture else b""
+            return author.publish(self._now(), record, keys, papers, sealed)
+
+        def keep(entry: FeedEntry) -> None:
+            if sealed:
+                self._previews.keep_ours(shared, entry.digest, sealed)
 
         try:
-            self._shelf.write(shared, publish)
+            self._shelf.write(shared, publish, keep)
         except KeyDueError:
             if not self._shelf.has_seat(shared):
                 raise
             self._tending.settle(shared)
-            self._shelf.write(shared, publish)
+            self._shelf.write(shared, publish, keep)
         return AlbumItem(file, item.name, "added", item.photo_id, item.bytes, item.left_out)
 
     def _check_rules(self, shared: SharedAlbum, photo: Photo) -> None:

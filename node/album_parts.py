@@ -9,6 +9,7 @@ from ..crypto.identity import DeviceChain
 from ..protocol.opening import Entropy, LocalDevice
 from .album_adding import AlbumAdding
 from .album_photos import AlbumPhotos
+from .album_previews import Previews
 from .album_shelf import SharedAlbum, Shelf
 from .album_showing import AlbumShowing
 from .album_storage import AlbumStore
@@ -23,6 +24,7 @@ from .importing import Importer
 from .library import Library
 from .papers import Papers
 from .removing import Remover
+from .renditions import Renditions
 from .rules import Rules
 
 
@@ -38,6 +40,7 @@ class AlbumParts:
         catalogue: Catalogue,
         cataloguer: Cataloguer,
         copies: Copies,
+        renditions: Renditions,
         importer: Importer,
         rules: Rules,
         remover: Remover,
@@ -73,6 +76,13 @@ class AlbumParts:
             entropy=entropy,
             now=now,
         )
+        self.previews: Final = Previews(
+            library=library,
+            store=self.store,
+            photos=self.photos,
+            renditions=renditions,
+            events=events,
+        )
         self.tending: Final = AlbumTending(
             device=device,
             shelf=self.shelf,
@@ -81,12 +91,15 @@ class AlbumParts:
             now=now,
             connected=connected,
             revoked=revoked,
+            go_on=lambda shared: adding.go_on(shared),
         )
         adding = AlbumAdding(
             device=device,
             library=library,
+            store=self.store,
             shelf=self.shelf,
             tending=self.tending,
+            previews=self.previews,
             catalogue=catalogue,
             cataloguer=cataloguer,
             copies=copies,
@@ -95,7 +108,12 @@ class AlbumParts:
             now=now,
         )
         showing = AlbumShowing(
-            device=device, library=library, store=self.store, shelf=self.shelf, now=now
+            device=device,
+            library=library,
+            store=self.store,
+            shelf=self.shelf,
+            previews=self.previews,
+            now=now,
         )
         self.albums: Final = Albums(
             device=device,
@@ -104,6 +122,7 @@ class AlbumParts:
             shelf=self.shelf,
             tending=self.tending,
             adding=adding,
+            previews=self.previews,
             showing=showing,
             catalogue=catalogue,
             remover=remover,

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from ..crypto.blob import Kind
 from ..crypto.errors import SealBrokenError
 from ..crypto.identity import DeviceChain
 from ..protocol.album_errors import AlbumDeniedError, NoAlbumKeyError
+from ..protocol.album_feed import Photo as PhotoAct
 from ..protocol.album_log import Member
 from ..protocol.album_roles import caveats
 from ..protocol.album_view import AlbumPhoto
 from ..protocol.capability import Audience, Capability, Request
 from ..protocol.errors import (
+    DeniedError,
     GoneError,
     RevokedGrantError,
     StaleRevocationsError,
@@ -177,20 +179,73 @@ class AlbumPhotos:
 
         Who is not in the album is told no more than of an album that there is not.
         """
-        album_id = capability.links[0].caveats.album or b""
-        shared = self._shelf.get(album_id)
+        found = self._admit(self._shown_in(capability, peer), capability, peer, photo_id, network)
+        photo = self._library.photo(photo_id)
+        if photo is None or photo.record.signed != found.photo.record.signed:
+            raise GoneError
+        return photo
+
+    def previews(
+        self, capability: Capability, peer: DeviceChain, entries: Iterable[bytes], network: str
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Of these entries, which add photos, the previews that are here and that this peer may
+        have, each with its entry; as `serve`.
+        """
+        shared = self._shown_in(capability, peer)
+        for digest in entries:
+            entry = shared.album.feeds.entries.get(digest)
+            if entry is None or not isinstance(entry.act, PhotoAct):
+                continue
+            with contextlib.suppress(DeniedError, GoneError):
+                photo_id = entry.act.record.photo_id
+                self._admit(shared, capability, peer, photo_id, network)
+                sealed = self._store.preview(shared.album_id, digest)
+                if sealed is not None:
+                    yield digest, sealed
+
+    def _shown_in(self, capability: Capability, peer: DeviceChain) -> SharedAlbum:
+        """The album of a capability that this peer shows, in which it is now."""
+        shared = self._shelf.get(capability.links[0].caveats.album or b"")
         if shared is None or not shared.has(peer):
             raise UnknownPeerError
+        self._verify(shared, capability)
+        return shared
+
+    def _admit(
+        self,
+        shared: SharedAlbum,
+        capability: Capability,
+        peer: DeviceChain,
+        photo_id: bytes,
+        network: str,
+    ) -> AlbumPhoto:
+        """The photo of the album, if it counts and the peer may have it. Our own rules are about
+        what is ours.
+        """
         self._judge(shared, capability, peer, photo_id, network)
-        found, photo = shared.album.view.photos.get(photo_id), self._library.photo(photo_id)
-        if found is None or photo is None:
+        found = shared.album.view.photos.get(photo_id)
+        if found is None:
             raise GoneError
-        if photo.record.signed != found.photo.record.signed:
+        if found.photo.record.author != self._device.identity:
+            return found
+        if not self._store.is_here(photo_id):
             raise GoneError
-        if photo.author == self._device.identity:
+        photo = self._library.photo(photo_id) if self._rules.there else None
+        if photo is not None:
             given = self._copies.rendition(photo)
             self._rules.serve(photo_id, peer.identity, peer.device, network, given)
-        return photo
+        return found
+
+    @staticmethod
+    def _verify(shared: SharedAlbum, capability: Capability) -> None:
+        graph = shared.album.graph
+        signers = {
+            link.signer: link.issuer
+            for link in capability.links
+            if (link.issuer, link.signer) in graph.let_in
+            or link.signer == link.issuer == graph.owner
+        }
+        capability.verify(graph.owner, signers)
 
     def _judge(
         self,
@@ -200,14 +255,6 @@ class AlbumPhotos:
         photo_id: bytes,
         network: str,
     ) -> None:
-        graph = shared.album.graph
-        signers = {
-            link.signer: link.issuer
-            for link in capability.links
-            if (link.issuer, link.signer) in graph.let_in
-            or link.signer == link.issuer == graph.owner
-        }
-        capability.verify(graph.owner, signers)
         request = Request(
             identity=peer.identity,
             device=peer.device,

@@ -48,6 +48,10 @@ class SharedAlbum:
     """The entries whose photos were noted to be fetched, or need not be."""
     unasked: int = 0
     """Bytes of entries that came while nobody here took part."""
+    pruned: int = 0
+    """How long the log was when sets of wraps were last looked through."""
+    previews: set[bytes] | None = None
+    """The entries whose previews are here, once somebody has asked."""
 
     @property
     def album_id(self) -> bytes:
@@ -172,6 +176,18 @@ class Shelf:
         self._changed(shared)
         return shared
 
+    def adopt(self, album: Album, kept: KeptAlbum) -> SharedAlbum:
+        """An album that another device of ours has, as a person decided there."""
+        entries = [read_entry(each) for each in album.kept()]
+        with self._db.transaction():
+            self._store.begin(kept)
+            self._store.add_entries(album.album_id, entries)
+        shared = SharedAlbum(album, KeyRing(album.album_id), kept.state, kept.inviter, kept.since)
+        self._albums[album.album_id] = shared
+        self._publish(shared, kept.state)
+        self._changed(shared)
+        return shared
+
     def take(self, shared: SharedAlbum, entries: Iterable[Entry]) -> Taken:
         """Add entries that came from somebody, each after those that it needs, and keep them.
 
@@ -235,10 +251,16 @@ class Shelf:
 
     # What we write.
 
-    def write(self, shared: SharedAlbum, make: Callable[[], _Made]) -> _Made:
+    def write(
+        self,
+        shared: SharedAlbum,
+        make: Callable[[], _Made],
+        keep_too: Callable[[_Made], None] | None = None,
+    ) -> _Made:
         """Make an entry of ours and keep it, with its wraps and its key, or nothing of it.
 
-        Raises what `make` raises, and a `LocalError` if it can't be kept.
+        `keep_too` keeps what goes with it, in the same transaction. Raises what `make` raises, and
+        a `LocalError` if it can't be kept.
         """
         try:
             made = make()
@@ -250,6 +272,8 @@ class Shelf:
 
         def keep() -> None:
             album_id = shared.album_id
+            if keep_too is not None:
+                keep_too(made)
             if isinstance(made, FeedEntry):
                 self._store.add_entries(album_id, [made])
                 return
@@ -276,6 +300,7 @@ class Shelf:
         try:
             shared.album = Album.load(self._store.entries(shared.album_id))
             shared.keys = KeyRing(shared.album_id, self._store.keys(shared.album_id))
+            shared.previews = None
         except LocalError:  # it can't be read either: what can't be kept is not to be told
             del self._albums[shared.album_id]
 
@@ -303,6 +328,7 @@ class Shelf:
             self._store.set_state(shared.album_id, state, shared.inviter)
             if state != "joined":
                 self._store.forget_expected(shared.album_id)
+                self._store.wait_no_more(shared.album_id)
         shared.state = state
         shared.unasked = 0
         shared.expected.clear()
@@ -310,7 +336,7 @@ class Shelf:
 
     def _stand(self, shared: SharedAlbum) -> None:
         """What others wrote may have taken us out, or let us in again."""
-        inside = shared.has(self._device.chain)
+        inside = shared.has(self._device.chain) or self._is_to_be_let_in(shared)
         leaving = self._device.identity in shared.album.view.leaving
         match shared.state:
             case "invited" if not inside and not self._store.states(shared.album_id):
@@ -321,6 +347,13 @@ class Shelf:
                 self.set_state(shared, "invited")
             case _:
                 pass
+
+    def _is_to_be_let_in(self, shared: SharedAlbum) -> bool:
+        """Whether we are in it and no admin has met this device yet, one that was added or restored,
+        say: whoever looks after the album lets it in.
+        """
+        us = self._device.chain
+        return us.identity in shared.album.view.members and not shared.ever_had(us)
 
     def _forget(self, shared: SharedAlbum) -> None:
         """An invitation was taken back before anything came by it. Else one contact could leave

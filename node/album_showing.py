@@ -28,6 +28,7 @@ from ..protocol.album_view import AlbumPhoto
 from ..protocol.opening import LocalDevice
 from ..protocol.policy_text import ME
 from ..protocol.rendition import Rendition
+from .album_previews import Previews
 from .album_shelf import SharedAlbum, Shelf
 from .album_storage import AlbumStore
 from .forms import ORIGINAL, Form
@@ -83,12 +84,14 @@ class AlbumShowing:
         library: Library,
         store: AlbumStore,
         shelf: Shelf,
+        previews: Previews,
         now: Callable[[], int],
     ) -> None:
         self._device = device
         self._library = library
         self._store = store
         self._shelf = shelf
+        self._previews = previews
         self._now = now
 
     def called(self, identity: bytes) -> str:
@@ -143,6 +146,8 @@ class AlbumShowing:
             attribute=attribute(shared.album_id),
             due=self._shelf.admin(shared).due(self._now()) if admin else None,
             key=_key_state(shared),
+            previews=len(self._previews.here(shared)),
+            waiting=len(self._store.waiting(shared.album_id)),
         )
 
     def details(self, shared: SharedAlbum, limit: int) -> AlbumDetails:
@@ -181,6 +186,7 @@ class AlbumShowing:
                 fork.device.hex(),
                 fork.one.digest.hex(),
                 fork.other.digest.hex(),
+                [each.signed.encode().hex() for each in (fork.one, fork.other)],
             )
             for fork in shared.album.forks
         ]
@@ -209,6 +215,7 @@ class AlbumShowing:
             favourite_of=sorted(map(self.called, photo.favourite_of)),
             delete_asked_by=sorted(map(self.called, photo.asked_to_delete)),
             cover=shared.album.view.cover == record.photo_id,
+            preview=here is not None or (state != "hidden" and self._previews.has(shared, photo)),
         )
 
     def _comment(self, shared: SharedAlbum, entry: FeedEntry) -> AlbumComment:
@@ -218,7 +225,9 @@ class AlbumShowing:
 
     def log(self, shared: SharedAlbum) -> list[AlbumLogEntry]:
         """What admins did, in an order in which each follows what it builds on."""
-        void = shared.album.view.void
+        void, forked = shared.album.view.void, dict[bytes, str]()
+        for one, other in shared.album.graph.forks.values():
+            forked |= {one.digest: other.digest.hex(), other.digest: one.digest.hex()}
         found: list[AlbumLogEntry] = []
         for entry in shared.album.graph.entries:
             error = void.get(entry.digest)
@@ -233,6 +242,7 @@ class AlbumShowing:
                     counts=error is None,
                     code=error and error.code,
                     message=error and str(error()),
+                    fork=forked.get(entry.digest),
                 )
             )
         return found

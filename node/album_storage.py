@@ -116,6 +116,21 @@ class AlbumStore:
         )  # fmt: skip
         return found is not None
 
+    def keep_sets(self, album_id: bytes, sets: set[tuple[bytes, bytes]]) -> None:
+        """Let go of all sets but these, by their entries and keys."""
+        rows = self._db.rows(
+            "SELECT DISTINCT entry, key_id FROM album_wraps WHERE album_id = ?", album_id
+        )
+        over = [(row[0], row[1]) for row in rows if (row[0], row[1]) not in sets]
+        if not over:
+            return
+        with self._db.transaction():
+            for entry, name in over:
+                self._db.execute(
+                    "DELETE FROM album_wraps WHERE album_id = ? AND entry = ? AND key_id = ?",
+                    album_id, entry, name,
+                )  # fmt: skip
+
     def set_part(
         self, album_id: bytes, entry: bytes, key_id: bytes, first: int, most: int
     ) -> tuple[tuple[bytes, bytes], ...]:
@@ -127,12 +142,39 @@ class AlbumStore:
         )  # fmt: skip
         return tuple((row["device"], OneWrap.decode(row["wrap"]).sealed) for row in rows)
 
+    # Previews.
+
+    def previews(self, album_id: bytes) -> set[bytes]:
+        """The entries whose previews are here."""
+        rows = self._db.rows("SELECT digest FROM album_previews WHERE album_id = ?", album_id)
+        return {row[0] for row in rows}
+
+    def preview(self, album_id: bytes, entry: bytes) -> bytes | None:
+        """The sealed preview of the photo that an entry adds, if it is here."""
+        return self._db.value(
+            "SELECT sealed FROM album_previews WHERE album_id = ? AND digest = ?", album_id, entry
+        )
+
+    def add_previews(self, album_id: bytes, previews: Iterable[tuple[bytes, bytes]]) -> None:
+        """Keep previews, each by its entry."""
+        with self._db.transaction():
+            for entry, sealed in previews:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO album_previews VALUES (?, ?, ?)", album_id, entry, sealed
+                )
+
+    def drop_preview(self, album_id: bytes, entry: bytes) -> None:
+        """A preview is not wanted any more."""
+        self._db.write(
+            "DELETE FROM album_previews WHERE album_id = ? AND digest = ?", album_id, entry
+        )
+
     # Photos.
 
     def expect(self, offer: IncomingOffer) -> None:
         """Note a photo that is in an album and is to be fetched, if it is not noted yet."""
         self._db.execute(
-            "INSERT OR IGNORE INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
             offer.envelope_hash, offer.photo_id, offer.identity, offer.device,
             offer.record.signed.encode(), offer.capability,
             offer.content_key.reveal(), offer.metadata_key.reveal(), offer.state, offer.code,
@@ -152,6 +194,10 @@ class AlbumStore:
         """The photos that are on this machine, of albums or not."""
         return {row[0] for row in self._db.rows("SELECT photo_id FROM photos")}
 
+    def is_here(self, photo_id: bytes) -> bool:
+        """Whether a photo is in the library."""
+        return bool(self._db.value("SELECT 1 FROM photos WHERE photo_id = ?", photo_id))
+
     def states(self, album_id: bytes) -> dict[bytes, str]:
         """How each photo of an album stands that was ever expected."""
         rows = self._db.rows("SELECT photo_id, state FROM offers WHERE album = ?", album_id)
@@ -169,6 +215,22 @@ class AlbumStore:
     def forget_expected(self, album_id: bytes) -> None:
         """What has not come does not come any more."""
         self._db.write("DELETE FROM offers WHERE album = ? AND state = 'accepted'", album_id)
+
+    def wait(self, album_id: bytes, photo_id: bytes) -> None:
+        """A photo of ours is to be added once the key is here."""
+        self._db.write("INSERT OR IGNORE INTO album_waiting VALUES (?, ?)", album_id, photo_id)
+
+    def waiting(self, album_id: bytes) -> list[bytes]:
+        """The photos of ours that wait for the key."""
+        rows = self._db.rows("SELECT photo_id FROM album_waiting WHERE album_id = ?", album_id)
+        return [row[0] for row in rows]
+
+    def wait_no_more(self, album_id: bytes, photo_id: bytes | None = None) -> None:
+        """A photo is added, or can't be; or none is to be added any more."""
+        self._db.write(
+            "DELETE FROM album_waiting WHERE album_id = ?1 AND (?2 IS NULL OR photo_id = ?2)",
+            album_id, photo_id,
+        )  # fmt: skip
 
     def hide(self, album_id: bytes, photo_id: bytes) -> None:
         """Somebody here does not want a photo."""

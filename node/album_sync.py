@@ -1,7 +1,7 @@
 """Albums over one link: both sides come to the same entries, and to the keys that are for them.
 
     AlbumHeads   -> AlbumEntries, or AlbumRefused     entries -> kept -> told to others
-    keys that miss -> `album_wraps`                   photos that miss -> `album_coming`
+    keys that miss -> `album_wraps`    previews -> `album_previews`, then photos -> `album_coming`
 
 What a peer says waits in a queue, and one task does it in that order. Who is not in an album gets
 the same answers as for an album that there is not (docs/spec/album.md, "Messages").
@@ -24,6 +24,8 @@ from ..protocol.album_log import LogEntry
 from ..protocol.album_messages import (
     AlbumEntries,
     AlbumHeads,
+    AlbumPreviewAsk,
+    AlbumPreviews,
     AlbumRefused,
     AlbumSetAsk,
     AlbumSetPart,
@@ -33,10 +35,12 @@ from ..protocol.album_messages import (
     farewell,
     heads_of,
 )
+from ..protocol.allowance import Allowance
 from ..protocol.errors import TooMuchError, UnexpectedMessageError, UnknownPeerError, wire_code
 from ..protocol.messages import Message
 from .album_coming import AlbumComing
 from .album_parts import AlbumParts
+from .album_previews import PreviewsComing
 from .album_shelf import SharedAlbum, inviter_of
 from .album_wraps import AlbumWraps
 from .library import IncomingOffer
@@ -80,13 +84,18 @@ class AlbumSync:
         link: Link,
         parts: AlbumParts,
         fetch: Callable[[IncomingOffer], None],
+        adopt: Callable[[Album], None] | None = None,
     ) -> None:
-        """`fetch` brings a photo over this link as soon as there is room."""
+        """`fetch` brings a photo over this link as soon as there is room. Over a link with another
+        device of ours `adopt` takes up albums that are not here.
+        """
+        self._adopt = adopt
         self._link = link
         self._device = parts.device
         self._library = parts.library
         self._shelf = parts.shelf
         self._wraps = AlbumWraps(link, device=parts.device, store=parts.store, shelf=parts.shelf)
+        self._previews = PreviewsComing(link, common=parts.previews, photos=parts.photos)
         self._coming = AlbumComing(
             library=parts.library, store=parts.store, photos=parts.photos, fetch=fetch
         )
@@ -102,6 +111,7 @@ class AlbumSync:
         self._stranger: tuple[bytes, _Stranger] | None = None
         self._strange: dict[bytes, None] = {}
         self._lacked: set[bytes] = set()
+        self._turns = Allowance(limits.ALBUM_HEADS_AT_ONCE, limits.ALBUM_HEADS_PER_SECOND)
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -158,6 +168,14 @@ class AlbumSync:
         elif shared.album_id in self._told:
             self._tell(shared.album_id)  # it was in when we told last: now it is to hear why not
 
+    def look_again(self) -> None:
+        """Another device of ours has more than before: it is asked again for what it lacked."""
+        if self._task is not None:
+            for shared in self._shelf.all():
+                self._coming.heard_news(shared.album_id)
+                self._to_want[shared.album_id] = None
+            self._news.set()
+
     def lacked(self, album_id: bytes) -> None:
         """The peer asked for a photo or a key of an album that is not here."""
         self._lacked.add(album_id)
@@ -191,6 +209,7 @@ class AlbumSync:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._previews.close()
 
     # One after the other.
 
@@ -225,6 +244,11 @@ class AlbumSync:
                 self._refused(message.album)
             case AlbumWrapAsk() | AlbumWrap() | AlbumSetAsk() | AlbumSetPart():
                 await self._do_keys(message)
+            case AlbumPreviewAsk():
+                if not await self._previews.give(message):
+                    self.lacked(message.album)
+            case AlbumPreviews():
+                await self._take_previews(message)
             case _:
                 raise UnexpectedMessageError
 
@@ -253,8 +277,33 @@ class AlbumSync:
                 else:
                     await self._wraps.take_set(shared, message)
 
+    async def _take_previews(self, message: AlbumPreviews) -> None:
+        shared = self._shelf.get(message.album)
+        if shared is None:
+            self._previews.refused(message.album)
+            return
+        await self._previews.take(shared, message)
+        if not self._previews.is_busy(message.album):
+            self._to_want[message.album] = None  # now the photos
+
+    def meet(self, album_id: bytes) -> None:
+        """Another device of ours has an album that is not here."""
+        if self._task is not None:
+            self._meet(album_id)
+            self._news.set()
+
     def _is_in(self, shared: SharedAlbum) -> bool:
-        return shared.has(self._link.peer)
+        """Whether the peer may know the album. A device of ours may, also before it was let in."""
+        peer = self._link.peer
+        if shared.has(peer):
+            return True
+        return self._adopt is not None and not shared.ever_had(peer) and self._are_in(shared)
+
+    def _are_in(self, shared: SharedAlbum) -> bool:
+        return self._device.identity in shared.album.view.members
+
+    def _ever_was_in(self, shared: SharedAlbum) -> bool:
+        return shared.ever_had(self._link.peer) or self._is_in(shared)
 
     # Heads and entries.
 
@@ -270,7 +319,9 @@ class AlbumSync:
             shared = self._shelf.get(album_id)
             if shared is not None and self._is_in(shared) and shared.state in _TAKING:
                 await self._wraps.want(shared)
-                self._coming.want(shared)
+                await self._previews.want(shared)
+                if not self._previews.is_busy(album_id):
+                    self._coming.want(shared)
         for album_id in list(self._to_tell):
             if len(self._asked) >= HEADS_AT_ONCE:
                 return
@@ -295,7 +346,7 @@ class AlbumSync:
             self._told[album_id] = shared.album.heads
             return heads_of(shared.album)
         self._told.pop(album_id, None)
-        if not shared.ever_had(self._link.peer):
+        if not self._ever_was_in(shared):
             return None
         heard, album = self._heard.get(album_id, Heads((), ())), shared.album
         told = album.farewell(self._link.peer.identity, self._link.peer.device)
@@ -305,15 +356,25 @@ class AlbumSync:
         feeds = tuple(head for head in heard.feeds if head in album)
         return AlbumHeads(album_id, tuple(log[: limits.ALBUM_HEADS]), feeds)
 
+    async def _turn(self) -> None:
+        """Wait until one more may be answered. Meanwhile nothing of the peer's is done, so that who
+        asks without end fills its queue; others have their turns.
+        """
+        clock = asyncio.get_running_loop().time
+        while not self._turns.take(clock()):  # noqa: ASYNC110 - time alone brings the next
+            await asyncio.sleep(1 / limits.ALBUM_HEADS_PER_SECOND)
+
     async def _answer(self, asked: AlbumHeads) -> None:
+        await self._turn()
         shared, peer = self._shelf.get(asked.album), self._link.peer
-        if shared is None or not shared.ever_had(peer):
+        if shared is None or not self._ever_was_in(shared):
             await self._link.send(AlbumRefused(asked.album, _UNKNOWN))
             self._meet(asked.album)
             return
         self._heard[asked.album] = Heads(asked.log, asked.feeds)
         if self._is_in(shared):
             self._coming.heard_news(asked.album)
+            self._previews.heard_news(asked.album)
             self._wraps.heard_news(asked.album)
             self._to_want[asked.album] = None
             await self._link.send(answer(shared.album, asked))
@@ -397,6 +458,9 @@ class AlbumSync:
         if shared is not None:
             await self._add(shared, tuple(album.kept()))
             return
+        if self._adopt is not None:
+            self._adopt(album)
+            return
         us, device = self._device.identity, self._device.signing.public
         inviter = inviter_of(album, us)
         if inviter is None or us not in album.authority.holders(device):
@@ -432,6 +496,10 @@ def _size(message: Message) -> int:
             return 64 + 64 * (len(message.log) + len(message.feeds))
         case AlbumEntries():
             return 64 + sum(map(len, message.entries))
+        case AlbumPreviews():
+            return 64 + sum(64 + len(sealed) for _, sealed in message.previews)
+        case AlbumPreviewAsk():
+            return 64 + len(message.capability) + 64 * len(message.entries)
         case AlbumSetPart():
             return 64 + sum(32 + len(sealed) for _, sealed in message.wraps)
         case _:

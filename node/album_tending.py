@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from ..crypto.errors import KinlightError
@@ -45,9 +45,11 @@ class AlbumTending:
         now: Callable[[], int],
         connected: Callable[[], Mapping[bytes, DeviceChain]],
         revoked: Callable[[], None],
+        go_on: Callable[[SharedAlbum], Awaitable[None]],
     ) -> None:
         """`connected` are the devices at the other ends of our links; `revoked` is called when
-        something was put on our list of revocations.
+        something was put on our list of revocations, `go_on` after each album was looked at: it
+        adds what waited for its key.
         """
         self._device = device
         self._shelf = shelf
@@ -56,6 +58,7 @@ class AlbumTending:
         self._now = now
         self._connected = connected
         self._revoked = revoked
+        self._go_on = go_on
         self._news = asyncio.Event()
         self._since: dict[bytes, int] = {}
 
@@ -81,7 +84,8 @@ class AlbumTending:
                 more = self._step(shared)
                 await asyncio.sleep(0)  # a step in a large album takes a while
                 if not more:
-                    return
+                    break
+            await self._go_on(shared)
         except KinlightError as error:
             _log.info("an album is not looked after now: %s", error.code)
         except Exception:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..protocol import limits
-from ..protocol.album_keys import OneWrap, WrapSet
+from ..protocol.album import Album
+from ..protocol.album_keys import ONE_WRAP_BYTES, OneWrap, WrapSet
 from ..protocol.album_log import Epoch, LogEntry, Wraps
 from ..protocol.album_messages import (
     AlbumSetAsk,
@@ -28,8 +29,51 @@ from .link import Link
 
 SETS_KEPT: Final = 256
 """Whole sets are kept by all for so many devices, and beyond that by admins."""
+SETS_BYTES: Final = 256 * 1024 * 1024
+"""And of one album so much of them, about, the newest first. Where the newest key leads to all of
+before, its own sets are enough, and no more are kept."""
 
 _log = logging.getLogger(__name__)
+
+
+Sets = list[tuple[LogEntry, Epoch | Wraps]]
+"""Sets of wraps, each by the entry and the op that names it."""
+
+
+def worth_keeping(album: Album, *, all_sizes: bool, all_keys: bool = False) -> Sets:
+    """The sets of an album for which somebody may still come, the newest first; with `all_keys`
+    also those to whose keys the newest one leads.
+    """
+    safe = album.authority.safe_epochs()
+    newest = safe[0][1].key_id if safe else None
+    chained = album.graph.created.history == "all" and not all_keys
+    known = _led_to(album, newest) if chained else set[bytes]()
+    found: Sets = []
+    used = 0
+    for entry in reversed(album.graph.entries):
+        for op in entry.ops:
+            if not isinstance(op, Epoch | Wraps) or op.key_id in known:
+                continue
+            if all_sizes or op.count <= SETS_KEPT:
+                used += op.count * ONE_WRAP_BYTES
+                if used > SETS_BYTES and found:
+                    return found
+                found.append((entry, op))
+    return found
+
+
+def _led_to(album: Album, newest: bytes | None) -> set[bytes]:
+    """The keys that who has the newest one has by that."""
+    past: dict[bytes, set[bytes]] = {}
+    for _, epoch in album.graph.all_epochs():
+        past.setdefault(epoch.key_id, set()).update(name for name, _ in epoch.past)
+    found, pending = set[bytes](), [] if newest is None else [newest]
+    while pending:
+        for name in past.get(pending.pop(), ()):
+            if name not in found:
+                found.add(name)
+                pending.append(name)
+    return found - {newest}
 
 
 @dataclass(slots=True)
@@ -120,7 +164,9 @@ class AlbumWraps:
         if self._set is not None:
             return
         tried = self._tried.setdefault(shared.album_id, set())
-        for entry, op in self._sets(shared):
+        worth = worth_keeping(shared.album, all_sizes=self._shelf.has_seat(shared))
+        self._prune(shared, worth)
+        for entry, op in worth:
             place = entry.digest, op.key_id, True
             if place in tried or self._store.has_set(shared.album_id, *place[:2]):
                 continue
@@ -130,21 +176,21 @@ class AlbumWraps:
             await self._ask(ask)
             return
 
-    def _sets(self, shared: SharedAlbum) -> list[tuple[LogEntry, Epoch | Wraps]]:
-        """Those that are worth keeping here. Where the newest key leads to all, its own do."""
-        album = shared.album
+    def _prune(self, shared: SharedAlbum, worth: Sets) -> None:
+        """Once the log has grown, let go of what is not worth keeping any more. As long as the
+        newest is not here, what was before it stays, as far as there is room.
+        """
+        album, grown = shared.album, len(shared.album.graph.entries)
+        if shared.pruned == grown:
+            return
+        shared.pruned = grown
         safe = album.authority.safe_epochs()
-        newest = safe[0][1].key_id if safe else None
-        every = album.graph.created.history != "all"
-        seat = self._shelf.has_seat(shared)
-        return [
-            (entry, op)
-            for entry in reversed(album.graph.entries)
-            for op in entry.ops
-            if isinstance(op, Epoch | Wraps)
-            and (every or op.key_id == newest)
-            and (seat or op.count <= SETS_KEPT)
-        ]
+        if not safe or not self._store.has_set(
+            shared.album_id, album.graph.entries[safe[0][0]].digest, safe[0][1].key_id
+        ):
+            worth = worth_keeping(album, all_sizes=True, all_keys=True)
+            shared.pruned = 0
+        self._store.keep_sets(shared.album_id, {(entry.digest, op.key_id) for entry, op in worth})
 
     async def give_set(self, ask: AlbumSetAsk) -> bool:
         """Give a member's device the next part of a set, or nothing if it is not here; whether it

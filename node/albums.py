@@ -3,6 +3,7 @@
 album_shelf    the albums, in memory as in the library     album_storage   their rows
 album_sync     with one peer: entries                      album_wraps     and keys
 album_photos   which photos are to come, who may have ours album_coming    fetched from members
+album_previews small pictures, which come first
 album_tending  what an admin's node does by itself         album_adding    photos into an album
 album_showing  what people see
 """
@@ -26,6 +27,7 @@ from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.policy_text import ME
 from . import forms
 from .album_adding import AlbumAdding
+from .album_previews import Previews
 from .album_shelf import SharedAlbum, Shelf
 from .album_showing import AlbumShowing
 from .album_storage import AlbumStore
@@ -71,6 +73,7 @@ class Albums:
         shelf: Shelf,
         tending: AlbumTending,
         adding: AlbumAdding,
+        previews: Previews,
         showing: AlbumShowing,
         catalogue: Catalogue,
         remover: Remover,
@@ -88,12 +91,17 @@ class Albums:
         self._now = now
         self._showing = showing
         self._adding = adding
+        self._previews = previews
 
     # What there is.
 
     def all(self) -> list[AlbumSummary]:
         """All albums, the oldest first."""
         return [self._showing.summary(shared) for shared in self._shelf.all()]
+
+    def summary(self, album: str) -> AlbumSummary:
+        """One album, as a list shows it."""
+        return self._showing.summary(self.find(album))
 
     def show(self, album: str, *, limit: int = SHOWN) -> AlbumDetails:
         """Who is in an album, and the first photos in it."""
@@ -328,6 +336,12 @@ class Albums:
 
     # What is in it.
 
+    async def preview(self, album: str, photo: str) -> bytes:
+        """A JPEG of a photo of an album: of its preview, as long as the photo has not come."""
+        shared = self.find(album)
+        photo_id = self._photo_id(shared, photo)
+        return await self._previews.show(shared, shared.album.view.photos[photo_id])
+
     async def add(
         self, album: str, *, paths: list[Path] | None = None, photos: list[str] | None = None
     ) -> AsyncGenerator[AlbumItem | ImportProgress]:
@@ -403,6 +417,7 @@ class Albums:
         shared = self.find(album)
         photo_id = self._photo_id(shared, photo)
         self._store.hide(shared.album_id, photo_id)
+        self._previews.forget(shared, shared.album.view.photos[photo_id])
         here = self._library.photo(photo_id)
         offers = self._library.offers_of(photo_id)
         shared_with_us = any(offer.state == "stored" for offer in offers)

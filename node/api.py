@@ -25,7 +25,9 @@ from ..crypto.secret import Secret
 from . import (
     api_access,
     api_albums,
+    api_archive,
     api_care,
+    api_devices,
     api_holding,
     api_library,
     api_recovery,
@@ -35,7 +37,7 @@ from . import (
     errors,
     views,
 )
-from .api_lines import error_body, lines
+from .api_lines import error_body, lines, picture
 from .engine import Engine
 from .errors import BadRequestError, InternalError
 from .version import VERSION
@@ -100,8 +102,15 @@ class ShareBody(BaseModel):
     rehash: bool = False
     check: bool = False
     max_px: int | None = None
+    watermark: bool = False
     until: int | None = None
     wait: bool = True
+
+
+class TraceBody(BaseModel):
+    """`paths` are absolute paths on this machine."""
+
+    paths: list[Path]
 
 
 class ExportBody(BaseModel):
@@ -129,8 +138,10 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     app.include_router(api_library.router)
     app.include_router(api_access.router)
     app.include_router(api_albums.router)
+    app.include_router(api_archive.router)
     app.include_router(api_care.router)
     app.include_router(api_holding.router)
+    app.include_router(api_devices.router)
     app.include_router(api_recovery.router)
     app.include_router(api_tickets.router)
     app.include_router(api_weblinks.router)
@@ -283,12 +294,19 @@ async def post_share(request: Request, body: ShareBody) -> StreamingResponse:
         body.to,
         metadata=body.metadata,
         max_px=body.max_px,
+        watermark=body.watermark,
         rehash=body.rehash,
         check=body.check,
         until=body.until,
         wait=body.wait,
     )
     return lines(steps)
+
+
+@_router.post("/trace")
+async def post_trace(request: Request, body: TraceBody) -> StreamingResponse:
+    """Read the invisible marks of files; a line for each mark, or for a file without one."""
+    return lines(_engine(request).trace(body.paths))
 
 
 @_router.get("/inbox")
@@ -334,10 +352,7 @@ async def get_rendition(
     request: Request, photo: str, rendition: Literal["preview", "thumbnail"]
 ) -> Response:
     """A JPEG for a screen, or a small one for lists; of a clip, of its first good frame."""
-    body = await _engine(request).rendition(photo, rendition)
-    # The photo lies sealed on this disk; a browser's cache would keep it open beside.
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return Response(body, media_type="image/jpeg", headers=headers)
+    return picture(await _engine(request).rendition(photo, rendition))
 
 
 @_router.get("/events")

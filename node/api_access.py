@@ -24,6 +24,7 @@ class GrantBody(BaseModel):
     operations: list[str] | None = None
     metadata: str | None = None
     max_px: int | None = None
+    watermark: bool = False
     until: int | None = None
     wait: bool = True
 
@@ -115,6 +116,7 @@ async def post_grants(request: Request, body: GrantBody) -> StreamingResponse:
         operations=body.operations,
         metadata=body.metadata,
         max_px=body.max_px,
+        watermark=body.watermark,
         until=body.until,
         wait=body.wait,
         having=body.having,

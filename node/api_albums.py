@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import APIRouter, Request
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
 from .albums import SHOWN, Albums
-from .api_lines import lines
+from .api_lines import lines, picture
 from .engine import Engine
 from .views_albums import AlbumDetails, AlbumLogEntry, AlbumSummary
 
@@ -172,6 +172,12 @@ async def post_rotate(request: Request, album: str) -> AlbumSummary:
 async def post_add(request: Request, album: str, body: AddBody) -> StreamingResponse:
     """Add files and photos that are here."""
     return lines(_albums(request).add(album, paths=body.paths, photos=body.photos))
+
+
+@router.get(_PHOTO + "/preview", response_class=Response)
+async def get_preview(request: Request, album: str, photo: str) -> Response:
+    """A JPEG of a photo, which may have come or not."""
+    return picture(await _albums(request).preview(album, photo))
 
 
 @router.post(_PHOTO + "/comment")

@@ -1,4 +1,4 @@
-"""Answers of the local API that come bit by bit, and how an error looks in it."""
+"""Answers of the local API that are more than JSON: lines, and pictures; and errors in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
 from ..crypto.errors import KinlightError
 from .errors import InternalError
@@ -21,6 +21,13 @@ _log = logging.getLogger(__name__)
 def error_body(error: KinlightError) -> dict[str, object]:
     """How an error looks in JSON, here and on the command line."""
     return {"error": {"code": error.code, "message": str(error)}}
+
+
+def picture(jpeg: bytes) -> Response:
+    """A JPEG that was drawn here."""
+    # The photo lies sealed on this disk; a browser's cache would keep it open beside.
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
 def lines(items: AsyncGenerator[object]) -> StreamingResponse:

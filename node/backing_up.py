@@ -70,6 +70,7 @@ class Backups:
         rows = self._db.rows(
             "SELECT photo_id FROM photos WHERE NOT EXISTS (SELECT 1 FROM backups"
             " WHERE holder = ? AND subject = photo_id AND envelope IS NULL)"
+            " AND NOT EXISTS (SELECT 1 FROM away WHERE away.photo_id = photos.photo_id)"
             " ORDER BY added, photo_id LIMIT ?",
             holder,
             most,
@@ -116,12 +117,19 @@ class Backups:
         )
 
     def gone(self, holder: bytes, envelope_hash: bytes) -> bool:
-        """A holder has it no longer; whether it was one of these."""
-        return bool(
-            self._db.write(
+        """A holder has it no longer; whether it was one of these. What rested on that is to come
+        back from whoever else may have it.
+        """
+        with self._db.transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO repairs SELECT content_id FROM away JOIN backups"
+                " ON subject = photo_id AND backups.holder = ?1 WHERE envelope_hash = ?2",
+                holder, envelope_hash,
+            )  # fmt: skip
+            found = self._db.execute(
                 "DELETE FROM backups WHERE holder = ? AND envelope_hash = ?", holder, envelope_hash
             )
-        )
+        return bool(found)
 
     def holders(self, photo_id: bytes) -> list[bytes]:
         """The identities of those who have a photo."""
@@ -182,10 +190,13 @@ class Backups:
                 )  # fmt: skip
 
     def over_all(self, holder: bytes) -> bool:
-        """Nothing counts that a holder has, as in `over`; whether there was anything."""
+        """Nothing counts that a holder has, as in `over`, but for photos that are not here: what it
+        has of them may be all that there is. Whether there was anything.
+        """
         return bool(
             self._db.write(
-                "UPDATE backups SET subject = envelope_hash, envelope = NULL WHERE holder = ?",
+                "UPDATE backups SET subject = envelope_hash, envelope = NULL WHERE holder = ?"
+                " AND subject NOT IN (SELECT photo_id FROM away)",
                 holder,
             )
         )

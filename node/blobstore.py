@@ -31,7 +31,7 @@ from ..crypto.secret import Secret
 from ..protocol import limits
 from ..protocol.transfer import Bitmap, Download
 from . import database
-from .errors import BlobMissingError, DiskFullError, storage_error
+from .errors import BlobMissingError, DiskFullError, PhotoAwayError, storage_error
 from .home import sync_folder, write_file
 
 IN_MEMORY: Final = 2
@@ -60,6 +60,8 @@ class BlobStore:
         # moment before it gets one. A name is noted before there is a file of it.
         self._sealing: set[str] = set()
         self._settled: set[bytes] = set()
+        self.away: Final[set[bytes]] = set()
+        """Blobs that have a row and no file on purpose, see `space`."""
         self._space = Space(folder) if space is None else space
         try:
             self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -124,6 +126,11 @@ class BlobStore:
             self.path(content_id).unlink(missing_ok=True)
             self._settled.discard(content_id)
 
+    def let_go(self, content_id: bytes) -> None:
+        """Remove a blob that somebody else has: it misses on purpose until it is here again."""
+        self.away.add(content_id)
+        self.remove(content_id)
+
     def put_aside(self, content_id: bytes) -> Path | None:
         """Take a whole blob out at once; its file, to be unlinked at leisure: that may take long.
 
@@ -140,11 +147,13 @@ class BlobStore:
     # Reading.
 
     def open(self, content_id: bytes) -> BinaryIO:
-        """The whole blob, for reading; `BlobMissingError` if it is not here."""
+        """The whole blob, for reading; `BlobMissingError` if it is not here, and `PhotoAwayError`
+        if it was let go.
+        """
         try:
             return self.path(content_id).open("rb")
         except FileNotFoundError:
-            raise BlobMissingError from None
+            raise (PhotoAwayError if content_id in self.away else BlobMissingError) from None
         except OSError as error:  # too many open files, say: that passes
             raise storage_error(error) from None
 
@@ -189,6 +198,7 @@ class BlobStore:
             final.parent.mkdir(mode=0o700, exist_ok=True)
             sync_folder(self._folder)
         temporary.replace(final)
+        self.away.discard(content_id)
         sync_folder(final.parent)
 
     def sweep(

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from ..crypto.errors import KinlightError, LocalError, PeerError, TruncatedError
 from ..crypto.identity import DeviceChain
@@ -32,7 +32,6 @@ from .addresses import Address
 from .attempts import LONGEST_PAUSE, Attempt, Attempts, Outcome, Place, outcome_of
 from .discovery import Discovery
 from .errors import UnreachableError
-from .library import Contact
 from .link import Link
 from .multiaddrs import Multiaddr
 from .pipes import Dial, Pipe
@@ -54,6 +53,20 @@ _log = logging.getLogger(__name__)
 To = Code | Invitation | Bearer | tuple[Pinned, ...]
 
 
+class Wanted(Protocol):
+    """Whom to call: a contact, or one other device of our own."""
+
+    @property
+    def key(self) -> bytes:
+        """What tells it from the others: an identity, or the key of a device of ours."""
+        ...
+
+    @property
+    def pinned(self) -> Pinned:
+        """What the hello needs."""
+        ...
+
+
 class Caller:
     """Calls contacts at all places that are known, until they are connected."""
 
@@ -63,7 +76,8 @@ class Caller:
         dial: Dial,
         link: Callable[[Pipe, To], Link],
         carry: Callable[[Link, DeviceChain], None],
-        wanted: Callable[[], list[Contact]],
+        wanted: Callable[[], Sequence[Wanted]],
+        key: Callable[[DeviceChain], bytes],
         whereabouts: Whereabouts,
         entropy: Entropy,
         now: Callable[[], int],
@@ -72,6 +86,7 @@ class Caller:
         self._link = link
         self._carry = carry
         self._wanted = wanted
+        self._key = key
         self._whereabouts = whereabouts
         self._entropy = entropy
         self._now = now
@@ -129,7 +144,7 @@ class Caller:
 
     def _call_who_is_due(self) -> float:
         """One round. Returns the seconds until the next place is due."""
-        wanted = [contact.identity for contact in self._wanted()]
+        wanted = [each.key for each in self._wanted()]
         pause = LONGEST_PAUSE
         for places, identities in self._groups(wanted):
             due: list[Place] = []
@@ -192,10 +207,10 @@ class Caller:
         """
         return await self._call(
             [Place(address) for address in addresses],
-            [contact.identity for contact in self._wanted()],
+            [each.key for each in self._wanted()],
         )
 
-    async def reach(self, contact: Contact, address: Address) -> None:
+    async def reach(self, contact: Wanted, address: Address) -> None:
         """Call a contact at an address that a person gave, now; returns when the link is up.
 
         Raises `UnreachableError`, or the `PeerError` that prevented it.
@@ -212,14 +227,14 @@ class Caller:
         left = list(identities)
         while left and places:
             some, left = set(left[: limits.DIAL_TAGS]), left[limits.DIAL_TAGS :]
-            contacts = [contact for contact in self._wanted() if contact.identity in some]
+            contacts = [each for each in self._wanted() if each.key in some]
             if contacts:
                 answer = await self._ask(places, contacts)
                 if answer is not False:
                     break
         return answer
 
-    async def _ask(self, places: Sequence[Place], contacts: list[Contact]) -> bool | None:
+    async def _ask(self, places: Sequence[Place], contacts: Sequence[Wanted]) -> bool | None:
         """One hello for so many contacts, by whichever way answers first."""
         hellos: list[asyncio.Task[bool | None]] = []
         try:
@@ -237,7 +252,7 @@ class Caller:
                 hello.cancel()
             await asyncio.gather(*hellos, return_exceptions=True)
 
-    async def _asked(self, place: Place, pipe: Pipe, contacts: list[Contact]) -> bool | None:
+    async def _asked(self, place: Place, pipe: Pipe, contacts: Sequence[Wanted]) -> bool | None:
         try:
             await self._greet(place, pipe, contacts)
         except UnknownPeerError:
@@ -247,7 +262,7 @@ class Caller:
             return None
         return True
 
-    async def _greet(self, place: Place, pipe: Pipe, contacts: list[Contact]) -> None:
+    async def _greet(self, place: Place, pipe: Pipe, contacts: Sequence[Wanted]) -> None:
         """Say hello; carry the link if one of the contacts answers, else raise why not."""
         link = self._link(pipe, tuple(contact.pinned for contact in contacts))
         try:
@@ -255,7 +270,7 @@ class Caller:
             if not isinstance(outcome, DeviceChain):
                 raise UnknownPeerError
         except UnknownPeerError:
-            self._attempts.denied(place, [contact.identity for contact in contacts])
+            self._attempts.denied(place, [each.key for each in contacts])
             await pipe.close()
             raise
         except PeerError:
@@ -267,10 +282,10 @@ class Caller:
             raise
         self._attempts.reached(place)
         with contextlib.suppress(LocalError):  # a full disk: it is found again another way
-            self._whereabouts.reached(outcome.identity, place.address, self._now())
+            self._whereabouts.reached(self._key(outcome), place.address, self._now())
         self._carry(link, outcome)
 
-    async def go_over(self, pipe: Pipe, contact: Contact) -> None:
+    async def go_over(self, pipe: Pipe, contact: Wanted) -> None:
         """Carry on with a contact over a better pipe; if that fails all stays as it is.
 
         Its address is not remembered: it is good while both sides dial at the same moment.

@@ -246,6 +246,32 @@ class Catalogue:
             )
         )  # fmt: skip
 
+    def lies_in(self, photo_id: bytes) -> list[str]:
+        """The names of the albums that this very photo is in."""
+        rows = self._db.rows(
+            "SELECT name FROM album_photos JOIN albums USING (album_id) WHERE photo_id = ?",
+            photo_id,
+        )
+        return [row[0] for row in rows]
+
+    def put(self, photo_id: bytes, folded: str, album: str | None, now: int) -> None:
+        """Put this very photo into an album as another device of ours calls it, or take it out."""
+        rows = self._db.rows("SELECT album_id, name FROM albums")
+        here = [row["album_id"] for row in rows if names.folded(row["name"]) == folded]
+        if album is None:
+            for album_id in here:
+                self._db.write(
+                    "DELETE FROM album_photos WHERE album_id = ? AND photo_id = ?",
+                    album_id, photo_id,
+                )  # fmt: skip
+            return
+        if not here:
+            self._db.write("INSERT INTO albums (name, created) VALUES (?, ?)", album, now)
+            here = [self.album_id(album)]
+        self._db.write(
+            "INSERT OR IGNORE INTO album_photos VALUES (?, ?, ?)", here[0], photo_id, now
+        )
+
     def albums_of(self, photo_id: bytes) -> list[str]:
         """The names of the albums that a photo is in, or another one of the same content.
 

@@ -2,69 +2,24 @@
 
     python -I -c "…check_worker import main; main()" THREADS NICENESS
 
-Requests come on standard input and answers go to standard output, one at a time; see `check_wire`.
-It has bounded memory and a bound on processor time for each picture, and ends when its input does.
+How it is asked is `worker`'s matter; what is said is in `check_wire`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
-import signal
 import sys
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any
 
-from . import allocator, decoder_wire
+from . import worker
 from .check_wire import MAX_REGIONS, Region, Seen
-from .decoder_wire import ANSWER, CHANNELS, HEADER_BYTES
+from .decoder_wire import CHANNELS
+from .worker import plain
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from ..ml.integrity import Box, Finding
-
-if sys.platform != "win32":
-    import resource
-
-MEMORY_BYTES: Final = 2 * 1024 * 1024 * 1024
-"""What it may write to, mapped or not. 24 megapixels need 1.1 GB."""
-CPU_SECONDS: Final = 180
-"""For one picture. Twelve megapixels take 5 to 10, and on a busy machine many more by the clock."""
-_PR_SET_PDEATHSIG: Final = 1
-
-
-def _enter(niceness: int) -> None:
-    """Give way, be bounded, and end with whoever started it."""
-    # Threads that wait for each other sleep: on a busy machine they would take turns at spinning.
-    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-    allocator.share_arenas()
-    if sys.platform == "win32":
-        return
-    with contextlib.suppress(OSError):  # a service's confinement may forbid it
-        os.nice(niceness)
-    bounds = {resource.RLIMIT_CORE: 0, resource.RLIMIT_DATA: MEMORY_BYTES}
-    for kind, bound in bounds.items():
-        # macOS takes no bound on memory: the time limit holds.
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (bound, bound))
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it died before that
-            os._exit(1)
-
-
-def _begin_picture() -> None:
-    """From here on the bound on processor time counts anew; at it the process is ended."""
-    if sys.platform == "win32":
-        return
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    bound = int(used.ru_utime + used.ru_stime) + CPU_SECONDS
-    with contextlib.suppress(ValueError, OSError):  # a stricter bound of somebody else's stays
-        resource.setrlimit(resource.RLIMIT_CPU, (bound, hard))
 
 
 def _prepare(threads: int) -> None:
@@ -83,44 +38,13 @@ def _prepare(threads: int) -> None:
 
 def main() -> None:
     """Serve until the input ends; arguments: how many threads it may use, and its niceness."""
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-    # Whatever a library prints must not get between the answers.
-    sys.stdout = sys.stderr
-    _enter(int(sys.argv[2]))
-    try:
-        _prepare(int(sys.argv[1]))
-    except ImportError as error:
-        _say(sink, {"missing": _plain(error.name or str(error))})
-        return
-    except Exception as error:
-        if type(error).__name__ != "WeightsMissing":
-            raise
-        _say(sink, {"missing": _plain(str(error))})
-        return
-    _say(sink, {"ready": True})
-    while (prefix := source.read(ANSWER.size)) and len(prefix) == ANSWER.size:
-        _serve(source, sink, *ANSWER.unpack(prefix))
+    threads, niceness = int(sys.argv[1]), int(sys.argv[2])
 
-
-def _serve(source: BinaryIO, sink: BinaryIO, header_bytes: int, size: int) -> None:
-    request = decoder_wire.unpack(source.read(min(header_bytes, HEADER_BYTES)))
-    data = bytearray(size)
-    view = memoryview(data)
-    while view:
-        count = cast("Any", source).readinto(view)
-        if not count:
-            return
-        view = view[count:]
-    _begin_picture()
-    try:
+    def work(request: dict[str, Any], data: bytearray) -> worker.Message:
         seen = _look(request, data)
-    except MemoryError:
-        _say(sink, {"failed": "it needs too much memory"})
-    except RuntimeError as error:  # torch's own for memory that is not to be had, and all else
-        reason = "it needs too much memory" if "alloc" in str(error) else type(error).__name__
-        _say(sink, {"failed": reason})
-    else:
-        _say(sink, seen.to_value(), seen.map or b"")
+        return seen.to_value(), seen.map or b""
+
+    worker.run(niceness, lambda: _prepare(threads), work)
 
 
 def _look(request: dict[str, Any], data: bytearray) -> Seen:
@@ -149,7 +73,7 @@ def _seen(finding: Finding, size: tuple[int, int], turn: int, *, with_map: bool)
         shown = upright_map(finding.map, size, turn).tobytes()
     score = None if finding.score is None else min(1.0, max(0.0, finding.score))
     return Seen(
-        finding.verdict, _plain(finding.reason), score, tuple(regions), finding.weights,
+        finding.verdict, plain(finding.reason), score, tuple(regions), finding.weights,
         features, shown,
     )  # fmt: skip
 
@@ -185,13 +109,3 @@ def upright_map(
     if turn in (3, 4, 6, 7):
         shown = shown[::-1]
     return shown.T if turn >= 5 else shown
-
-
-def _plain(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)[:200]
-
-
-def _say(sink: BinaryIO, value: dict[str, object], payload: bytes | bytearray = b"") -> None:
-    sink.write(decoder_wire.answer(value, len(payload)))
-    sink.write(payload)
-    sink.flush()

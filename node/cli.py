@@ -19,14 +19,19 @@ from ..crypto.secret import Secret
 from . import (
     cli_access,
     cli_albums,
+    cli_archive,
     cli_care,
+    cli_devices,
     cli_holding,
     cli_library,
+    cli_marks,
     cli_photos,
     cli_pictures,
     cli_receipts,
     cli_recovery,
     cli_service,
+    cli_siblings,
+    cli_space,
     cli_tickets,
     cli_weblinks,
     cli_wide,
@@ -481,6 +486,8 @@ def let_hold(
 
 
 cli_tickets.add_to(app)
+cli_siblings.add_to(cli_devices.devices_app)
+cli_devices.add_to(app)
 
 # Photos.
 
@@ -491,9 +498,12 @@ cli_access.add_to(app)
 cli_library.add_to(app)
 cli_albums.add_to(app)
 cli_pictures.add_to(app)
+cli_marks.add_to(app)
 cli_holding.add_to(app)
 cli_recovery.add_to(app)
+cli_archive.add_to(app)
 cli_wide.add_to(app)
+cli_space.add_to(app)
 cli_care.add_to(app)
 cli_service.add_to(app)
 

@@ -9,7 +9,15 @@ import typer
 
 from ..protocol.errors import BadPolicyError
 from . import errors, printing_access, rule_file
-from .cli_photos import MaxPxOption, MetadataOption, UntilOption, WaitOption, end_of, sent
+from .cli_photos import (
+    MaxPxOption,
+    MetadataOption,
+    UntilOption,
+    WaitOption,
+    WatermarkOption,
+    end_of,
+    sent,
+)
 from .command import HomeOption, JsonOption, NameArgument, OffOption, need_command, pass_on, running
 
 if TYPE_CHECKING:
@@ -62,6 +70,7 @@ def grant(
     until: UntilOption = None,
     metadata: MetadataOption = None,
     max_px: MaxPxOption = None,
+    watermark: WatermarkOption = False,
     wait: WaitOption = True,
     home: HomeOption = None,
     json: JsonOption = False,
@@ -75,8 +84,8 @@ def grant(
             with command.out.progress() as bars:
                 items = await node.grant(
                     photo or (), who or (), having=having or (), by=by or (), album=album,
-                    operations=operations, metadata=metadata, max_px=max_px, until=end, wait=wait,
-                    progress=bars.show,
+                    operations=operations, metadata=metadata, max_px=max_px, watermark=watermark,
+                    until=end, wait=wait, progress=bars.show,
                 )  # fmt: skip
             return sent(command.out, items)
 

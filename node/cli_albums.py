@@ -56,12 +56,21 @@ def album_options(
 
 
 @album_app.command("list")
-def list_albums(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+def list_albums(
+    context: typer.Context,
+    left: Annotated[
+        bool, typer.Option("--left", help="Those that you left or were taken out of, too.")
+    ] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
     """List them, also those that wait for you to join."""
     with running(context, home, json) as command:
         from . import printing_albums
 
-        printing_albums.listed(command.out, command.ask(lambda node: node.album_list()))
+        every = command.ask(lambda node: node.album_list())
+        shown = [each for each in every if left or each.state in ("invited", "joined")]
+        printing_albums.listed(command.out, shown, left=len(every) - len(shown))
 
 
 @album_app.command()
@@ -78,6 +87,26 @@ def show(
 
         found = command.ask(lambda node: node.album_show(album, limit=limit))
         printing_albums.shown(command.out, found)
+
+
+@album_app.command()
+def previews(
+    context: typer.Context,
+    album: AlbumArgument,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="It is made if it is not there.")],
+    limit: Annotated[int, typer.Option("--limit", help="At most so many photos.")] = 100,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write small pictures of an album's photos into a folder, also of those still on their way."""
+    with running(context, home, json) as command:
+        from . import previewing
+
+        async def write(node: Node) -> None:
+            async for written in previewing.written(node, album, folder, limit):
+                command.out.exported(written)
+
+        command.ask(write)
 
 
 @album_app.command()
@@ -148,17 +177,28 @@ def rename(
 def form(
     context: typer.Context,
     album: AlbumArgument,
-    metadata: AlbumMetadataOption = "no-location",
+    metadata: Annotated[
+        str | None,
+        typer.Option(
+            "--metadata",
+            metavar="original|no-location",
+            help="The files as they are, or without their place.",
+        ),
+    ] = None,
     max_px: AlbumPixelsOption = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say in which form photos are added from now on, as an admin."""
+    """Show in which form photos are added, or as an admin say it, from now on."""
     with running(context, home, json) as command:
         from . import printing_albums
 
-        changed = command.ask(lambda node: node.album_form(album, metadata=metadata, max_px=max_px))
-        printing_albums.album(command.out, changed)
+        if metadata is None and max_px is None:
+            found = command.ask(lambda node: node.album_show(album, limit=0)).album
+        else:
+            wanted = metadata or "no-location"
+            found = command.ask(lambda node: node.album_form(album, metadata=wanted, max_px=max_px))
+        printing_albums.album(command.out, found)
 
 
 @album_app.command()

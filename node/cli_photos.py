@@ -39,6 +39,12 @@ MaxPxOption = Annotated[
     int | None,
     typer.Option("--max-px", help="A clean copy goes, no side longer than so many pixels."),
 ]
+WatermarkOption = Annotated[
+    bool,
+    typer.Option(
+        "--watermark", help="A clean copy goes, with an invisible mark for each contact: see trace."
+    ),
+]
 RehashOption = Annotated[
     bool,
     typer.Option("--rehash", help="Read files again although they look as they did before."),
@@ -74,6 +80,7 @@ def share(
     until: UntilOption = None,
     metadata: MetadataOption = None,
     max_px: MaxPxOption = None,
+    watermark: WatermarkOption = False,
     rehash: RehashOption = False,
     check: CheckOption = False,
     wait: WaitOption = True,
@@ -139,8 +146,8 @@ def share(
 
             with command.out.progress() as bars:
                 steps = node.share_steps(
-                    paths, to, metadata=metadata, max_px=max_px, until=end, rehash=rehash,
-                    check=check, wait=wait,
+                    paths, to, metadata=metadata, max_px=max_px, watermark=watermark, until=end,
+                    rehash=rehash, check=check, wait=wait,
                 )  # fmt: skip
                 items = await last(steps, bars.show, bars.stands)
             if not items:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from . import errors
-from .command import POLICIES_SHOWN, HomeOption, JsonOption, finish, running
+from .command import POLICIES_SHOWN, HomeOption, JsonOption, finish, means_folder, running
 
 FilesArgument = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="Pictures and clips.", readable=False)
@@ -70,7 +69,7 @@ def strip(
         async def work() -> bool:
             done = True
             copies = loose_files.stripped(
-                files, Path(out), policy, into_folder=_means_folder(out), keep_both=keep_both
+                files, Path(out), policy, into_folder=means_folder(out), keep_both=keep_both
             )
             async for copy in copies:
                 printing_pictures.stripped(command.out, copy)
@@ -124,7 +123,7 @@ def check(
                 found = loose_checks.checked(
                     meant,
                     out=None if map_out is None else Path(map_out),
-                    into_folder=map_out is not None and _means_folder(map_out),
+                    into_folder=map_out is not None and means_folder(map_out),
                     begins=printing_checks.Progress(bars).begins,
                 )
                 async for file in found:
@@ -137,8 +136,3 @@ def check(
             raise typer.Exit(errors.EXIT_REFUSED)
         if codes:
             raise typer.Exit(errors.EXIT_FILES)
-
-
-def _means_folder(out: str) -> bool:
-    """Whether a path that is written so can only be a folder."""
-    return Path(out).name in ("", "..") or out.endswith((os.sep, os.altsep or os.sep))

@@ -101,6 +101,11 @@ def link_segment(link: str) -> str:
     return _segment(link, errors.NoSuchLinkError)
 
 
+def device_segment(device: str) -> str:
+    """A device of ours as a part of a URL's path; `NoSuchOwnDeviceError` for what can't be one."""
+    return _segment(device, errors.NoSuchOwnDeviceError)
+
+
 def album_segment(album: str) -> str:
     """An album's name as a part of a URL's path; `NoSuchAlbumError` for what can't be one."""
     return _segment(album, errors.NoSuchAlbumError)

@@ -147,3 +147,8 @@ def need_command(context: typer.Context) -> None:
             raise TyperException("Missing command.")
         print(context.get_help())
         raise typer.Exit(errors.EXIT_USAGE)
+
+
+def means_folder(out: str) -> bool:
+    """Whether a path that is written so can only be a folder."""
+    return Path(out).name in ("", "..") or out.endswith((os.sep, os.altsep or os.sep))

@@ -1,7 +1,8 @@
 """Copies for sharing: a photo that goes in an original's place, in the form that is demanded.
 
 A copy is a photo of its own, with an id, a record and its policy in its metadata. It is made once
-and remembered; the original stays. Where nothing had to be removed, the original itself goes.
+and remembered; the original stays. Where nothing had to be removed, the original itself goes. One
+with an invisible mark is made once for each recipient, whose receipt for it names that copy alone.
 """
 
 from __future__ import annotations
@@ -11,27 +12,33 @@ import contextlib
 import dataclasses
 import hashlib
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import BinaryIO, Final
 from weakref import WeakValueDictionary
 
 from ..crypto.errors import LocalError
+from ..protocol.errors import UnmadeRenditionError
 from ..protocol.rendition import Rendition
 from . import policies, sniffing
 from .blobstore import BlobStore
 from .catalogue import Catalogue
 from .cataloguing import Cataloguer
 from .decoder import Decoder
+from .decoder_wire import Pixels
 from .derivations import Copy, Derivations
-from .errors import CannotStripError
+from .errors import CannotStripError, PhotoAwayError
 from .facts import Facts
 from .forms import ORIGINAL, Form
 from .library import Library, Photo
+from .mark_service import MarkService
 from .originals import Originals, Progress
 from .policies import Leaving
 from .unsealing import MAX_BYTES, unsealed
+from .watermarks import Watermarks
 
 _STEP: Final = 1024 * 1024
+
+_Key = tuple[bytes, Form, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,8 @@ class Copies:
         decoder: Decoder,
         cataloguer: Cataloguer,
         originals: Originals,
+        mark_service: MarkService,
+        watermarks: Watermarks,
     ) -> None:
         self._library = library
         self._catalogue = catalogue
@@ -69,28 +78,44 @@ class Copies:
         self._decoder = decoder
         self._cataloguer = cataloguer
         self._originals = originals
-        self._turns: WeakValueDictionary[tuple[bytes, Form], asyncio.Lock] = WeakValueDictionary()
+        self._mark_service = mark_service
+        self._watermarks = watermarks
+        self._turns: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
 
     async def under(
-        self, form: Form, source: Photo, progress: Progress, *, looked: bool = True
+        self,
+        form: Form,
+        source: Photo,
+        progress: Progress,
+        *,
+        looked: bool = True,
+        recipient: bytes | None = None,
     ) -> Sendable:
         """What goes of `source` in that form; what an original tells is not found out if not
-        `looked`.
+        `looked`. A marked one is for the identity `recipient` alone.
 
-        Raises `CannotStripError`, `StripFailedError`, the decoder's errors, `BlobMissingError`
+        Raises `UnmadeRenditionError` for a marked one for nobody in particular, what `MarkService`
+        raises, `CannotStripError`, `StripFailedError`, the decoder's errors, `BlobMissingError`
         and `DiskFullError`.
         """
         if form == ORIGINAL:
+            if source.record.content_id in self._blobs.away:
+                raise PhotoAwayError
             facts = self._catalogue.facts(source.photo_id)
             if facts is None and looked:
                 with contextlib.suppress(LocalError):  # it goes whether it opens or not
                     facts = await self._cataloguer.look(source)
             return Sendable(source, (), told(facts))
-        async with self._turns.setdefault((source.photo_id, form), asyncio.Lock()):
-            known = self._derivations.copy(source.photo_id, form)
+        whom = b""
+        if form.watermarked:
+            if recipient is None:
+                raise UnmadeRenditionError("a mark names one person, and this is for several")
+            whom = recipient
+        async with self._turns.setdefault((source.photo_id, form, whom), asyncio.Lock()):
+            known = self._derivations.copy(source.photo_id, form, whom)
             photo = self._library.photo(known.photo_id) if known else None
             if known is None or photo is None or photo.record.content_id not in self._blobs:
-                known, photo = await self._make(form, source, progress)
+                known, photo = await self._make(form, source, whom, progress)
             facts = self._catalogue.facts(photo.photo_id)
             if facts is None:  # nothing had to be left out, so it is the original that goes
                 with contextlib.suppress(LocalError):
@@ -110,19 +135,30 @@ class Copies:
         found = [Form(photo.metadata.policy), *self._derivations.forms(photo.photo_id)]
         return source, reduce(Form.within, found)
 
-    async def _make(self, form: Form, source: Photo, progress: Progress) -> tuple[Copy, Photo]:
+    async def _make(
+        self, form: Form, source: Photo, recipient: bytes, progress: Progress
+    ) -> tuple[Copy, Photo]:
         if source.metadata.length > MAX_BYTES:
             raise CannotStripError("the file is too large to be changed")
         name, photo = source.metadata.name, source
+        mark_id = self._watermarks.new_id() if form.watermarked else None
+        change = None if mark_id is None else partial(self._mark, mark_id=mark_id)
         async with (
             unsealed(self._library, self._blobs, source) as file,
-            policies.leaving(self._decoder, file, name, form.policy, max_px=form.max_px) as leaving,
+            policies.leaving(
+                self._decoder, file, name, form.policy, max_px=form.max_px, change=change
+            ) as leaving,
         ):
             if leaving.content is not None:
                 photo = await self._seal(leaving.content, leaving, form.policy, source, progress)
         copy = Copy(photo.photo_id, leaving.left_out)
-        self._derivations.put_copy(source.photo_id, form, copy)
+        if mark_id is not None:  # before the copy can be found, and so before it can go
+            self._watermarks.put(mark_id, photo.photo_id, recipient)
+        self._derivations.put_copy(source.photo_id, form, copy, recipient)
         return copy, photo
+
+    async def _mark(self, pixels: Pixels, *, mark_id: bytes) -> Pixels:
+        return await self._mark_service.mark(pixels, self._watermarks.key(), mark_id)
 
     async def _seal(
         self, content: BinaryIO, leaving: Leaving, policy: str, source: Photo, progress: Progress

@@ -15,6 +15,7 @@ from ..crypto.identity import DeviceChain
 from ..protocol import limits
 from ..protocol.attributes import Attestation, decode_shown, encode_shown
 from ..protocol.capability import Capability
+from ..protocol.devices import may_add
 from ..protocol.errors import (
     BrokenRevocationsError,
     OldRevocationsError,
@@ -63,13 +64,11 @@ class Correspondence:
             return
         said = self._papers.attestations(subject=peer.identity, issuer=self._device.identity)
         counting = self._counting((*said, *self._papers.shown_to(peer.identity)))
-        own = self._papers.own_list()
-        revocations = own.signed.encode() if own else b""
-        if not counting and revocations:
-            yield PapersMessage(encode_shown([]), revocations)
+        lists = [each.signed.encode() for each in self._papers.own_lists()]
         for message in messages(counting):
-            yield dataclasses.replace(message, revocations=revocations)
-            revocations = b""
+            yield dataclasses.replace(message, revocations=lists.pop(0) if lists else b"")
+        for found in lists:
+            yield PapersMessage(encode_shown([]), found)
         for found in self._lineage.lists_for(peer):
             yield PapersMessage(encode_shown([]), found.signed.encode())
 
@@ -102,7 +101,7 @@ class Correspondence:
         """
         shown = decode_shown(message.attestations)
         found = RevocationList.decode(message.revocations) if message.revocations else None
-        devices = {peer.device: peer.identity}
+        devices, certifier = {peer.device: peer.identity}, may_add(peer)
         about_us = [
             said
             for said in shown
@@ -113,8 +112,10 @@ class Correspondence:
         if found is not None:
             try:
                 if found.issuer != peer.identity:
-                    devices = self._lineage.devices_of(found, peer.identity)
-                news = self._papers.take_list(found, devices) or news
+                    devices, certifier = self._lineage.devices_of(found, peer.identity)
+                elif found.signer != peer.device:
+                    devices, certifier = self._sibling_of(peer, found.signer)
+                news = self._papers.take_list(found, devices, certifier=certifier) or news
             except _IGNORED as error:
                 _log.info("a list of revocations was not taken: %s", error.code)
         if news:
@@ -122,6 +123,13 @@ class Correspondence:
         if found is not None and found.issuer in self._papers.forks:
             _log.warning("two lists of revocations of one number: a device of a contact lied")
         return news
+
+    def _sibling_of(self, peer: DeviceChain, signer: bytes) -> tuple[dict[bytes, bytes], bool]:
+        """By which other device of a contact a list counts that one of its devices shows."""
+        for chain in self._library.devices(peer.identity):
+            if chain.device == signer:
+                return {signer: peer.identity}, may_add(chain)
+        return {}, False
 
     def _taken_of_peer(self, peer: bytes, shown: Iterable[Attestation]) -> bool:
         """Keep what the peer shows that people whom we know say of it; whether any is news.

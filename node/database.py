@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,6 +62,7 @@ class Database:
             self._db.execute("PRAGMA secure_delete = ON")
             self._db.execute("PRAGMA foreign_keys = ON")
             self._db.row_factory = Row
+            self._listeners: list[Callable[[], None]] = []
             self._migrate()
         except (sqlcipher.Error, LibraryDamagedError, NewerLibraryError) as error:
             self._db.close()
@@ -99,6 +100,38 @@ class Database:
         """As `faults`, on the connection that writes, so that nothing is written meanwhile."""
         return _faults(self._db)
 
+    def copy_to(self, path: Path) -> None:
+        """All of it as it is at this moment, in a file of its own under the same key.
+
+        On a connection of its own, so it may be called in any thread: what is written meanwhile is
+        not in it. What lay at `path` is replaced.
+        """
+        try:
+            path.unlink(missing_ok=True)
+            path.touch(mode=0o600)
+            with (
+                contextlib.closing(
+                    sqlcipher.connect(f"{self._path.as_uri()}?mode=ro", uri=True)
+                ) as source,
+                contextlib.closing(sqlcipher.connect(str(path), isolation_level=None)) as target,
+            ):
+                _unlock(source, self._key)
+                _unlock(target, self._key)
+                source.backup(target)
+        except sqlcipher.Error as error:
+            raise _library_error(error, path) from None
+        except OSError as error:
+            raise storage_error(error) from None
+
+    def rekey(self, key: Secret) -> None:
+        """Encrypt all of it anew. For a database that nobody else has open."""
+        try:
+            self._db.execute("PRAGMA journal_mode = DELETE")  # a log can't change its key
+            self._db.execute(f"PRAGMA rekey = \"x'{key.reveal().hex()}'\"")
+        except sqlcipher.Error as error:
+            raise _library_error(error, self._path) from None
+        self._key = key
+
     def dangling(self) -> dict[tuple[str, str], int]:
         """How many rows of a table point at a row of another that is not there."""
         found: dict[tuple[str, str], int] = {}
@@ -107,13 +140,18 @@ class Database:
             found[pair] = found.get(pair, 0) + 1
         return found
 
+    def listen(self, told: Callable[[], None]) -> None:
+        """`told` is called after each transaction; it must not fail."""
+        self._listeners.append(told)
+
     def _migrate(self) -> None:
         version = self.value("PRAGMA user_version")
         if version > schema.VERSION:
             raise NewerLibraryError
-        for step in range(version, schema.VERSION):
-            script = f"BEGIN; {schema.MIGRATIONS[step]} PRAGMA user_version = {step + 1}; COMMIT;"
-            self._db.executescript(script)
+        if version < schema.VERSION:
+            steps = "".join(schema.MIGRATIONS[version:])
+            set_version = f"PRAGMA user_version = {schema.VERSION}"
+            self._db.executescript(f"BEGIN; {steps} {set_version}; COMMIT;")
         if self.value("PRAGMA quick_check(1)") != "ok":
             raise LibraryDamagedError
 
@@ -128,6 +166,8 @@ class Database:
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
+            for told in self._listeners:
+                told()
         except BaseException as error:
             with contextlib.suppress(sqlcipher.ProgrammingError):  # closed while this ran
                 if self._db.in_transaction:

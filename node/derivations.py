@@ -33,26 +33,29 @@ class Derivations:
 
     # Copies.
 
-    def copy(self, source: bytes, form: Form) -> Copy | None:
-        """The copy of a photo in that form."""
+    def copy(self, source: bytes, form: Form, recipient: bytes = b"") -> Copy | None:
+        """The copy of a photo in that form; of one that is marked, the one for that identity."""
         row = self._db.row(
             "SELECT photo_id, left_out FROM copies"
-            " WHERE source_id = ? AND policy = ? AND max_px = ?",
-            source, form.policy, form.max_px or 0,
+            " WHERE source_id = ? AND policy = ? AND max_px = ? AND recipient = ?",
+            source, form.policy, form.max_px or 0, recipient,
         )  # fmt: skip
         return None if row is None else Copy(row["photo_id"], tuple(json.loads(row["left_out"])))
 
-    def put_copy(self, source: bytes, form: Form, copy: Copy) -> None:
+    def put_copy(self, source: bytes, form: Form, copy: Copy, recipient: bytes = b"") -> None:
         """Note a copy, in place of an earlier one."""
         self._db.write(
-            "INSERT OR REPLACE INTO copies VALUES (?, ?, ?, ?, ?)",
-            source, form.policy, form.max_px or 0, copy.photo_id, json.dumps(copy.left_out),
+            "INSERT OR REPLACE INTO copies VALUES (?, ?, ?, ?, ?, ?)",
+            source, form.policy, form.max_px or 0, recipient,
+            copy.photo_id, json.dumps(copy.left_out),
         )  # fmt: skip
 
     def forms(self, photo_id: bytes) -> list[Form]:
         """In which forms a photo goes, in its own place or in that of another."""
-        rows = self._db.rows("SELECT policy, max_px FROM copies WHERE photo_id = ?", photo_id)
-        return [Form(row["policy"], row["max_px"] or None) for row in rows]
+        rows = self._db.rows(
+            "SELECT policy, max_px, recipient FROM copies WHERE photo_id = ?", photo_id
+        )
+        return [Form(row["policy"], row["max_px"] or None, bool(row["recipient"])) for row in rows]
 
     def source(self, photo_id: bytes) -> bytes:
         """The photo that a copy, or a copy of a copy, was made of; of any other photo, itself."""
@@ -70,6 +73,13 @@ class Derivations:
         return self._db.value(
             "SELECT content_id FROM renditions WHERE photo_id = ? AND name = ?", photo_id, name
         )
+
+    def size(self, photo_id: bytes, name: str) -> tuple[int, int]:
+        """Its width and height; nothing by nothing if there is none."""
+        row = self._db.row(
+            "SELECT width, height FROM renditions WHERE photo_id = ? AND name = ?", photo_id, name
+        )
+        return (0, 0) if row is None else (row["width"], row["height"])
 
     def put_rendition(self, name: str, blob: StoredBlob, size: tuple[int, int]) -> None:
         """Enter a rendition whose blob lies durably in the blob folder, in place of an earlier."""

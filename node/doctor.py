@@ -23,7 +23,7 @@ from ..protocol.errors import sentence
 from . import names
 from .blobstore import BlobStore, read_piece, remove_leftover
 from .database import Database
-from .errors import BlobMissingError
+from .errors import BlobMissingError, PhotoAwayError
 from .home import Home
 from .library import Library, Photo, StoredBlob
 from .mending import Mender, Repairs
@@ -220,7 +220,7 @@ class Doctor:
         try:
             status = self._blobs.path(stored.content_id).lstat()
         except FileNotFoundError:
-            return MISSING
+            return None if stored.content_id in self._blobs.away else MISSING
         except OSError:
             return UNREADABLE
         if not stat.S_ISREG(status.st_mode):
@@ -232,6 +232,8 @@ class Doctor:
         manifest = stored.decoded_manifest()
         try:
             file = self._blobs.open(stored.content_id)
+        except PhotoAwayError:
+            return
         except BlobMissingError:
             yield MISSING
             return

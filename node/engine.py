@@ -12,21 +12,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import logging
 import os
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Final
 
-from ..crypto.identity import fingerprint, safety_number
+from ..crypto.identity import DeviceChain, fingerprint, safety_number
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
 from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
+from ..protocol.devices import OwnDevice
+from ..protocol.joining import DeviceRequest, Gift
 from . import exporting, forms, grants, keys, library, names, policies, views
 from .albums import Albums
+from .archiving import Archiver
 from .collection import Collection
 from .config import Config, read_bootstraps, set_wide
+from .device_photos import DevicePhotos
 from .doctor import Doctor
+from .environment import Environment
 from .errors import (
     BadRequestError,
     BlockedContactError,
@@ -47,15 +53,22 @@ from .keeping import Keeper
 from .meeting import OpenCode
 from .metrics import Metrics
 from .multiaddrs import parse_any_address
+from .our_devices import OurDevices
 from .outbox import FINAL_STATES
 from .receipts import Receipts
 from .recovery import Recovery
 from .rules import Rules
 from .sharing import OpenWish, Wish
+from .sibling_keeping import PREVIEW
+from .space import Space
+from .tasks import Tasks
 from .tickets import Tickets
-from .unlocked import Environment, Unlocked
+from .unlocked import Unlocked
 from .version import VERSION
+from .views_space import SpaceItem
 from .weblink_desk import WebLinkDesk
+
+_log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -67,7 +80,9 @@ class Engine:
         self._metrics = Metrics(self.events.counters)
         self._environment = environment or Environment()
         self._open: Unlocked | None = None
+        self._keys: keys.UnlockedKeys | None = None
         self._unlocking = asyncio.Lock()
+        self._tasks = Tasks(_log)
 
     # Locked and unlocked.
 
@@ -82,15 +97,35 @@ class Engine:
             if self._open is not None:
                 self._open.rules.present()
                 return
-            self._open = await Unlocked.open(
-                self.home, config, unlocked, self.events, self._environment
-            )
+            self._open = await self._opened(config, unlocked)
             self.events.publish("unlocked")
+
+    async def _opened(self, config: Config, unlocked: keys.UnlockedKeys) -> Unlocked:
+        opened = await Unlocked.open(
+            self.home, config, unlocked, self.events, self._environment, self._new_papers
+        )
+        self._keys = unlocked
+        return opened
+
+    def _new_papers(self, chain: DeviceChain) -> None:
+        """Another device certified this one anew."""
+        self._tasks.spawn(self._with_papers(chain))
+
+    async def _with_papers(self, chain: DeviceChain, words: RecoveryWords | None = None) -> None:
+        """Open everything anew with other papers for this device: each part has them."""
+        async with self._unlocking:
+            if self._open is None or self._keys is None:
+                return
+            unlocked = await asyncio.to_thread(keys.with_chain, self.home, self._keys, chain, words)
+            opened, self._open = self._open, None
+            await opened.close()
+            self._open = await self._opened(Config.load(self.home), unlocked)
+            self.events.publish("devices")
 
     async def lock(self) -> None:
         """End all connections, close the library and forget the keys."""
         async with self._unlocking:
-            opened, self._open = self._open, None
+            opened, self._open, self._keys = self._open, None, None
             if opened is not None:
                 self.events.publish("locked")
                 await opened.close()
@@ -114,6 +149,11 @@ class Engine:
     def doctor(self) -> Doctor:
         """Looks through the home, and repairs it."""
         return self._unlocked().doctor
+
+    @property
+    def space(self) -> Space:
+        """The room that photos take here."""
+        return self._unlocked().space
 
     @property
     def granting(self) -> Granting:
@@ -144,6 +184,21 @@ class Engine:
     def recovery(self) -> Recovery:
         """What comes back from the 24 words."""
         return self._unlocked().recovery
+
+    @property
+    def our_devices(self) -> OurDevices:
+        """The devices of this person."""
+        return self._unlocked().our_devices
+
+    @property
+    def archiver(self) -> Archiver:
+        """Backups of the whole library in a file."""
+        return self._unlocked().archiver
+
+    @property
+    def device_photos(self) -> DevicePhotos:
+        """What the devices of this person have in common."""
+        return self._unlocked().device_photos
 
     @property
     def tickets(self) -> Tickets:
@@ -197,6 +252,7 @@ class Engine:
                 for standing in opened.peers.standing()
             ],
             absent=self._absent(opened),
+            devices=opened.device_photos.standing(),
         )
 
     @staticmethod
@@ -287,6 +343,8 @@ class Engine:
             raise BadRequestError("accept-from is ask or always")
         if metadata is not None:
             policies.check(metadata)
+        if blocked or holder is False or backup is False:
+            opened.space.check_end(contact.identity)
         fields = {field: value for field, value in given.items() if value is not None}
         if fields:
             opened.library.update_contact(contact.identity, **fields)
@@ -385,6 +443,33 @@ class Engine:
         opened = self._unlocked()
         return self._contact(opened, await opened.meeting.join(text, at, _optional_name(name)))
 
+    async def add_device(
+        self, name: str | None, words: RecoveryWords | None, *, may_certify: bool
+    ) -> AsyncGenerator[views.PairingCode | views.OwnDevice]:
+        """Show a code for a device of ours, then the device that used it; see `OurDevices.add`."""
+        opened = self._unlocked()
+        ours = opened.our_devices
+        certifier = ours.certifier(words)
+        if may_certify and words is None:
+            raise BadRequestError("only the 24 words let a new device certify others")
+        name = _optional_name(name)
+
+        def add(request: DeviceRequest) -> tuple[OwnDevice, Gift]:
+            return ours.add(request, certifier, name, may_certify=may_certify)
+
+        async with contextlib.aclosing(opened.meeting.open_for_device(add)) as steps:
+            async for step in steps:
+                if isinstance(step, OpenCode):
+                    yield views.PairingCode(str(step.code), str(step.invitation), step.expires)
+                else:
+                    yield ours.view(step.device)
+
+    async def allow_device(self, words: RecoveryWords) -> views.OwnDevice:
+        """Let this device add and revoke others, by the root key; see `OurDevices.allowed`."""
+        device = self._unlocked().device.chain.device
+        await self._with_papers(self._unlocked().our_devices.allowed(words), words)
+        return self._unlocked().our_devices.view(device)
+
     async def new_ticket(
         self, *, seconds: int, uses: int, name: str | None, at: list[str]
     ) -> views.Ticket:
@@ -407,6 +492,7 @@ class Engine:
         *,
         metadata: str | None,
         max_px: int | None = None,
+        watermark: bool = False,
         until: int | None,
         rehash: bool = False,
         check: bool = False,
@@ -421,7 +507,7 @@ class Engine:
         progress in between.
         """
         opened = self._unlocked()
-        wish = self._wish(to, metadata, max_px, until)
+        wish = self._wish(to, metadata, max_px, until, watermark=watermark)
         if not paths:
             raise BadRequestError("say what to share and with whom")
         async with contextlib.aclosing(
@@ -439,6 +525,7 @@ class Engine:
         operations: list[str] | None = None,
         metadata: str | None = None,
         max_px: int | None = None,
+        watermark: bool = False,
         until: int | None = None,
         wait: bool = True,
         having: list[str] | None = None,
@@ -457,10 +544,14 @@ class Engine:
         if having:
             if to:
                 raise BadRequestError("say either to whom, or what they must have")
+            if watermark:
+                raise protocol_errors.UnmadeRenditionError(
+                    "a mark names one person, and this is for several"
+                )
             whoever = self._open_wish(having, by, metadata, max_px, until, may)
             sharing = opened.sharing.grant_open(unique, whoever)
         else:
-            wish = self._wish(to, metadata, max_px, until, may)
+            wish = self._wish(to, metadata, max_px, until, may, watermark=watermark)
             sharing = opened.sharing.grant(unique, wish)
         if not chosen or (by and not having):
             raise BadRequestError("say which photos to grant and to whom")
@@ -500,13 +591,15 @@ class Engine:
         max_px: int | None,
         until: int | None,
         operations: frozenset[str] = grants.VIEW,
+        *,
+        watermark: bool = False,
     ) -> Wish:
         opened = self._unlocked()
-        self._check_terms(metadata, max_px, until)
+        self._check_terms(metadata, max_px, until, watermark=watermark)
         contacts = [opened.library.contact(name) for name in dict.fromkeys(to)]
         if not contacts:
             raise BadRequestError("say what to share and with whom")
-        return Wish(contacts, metadata, max_px, until, operations)
+        return Wish(contacts, metadata, max_px, until, operations, watermark=watermark)
 
     def _open_wish(
         self,
@@ -526,8 +619,15 @@ class Engine:
         demands, to = self._unlocked().granting.whoever(having, by or [])
         return OpenWish(demands, to, metadata, max_px, until, operations)
 
-    def _check_terms(self, metadata: str | None, max_px: int | None, until: int | None) -> None:
-        forms.check(metadata, max_px)
+    def _check_terms(
+        self,
+        metadata: str | None,
+        max_px: int | None,
+        until: int | None,
+        *,
+        watermark: bool = False,
+    ) -> None:
+        forms.check(metadata, max_px, watermark)
         if until is not None and until <= self._unlocked().clock():
             raise EndedGrantError
 
@@ -560,6 +660,12 @@ class Engine:
             if wait:
                 async for step in following.until_settled(opened.peers.connected_names):
                     yield step
+
+    async def trace(self, paths: list[Path]) -> AsyncGenerator[views.TracedMark]:
+        """Read the invisible marks of files: those of this library, and those that all can read."""
+        async with contextlib.aclosing(self._unlocked().tracer.run(paths)) as found:
+            async for mark in found:
+                yield mark
 
     # Photos in.
 
@@ -692,10 +798,23 @@ class Engine:
         return views.RemovedPhoto(found.photo_id.hex(), found.metadata.name, removed.people)
 
     async def rendition(self, photo: str, name: str) -> bytes:
-        """A picture made from a photo that is here; see `Renditions.get`."""
+        """A picture made from a photo that is here; see `Renditions.get`. Of one that another
+        device of ours keeps there may be a preview.
+        """
         opened = self._unlocked()
-        found = opened.inbox.require(opened.library.find_photo_id(photo))
+        photo_id = opened.library.find_photo_id(photo)
+        if name == PREVIEW and opened.library.photo(photo_id) is None:
+            shown = await opened.device_photos.preview(photo_id)
+            if shown is not None:
+                return shown
+        found = opened.inbox.require(photo_id)
         return await opened.renditions.get(found, name)
+
+    async def fetch_away(self, photos: list[str]) -> list[SpaceItem]:
+        """Have photos again that were let go, by their ids, or all of them."""
+        opened = self._unlocked()
+        found = [opened.library.find_photo_id(photo) for photo in photos]
+        return await opened.space.fetch(found or None)
 
     async def export(
         self, photo: str, folder: Path, *, keep_both: bool, rendition: str | None = None

@@ -34,6 +34,54 @@ class BadConfigError(LocalError):
     code = "bad-config"
 
 
+class NotAnArchiveError(LocalError):
+    """This is no backup that kinlight made."""
+
+    code = "not-an-archive"
+
+
+class ArchiveVersionError(LocalError):
+    """Another version of kinlight wrote this backup. Read it with that version, or a newer one."""
+
+    code = "archive-version"
+
+
+class ArchiveTornError(LocalError):
+    """The backup ends too early: it was not written, or not copied, to its end. Nothing was changed
+    here; use another copy of it.
+    """
+
+    code = "archive-torn"
+
+
+class ArchiveDamagedError(LocalError):
+    """The backup is damaged, or somebody changed it. Nothing was changed here; use another copy."""
+
+    code = "archive-damaged"
+
+
+class RestoreUnfinishedError(LocalError):
+    """A restore into this home was cut off. `kinlight restore` begins it anew."""
+
+    code = "restore-unfinished"
+
+
+class WordsNeededError(LocalError):
+    """The device in this backup may not certify another one, so the recovery words are needed. Give
+    them with `--words` or `--recovery-words-file`.
+    """
+
+    code = "words-needed"
+
+
+class RestoredError(LocalError):
+    """It had not arrived yet when the backup was made from which this node was restored. If it did
+    not come, share it again.
+    """
+
+    code = "restored"
+
+
 class NotRunningError(LocalError):
     """The daemon is not running. Start it with `kinlight up`."""
 
@@ -248,6 +296,40 @@ class NoSuchDeviceError(LocalError):
     code = "no-such-device"
 
 
+class NoSuchOwnDeviceError(LocalError):
+    """None of your devices is called so. `kinlight device list` shows them."""
+
+    code = "no-such-own-device"
+
+
+class AmbiguousDeviceError(LocalError):
+    """More than one of your devices is called so, or would be. Say how the key of one begins."""
+
+    code = "ambiguous-device"
+
+
+class DeviceMayNotError(LocalError):
+    """This device may not add or revoke others. Do it on the one that it was added from, or give
+    the 24 words: `kinlight device allow` lets this one do it from then on.
+    """
+
+    code = "device-may-not"
+
+
+class TooManyDevicesError(LocalError):
+    """There are as many devices of this identity as there can be, revoked ones counted."""
+
+    code = "too-many-devices"
+
+
+class NotADeviceCodeError(LocalError):
+    """That is a code for meeting somebody. `kinlight device add` on a device of yours shows one for
+    a new device.
+    """
+
+    code = "not-a-device-code"
+
+
 class NoSuchFolderError(LocalError):
     """That folder is not kept up. `kinlight mirror` and `kinlight watch` show those that are."""
 
@@ -308,6 +390,18 @@ class BlobMissingError(LocalError):
     """The photo's sealed file is missing or damaged. `kinlight doctor --repair` may mend it."""
 
     code = "blob-missing"
+
+
+class PhotoAwayError(BlobMissingError):
+    """The photo was let go from here to make room; `kinlight space fetch` brings it back."""
+
+    code = "photo-away"
+
+
+class OnlyCopyError(LocalError):
+    """Photos that were let go from here are kept by them. `kinlight space fetch --all` first."""
+
+    code = "only-copy"
 
 
 class PictureRefusedError(LocalError):
@@ -374,6 +468,24 @@ class CheckTimeoutError(LocalError):
     """The check for signs of editing took too long, so it was given up."""
 
     code = "check-timeout"
+
+
+class MarkUnavailableError(LocalError):
+    """Marks can't be set or read here. `pip install "kinlight[ml]"` installs what can."""
+
+    code = "mark-unavailable"
+
+
+class MarkFailedError(LocalError):
+    """The process that sets and reads marks ended without an answer, or took too long."""
+
+    code = "mark-failed"
+
+
+class CannotMarkError(LocalError):
+    """The picture can't bear an invisible mark."""
+
+    code = "cannot-mark"
 
 
 class UsageError(LocalError):
@@ -554,6 +666,10 @@ _EXITS: Final[dict[str, int]] = {
     "no-such-album": EXIT_NOT_FOUND,
     "ambiguous-album": EXIT_NOT_FOUND,
     "no-such-device": EXIT_NOT_FOUND,
+    "no-such-own-device": EXIT_NOT_FOUND,
+    "ambiguous-device": EXIT_NOT_FOUND,
+    "device-may-not": EXIT_REFUSED,
+    "not-a-device-code": EXIT_USAGE,
     "no-such-folder": EXIT_NOT_FOUND,
     "no-such-photo": EXIT_NOT_FOUND,
     "ambiguous-id": EXIT_NOT_FOUND,
@@ -579,6 +695,10 @@ _EXITS: Final[dict[str, int]] = {
     "library-damaged": EXIT_FILES,
     "library-newer": EXIT_FILES,
     "key-file-damaged": EXIT_FILES,
+    "not-an-archive": EXIT_FILES,
+    "archive-version": EXIT_FILES,
+    "archive-torn": EXIT_FILES,
+    "archive-damaged": EXIT_FILES,
     "usage": EXIT_USAGE,
     "bad-time": EXIT_USAGE,
     "bad-date": EXIT_USAGE,

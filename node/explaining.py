@@ -73,6 +73,7 @@ class Explainer:
             rule=decision.rule,
             max_px=decision.rendition.max_px,
             location="removed" if decision.rendition.location_removed else "kept",
+            watermarked=decision.rendition.watermarked,
             facts=self._shown(decision.facts),
             grants=[
                 views.JudgedGrant(digest, code, self._shown(facts))

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Generator
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
-from ..crypto.errors import PeerError, TruncatedError
+from ..crypto.blob import Manifest
+from ..crypto.errors import KinlightError, PeerError, TruncatedError
 from ..protocol import limits
 from ..protocol.errors import UnexpectedMessageError, from_wire
 from ..protocol.messages import (
@@ -33,6 +35,10 @@ from .link import Link
 
 STALL_SECONDS: Final = 120.0
 """A fetch of which nothing came for so long is given up: others may bring the photo."""
+
+
+SAMPLE_SECONDS: Final = 20.0
+"""And one piece that is to be shown is waited for so long."""
 
 
 class Ask(Protocol):
@@ -67,8 +73,45 @@ def under_token(token: bytes) -> Ask:
     return ask
 
 
+class _Sample:
+    """One piece that is to be shown, as a `Source` that keeps nothing."""
+
+    def __init__(self, manifest: Manifest, index: int) -> None:
+        self._manifest = manifest
+        self._index = index
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def done(self) -> bool:
+        return self._done.done()
+
+    async def brought(self) -> None:
+        await self._done
+
+    @contextlib.contextmanager
+    def failing(self) -> Generator[None]:
+        try:
+            yield
+        except KinlightError as error:
+            self.fail(error)
+
+    def manifest(self, _data: bytes) -> None:
+        raise UnexpectedMessageError  # it was not asked for
+
+    def piece(self, index: int, data: bytes) -> None:
+        if index != self._index:
+            raise UnexpectedMessageError
+        self._manifest.check_piece(index, data)
+        if not self._done.done():
+            self._done.set_result(None)
+
+    def fail(self, error: KinlightError) -> None:
+        if not self._done.done():
+            self._done.set_exception(error)
+
+
 class _Running(NamedTuple):
-    source: Source
+    source: Source | _Sample
     limit: asyncio.Timeout
 
 
@@ -97,6 +140,28 @@ class Fetcher:
         async with turn, self._room, gathering.joined(self._counters) as source:
             while await source.claim():
                 await self._ask(ask, gathering.download.content_id, source)
+
+    async def sample(self, ask: Ask, manifest: Manifest, index: int) -> None:
+        """Have the peer show one piece of a blob, to know that it has it and gives it to us.
+
+        Raises the peer's refusal, `PieceMismatchError` for other bytes, `TruncatedError` if nothing
+        comes for `SAMPLE_SECONDS`.
+        """
+        async with self._room:
+            self._last = request = self._last + 1
+            sample = _Sample(manifest, index)
+            limit = asyncio.timeout(SAMPLE_SECONDS)
+            self._running[request] = _Running(sample, limit)
+            try:
+                async with limit:
+                    await self._link.send(
+                        ask(request, manifest.content_id, False, ((index, 1),), 1)
+                    )
+                    await sample.brought()
+            except TimeoutError:
+                raise TruncatedError from None
+            finally:
+                del self._running[request]
 
     async def _ask(self, ask: Ask, content_id: bytes, source: Source) -> None:
         """One fetch of all that was claimed."""
@@ -147,7 +212,7 @@ class Fetcher:
         if source is not None:
             source.fail(from_wire(message.code))
 
-    def _heard(self, request: int) -> Source | None:
+    def _heard(self, request: int) -> Source | _Sample | None:
         """Whose fetch a message is about, if anything more is taken of it.
 
         What was on the way when its fetch ended may come at any time later.
@@ -157,6 +222,6 @@ class Fetcher:
             if not 0 < request <= self._last:
                 raise UnexpectedMessageError
             return None
-        if not running.limit.expired():
+        if not running.limit.expired() and isinstance(running.source, Source):
             running.limit.reschedule(self._clock() + STALL_SECONDS)
         return None if running.source.done else running.source

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from .library import Contact
+from .calling import Wanted
 from .multiaddrs import Multiaddr
 from .whereabouts import Whereabouts
 
@@ -32,7 +32,7 @@ class Finding:
     def __init__(
         self,
         *,
-        wanted: Callable[[], list[Contact]],
+        wanted: Callable[[], Sequence[Wanted]],
         whereabouts: Whereabouts,
         heard: Callable[[], None],
     ) -> None:
@@ -50,8 +50,8 @@ class Finding:
             await asyncio.sleep(pause)
             pause = min(2 * pause, FIND_SECONDS)
 
-    async def _look_for(self, contact: Contact, find: Find) -> bool:
-        known = self._whereabouts.everywhere().get(contact.identity, [])
+    async def _look_for(self, contact: Wanted, find: Find) -> bool:
+        known = self._whereabouts.everywhere().get(contact.key, [])
         keys = dict.fromkeys(each.peer for each in known if isinstance(each, Multiaddr))
         found: list[Multiaddr] = []
         for key in list(keys)[:KEYS]:
@@ -59,4 +59,4 @@ class Finding:
                 found += await find(key)
             except (OSError, TimeoutError) as error:
                 _log.debug("a look-up failed: %s", error)
-        return bool(found) and self._whereabouts.told(contact.identity, found)
+        return bool(found) and self._whereabouts.told(contact.key, found)

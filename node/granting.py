@@ -234,6 +234,7 @@ class Granting:
             operations=sorted(capability.links[-1].caveats.operations or ()),
             max_px=rendition.max_px,
             location="removed" if rendition.location_removed else "kept",
+            watermarked=rendition.watermarked,
             until=capability.expires,
             state=self._state(grant),
             created=grant.created,

@@ -48,9 +48,24 @@ class Home:
         return self.path / "library.db"
 
     @property
+    def library_copy(self) -> Path:
+        """The database as it was at one moment, while a backup file is written."""
+        return self.path / "library.copy"
+
+    @property
+    def restoring(self) -> Path:
+        """What a restore has brought so far: where it is, there is no node yet."""
+        return self.path / "restoring"
+
+    @property
     def keys(self) -> Path:
         """The key file."""
         return self.path / "keys.bin"
+
+    @property
+    def joined(self) -> Path:
+        """What another device of the same person shared, sealed, before the first unlocking."""
+        return self.path / "joined.bin"
 
     @property
     def blobs(self) -> Path:

@@ -263,7 +263,12 @@ class Inbox:
             raise BusyError
         # Settings may have changed since the link came up.
         current = self._library.contact_of(contact.identity) or contact
-        state = "accepted" if current.accept == "always" and not current.muted else "waiting"
+        wanted = current.accept == "always" and not current.muted
+        if wanted or self._library.is_at_sibling(envelope.record.photo_id):
+            state = "accepted"  # of the latter one a person has decided, at another device
+        else:
+            state = "waiting"
+        self._judge.note(envelope.certificates.found)
         offer = self._library.add_offer(
             envelope_hash, contact.identity, envelope, state, self._now()
         )
@@ -278,9 +283,9 @@ class Inbox:
 
     def answer(self, link: Link, offer: IncomingOffer) -> None:
         """Tell the sender how an offer stands; who only holds it hears when it is settled. Photos
-        of albums were offered by nobody.
+        of albums, and those of another device of ours, were not offered to this one.
         """
-        if link.peer.device != offer.device or offer.album is not None:
+        if link.peer.device != offer.device or not _is_offered(offer):
             return
         match offer.state:
             case "waiting" | "accepted":
@@ -367,14 +372,15 @@ class Inbox:
         """Not of who was blocked meanwhile, whoever brings it."""
         current = self._library.offer(offer.envelope_hash)
         contact = self._library.contact_of(offer.identity)
-        wanted = offer.album is not None if contact is None else not contact.blocked
+        wanted = not _is_offered(offer) if contact is None else not contact.blocked
         return wanted and current is not None and current.state == "accepted"
 
     async def _fetch(
         self, link: Link, fetcher: Fetcher, offer: IncomingOffer, arrival: Arrival
     ) -> None:
         if self._still_accepted(offer) and self._library.photo(offer.photo_id) is None:
-            if offer.album is None:  # else the log of the album was asked
+            # The log of an album was asked; and what is ours is so by no grant.
+            if offer.album is None and offer.capability:
                 self._judge.allow_us(Capability.decode(offer.capability), offer.photo_id)
             self._arrivals.check(offer)
             with _by_holder(link, offer):
@@ -398,13 +404,15 @@ class Inbox:
         with contextlib.suppress(PeerError):  # who takes no answers is not to keep it from others
             self.answer(link, stored)
         self._settled(stored)
-        if offer.album is None:
+        if offer.album is None and offer.identity != self._device.identity:
             self._publish(stored, self._name_of(offer.identity))
 
     def _asking(self, link: Link, offer: IncomingOffer, key: Secret) -> Ask:
         """How a blob of an offer is asked for: by the grant from its sender, by its token from who
-        holds it, by our own role in an album.
+        holds it and from another device of ours, by our own role in an album.
         """
+        if link.peer.identity == self._device.identity:
+            return under_token(fetch_token(key).reveal())
         if offer.album is not None:
             return under_grant(offer.photo_id, self._album_grant(offer.album))
         if link.peer.device == offer.device:
@@ -463,7 +471,8 @@ class Inbox:
             self._library.add_photo(
                 record, details, blobs, fingerprint, now, stored_offer=offer.envelope_hash
             )
-            self._arrived(offer.photo_id)
+            if offer.record.author != self._device.identity:
+                self._arrived(offer.photo_id)
 
         await self._commits.run(enter)
 
@@ -471,7 +480,7 @@ class Inbox:
         """Forget what came of a photo, but for blobs that another offer's record names too."""
         wanted = {
             content_id
-            for other in self._library.offers_of(offer.photo_id, albums=True)
+            for other in self._library.offers_of(offer.photo_id, every=True)
             if other.state == "accepted" and other.envelope_hash != offer.envelope_hash
             for content_id in _blobs_of(other)
         }
@@ -494,7 +503,7 @@ class Inbox:
         """Note why a fetch failed and tell the sender; True if it is not tried again here."""
         if not self._still_accepted(offer):
             return True  # the person declined it in the meantime: that stands
-        if link.peer.device != offer.device or offer.album is not None:
+        if link.peer.device != offer.device or not _is_offered(offer):
             return self._failed_to_collect(offer, error)
         waits = isinstance(error, _WAITS)
         final = isinstance(error, _FINAL) and not waits
@@ -520,8 +529,8 @@ class Inbox:
         if not self._still_accepted(offer):
             return True
         _log.info("a photo did not come from its holder: %s", error.code)
-        if offer.album is not None:
-            return True  # other members may have it
+        if not _is_offered(offer):
+            return True  # other members, or other devices of ours, may have it
         name = self._name_of(holder.peer.identity)
         self._events.publish("holder-failed", holder=name, code=error.code)
         self._publish(offer, self._name_of(offer.identity), code=error.code)
@@ -537,7 +546,7 @@ class Inbox:
             self._discard(offer)
             self._library.set_offer_state(offer.envelope_hash, "refused", error.code, self._now())
             self._settled(self._library.offer(offer.envelope_hash) or offer)
-        if offer.album is None:
+        if _is_offered(offer):
             current = self._library.offer(offer.envelope_hash) or offer
             self._publish(current, self._name_of(offer.identity), code=error.code)
         return not isinstance(error, LocalError)
@@ -559,6 +568,11 @@ class Inbox:
         photo = self.here(photo_id)
         self._judge.check_held(photo)
         return photo
+
+
+def _is_offered(offer: IncomingOffer) -> bool:
+    """Whether somebody offered it to this very device."""
+    return offer.album is None and not offer.sibling
 
 
 def _blobs_of(offer: IncomingOffer) -> tuple[bytes, bytes]:
@@ -583,7 +597,7 @@ def _by_holder(link: Link, offer: IncomingOffer) -> Generator[None]:
     except TruncatedError:
         raise
     except PeerError as error:
-        if link.peer.device == offer.device and offer.album is None:
+        if link.peer.device == offer.device and _is_offered(offer):
             raise
         raise _HolderError(error) from None
 

@@ -5,13 +5,13 @@ The judgement itself is `protocol/judging`; this module only gathers its facts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from functools import reduce
 from itertools import product
 from typing import Final
 
-from ..crypto.identity import DeviceChain
+from ..crypto.identity import DeviceCertificate, DeviceChain
 from ..protocol.attributes import Attributes
 from ..protocol.capability import Capability, Request
 from ..protocol.errors import (
@@ -135,6 +135,10 @@ class Judge:
         """Whether an identity said that a device is no longer its own."""
         return self._papers.revocations.revokes_device(identity, device)
 
+    def note(self, certificates: Iterable[DeviceCertificate]) -> None:
+        """Remember by whom devices that signed something are certified; see `Papers.note`."""
+        self._papers.note(certificates)
+
     def allow_us(self, capability: Capability, photo_id: bytes) -> None:
         """Whether a grant lets us have a photo now: an honest node judges this itself.
 
@@ -163,7 +167,7 @@ class Judge:
         if photo.author == self._device.identity:
             return None
         reason: type[DeniedError] | None = None
-        for offer in self._library.offers_of(photo.photo_id, albums=True):
+        for offer in self._library.offers_of(photo.photo_id, every=True):
             if offer.state != "stored":
                 continue
             if offer.album is not None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..crypto import encoding
-from ..crypto.encoding import Reader
+from ..crypto.encoding import Reader, Value
 from ..crypto.errors import BadCertificateError, KeyFileError, MalformedError
 from ..crypto.identity import (
+    MAX_CERTIFICATE_BYTES,
     MAX_CHAIN_BYTES,
+    MAX_DEVICE_CERTIFICATES,
     DeviceCertificate,
     DeviceChain,
     issue_identity,
@@ -18,12 +20,19 @@ from ..crypto.identity import (
 from ..crypto.keystore import MAX_FILE_BYTES, Argon2Cost, KeyFile
 from ..crypto.recovery import ENTROPY_BYTES, RecoveryWords
 from ..crypto.secret import Secret
-from ..crypto.signing import SigningKey
+from ..crypto.signing import Signed, SigningKey
 from ..crypto.wrap import KemKey
 from ..protocol import limits
+from ..protocol.joining import NewDevice
 from ..protocol.opening import Entropy, LocalDevice
 from .config import TEMPLATE
-from .errors import HomeExistsError, HomeUnusableError, NoHomeError
+from .errors import (
+    HomeExistsError,
+    HomeUnusableError,
+    NoHomeError,
+    RestoreUnfinishedError,
+    WordsNeededError,
+)
 from .home import Home, write_file
 
 _SEED_BYTES = 32
@@ -52,6 +61,20 @@ class UnlockedKeys:
         return self.store_key.derive(b"holding")
 
 
+@dataclass(frozen=True, slots=True)
+class NewDeviceKeys:
+    """Seeds of a device that has no papers yet."""
+
+    signing_seed: Secret
+    kem_seed: Secret
+    name: str
+
+    @property
+    def device(self) -> NewDevice:
+        """The same as keys."""
+        return NewDevice(SigningKey(self.signing_seed), KemKey(self.kem_seed), self.name)
+
+
 def create(
     home: Home,
     passphrase: Secret,
@@ -67,7 +90,7 @@ def create(
     `show` gets the recovery words before anything is written: if it fails, no node exists. The
     words, and the root key that they make, are kept nowhere.
     """
-    _check_free(home)
+    check_free(home)
     words = RecoveryWords(Secret(entropy(ENTROPY_BYTES)))
     _make(home, words, passphrase, name, entropy, now, 1, cost, lambda: show(words))
 
@@ -87,14 +110,70 @@ def recreate(
     Nobody knows how many certificates the root key made before, and their numbers have to rise: so
     this one's is the time, which is beyond what any device could count to.
     """
-    _check_free(home)
+    check_free(home)
     _make(home, words, passphrase, name, entropy, now, max(now, 2), cost, lambda: None)
 
 
-def _check_free(home: Home) -> None:
+def adopt(
+    home: Home,
+    new: NewDeviceKeys,
+    chain: DeviceChain,
+    passphrase: Secret,
+    name: str,
+    *,
+    entropy: Entropy,
+    cost: Argon2Cost | None = None,
+    before: Callable[[UnlockedKeys], None],
+) -> None:
+    """Keep keys in `home` that another device of the same identity has certified; takes about a
+    second. The words open them only once they were given here (`with_chain`).
+
+    `before` gets the keys before a node exists: what has to be there with it.
+    """
+    check_free(home)
+    key_file, store_key = KeyFile.create(
+        _content(new.signing_seed, new.kem_seed, chain, name), entropy
+    )
+    key_file = key_file.with_passphrase(store_key, passphrase, entropy, cost or Argon2Cost())
+    device = new.device
+    local = LocalDevice(device.signing, device.kem, chain, name)
+    before(UnlockedKeys(local, store_key))
+    write_file(home.config, TEMPLATE.encode())
+    write_file(home.keys, key_file.encode())  # last: a home with keys is a node
+
+
+def with_chain(
+    home: Home, keys: UnlockedKeys, chain: DeviceChain, words: RecoveryWords | None = None
+) -> UnlockedKeys:
+    """The same keys with other papers for them; words that are given open them from now on, too."""
+    key_file = _read(home)
+    body = encoding.decode(key_file.content(keys.store_key), MAX_FILE_BYTES)
+    device_seed, kem_seed, _, name = _read_content(body)
+    changed = key_file.with_content(keys.store_key, _content(device_seed, kem_seed, chain, name))
+    if words is not None:
+        changed = changed.with_recovery_words(keys.store_key, words)
+    write_file(home.keys, changed.encode())
+    return replace(keys, device=replace(keys.device, chain=chain))
+
+
+def new_device(name: str, entropy: Entropy) -> NewDeviceKeys:
+    """Keys of a device that has no papers yet."""
+    return NewDeviceKeys(Secret(entropy(_SEED_BYTES)), Secret(entropy(_SEED_BYTES)), name)
+
+
+def _content(device_seed: Secret, kem_seed: Secret, chain: DeviceChain, name: str) -> bytes:
+    return encoding.encode(
+        [1, "device", device_seed.reveal(), kem_seed.reveal(), chain.encoded, name]
+    )
+
+
+def check_free(home: Home) -> None:
+    """Make the folders; `HomeExistsError` if there is a node in them."""
     home.prepare()
     if home.exists:
         raise HomeExistsError
+    if home.restoring.exists():
+        raise RestoreUnfinishedError
 
 
 def _make(
@@ -117,10 +196,7 @@ def _make(
     chain = DeviceChain.assemble(
         issue_identity(words), [certificate], issue_kem(device, KemKey(kem_seed).public)
     )
-    content = encoding.encode(
-        [1, "device", device_seed.reveal(), kem_seed.reveal(), chain.encoded, name]
-    )
-    key_file, store_key = KeyFile.create(content, entropy)
+    key_file, store_key = KeyFile.create(_content(device_seed, kem_seed, chain, name), entropy)
     key_file = key_file.with_passphrase(store_key, passphrase, entropy, cost or Argon2Cost())
     key_file = key_file.with_recovery_words(store_key, words)
     before()
@@ -128,26 +204,93 @@ def _make(
     write_file(home.keys, key_file.encode())  # last: a home with keys is a node
 
 
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """Another device of the same identity, and its key file, not written yet."""
+
+    keys: UnlockedKeys
+    key_file: bytes
+
+
+def succeed(
+    former: UnlockedKeys,
+    former_file: KeyFile,
+    words: RecoveryWords | None,
+    passphrase: Secret,
+    *,
+    entropy: Entropy,
+    now: int,
+    cost: Argon2Cost,
+) -> Successor:
+    """Keys of a further device, certified by the root key of `words`, else by the `former` device.
+
+    `WordsNeededError` if that one may not certify. Its number is the time, as in `recreate`.
+    Without the words nothing could make a slot of them for a new store key, so the former one
+    stays, with the slots of its file.
+    """
+    device_seed, kem_seed = Secret(entropy(_SEED_BYTES)), Secret(entropy(_SEED_BYTES))
+    device, chain = SigningKey(device_seed), former.device.chain
+    way: list[DeviceCertificate] = []
+    issuer = former.device.signing if words is None else SigningKey(words.root_seed())
+    if words is None:
+        way = list(chain.certificates)
+        if len(way) == MAX_DEVICE_CERTIFICATES or not way[-1].may_certify:
+            raise WordsNeededError
+    certificate = DeviceCertificate.issue(
+        issuer, chain.identity, device.public,
+        not_before=now, seq=max(now, 2), may_certify=words is not None,
+    )  # fmt: skip
+    identity = Signed.from_value(
+        Reader(encoding.decode(chain.encoded, MAX_CHAIN_BYTES), "device chain").array("id", 2),
+        MAX_CERTIFICATE_BYTES, "identity certificate",
+    )  # fmt: skip
+    new = DeviceChain.assemble(
+        identity, [*way, certificate], issue_kem(device, KemKey(kem_seed).public)
+    )
+    name = former.device.name
+    content = encoding.encode(
+        [1, "device", device_seed.reveal(), kem_seed.reveal(), new.encoded, name]
+    )
+    if words is None:
+        store_key = former.store_key
+        key_file = former_file.with_content(store_key, content)
+    else:
+        key_file, store_key = KeyFile.create(content, entropy)
+        key_file = key_file.with_passphrase(store_key, passphrase, entropy, cost)
+        key_file = key_file.with_recovery_words(store_key, words)
+    local = LocalDevice(device, KemKey(kem_seed), new, name)
+    return Successor(UnlockedKeys(local, store_key), key_file.encode())
+
+
 def unlock(home: Home, secret: Secret | RecoveryWords) -> UnlockedKeys:
     """Open the key file with the pass phrase (about a second) or the recovery words."""
-    key_file = _read(home)
+    return open_key_file(_read(home), secret)
+
+
+def open_key_file(key_file: KeyFile, secret: Secret | RecoveryWords) -> UnlockedKeys:
+    """The same with one that was read, of a home or of a backup."""
     if isinstance(secret, RecoveryWords):
         store_key = key_file.open_with_recovery_words(secret)
     else:
         store_key = key_file.open_with_passphrase(secret)
     try:
         body = encoding.decode(key_file.content(store_key), MAX_FILE_BYTES)
-        reader = Reader(body, "device keys")
-        reader.literal(1, "device")
-        device_seed = Secret(reader.octets("device seed", _SEED_BYTES))
-        kem_seed = Secret(reader.octets("KEM seed", _SEED_BYTES))
-        chain = DeviceChain.decode(reader.octets("chain", maximum=MAX_CHAIN_BYTES))
-        name = reader.text("name", limits.NAME_BYTES)
-        reader.end()
+        device_seed, kem_seed, chain, name = _read_content(body)
     except (MalformedError, BadCertificateError):
         raise KeyFileError from None
     device = LocalDevice(SigningKey(device_seed), KemKey(kem_seed), chain, name)
     return UnlockedKeys(device, store_key)
+
+
+def _read_content(body: list[Value]) -> tuple[Secret, Secret, DeviceChain, str]:
+    reader = Reader(body, "device keys")
+    reader.literal(1, "device")
+    device_seed = Secret(reader.octets("device seed", _SEED_BYTES))
+    kem_seed = Secret(reader.octets("KEM seed", _SEED_BYTES))
+    chain = DeviceChain.decode(reader.octets("chain", maximum=MAX_CHAIN_BYTES))
+    name = reader.text("name", limits.NAME_BYTES)
+    reader.end()
+    return device_seed, kem_seed, chain, name
 
 
 def _read(home: Home) -> KeyFile:

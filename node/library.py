@@ -52,6 +52,11 @@ class Contact:
     metadata: str
 
     @property
+    def key(self) -> bytes:
+        """What is known of where it is goes by this."""
+        return self.identity
+
+    @property
     def pinned(self) -> Pinned:
         """What the hello needs."""
         return Pinned(self.identity, self.pair_secret)
@@ -122,6 +127,8 @@ class IncomingOffer:
     """As `Certificates.encode` gives them; empty for what came before version 0.2.0."""
     album: bytes | None = None
     """The album that it is in, if nobody offered it to us alone: any member may bring it."""
+    sibling: bool = False
+    """Whether it is known from another device of ours. While it waits, only that has it."""
 
 
 class Library:
@@ -238,6 +245,13 @@ class Library:
         """Remember the papers that a contact's device showed."""
         with self._db.transaction():
             self._put_device(chain, now)
+
+    def tell_device(self, chain: DeviceChain) -> None:
+        """Remember the papers of a contact's device that another one of its devices showed: since
+        it was never here itself it gives way first where there are too many.
+        """
+        known = self._db.value("SELECT seen FROM devices WHERE device = ?", chain.device)
+        self.put_device(chain, known or 0)
 
     def _put_device(self, chain: DeviceChain, now: int) -> None:
         self._db.execute(
@@ -395,7 +409,8 @@ class Library:
         keys = envelope.keys
         with self._db.transaction():
             self._db.execute(
-                "INSERT OR IGNORE INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+                "INSERT OR IGNORE INTO offers"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0)",
                 envelope_hash, envelope.record.photo_id, identity, envelope.sender_device,
                 envelope.record.signed.encode(), envelope.capability.encoded,
                 keys[Kind.ORIGINAL].reveal(), keys[Kind.METADATA].reveal(), state, None, now, now,
@@ -414,14 +429,55 @@ class Library:
             envelope.certificates.encode(),
         )  # fmt: skip
 
+    def add_sibling_offer(self, offer: IncomingOffer) -> None:
+        """Note a photo that another device of ours has, in place of what was noted of it before."""
+        self._db.write(
+            "INSERT OR REPLACE INTO offers"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 1)",
+            offer.envelope_hash, offer.photo_id, offer.identity, offer.device,
+            offer.record.signed.encode(), offer.capability, offer.content_key.reveal(),
+            offer.metadata_key.reveal(), offer.state, offer.code, offer.received, offer.updated,
+            offer.certificates,
+        )  # fmt: skip
+
+    def is_at_sibling(self, photo_id: bytes) -> bool:
+        """Whether a photo is known from another device of ours and was not removed."""
+        return bool(
+            self._db.value(
+                "SELECT 1 FROM offers WHERE photo_id = ? AND sibling AND state <> 'declined'",
+                photo_id,
+            )
+        )
+
+    def sibling_offers(self, *states: str) -> list[bytes]:
+        """By their envelopes the photos that are known from another device of ours and stand so,
+        the latest first.
+        """
+        marks = ", ".join("?" for _ in states)
+        rows = self._db.rows(
+            f"SELECT envelope_hash FROM offers WHERE sibling AND state IN ({marks})"  # noqa: S608
+            " ORDER BY received DESC, envelope_hash",
+            *states,
+        )
+        return [row[0] for row in rows]
+
+    def sibling_offers_count(self, state: str) -> int:
+        """How many of these there are."""
+        return self._db.value("SELECT count(*) FROM offers WHERE sibling AND state = ?", state)
+
     def offer(self, envelope_hash: bytes) -> IncomingOffer | None:
         """One offer."""
         row = self._db.row("SELECT * FROM offers WHERE envelope_hash = ?", envelope_hash)
         return None if row is None else _offer(row)
 
     def offers(self) -> list[IncomingOffer]:
-        """All offers that contacts made, oldest first."""
-        rows = self._db.rows("SELECT * FROM offers WHERE album IS NULL ORDER BY received, photo_id")
+        """All offers that contacts made, oldest first; those that came by another device of ours
+        once they are here.
+        """
+        rows = self._db.rows(
+            "SELECT * FROM offers WHERE album IS NULL AND (NOT sibling OR (state = 'stored'"
+            " AND identity IN (SELECT identity FROM contacts))) ORDER BY received, photo_id"
+        )
         return [_offer(row) for row in rows]
 
     def coming(self) -> list[tuple[bytes, bytes]]:
@@ -433,14 +489,14 @@ class Library:
             for content_id in (offer.record.content_id, offer.record.metadata_id)
         ]
 
-    def offers_of(self, photo_id: bytes, *, albums: bool = False) -> list[IncomingOffer]:
-        """The offers that contacts made of one photo, the latest first; with `albums` also as what
-        it is to be fetched for those.
+    def offers_of(self, photo_id: bytes, *, every: bool = False) -> list[IncomingOffer]:
+        """The offers that contacts made of one photo, the latest first; `every` also those by which
+        it is to be fetched for an album, and as our own from another device.
         """
         rows = self._db.rows(
-            "SELECT * FROM offers WHERE photo_id = ? AND (album IS NULL OR ?)"
-            " ORDER BY received DESC",
-            photo_id, int(albums),
+            "SELECT * FROM offers WHERE photo_id = ?"
+            " AND (album IS NULL AND capability <> x'' OR ?) ORDER BY received DESC",
+            photo_id, int(every),
         )  # fmt: skip
         return [_offer(row) for row in rows]
 
@@ -480,7 +536,7 @@ class Library:
         """How many offers of a contact wait for a person or for their bytes."""
         return self._db.value(
             "SELECT count(*) FROM offers WHERE identity = ? AND state IN ('waiting', 'accepted')"
-            " AND album IS NULL",
+            " AND album IS NULL AND NOT sibling",
             identity,
         )
 
@@ -538,5 +594,5 @@ def _offer(row: Row) -> IncomingOffer:
         row["envelope_hash"], row["photo_id"], row["identity"], row["device"],
         _record(row["record"]), row["capability"], Secret(row["content_key"]),
         Secret(row["metadata_key"]), row["state"], row["code"], row["received"], row["updated"],
-        row["certificates"], row["album"],
+        row["certificates"], row["album"], bool(row["sibling"]),
     )  # fmt: skip

@@ -86,20 +86,20 @@ class Lineage:
                 found += standing.lists
         return found
 
-    def devices_of(self, found: RevocationList, sender: bytes) -> dict[bytes, bytes]:
+    def devices_of(self, found: RevocationList, sender: bytes) -> tuple[dict[bytes, bytes], bool]:
         """By which devices a list of somebody else than who sent it counts: those of the issuers
-        in chains that the same contact brought.
+        in chains that the same contact brought. Also whether its signer may certify devices.
         """
         issuer = found.issuer
         if issuer == self._device.identity or self._full(issuer):
-            return {}
-        for capability, certificates in self._library.chains_with(sender, issuer, found.signer):
-            devices = Certificates.decode(certificates).devices
-            if issuer in Capability.decode(capability).issuers and devices.get(found.signer) == (
-                issuer
-            ):
-                return {found.signer: issuer}
-        return {}
+            return {}, False
+        for capability, encoded in self._library.chains_with(sender, issuer, found.signer):
+            certificates = Certificates.decode(encoded)
+            if issuer in Capability.decode(capability).issuers and certificates.devices.get(
+                found.signer
+            ) == (issuer):
+                return {found.signer: issuer}, certificates.may_certify(found.signer)
+        return {}, False
 
     def _full(self, issuer: bytes) -> bool:
         known = self._papers.revocations.known

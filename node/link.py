@@ -18,9 +18,10 @@ from ..crypto.errors import PeerError, TruncatedError
 from ..crypto.identity import DeviceChain
 from ..protocol import limits
 from ..protocol.errors import TooMuchError
+from ..protocol.joining import DeviceRequest, Joined
 from ..protocol.messages import Message, Ping, Pong
 from ..protocol.opening import Acquaintance
-from ..protocol.session import Ended, Established, Paired, Received, Session, State
+from ..protocol.session import Added, Asked, Ended, Established, Paired, Received, Session, State
 from .pipes import Pipe
 
 QUEUE_BYTES: Final = 1024 * 1024
@@ -34,6 +35,10 @@ SILENCE_SECONDS: Final = 40.0
 CHECK_SECONDS: Final = 5.0
 """The same, where there is a reason to doubt it: the network changed, or the machine slept."""
 FAREWELL_SECONDS: Final = 2.0
+
+Outcome = DeviceChain | Acquaintance | DeviceRequest | Joined
+"""What a hello came to: a device that is known, somebody new, or a device to be added here; or, at
+that device, its papers."""
 
 _log = logging.getLogger(__name__)
 
@@ -69,11 +74,11 @@ class Link:
         """Seconds since the connection was made."""
         return asyncio.get_running_loop().time() - self._born
 
-    async def open(self) -> DeviceChain | Acquaintance:
+    async def open(self) -> Outcome:
         """Handshake and hello, within the limits of time and bytes.
 
-        Returns the contact's device, or what a pairing yielded; raises the `PeerError` that
-        prevented it.
+        Returns the contact's device, or what a pairing or adding a device yielded; raises the
+        `PeerError` that prevented it.
         """
         try:
             async with asyncio.timeout(limits.OPENING_SECONDS):
@@ -83,8 +88,8 @@ class Link:
         except OSError:
             raise TruncatedError from None
 
-    async def _open(self) -> DeviceChain | Acquaintance:
-        outcome: DeviceChain | Acquaintance | None = None
+    async def _open(self) -> Outcome:
+        outcome: Outcome | None = None
         while outcome is None:
             await self._flush()
             data = await self.pipe.read()
@@ -95,6 +100,10 @@ class Link:
                         outcome = event.peer
                     case Paired():
                         outcome = event.acquaintance
+                    case Asked():
+                        outcome = event.request
+                    case Added():
+                        outcome = event.joined
                     case Received():
                         self._held.append(event)
                     case Ended():

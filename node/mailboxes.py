@@ -77,19 +77,27 @@ class Mailboxes:
         if not message.secret:
             if known is None:
                 return False
-            self.changes += 1
-            self._db.write("DELETE FROM mailboxes WHERE identity = ?", identity)
+            self.forget(identity)
             return True
         secret = Secret(message.secret)
         is_marked(secret, identity, message.holders)  # raises for what are no marks
         if known is not None and (known.secret, known.holders) == (secret, message.holders):
             return False
+        self.put(identity, secret, message.holders)
+        return True
+
+    def put(self, identity: bytes, secret: Secret, holders: bytes) -> None:
+        """Keep where what is for a contact may be left."""
         self.changes += 1
         self._db.write(
             "INSERT OR REPLACE INTO mailboxes VALUES (?, ?, ?)",
-            identity, message.secret, message.holders,
+            identity, secret.reveal(), holders,
         )  # fmt: skip
-        return True
+
+    def forget(self, identity: bytes) -> None:
+        """Nothing is left for it any more."""
+        self.changes += 1
+        self._db.write("DELETE FROM mailboxes WHERE identity = ?", identity)
 
     def of(self, identity: bytes) -> Mailbox | None:
         """The mailbox of a contact, if it told us of one."""
@@ -192,8 +200,12 @@ class Mailboxes:
     def renew(self) -> Secret:
         """Another secret: whoever knew the last one can't tell any more what is left for us."""
         secret = Secret(self._entropy(SECRET_BYTES))
-        self._db.write("INSERT OR REPLACE INTO settings VALUES (?, ?)", _SETTING, secret.reveal())
+        self.put_own(secret)
         return secret
+
+    def put_own(self, secret: Secret) -> None:
+        """The secret that counts from now on."""
+        self._db.write("INSERT OR REPLACE INTO settings VALUES (?, ?)", _SETTING, secret.reveal())
 
     def secret(self) -> Secret | None:
         """The secret of our mailbox, if there ever was one."""

@@ -78,6 +78,21 @@ class Marks:
         found = self._db.value("SELECT sensitivity FROM sensitivities WHERE photo_id = ?", photo_id)
         return found or UNSAID
 
+    def said(self, photo_id: bytes) -> str | None:
+        """The same, told apart from what nobody said."""
+        return self._db.value("SELECT sensitivity FROM sensitivities WHERE photo_id = ?", photo_id)
+
+    def put(self, photo_id: bytes, folded: str, spelled: str | None) -> None:
+        """Give a photo a word as another device of ours spells it, unless it has it in any case; or
+        take it away.
+        """
+        has = [each for each in self.tags(photo_id) if names.folded(each) == folded]
+        if spelled is None:
+            for each in has:
+                self._db.write("DELETE FROM tags WHERE photo_id = ? AND tag = ?", photo_id, each)
+        elif not has:
+            self._db.write("INSERT INTO tags VALUES (?, ?)", photo_id, spelled)
+
     def spelled(self, tag: str) -> list[str]:
         """The ways in which a word was given, in any case."""
         wanted = names.folded(tag)

@@ -1,4 +1,6 @@
-"""Meeting somebody for the first time, by code, by QR or by ticket, on either side."""
+"""Meeting somebody for the first time, by code, by QR or by ticket, on either side; and the code
+under which a device of our own is added (`adding`).
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..crypto import pairing
-from ..crypto.errors import KinlightError, PeerError, WrongCodeError
-from ..crypto.pairing import Code, Invitation
+from ..crypto.errors import InvalidCodeError, KinlightError, PeerError, WrongCodeError
+from ..crypto.pairing import Code, Invitation, Purpose
 from ..crypto.secret import Secret
 from ..protocol import limits
+from ..protocol.devices import OwnDevice
 from ..protocol.errors import RevokedDeviceError
+from ..protocol.joining import DeviceRequest, Gift
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice, PairingWindow
 from ..protocol.ticket import IssuedTicket, Ticket
 from . import names
@@ -44,6 +48,9 @@ SEARCH_SECONDS: Final = 20.0
 
 ASK_SECONDS: Final = 1.2
 """Announcers say the same thing at most once a second."""
+
+Add = Callable[[DeviceRequest], tuple[OwnDevice, Gift]]
+"""Takes a new device of ours in, durably; what it gets in return."""
 
 _log = logging.getLogger(__name__)
 
@@ -90,8 +97,9 @@ class Meeting:
         self._entropy = entropy
         self._choose = choose
         self._now = now
-        self._outcome: asyncio.Future[Contact] | None = None
+        self._outcome: asyncio.Future[Contact | OwnDevice] | None = None
         self._name: str | None = None
+        self._add: Add | None = None
 
     # The side that shows a code.
 
@@ -100,12 +108,30 @@ class Meeting:
 
         The code ends with this generator, after two minutes, or after three wrong tries.
         """
+        async with contextlib.aclosing(self._show("pair", name, None)) as steps:
+            async for step in steps:
+                if not isinstance(step, OwnDevice):
+                    yield step
+
+    async def open_for_device(self, add: Add) -> AsyncGenerator[OpenCode | OwnDevice]:
+        """Show a code for a device of our own, then the device that used it; `add` takes it in.
+
+        The code ends as that of a pairing does. There is one code at a time, for one purpose.
+        """
+        async with contextlib.aclosing(self._show("device", None, add)) as steps:
+            async for step in steps:
+                if not isinstance(step, Contact):
+                    yield step
+
+    async def _show(
+        self, purpose: Purpose, name: str | None, add: Add | None
+    ) -> AsyncGenerator[OpenCode | Contact | OwnDevice]:
         if self._outcome is not None:
             raise PairingOpenError
         self._outcome = asyncio.get_running_loop().create_future()
-        self._name = name
-        opened = self._open_code()
-        window = PairingWindow(opened.code, opened.invitation)
+        self._name, self._add = name, add
+        opened = self._open_code(purpose)
+        window = PairingWindow(opened.code, opened.invitation, purpose)
         self._peers.window = window
         try:
             if self._discovery is not None:
@@ -113,18 +139,18 @@ class Meeting:
             yield opened
             try:
                 async with asyncio.timeout(limits.PAIRING_SECONDS):
-                    contact = await self._outcome
+                    outcome = await self._outcome
             except TimeoutError:
                 raise PairingOverError from None
-            yield contact
+            yield outcome
         finally:
             window.closed = True
             self._peers.window = None
-            self._outcome = None
+            self._outcome = self._add = None
             if self._discovery is not None:
                 await self._discovery.announce_slot(None)
 
-    def _open_code(self) -> OpenCode:
+    def _open_code(self, purpose: Purpose) -> OpenCode:
         taken = {sighting.slot for sighting in self._sightings()}
         free = [slot for slot in pairing.SLOTS if slot not in taken] or list(pairing.SLOTS)
         code = Code.generate(free[self._choose(len(free))], self._choose)
@@ -135,11 +161,17 @@ class Meeting:
             Secret(self._entropy(pairing.SECRET_BYTES)),
             tuple(addresses[: limits.INVITATION_ADDRESSES]),
             expires,
+            purpose,
         )
         return OpenCode(code, invitation, expires)
 
-    async def paired(self, link: Link, acquaintance: Acquaintance) -> None:
-        """A dialer used the code or a ticket: keep it as a contact, then let it know."""
+    async def paired(self, link: Link, acquaintance: Acquaintance | DeviceRequest) -> None:
+        """A dialer used the code or a ticket: keep it as a contact, or as a device of ours, then
+        let it know.
+        """
+        if isinstance(acquaintance, DeviceRequest):
+            await self._asked(link, acquaintance)
+            return
         if link.session.ticket is not None:
             await self._paired_by_ticket(link, link.session.ticket, acquaintance)
             return
@@ -152,6 +184,23 @@ class Meeting:
         await link.close()
         if not self._outcome.done():
             self._outcome.set_result(contact)
+
+    async def _asked(self, link: Link, request: DeviceRequest) -> None:
+        """A dialer used the code for a device: certify it, then give it its papers."""
+        current = link.session.window is self._peers.window
+        if not current or self._add is None or self._outcome is None or self._outcome.done():
+            await link.close()
+            return
+        try:
+            added, gift = self._add(request)
+        except KinlightError as error:  # no room on the disk, say: whoever waits hears of it
+            self._outcome.set_exception(error)
+            await link.close()
+            return
+        link.session.device_given(gift)
+        await link.close()
+        if not self._outcome.done():
+            self._outcome.set_result(added)
 
     async def _paired_by_ticket(
         self, link: Link, ticket: IssuedTicket, acquaintance: Acquaintance
@@ -200,6 +249,10 @@ class Meeting:
     async def _join_invitation(
         self, invitation: Invitation, at: Address | None, name: str | None
     ) -> Contact:
+        if invitation.purpose != "pair":
+            raise InvalidCodeError(
+                "it adds a device of one's own: `kinlight device join` on the new one takes it"
+            )
         if invitation.expires < self._now():
             raise PairingOverError
         places = [at] if at else [parse_address(text) for text in invitation.addresses]

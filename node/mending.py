@@ -248,6 +248,19 @@ class Mender:
             return _Source(identity, under_token(blob.fetch_token(stored.key).reveal()))
         return None
 
+    def holders(self, photo_id: bytes) -> list[bytes]:
+        """The identities of those who said that they keep a backup of a photo."""
+        return self._backups.holders(photo_id)
+
+    def ask_of(self, stored: StoredBlob, link: Link, *, backup: bool) -> Ask | None:
+        """How the other end can be asked for a blob: with `backup` for what it holds of ours, else
+        by the grant under which it came.
+        """
+        if backup and link.session.takes(FetchHeld):
+            return under_token(blob.fetch_token(stored.key).reveal())
+        found = self._source(stored, link)
+        return None if found is None else found.ask
+
     def _source_keys(self, photo_id: bytes) -> set[bytes]:
         """All who can be asked for the blobs of a photo: devices, and holders by their identity."""
         return {

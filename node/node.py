@@ -28,9 +28,13 @@ from .errors import AlreadyRunningError, NotRunningError, PassphraseNeededError
 from .home import ApiAddress, Home
 from .node_access import NodeAccess
 from .node_albums import NodeAlbums
+from .node_archive import NodeArchive
+from .node_devices import NodeDevices
 from .node_holding import NodeHolding
 from .node_library import NodeLibrary
+from .node_marks import NodeMarks
 from .node_recovery import NodeRecovery
+from .node_space import NodeSpace
 from .node_tickets import NodeTickets
 from .node_weblinks import NodeWebLinks
 from .node_wide import NodeWide
@@ -42,11 +46,13 @@ from .views import (
     Event,
     Finding,
     Identity,
+    JoinedDevice,
     PairingCode,
     ShareItem,
     ShareProgress,
     Status,
 )
+from .views_siblings import DeviceStanding
 
 _CONNECT_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = 1.0
@@ -56,9 +62,13 @@ WATCH_SECONDS: Final = 1.0
 class Node(
     NodeAccess,
     NodeAlbums,
+    NodeArchive,
+    NodeDevices,
     NodeHolding,
     NodeLibrary,
+    NodeMarks,
     NodeRecovery,
+    NodeSpace,
     NodeTickets,
     NodeWebLinks,
     NodeWide,
@@ -125,6 +135,25 @@ class Node(
             yield node
 
     @staticmethod
+    async def join_device(
+        code: str,
+        home: Path | str | None = None,
+        *,
+        passphrase: str,
+        name: str,
+        at: str | None = None,
+    ) -> JoinedDevice:
+        """Make a node in `home` that is a further device of whoever shows `code`, the code or QR
+        text of `add_device`. `at` is an address to try, `name` what it calls itself.
+
+        Raises `HomeExistsError`, `NotADeviceCodeError`, `NoSuchNodeError`, `UnreachableError`,
+        `WrongCodeError` and the like.
+        """
+        from .joining import join  # brings the whole session
+
+        return await join(_home(home), code, Secret(passphrase.encode()), name, at=at)
+
+    @staticmethod
     def create(
         home: Path | str | None = None,
         *,
@@ -168,12 +197,14 @@ class Node(
         bootstraps = [views.Bootstrap(**item) for item in body.pop("wide_bootstraps", [])]
         connections = [views.Connection(**item) for item in body.pop("connections")]
         absent = [views.Absent(**item) for item in body.pop("absent")]
+        devices = [DeviceStanding(**item) for item in body.pop("devices", [])]
         clock = body.pop("clock")
         return Status(
             **body,
             connections=connections,
             absent=absent,
             wide_bootstraps=bootstraps,
+            devices=devices,
             clock=None if clock is None else Clock(**clock),
         )
 
@@ -296,6 +327,7 @@ class Node(
         *,
         metadata: str | None = None,
         max_px: int | None = None,
+        watermark: bool = False,
         until: int | None = None,
         rehash: bool = False,
         check: bool = False,
@@ -306,9 +338,11 @@ class Node(
 
         `metadata` says what leaves: `original` (the bytes as they are, with place, time and camera
         if they are in them), `no-location` or `clean`; without it each contact's own policy holds.
-        With `max_px` a `clean` copy goes, no side longer than that. `until` (seconds since 1970)
-        ends the grant, which demands the form that is given. With `wait` it returns when each photo
-        is delivered, refused, waiting for a person, or its contact was not there for ten seconds;
+        With `max_px` a `clean` copy goes, no side longer than that; with `watermark` each contact
+        gets a `clean` copy with an invisible mark of its own, by which `trace` knows it. `until`
+        (seconds since 1970) ends the grant, which demands the form that is given. With `wait` it
+        returns when each photo is delivered, refused, waiting for a person, or its contact was not
+        there for ten seconds;
         the node delivers such later. A file that can't be shared is a `failed` item and the others
         go on. A file that was taken before and has its size, time and inode still is not read
         again, unless `rehash` says so. With `check` each photo is looked at for signs of editing
@@ -320,6 +354,7 @@ class Node(
             to,
             metadata=metadata,
             max_px=max_px,
+            watermark=watermark,
             until=until,
             rehash=rehash,
             check=check,
@@ -334,6 +369,7 @@ class Node(
         *,
         metadata: str | None = None,
         max_px: int | None = None,
+        watermark: bool = False,
         until: int | None = None,
         rehash: bool = False,
         check: bool = False,
@@ -342,8 +378,8 @@ class Node(
         """As `share`, but yields every step: progress, and each item whenever its state changes."""
         places = [absolute(path) for path in several(paths)]
         async for line in self._stream(
-            "share", paths=places, to=several(to), metadata=metadata, max_px=max_px, until=until,
-            rehash=rehash, check=check, wait=wait,
+            "share", paths=places, to=several(to), metadata=metadata, max_px=max_px,
+            watermark=watermark, until=until, rehash=rehash, check=check, wait=wait,
         ):  # fmt: skip
             yield read_step(line, ShareItem, ShareProgress)
 

@@ -32,6 +32,7 @@ class NodeAccess(Client):
         operations: Sequence[str] = ("view",),
         metadata: str | None = None,
         max_px: int | None = None,
+        watermark: bool = False,
         until: int | None = None,
         wait: bool = True,
         progress: Callable[[ShareProgress], None] | None = None,
@@ -49,7 +50,7 @@ class NodeAccess(Client):
         """
         steps = self.grant_steps(
             photos, who, having=having, by=by, album=album, operations=operations,
-            metadata=metadata, max_px=max_px, until=until, wait=wait,
+            metadata=metadata, max_px=max_px, watermark=watermark, until=until, wait=wait,
         )  # fmt: skip
         return await last(steps, progress)
 
@@ -64,6 +65,7 @@ class NodeAccess(Client):
         operations: Sequence[str] = ("view",),
         metadata: str | None = None,
         max_px: int | None = None,
+        watermark: bool = False,
         until: int | None = None,
         wait: bool = True,
     ) -> AsyncGenerator[ShareItem | ShareProgress]:
@@ -71,7 +73,8 @@ class NodeAccess(Client):
         async for line in self._stream(
             "grants", photos=several(photos), to=several(who), having=several(having),
             by=several(by), album=album,
-            operations=list(operations), metadata=metadata, max_px=max_px, until=until, wait=wait,
+            operations=list(operations), metadata=metadata, max_px=max_px, watermark=watermark,
+            until=until, wait=wait,
         ):  # fmt: skip
             yield read_step(line, ShareItem, ShareProgress)
 

@@ -143,6 +143,16 @@ class NodeAlbums(Client):
         ):
             yield read_step(line, AlbumItem, ImportProgress)
 
+    async def album_preview(self, album: str, photo: str) -> bytes:
+        """A JPEG of a photo of an album, drawn here: at most 2048 pixels a side of the photo, or at
+        most 512 of its preview as long as the photo has not come.
+
+        What the preview shows is the word of who added the photo. Raises `NotHereYetError`,
+        `PictureRefusedError`.
+        """
+        place = (_ALBUMS, album_segment(album), "photos", photo_segment(photo), "preview")
+        return await self._bytes(*place)
+
     async def album_comment(self, album: str, photo: str, text: str) -> AlbumDetails:
         """Say something about a photo of an album, for all members."""
         return await self._about(album, photo, "comment", text=text)

@@ -9,10 +9,13 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from ..crypto.identity import DeviceCertificate
+from ..crypto.signing import SigningKey
 from ..protocol import limits
 from ..protocol.attributes import Attestation, Attributes
 from ..protocol.capability import Capability
-from ..protocol.errors import RevocationsFullError
+from ..protocol.devices import may_add
+from ..protocol.errors import RevocationsFullError, RevokedDeviceError
 from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.revocation import RevocationList, Revocations, Standing
 from .database import Database, Row
@@ -47,7 +50,9 @@ class Papers:
         self._revocations = Revocations(
             {row["issuer"]: _standing(row) for row in database.rows("SELECT * FROM revocations")},
             own=device.identity,
+            certified_by={row[0]: row[1] for row in database.rows("SELECT * FROM certified_by")},
         )
+        self.note(device.chain.certificates)
 
     # Attestations.
 
@@ -188,12 +193,34 @@ class Papers:
         if standing is None:
             return None
         try:
-            renewed = standing.newest.renew(self._device.signing, self._now())
+            return self._renewed(standing)
         except RevocationsFullError:  # the highest number: it says what it says, and gets stale
             return standing.newest
-        if renewed is not standing.newest:
-            self._keep(standing.take(renewed))
+
+    def _renewed(
+        self, standing: Standing, add: Iterable[bytes] = (), drop: Iterable[bytes] = ()
+    ) -> RevocationList:
+        """Our next list, kept. A device that was revoked signs none."""
+        certifier = self._certifier
+        if self._revocations.revokes_chain(self._device.chain):
+            return standing.newest
+        renewed = standing.renewed(
+            self._device.signing, self._now(), certifier=certifier, add=add, drop=drop
+        )
+        after = standing.take(renewed, certifier=certifier)
+        if after is not standing:
+            self._keep(after)
         return renewed
+
+    @property
+    def _certifier(self) -> bool:
+        return may_add(self._device.chain)
+
+    def own_lists(self) -> list[RevocationList]:
+        """All that a sibling, or a contact, has to see to know what we took back."""
+        if self.own_list() is None:
+            return []
+        return list(self._revocations.known[self._device.identity].lists)
 
     def revoke(self, hashes: Iterable[bytes]) -> RevocationList:
         """Take back what the hashes name. Raises `RevocationsFullError`.
@@ -204,15 +231,30 @@ class Papers:
         standing = self._revocations.known.get(identity)
         if standing is None:
             first = RevocationList.sign(signing, identity, 1, self._now(), hashes)
-            self._keep(Standing(first))
+            self._keep(Standing.of(first, certifier=self._certifier))
             return first
         added = frozenset(hashes)
         try:
-            renewed = standing.newest.renew(signing, self._now(), add=added)
+            return self._renewed(standing, add=added)
         except RevocationsFullError:
-            renewed = standing.newest.renew(signing, self._now(), add=added, drop=self._over())
-        self._keep(standing.take(renewed))
-        return renewed
+            return self._renewed(standing, add=added, drop=self._over())
+
+    def revoke_by_root(
+        self, root: SigningKey, hashes: Iterable[bytes], drop: Iterable[bytes] = ()
+    ) -> None:
+        """Take back what the hashes name by the root key, and let what `drop` names count again.
+
+        Its number is the time: devices count, so theirs follow it. Ours follows at once, since
+        older nodes know no list of a root key.
+        """
+        standing = self._revocations.known.get(self._device.identity)
+        known = frozenset[bytes]() if standing is None else standing.hashes
+        listed = (known | frozenset(hashes)) - frozenset(drop)
+        before = 0 if standing is None or standing.root is None else standing.root.seq
+        now = self._now()
+        found = RevocationList.sign(root, self._device.identity, max(now, before + 1), now, listed)
+        self._keep(Standing(found, root=found))
+        self.revoke(())
 
     def _over(self) -> set[bytes]:
         """Hashes of what we said and granted that ended so long ago that no clock revives it."""
@@ -232,41 +274,90 @@ class Papers:
                 over.add(row["grant_hash"])
         return over
 
-    def take_list(self, found: RevocationList, devices: Mapping[bytes, bytes]) -> bool:
-        """Keep the list of somebody else if it is by who it says, and newer; whether it is news.
+    def take_list(
+        self, found: RevocationList, devices: Mapping[bytes, bytes], *, certifier: bool
+    ) -> bool:
+        """Keep a list that came if it is by who it says, and newer; whether it is news. `certifier`
+        says whether its signer may certify devices.
 
         Raises `BrokenRevocationsError`, and what `Standing.take` raises.
         """
         found.verify(devices)
+        certifies = self._revocations.certified_by.get(found.signer, b"")
+        if self._revocations.revokes_device(found.issuer, certifies):
+            raise RevokedDeviceError
         standing = self._revocations.known.get(found.issuer)
-        after = Standing(found) if standing is None else standing.take(found)
+        after = (
+            Standing.of(found, certifier=certifier)
+            if standing is None
+            else standing.take(found, certifier=certifier)
+        )
         if after is standing:
             return False
         self._keep(after)
         return True
 
+    def join_in(self, hashes: Iterable[bytes]) -> None:
+        """Devices of ours that did not know of each other took back different things: our next list
+        has what both did.
+        """
+        known = self._revocations.known.get(self._device.identity)
+        missing = frozenset(hashes) - (known.hashes if known else frozenset()) - self._over()
+        if missing:
+            self.revoke(missing)
+
+    def note(self, certificates: Iterable[DeviceCertificate]) -> None:
+        """Remember which device certified which, anybody's: they go with it. All were verified.
+
+        Where two certified the same, one that is not revoked counts.
+        """
+        known = self._revocations.certified_by
+        new: dict[bytes, bytes] = {}
+        for each in certificates:
+            before = known.get(each.device)
+            if each.issuer in (each.identity, before):
+                continue
+            if before is None or self._revocations.revokes_device(each.identity, before):
+                new[each.device] = each.issuer
+        if new:
+            with self._db.transaction():
+                for device, issuer in new.items():
+                    self._db.execute(
+                        "INSERT OR REPLACE INTO certified_by VALUES (?, ?)", device, issuer
+                    )
+            self._revocations = dataclasses.replace(
+                self._revocations, certified_by={**known, **new}
+            )
+
     def _keep(self, standing: Standing) -> None:
         issuer = standing.newest.issuer
         first, second = standing.fork or (None, None)
         self._db.write(
-            "INSERT OR REPLACE INTO revocations VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO revocations VALUES (?, ?, ?, ?, ?, ?, ?)",
             issuer,
             standing.newest.signed.encode(),
             first and first.signed.encode(),
             second and second.signed.encode(),
+            standing.root and standing.root.signed.encode(),
+            standing.minor and standing.minor.signed.encode(),
+            int(standing.decides),
         )
         known = {**self._revocations.known, issuer: standing}
         self._revocations = dataclasses.replace(self._revocations, known=known)
 
     @property
     def forks(self) -> list[bytes]:
-        """Identities of which two lists of one number are known: a device of theirs lied."""
-        return [issuer for issuer, found in self._revocations.known.items() if found.fork]
+        """Identities of which a device signed two lists of one number: it lied."""
+        return [issuer for issuer, found in self._revocations.known.items() if found.is_lie]
 
 
 def _standing(row: Row) -> Standing:
     newest = RevocationList.decode(row["newest"])
-    if row["fork_first"] is None:
-        return Standing(newest)
-    fork = RevocationList.decode(row["fork_first"]), RevocationList.decode(row["fork_second"])
-    return Standing(newest, fork)
+    root = None if row["root"] is None else RevocationList.decode(row["root"])
+    if root is not None and root.signed.body == newest.signed.body:
+        root = newest
+    minor = None if row["minor"] is None else RevocationList.decode(row["minor"])
+    fork = None
+    if row["fork_first"] is not None:
+        fork = RevocationList.decode(row["fork_first"]), RevocationList.decode(row["fork_second"])
+    return Standing(newest, fork, root, minor, bool(row["decides"]))

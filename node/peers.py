@@ -15,6 +15,7 @@ from ..crypto.errors import KinlightError, LocalError
 from ..crypto.identity import DeviceChain
 from ..crypto.pairing import Code, Invitation
 from ..protocol.errors import RevokedDeviceError, UnknownTicketError
+from ..protocol.joining import DeviceRequest
 from ..protocol.messages import Message
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice, PairingWindow, Pinned
 from ..protocol.session import Callee, Session
@@ -27,6 +28,7 @@ from .events import Events
 from .library import Contact, Library
 from .link import FAREWELL_SECONDS, Link
 from .pipes import Dial, Pipe
+from .roster import Roster, Sibling
 from .surroundings import Footing, Look, Surroundings
 from .tasks import Tasks
 from .whereabouts import Whereabouts
@@ -71,8 +73,17 @@ class Standing:
     since: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SiblingStanding:
+    """The same, with another device of our own: `link.peer` are its papers."""
+
+    link: Link
+    conversation: Conversation
+    since: int
+
+
 class Peers:
-    """Keeps at most one link per device of a contact."""
+    """Keeps at most one link per device of a contact, and one to each other device of ours."""
 
     def __init__(
         self,
@@ -80,13 +91,15 @@ class Peers:
         settings: ChannelSettings,
         device: LocalDevice,
         library: Library,
+        roster: Roster,
         whereabouts: Whereabouts,
         events: Events,
         dial: Dial,
         entropy: Entropy,
         now: Callable[[], int],
         converse: Callable[[Link, Contact], Conversation],
-        paired: Callable[[Link, Acquaintance], Awaitable[None]],
+        converse_with_sibling: Callable[[Link], Conversation],
+        paired: Callable[[Link, Acquaintance | DeviceRequest], Awaitable[None]],
         tickets: Callable[[], Iterable[IssuedTicket]],
         refused: Callable[[KinlightError], None],
         lost: Callable[[DeviceChain], bool],
@@ -94,15 +107,18 @@ class Peers:
         self._settings = settings
         self._device = device
         self._library = library
+        self._roster = roster
         self._events = events
         self._entropy = entropy
         self._now = now
         self._converse = converse
+        self._converse_with_sibling = converse_with_sibling
         self._paired = paired
         self._tickets = tickets
         self._refuse_caller = refused
         self._lost = lost
         self._links: dict[bytes, Standing] = {}
+        self._siblings: dict[bytes, SiblingStanding] = {}
         # Apart, so that no crowd of the wide area can keep the local network waiting.
         self._strangers = {"local": Counter[str](), "wide": Counter[str]()}
         self._tasks = Tasks(_log)
@@ -112,7 +128,8 @@ class Peers:
             dial=dial,
             link=self._link,
             carry=lambda link, chain: self._tasks.spawn(self._carry(link, chain)),
-            wanted=self.wanted,
+            wanted=self.sought,
+            key=self._key,
             whereabouts=whereabouts,
             entropy=entropy,
             now=now,
@@ -155,6 +172,10 @@ class Peers:
             if identity in (None, standing.contact.identity)
         ]
 
+    def siblings(self) -> list[SiblingStanding]:
+        """The links to other devices of ours that are up."""
+        return list(self._siblings.values())
+
     @property
     def greeting(self) -> int:
         """Callers whose hello is under way."""
@@ -195,13 +216,13 @@ class Peers:
                 asyncio.get_running_loop().call_later(kept, _let_go, strangers, source)
             else:
                 _let_go(strangers, source)
-        if isinstance(outcome, Acquaintance):
+        if isinstance(outcome, Acquaintance | DeviceRequest):
             try:
                 await self._paired(link, outcome)
             except BaseException:  # a full disk, say: nobody else would end it
                 await pipe.close()
                 raise
-        else:
+        elif isinstance(outcome, DeviceChain):
             await self._carry(link, outcome)
 
     def refuse(self, error: KinlightError) -> None:
@@ -210,7 +231,8 @@ class Peers:
         self._refuse_caller(error)
 
     def _callers(self) -> Iterable[Pinned]:
-        return (contact.pinned for contact in self._library.contacts() if not contact.blocked)
+        contacts = [each.pinned for each in self._library.contacts() if not each.blocked]
+        return [*self._roster.pinned(), *contacts]
 
     # Calling.
 
@@ -277,9 +299,23 @@ class Peers:
             if not contact.blocked and contact.identity not in connected
         ]
 
+    def sought(self) -> list[Contact | Sibling]:
+        """All who are not connected: contacts that are not blocked, and our other devices."""
+        return [*self.wanted(), *self._wanted_siblings()]
+
+    def _wanted_siblings(self) -> list[Sibling]:
+        return [each for each in self._roster.siblings() if each.key not in self._siblings]
+
+    def _key(self, chain: DeviceChain) -> bytes:
+        """As `calling.Wanted` has it: the devices of a contact are one, ours are each its own."""
+        return chain.device if chain.identity == self._device.identity else chain.identity
+
     # Carrying a link.
 
     async def _carry(self, link: Link, chain: DeviceChain) -> None:
+        if chain.identity == self._device.identity:
+            await self._carry_sibling(link, chain)
+            return
         contact = self._library.contact_of(chain.identity)
         if contact is None or contact.blocked or self._closed:
             await link.close()
@@ -316,6 +352,41 @@ class Peers:
             await conversation.close()
             self.nudge()
 
+    async def _carry_sibling(self, link: Link, chain: DeviceChain) -> None:
+        """The hello showed that the other end knows the own-device secret, and has papers of our
+        identity that are not revoked.
+        """
+        earlier = self._siblings.get(chain.device)
+        if (
+            self._closed
+            or chain.device == self._device.chain.device
+            or (earlier is not None and self._prefers(earlier.link, link))
+        ):
+            await link.close()
+            return
+        conversation = self._converse_with_sibling(link)
+        standing = SiblingStanding(link, conversation, self._now())
+        self._siblings[chain.device] = standing
+        try:
+            if earlier is not None:
+                await earlier.link.close()
+            self._events.publish("device-connected", device=chain.device.hex(), path=link.pipe.path)
+            try:
+                conversation.start()
+            except BaseException:  # nobody would read it, nor end it
+                await link.close()
+                raise
+            error = await link.run(conversation.handle)
+            _log.info("a link to an own device ended: %s", error.code if error else "goodbye")
+        finally:
+            if self._siblings.get(chain.device) is standing:
+                del self._siblings[chain.device]
+                self._events.publish("device-disconnected", device=chain.device.hex())
+            with contextlib.suppress(KinlightError):  # a full disk: it is only for people to see
+                self._roster.seen(chain.device, self._now())
+            await conversation.close()
+            self.nudge()
+
     def _prefers(self, standing: Link, new: Link) -> bool:
         """Of two links to one device keep one, and at both ends the same.
 
@@ -336,7 +407,7 @@ class Peers:
         change = self._footing.take(look)
         if not change and not look.slept:
             return
-        for link in [standing.link for standing in self._links.values()]:
+        for link in self._all_links():
             host = link.pipe.local.host if link.pipe.local else ""
             if host.partition("%")[0] in change.lost:
                 self._tasks.spawn(link.drop())
@@ -352,15 +423,18 @@ class Peers:
 
     def drop_lost(self) -> None:
         """End the links to devices that were revoked meanwhile, and say why."""
-        for standing in self._links.values():
-            if self._lost(standing.link.peer):
-                self._tasks.spawn(standing.link.close(RevokedDeviceError()))
+        for link in self._all_links():
+            if self._lost(link.peer):
+                self._tasks.spawn(link.close(RevokedDeviceError()))
+
+    def _all_links(self) -> list[Link]:
+        return [each.link for each in (*self._links.values(), *self._siblings.values())]
 
     async def close(self) -> None:
         """End everything."""
         self._closed = True
         await self._caller.close()
-        await _close_all([standing.link for standing in self._links.values()])
+        await _close_all(self._all_links())
         await self._tasks.close(patience=FAREWELL_SECONDS)
 
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeAlias
 
 from ..crypto.errors import SourceChangedError
 from ..protocol import limits
@@ -31,6 +31,9 @@ from .sources import MEDIA_SUFFIXES
 CLEAN_QUALITY: Final = 95
 """Of a clean JPEG. It may be the only copy that its receiver ever has, so it must bear one more
 edit. At 95 it is about as large as a camera's own file; 98 takes a third more."""
+
+Change: TypeAlias = Callable[[Pixels], Awaitable[Pixels]]
+"""Makes other pixels of the same size of a picture's."""
 
 _STEP: Final = 1024 * 1024
 _THE_SAME: Final = (*("format", "stored", "upright", "orientation", "frames", "icc", "refused"),)
@@ -60,17 +63,24 @@ def check(policy: str) -> str:
 
 @contextlib.asynccontextmanager
 async def leaving(
-    decoder: Decoder, source: BinaryIO, name: str, policy: str, *, max_px: int | None = None
+    decoder: Decoder,
+    source: BinaryIO,
+    name: str,
+    policy: str,
+    *,
+    max_px: int | None = None,
+    change: Change | None = None,
 ) -> AsyncGenerator[Leaving]:
     """What leaves of a file called `name`. The content is there while the block runs.
 
-    With `max_px`, for `clean` alone, no side is longer than that and the colours are sRGB.
+    With `max_px`, for `clean` alone, no side is longer than that and the colours are sRGB. With
+    `change`, for `clean` alone, the pixels are what it makes of them.
 
     Raises `CannotStripError` where the policy can't be kept with this file, `StripFailedError`
     where the copy turned out not to be what it must be, and the decoder's errors.
     """
     with memory_file() as content:
-        yield await _decided(decoder, source, name, policy, max_px, content)
+        yield await _decided(decoder, source, name, policy, max_px, change, content)
 
 
 async def _decided(
@@ -79,6 +89,7 @@ async def _decided(
     name: str,
     policy: str,
     max_px: int | None,
+    change: Change | None,
     content: BinaryIO,
 ) -> Leaving:
     facts = await decoder.inspect(source)
@@ -89,7 +100,7 @@ async def _decided(
     try:
         if policy == "no-location":
             return await _no_location(decoder, source, name, facts, content)
-        return await _clean(decoder, source, name, facts, max_px, content)
+        return await _clean(decoder, source, name, facts, max_px, change, content)
     except PictureRefusedError as error:
         raise CannotStripError(error.detail) from None
 
@@ -146,11 +157,14 @@ async def _clean(
     name: str,
     before: Facts,
     max_px: int | None,
+    change: Change | None,
     content: BinaryIO,
 ) -> Leaving:
     if before.format not in sniffing.PICTURES:
         raise CannotStripError(f"a {before.format} file has no pixels that could go alone")
     pixels = await decoder.pixels(source, max_px=max_px, srgb=max_px is not None)
+    if change is not None:
+        pixels = await change(pixels)
     kind = _kind(before, pixels)
     date = exif.clean_exif(before.captured) if before.captured else b""
     encoded = await decoder.encode(

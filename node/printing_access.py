@@ -29,7 +29,7 @@ def grants(out: Output, found: Sequence[Grant]) -> None:
             names.shown(grant.name) + _by(grant),
             names.shown(grant.to),
             ", ".join(grant.operations),
-            form(grant.max_px, grant.location),
+            form(grant.max_px, grant.location, grant.watermarked),
             "" if grant.until is None else times.shown(grant.until),
             grant.state + (f", went to {_listed(grant.went_to)}" if grant.went_to else ""),
         )
@@ -47,11 +47,13 @@ def _by(grant: Grant) -> str:
     return "" if grant.parent is None else f" (by {names.shown(grant.author)})"
 
 
-def form(max_px: int | None, location: str) -> str:
+def form(max_px: int | None, location: str, watermarked: bool = False) -> str:
     """A form in words."""
     words = [] if max_px is None else [f"{max_px} px"]
     if location == "removed":
         words.append("no location")
+    if watermarked:
+        words.append("with a mark")
     return ", ".join(words) or "original"
 
 
@@ -115,7 +117,8 @@ def explanation(out: Output, why: Explanation) -> None:
     elif why.rule is None:
         out.say("No rule allows it.")
     else:
-        out.say(f"Rule {names.shown(why.rule)}: {why.policy}, as {form(why.max_px, why.location)}.")
+        shown = form(why.max_px, why.location, why.watermarked)
+        out.say(f"Rule {names.shown(why.rule)}: {why.policy}, as {shown}.")
     _facts(out, why.facts)
     for grant in why.grants:
         said = "allows it" if grant.code is None else sentence(grant.code)

@@ -50,8 +50,8 @@ _PHOTO_STATES: Final = {
 }
 
 
-def listed(out: Output, found: Sequence[AlbumSummary]) -> None:
-    """All albums, and what waits."""
+def listed(out: Output, found: Sequence[AlbumSummary], *, left: int = 0) -> None:
+    """Albums, and what waits; `left` counts those that are not shown."""
     if out.as_json:
         for each in found:
             out.value(each)
@@ -61,6 +61,7 @@ def listed(out: Output, found: Sequence[AlbumSummary]) -> None:
             "You keep no album with others yet. `kinlight album create NAME` founds one;"
             " `kinlight albums` lists those of your library."
         )
+        _left_out(out, left)
         return
     rows = [
         (
@@ -78,6 +79,13 @@ def listed(out: Output, found: Sequence[AlbumSummary]) -> None:
     for each in found:
         for line in _key_lines(each):
             out.say(f"{_name(each)}: {line}", style="yellow")
+    _left_out(out, left)
+
+
+def _left_out(out: Output, left: int) -> None:
+    if left:
+        count = _count(left, "album")
+        out.say(f"{count} that you are no longer in: `kinlight album list --left`.", style="dim")
 
 
 def invitations(out: Output, found: Sequence[AlbumSummary]) -> None:
@@ -143,6 +151,12 @@ def log(out: Output, entries: Sequence[AlbumLogEntry]) -> None:
             continue
         acts = "; ".join(_act(act, entry.by) for act in entry.acts)
         out.say(f"{times.shown(entry.time)}  {_person(entry.by)} {acts}")
+        if entry.fork is not None:
+            out.say(
+                f"    A fork: the same device wrote {entry.fork[:_ID]}, and neither knows the"
+                " other. It was copied, or it lies.",
+                style="yellow",
+            )
         if not entry.counts:
             reason = names.shown(entry.message or entry.code or "")
             out.say(f"    This does not count. {reason}", style="yellow")
@@ -216,15 +230,22 @@ def added(out: Output, items: Sequence[AlbumItem]) -> None:
         return
     for each in items:
         if each.state != "failed":
-            says = " (was in it)" if each.state == "present" else ""
+            says = {"present": " (was in it)", "waiting": " (waits)"}.get(each.state, "")
             out.say(f"{(each.photo_id or '')[:_ID]}  {names.shown(each.name)}{says}")
     counts = Counter(each.state for each in items)
     words = [
         f"{counts[state]} {word}"
-        for state, word in (("added", "added"), ("present", "in it already"), ("failed", "failed"))
+        for state, word in (
+            ("added", "added"),
+            ("present", "in it already"),
+            ("waiting", "waiting for the album's key"),
+            ("failed", "failed"),
+        )
         if counts[state]
     ]
     out.say(", ".join(words) + ".")
+    if counts["waiting"]:
+        out.say("They are added by themselves as soon as the key is here.", style="yellow")
     left_out = list(dict.fromkeys(word for each in items for word in each.left_out))
     if left_out:
         out.say(f"Left out: {', '.join(left_out)}.")
@@ -387,6 +408,8 @@ def _photo(out: Output, found: AlbumSummary, photo: AlbumPhotoItem) -> None:
         words.append("not here")
     elif photo.state in _PHOTO_STATES:
         words.append(_PHOTO_STATES[photo.state])
+    if photo.preview and photo.state == "coming":
+        words.append("can be previewed")
     if photo.cover:
         words.append("the cover")
     out.say(f"{begins}  {names.shown(photo.name or 'a photo')}, {', '.join(words)}")

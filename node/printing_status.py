@@ -8,6 +8,7 @@ from . import names, times
 
 if TYPE_CHECKING:
     from .views import Absent, Bootstrap, Clock, Connection, Status
+    from .views_siblings import DeviceStanding
 
 MAX_ABSENT: Final = 10
 """Contacts who are not connected, as `status` shows them to people; JSON holds all."""
@@ -43,6 +44,7 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
     now = status.clock.now if status.clock is not None else 0
     width = max((len(names.shown(each.contact)) for each in status.connections), default=0)
     lines += [(f"  {connection_line(each, now, width)}", "green") for each in status.connections]
+    lines += [standing_line(each) for each in status.devices]
     if not status.connections:
         lines.append(("  Nobody is connected at the moment.", ""))
     lines += [(f"  {absent_line(each)}", "dim") for each in status.absent[:MAX_ABSENT]]
@@ -121,3 +123,18 @@ def absent_line(absent: Absent) -> str:
     if absent.outcome in _OUTCOMES:
         tried = f"; {_OUTCOMES[absent.outcome].format(names.shown(absent.address or ''))}"
     return f"{names.shown(absent.contact)}  not connected, {seen}{tried}"
+
+
+def standing_line(each: DeviceStanding) -> tuple[str, str]:
+    """How far another device is, for `status`."""
+    name = names.shown(each.name)
+    if each.heard is None:
+        return f"  {name}, a device of yours: nothing was heard of it yet", "dim"
+    rest: list[str] = []
+    if each.behind:
+        rest.append(f"lacks {each.behind} of what was said here")
+    if each.lacks:
+        rest.append(f"waits for {each.lacks} photos")
+    where = "connected" if each.connected else f"last heard {times.shown(each.heard)}"
+    text = f"  {name}, a device of yours: {where}, {' and '.join(rest) or 'has all that is here'}"
+    return text, "green" if each.connected and not rest else ""

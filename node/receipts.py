@@ -81,6 +81,20 @@ class Receipts:
             and (view := self._view(photo, delivery)) is not None
         ]
 
+    def of_copy(self, photo_id: bytes, identity: bytes) -> views.Receipt | None:
+        """The first receipt of a contact for a photo; None where there is none any more."""
+        photo = self._library.photo(photo_id)
+        if photo is None:
+            return None
+        found = (
+            self._view(photo, delivery)
+            for delivery in self._library.deliveries(photo_id)
+            if delivery.identity == identity
+        )
+        return min(
+            (each for each in found if each is not None), key=lambda each: each.time, default=None
+        )
+
     def _of(self, delivery: Delivery) -> tuple[Receipt, int] | None:
         """The receipt and when it came."""
         row = self._db.row(

@@ -53,6 +53,7 @@ class Remover:
         self._in_album = in_album
         self._removed = removed
         self._now = now
+        self._to_clear: list[tuple[list[bytes], list[bytes]]] = []
 
     async def remove(self, photo_id: bytes, *, force: bool = False) -> Removed:
         """Remove a photo, its clip, the copies for sharing, renditions, and what is known of them.
@@ -81,6 +82,23 @@ class Remover:
             if not any(map(self._is_used, needed)):
                 await self._remove(made)
 
+    def take_out(self, photo_id: bytes, keep: bytes | None = None) -> None:
+        """Remove a photo within a transaction, as another device has it or nobody is to have it;
+        then `clear`. The file of the blob `keep` stays.
+        """
+        photos, now = self._with_copies([photo_id]), self._now()
+        gone = [blob for photo in photos for blob in forget(self._db, photo, now)]
+        blobs = [blob for blob in gone if blob != keep]
+        self._to_clear.append((photos, blobs))
+
+    async def clear(self) -> None:
+        """Once that is durable: remove the files of what was taken out."""
+        taken, self._to_clear = self._to_clear, []
+        if taken:
+            self._removed()
+        for photos, blobs in taken:
+            await self._remove_files(photos, blobs)
+
     def _with_copies(self, photos: list[bytes]) -> list[bytes]:
         found = list(photos)
         for photo in found:  # it grows: a copy may have copies
@@ -94,14 +112,17 @@ class Remover:
         with self._db.transaction():
             for photo_id in photos:
                 people.update(self._receivers(photo_id))
-                blobs += self._forget(photo_id)
+                blobs += forget(self._db, photo_id, self._now())
         self._removed()
+        await self._remove_files(photos, blobs)
+        return Removed(photos, sorted(people))
+
+    async def _remove_files(self, photos: list[bytes], blobs: list[bytes]) -> None:
         # What a crash leaves behind here is swept up at the next start.
         for content_id in blobs:
             await asyncio.to_thread(self._blobs.remove, content_id)
         for photo_id in photos:
             self._events.publish("removed", id=photo_id.hex())
-        return Removed(photos, sorted(people))
 
     def _is_used(self, photo_id: bytes) -> bool:
         return bool(
@@ -130,19 +151,19 @@ class Remover:
         )
         return [row[0] for row in rows]
 
-    def _forget(self, photo_id: bytes) -> list[bytes]:
-        """Remove all rows of a photo; returns its blobs, which nothing leads to any more."""
-        self._db.execute("DELETE FROM deliveries WHERE photo_id = ?", photo_id)
-        self._db.execute(
-            "UPDATE offers SET state = 'declined', code = NULL, updated = ?"
-            " WHERE photo_id = ? AND state IN ('stored', 'accepted')",
-            self._now(), photo_id,
-        )  # fmt: skip
-        blobs = [
-            row[0]
-            for row in self._db.rows("SELECT content_id FROM blobs WHERE photo_id = ?", photo_id)
-        ]
-        self._db.execute("DELETE FROM photos WHERE photo_id = ?", photo_id)
-        for content_id in blobs:
-            self._db.execute("DELETE FROM blobs WHERE content_id = ?", content_id)
-        return blobs
+
+def forget(database: Database, photo_id: bytes, now: int) -> list[bytes]:
+    """Remove all rows of a photo; returns its blobs, which nothing leads to any more."""
+    database.execute("DELETE FROM deliveries WHERE photo_id = ?", photo_id)
+    database.execute(
+        "UPDATE offers SET state = 'declined', code = NULL, updated = ?"
+        " WHERE photo_id = ? AND state IN ('stored', 'accepted')",
+        now, photo_id,
+    )  # fmt: skip
+    blobs = [
+        row[0] for row in database.rows("SELECT content_id FROM blobs WHERE photo_id = ?", photo_id)
+    ]
+    database.execute("DELETE FROM photos WHERE photo_id = ?", photo_id)
+    for content_id in blobs:
+        database.execute("DELETE FROM blobs WHERE content_id = ?", content_id)
+    return blobs

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
 
 from ..crypto.errors import KinlightError
 from ..crypto.secret import Secret
@@ -18,7 +18,6 @@ from ..protocol.delivery import day_of
 from ..protocol.opening import LocalDevice
 from ..protocol.rendezvous import Answer, Notice
 from .errors import BadAddressError
-from .library import Contact
 from .link import Link
 from .multiaddrs import Multiaddr
 from .whereabouts import Whereabouts
@@ -36,6 +35,26 @@ that they are contacts."""
 RELAYED: Final = 4
 """Addresses through relays that come first in a notice."""
 
+
+class Sought(Protocol):
+    """A contact, or another device of our own: `key` tells it from the others."""
+
+    @property
+    def key(self) -> bytes:
+        """As in `calling.Wanted`."""
+        ...
+
+    @property
+    def identity(self) -> bytes:
+        """Who leaves the notices."""
+        ...
+
+    @property
+    def pair_secret(self) -> Secret:
+        """Under what they are left."""
+        ...
+
+
 Ask = Callable[[bytes], Awaitable[bytes]]
 
 _log = logging.getLogger(__name__)
@@ -52,8 +71,8 @@ class Rendezvous:
         self,
         *,
         device: LocalDevice,
-        contacts: Callable[[], list[Contact]],
-        wanted: Callable[[], list[Contact]],
+        contacts: Callable[[], Sequence[Sought]],
+        wanted: Callable[[], Sequence[Sought]],
         addresses: Callable[[], list[str]],
         whereabouts: Whereabouts,
         heard: Callable[[], None],
@@ -82,10 +101,11 @@ class Rendezvous:
         missed: set[bytes] = set()
         while not link.ended.is_set():
             now = self._now()
-            others = [each for each in self._contacts() if each.identity != link.peer.identity]
+            reached = {link.peer.identity, link.peer.device}
+            others = [each for each in self._contacts() if each.key not in reached]
             wanted = self._wanted()
-            missing = {each.identity for each in wanted}
-            to_say = (self._addresses(), day_of(now), {each.identity for each in others})
+            missing = {each.key for each in wanted}
+            to_say = (self._addresses(), day_of(now), {each.key for each in others})
             leaving = to_say != said or abs(now - left_at) >= LEAVE_SECONDS
             asking = bool(missing) and (
                 bool(missing - missed) or loop.time() - asked_at >= ASK_SECONDS
@@ -109,7 +129,7 @@ class Rendezvous:
                     await link.ended.wait()
 
     async def _exchange(
-        self, ask: Ask, left: list[Contact], wanted: list[Contact], now: int
+        self, ask: Ask, left: Sequence[Sought], wanted: Sequence[Sought], now: int
     ) -> None:
         own = Notice(self._identity, self.device, now, _in_order(self._addresses()))
         requests = rendezvous.requests(
@@ -125,15 +145,17 @@ class Rendezvous:
                 await self._take(record, wanted, now)
             await asyncio.sleep(0)
 
-    async def _take(self, record: bytes, wanted: list[Contact], now: int) -> None:
+    async def _take(self, record: bytes, wanted: Sequence[Sought], now: int) -> None:
         for contact in wanted:
             await asyncio.sleep(0)  # a keeper that sends what nobody can open must not stall us
             try:
                 found = Notice.open(record, contact.pair_secret, contact.identity, now)
             except KinlightError:
                 continue  # it is another one's, or nobody's
+            if contact.key not in (found.identity, found.device):
+                continue  # of a device of ours, by another one
             addresses = _understood(found.addresses)
-            if self._whereabouts.heard(found.identity, found.device, found.issued, addresses):
+            if self._whereabouts.heard(contact.key, found.device, found.issued, addresses):
                 self._heard()
             return
 

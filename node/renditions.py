@@ -20,8 +20,8 @@ from ..protocol.opening import Entropy
 from ..protocol.photo import Metadata
 from . import names
 from .blobstore import BlobStore
-from .decoder import Decoder
-from .decoder_wire import ENCODED_BYTES
+from .decoder import Decoder, Source
+from .decoder_wire import ENCODED_BYTES, Pixels
 from .derivations import Derivations
 from .errors import (
     BadRequestError,
@@ -91,6 +91,20 @@ class Renditions:
                     pass  # lost or damaged: it is made again
             return await self._make(photo, name)
 
+    async def drawn(self, source: Source, size: Size) -> tuple[Pixels, bytes]:
+        """A picture at that size, and as a JPEG, which nothing keeps; raises the decoder's errors.
+
+        For what is not in the library too: nobody's bytes are shown but as pixels drawn anew.
+        """
+        pixels = await self._decoder.pixels(source, max_px=size.pixels)
+        return pixels, await self._decoder.encode(pixels, "jpeg", quality=size.quality)
+
+    async def draw_photo(self, photo: Photo, size: Size) -> bytes:
+        """A photo that is here as such a JPEG; raises `BlobMissingError` too."""
+        async with unsealed(self._library, self._blobs, photo) as file:
+            _, drawn = await self.drawn(file, size)
+        return drawn
+
     async def stored(self, photo: Photo, name: str) -> tuple[StoredBlob, Metadata]:
         """The sealed rendition, and the name and the hash to write it to a file with."""
         body = await self.get(photo, name)
@@ -105,6 +119,10 @@ class Renditions:
             sha256=hashlib.sha256(body).digest(),
         )
         return kept, metadata
+
+    def size(self, photo_id: bytes, name: str) -> tuple[int, int]:
+        """Width and height of a rendition that was made."""
+        return self._derivations.size(photo_id, name)
 
     def _kept(self, photo: Photo, name: str) -> StoredBlob | None:
         content_id = self._derivations.rendition(photo.photo_id, name)
@@ -124,11 +142,9 @@ class Renditions:
         failures = self._failures.get(photo.photo_id, [])
         if len(failures) >= TRIES or any(isinstance(f, PictureRefusedError) for f in failures):
             raise failures[-1]
-        size = SIZES[name]
         try:
             async with unsealed(self._library, self._blobs, photo) as file:
-                pixels = await self._decoder.pixels(file, max_px=size.pixels)
-            made = await self._decoder.encode(pixels, "jpeg", quality=size.quality)
+                pixels, made = await self.drawn(file, SIZES[name])
         except (PictureRefusedError, DecoderDiedError, DecoderTimeoutError) as error:
             self._failures.setdefault(photo.photo_id, []).append(error)
             raise

@@ -80,6 +80,18 @@ class Rules:
         self._rules = rules
         return rules
 
+    def kept(self) -> tuple[str, str] | None:
+        """The rules by people's keys, and as they were written; None if there never were any."""
+        by_key, text = self._library.setting(_RULES), self._library.setting(_TEXT)
+        return None if by_key is None else (by_key.decode(), (text or b"").decode())
+
+    def take(self, by_key: str, text: str) -> None:
+        """Take the rules of another device of ours. Raises `BadPolicyError` and changes nothing."""
+        rules = policy_text.parse(by_key, {}) if by_key else ()
+        self._library.set_setting(_RULES, by_key.encode())
+        self._library.set_setting(_TEXT, text.encode())
+        self._rules = rules
+
     def text(self) -> str:
         """The rules as they were written, or by today's names if those are others."""
         kept = (self._library.setting(_TEXT) or b"").decode()

@@ -67,10 +67,12 @@ class Wish:
     until: int | None = None
     operations: frozenset[str] = field(default=VIEW)
     at_most: Form = ORIGINAL
+    watermark: bool = False
 
     def form(self, contact: Contact) -> Form:
         """In which form a contact gets it."""
-        return forms.asked(self.policy or contact.metadata, self.max_px).within(self.at_most)
+        policy = self.policy or contact.metadata
+        return forms.asked(policy, self.max_px, self.watermark).within(self.at_most)
 
     def terms(self, form: Form) -> Terms:
         """What the grant of that form says."""
@@ -408,20 +410,23 @@ class Sharing:
                 whole = [contact for contact in contacts if self._goes_whole(clip, contact, wish)]
                 halves.append((str(here.get(clip.photo_id, clip.metadata.name)), clip, whole))
             for name, half, getting in halves:
-                try:
-                    if not getting:
+                # What bears a mark is another copy for each of them.
+                for alike in [[each] for each in getting] if form.watermarked else [getting]:
+                    try:
+                        if not alike:
+                            continue
+                        sendable = await self._copies.under(
+                            form, half, work.reporter(name), looked=looked,
+                            recipient=alike[0].identity,
+                        )  # fmt: skip
+                    except KinlightError as error:
+                        items += (_failed(name, each.name, form, error, half) for each in alike)
                         continue
-                    sendable = await self._copies.under(
-                        form, half, work.reporter(name), looked=looked
-                    )
-                except KinlightError as error:
-                    items += (_failed(name, contact.name, form, error, half) for contact in getting)
-                    continue
-                for contact in getting:
-                    goes = sendable
-                    if clip is not None and contact not in whole:
-                        goes = sendable.without(CLIP)
-                    items.append(await self._queue(name, goes, contact, form, wish, work))
+                    for contact in alike:
+                        goes = sendable
+                        if clip is not None and contact not in whole:
+                            goes = sendable.without(CLIP)
+                        items.append(await self._queue(name, goes, contact, form, wish, work))
         return items
 
     def _form(self, photo: Photo, contact: Contact, wish: Wish) -> Form:
@@ -481,6 +486,7 @@ def _item(
         left_out=list(sendable.left_out),
         code=delivery.code if delivery else None,
         max_px=form.max_px,
+        watermarked=form.watermarked,
         grant=None if grant_hash is None else grant_hash.hex(),
     )
 
@@ -491,5 +497,5 @@ def _failed(
     name = photo.metadata.name if photo else Path(file).name
     return ShareItem(
         file, name, to, "failed", policy=form.policy,
-        code=error.code, message=str(error), max_px=form.max_px,
+        code=error.code, message=str(error), max_px=form.max_px, watermarked=form.watermarked,
     )  # fmt: skip

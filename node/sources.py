@@ -86,7 +86,7 @@ def marks(path: Path) -> Marks | None:
     """Those of the file of that path, if there is one."""
     try:
         return Marks.of(path.stat())
-    except OSError:
+    except (OSError, ValueError):  # of a path with a zero byte
         return None
 
 
@@ -103,3 +103,5 @@ def open_file(path: Path) -> tuple[BinaryIO, os.stat_result]:
         return os.fdopen(descriptor, "rb"), status
     except OSError as error:
         raise UnreadableFileError(f"{shown}, {error.strerror}") from None
+    except ValueError:  # a zero byte
+        raise UnreadableFileError(f"{shown} is no path") from None

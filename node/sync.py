@@ -14,6 +14,7 @@ from ..crypto.errors import LocalError, PeerError, TruncatedError
 from ..protocol import limits
 from ..protocol.album_messages import ALBUM_WORK
 from ..protocol.allowance import Allowance
+from ..protocol.device_messages import DeviceChains
 from ..protocol.errors import GoneError, TooMuchError, UnexpectedMessageError
 from ..protocol.messages import (
     Collect,
@@ -69,6 +70,8 @@ from .recovering import Recoverer
 from .recovery import Recovery
 from .serving import Allowed, Server
 from .showing import Showing
+from .showing_devices import DeviceShower, Shown
+from .space import Connection
 
 SMALL_AT_ONCE: Final = 26
 LARGE_AT_ONCE: Final = 6
@@ -150,6 +153,7 @@ class Sync:
         commits: Commits,
         hold: Hold,
         albums: AlbumParts,
+        devices: DeviceShower,
         events: Events,
         heard: Callable[[bytes], None],
     ) -> None:
@@ -171,8 +175,11 @@ class Sync:
         self._small = _Lane(SMALL_AT_ONCE)
         self._large = _Lane(LARGE_AT_ONCE)
         self._later: list[bytes] = []
+        self._not_held: set[bytes] = set()  # what was asked for on this link
         self._tasks: set[asyncio.Task[None]] = set()
         self._showing = Showing(link, self._spawn)
+        self._shower = devices
+        self._shown_devices = Shown(link, devices)
         self._asked: set[bytes] = set()
         self._taking = Allowance(limits.PAPERS_AT_ONCE, limits.PAPERS_PER_SECOND)
         self._news = Allowance(limits.HOLDING_NEWS_AT_ONCE, limits.HOLDING_NEWS_PER_SECOND)
@@ -206,6 +213,11 @@ class Sync:
             self._spawn(self._backer.run())
             self._spawn(self._recoverer.run())
         self._albums.start()
+        self._shown_devices.tell()
+
+    def tell_devices(self) -> None:
+        """There is news of our own devices."""
+        self._shown_devices.tell()
 
     def album_changed(self, shared: SharedAlbum) -> None:
         """Something came to an album, from whomever."""
@@ -240,6 +252,11 @@ class Sync:
         """An offer need not be held any more, if the contact holds it."""
         self._collector.settled(offer)
 
+    @property
+    def connection(self) -> Connection:
+        """How the peer can be asked for what it has."""
+        return Connection(self._link, self._fetcher)
+
     async def mend(self) -> None:
         """Fetch again what was damaged here of photos that came from this device."""
         await self._mender.mend_from(self._link, self._fetcher)
@@ -247,6 +264,20 @@ class Sync:
     def _fetch_accepted(self) -> None:
         for offer in self._library.accepted_offers(self._link.peer.device):
             self.fetch(offer)
+        self.fetch_for_siblings()
+
+    def fetch_for_siblings(self) -> None:
+        """Fetch what is known from another device of ours and is to be here, if the contact holds
+        for us: that device may be lost, or away for long.
+        """
+        holder = self._mailboxes.holder(self._contact.identity)
+        if holder is None or not holder.chosen:
+            return
+        for envelope_hash in self._library.sibling_offers("accepted"):
+            offer = self._library.offer(envelope_hash)
+            if offer is not None and envelope_hash not in self._not_held:
+                self._not_held.add(envelope_hash)
+                self.fetch(offer)
 
     def show_papers(self) -> None:
         """Tell the contact what is said of it and what was taken back, if its node knows how."""
@@ -381,6 +412,10 @@ class Sync:
                     raise TooMuchError("papers")
                 if self._correspondence.taken(self._link.peer, self._contact, message):
                     self._heard(self._contact.identity)
+            case DeviceChains():
+                if not self._taking.take(asyncio.get_running_loop().time()):
+                    raise TooMuchError("devices")
+                self._shower.take(self._contact, message)
             case Mailbox() | Holding() if not self._news.take(asyncio.get_running_loop().time()):
                 raise TooMuchError("news of what is held")
             case Mailbox():

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -16,12 +14,16 @@ from ..crypto.channel import ChannelSettings
 from ..crypto.errors import KinlightError
 from ..crypto.identity import DeviceChain
 from ..crypto.secret import Secret
+from ..protocol.devices import OwnDevice
 from ..protocol.errors import DeniedError
-from ..protocol.opening import Acquaintance, Entropy, LocalDevice
-from . import tcp, trimming
+from ..protocol.joining import DeviceRequest
+from ..protocol.opening import Acquaintance, LocalDevice
+from . import joining, trimming
 from .addresses import Address
 from .album_parts import AlbumParts
 from .album_shelf import SharedAlbum
+from .archiving import Archiver
+from .away import Away
 from .backing_up import BackingUp, Backups
 from .blobstore import BlobStore
 from .catalogue import Catalogue
@@ -42,12 +44,15 @@ from .delegating import Delegating
 from .depositing import Depositing
 from .deposits import Deposits
 from .derivations import Derivations
+from .device_photos import DevicePhotos
 from .discovery import Discovery
 from .doctor import Doctor
+from .environment import Environment
 from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
 from .explaining import Explainer
 from .exporting import Exporter
+from .family import Family
 from .finding import Finding
 from .folders import Folders
 from .granting import Granting
@@ -65,31 +70,39 @@ from .library import Contact, Delivery, IncomingOffer, Library
 from .lineage import Lineage
 from .link import Link
 from .mailboxes import Mailboxes
+from .mark_service import MarkService
 from .marks import Marks
 from .meeting import Meeting
 from .mending import Mender, Repairs
 from .notifying import Notifier
 from .open_grants import OpenGrants
 from .originals import Originals
+from .our_devices import OurDevices
 from .outbox import Outbox
 from .own_devices import OwnDevices
-from .pace import Pace
 from .papers import Papers
 from .peers import Peers
-from .pipes import Dial, Listen, Pipe
+from .pipes import Pipe
 from .receipts import Receipts
 from .recovery import Recovery
 from .recovery_state import RecoveryState
 from .removing import Remover
 from .rendezvous import Rendezvous
 from .renditions import Renditions
+from .roster import Roster
 from .rules import Rules
 from .searching import Search
 from .sharing import Sharing
+from .showing_devices import DeviceShower
+from .sibling_link import SiblingLink
+from .sibling_parts import SiblingParts
+from .space import Connection, Space
 from .surroundings import Surroundings
 from .sync import Sync
 from .tasks import Tasks
 from .tickets import Tickets
+from .tracing import Tracer
+from .watermarks import Watermarks
 from .weblink_desk import WebLinkDesk
 from .weblink_server import Listeners
 from .weblinks import WebLinks
@@ -100,18 +113,6 @@ PROBE_SECONDS: Final = 2.0
 _PORT_SETTING: Final = "port"
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Environment:
-    """Where time, chance and pipes come from; tests bring their own."""
-
-    now: Callable[[], int] = lambda: int(time.time())
-    dial: Dial = tcp.dial
-    listen: Listen = tcp.TcpListener
-    entropy: Entropy = secrets.token_bytes
-    choose: Callable[[int], int] = secrets.randbelow
-    pace: Pace = field(default_factory=Pace)
 
 
 class Unlocked:
@@ -128,13 +129,16 @@ class Unlocked:
         config: Config,
         events: Events,
         environment: Environment,
+        renewed: Callable[[DeviceChain], None],
     ) -> None:
+        """`renewed` is called when another device of ours certified this one anew."""
         self.device: Final = device
         self.database: Final = database
         self.library: Final = library
         self.blobs: Final = blobs
         self._events = events
         self._environment = environment
+        self._renewed = renewed
         self.clock: Final = Clock(
             device=device.signing.public,
             library=library,
@@ -193,6 +197,28 @@ class Unlocked:
         self.papers: Final = Papers(
             device=device, database=database, entropy=environment.entropy, now=self.clock
         )
+        self.roster: Final = Roster(
+            device=device,
+            database=database,
+            lost=lambda chain: self.papers.revocations.revokes_chain(chain),
+            now=self.clock,
+        )
+        self.family: Final = Family(
+            device=device,
+            roster=self.roster,
+            papers=self.papers,
+            events=events,
+            lost=self._is_lost,
+            heard=self._heard_of_family,
+            changed=self._family_changed,
+        )
+        self.shower: Final = DeviceShower(
+            library=library,
+            roster=self.roster,
+            papers=self.papers,
+            lost=self._is_lost,
+            changed=self._contact_has_device,
+        )
         self.mailboxes: Final = Mailboxes(database, environment.entropy)
         self.receipts: Final = Receipts(
             database=database,
@@ -200,7 +226,7 @@ class Unlocked:
             catalogue=self.catalogue,
             is_hidden=lambda photo: self.judge.ended(photo) is not None,
         )
-        own_devices = OwnDevices(device, library)
+        own_devices = OwnDevices(device, library, self.roster)
         self.outbox: Final = Outbox(
             device=device,
             own_devices=own_devices,
@@ -235,7 +261,7 @@ class Unlocked:
             papers=self.papers,
             outbox=self.outbox,
             spread=self._spread,
-            lost=self.renew_mailbox,
+            lost=self.device_lost,
             now=self.clock,
         )
         self.renditions: Final = Renditions(
@@ -245,6 +271,10 @@ class Unlocked:
             decoder=self.decoder,
             entropy=environment.entropy,
         )
+        self.mark_service: Final = MarkService()
+        self.watermarks: Final = Watermarks(
+            database=database, library=library, entropy=environment.entropy, now=self.clock
+        )
         self.copies: Final = Copies(
             library=library,
             catalogue=self.catalogue,
@@ -253,6 +283,15 @@ class Unlocked:
             blobs=blobs,
             decoder=self.decoder,
             originals=self.originals,
+            mark_service=self.mark_service,
+            watermarks=self.watermarks,
+        )
+        self.tracer: Final = Tracer(
+            decoder=self.decoder,
+            service=self.mark_service,
+            watermarks=self.watermarks,
+            library=library,
+            receipts=self.receipts,
         )
         self.remover: Final = Remover(
             database=database,
@@ -347,6 +386,7 @@ class Unlocked:
             catalogue=self.catalogue,
             cataloguer=self.cataloguer,
             copies=self.copies,
+            renditions=self.renditions,
             importer=self.importer,
             rules=self.rules,
             remover=self.remover,
@@ -356,7 +396,8 @@ class Unlocked:
             now=self.clock,
             changed=self._album_changed,
             connected=lambda: {
-                standing.link.peer.device: standing.link.peer for standing in self.peers.standing()
+                standing.link.peer.device: standing.link.peer
+                for standing in (*self.peers.standing(), *self.peers.siblings())
             },
             revoked=self._spread,
         )
@@ -413,6 +454,17 @@ class Unlocked:
             met=self._met_again,
             now=self.clock,
         )
+        self.our_devices: Final = OurDevices(
+            device=device,
+            library=library,
+            roster=self.roster,
+            papers=self.papers,
+            entropy=environment.entropy,
+            connected=lambda: {each.link.peer.device for each in self.peers.siblings()},
+            lost=self.device_lost,
+            changed=self._family_changed,
+            now=self.clock,
+        )
         self.hold: Final = Hold(
             identity=device.identity,
             library=library,
@@ -423,7 +475,49 @@ class Unlocked:
             counters=events.counters,
             now=self.clock,
         )
+        self.sibling_parts: Final = SiblingParts(
+            device=device,
+            database=database,
+            library=library,
+            catalogue=self.catalogue,
+            marks=self.marks,
+            blobs=blobs,
+            rules=self.rules,
+            papers=self.papers,
+            albums=self.album_parts,
+            mailboxes=self.mailboxes,
+            backing_up=self.backing_up,
+            own_devices=own_devices,
+            remover=self.remover,
+            roster=self.roster,
+            inbox=self.inbox,
+            judge=self.judge,
+            renditions=self.renditions,
+            in_album=self._is_relied_on,
+            events=events,
+            now=self.clock,
+            follow_up=self.follow_up,
+            news=lambda: self._each_sibling(lambda each: each.sync.tell()),
+            wanted=self._bring_for_siblings,
+            arrived=lambda: self._each_sibling(lambda each: each.sync.arrived()),
+            again=lambda photo_id: self._each_sibling(lambda each: each.letting_go.came(photo_id)),
+            met=self._met_again,
+            spread=self._spread,
+            mailbox_changed=self.tell_mailbox,
+            album_missing=lambda album_id: self._each_sibling(
+                lambda each: each.albums.meet(album_id)
+            ),
+        )
+        self.device_photos: Final = DevicePhotos(
+            parts=self.sibling_parts,
+            library=library,
+            roster=self.roster,
+            connected=lambda: {each.link.peer.device for each in self.peers.siblings()},
+            look=self._keep_otherwise,
+        )
         repairs = Repairs(database)
+        away = Away(database, blobs)
+        away.load()
         self.mender: Final = Mender(
             library=library,
             catalogue=self.catalogue,
@@ -433,6 +527,21 @@ class Unlocked:
             events=events,
             fingerprint=self.originals.fingerprint,
             bringers=self.album_parts.photos.bringers,
+        )
+        self.space: Final = Space(
+            us=device.identity,
+            database=database,
+            library=library,
+            blobs=blobs,
+            away=away,
+            mender=self.mender,
+            repairs=repairs,
+            renditions=self.renditions,
+            events=events,
+            connections=self._connections,
+            fetch_missing=self._fetch_missing,
+            choose=environment.choose,
+            now=self.clock,
         )
         self.doctor: Final = Doctor(
             home=home,
@@ -445,7 +554,18 @@ class Unlocked:
             expected=partial(_expected, library),
             fetch_missing=self._fetch_missing,
         )
+        self.archiver: Final = Archiver(
+            home=home,
+            keys=keys,
+            database=database,
+            library=library,
+            blobs=blobs,
+            events=events,
+            entropy=environment.entropy,
+            now=self.clock,
+        )
         self.whereabouts: Final = Whereabouts(database)
+        joining.take_over(home, keys, self.roster, self.whereabouts, self.clock())
         self.tickets: Final = Tickets(
             device=device,
             database=database,
@@ -476,12 +596,14 @@ class Unlocked:
             settings=ChannelSettings(),
             device=device,
             library=library,
+            roster=self.roster,
             whereabouts=self.whereabouts,
             events=events,
             dial=counted_dial(self._dial, events.counters),
             entropy=environment.entropy,
             now=self.clock,
             converse=self._converse,
+            converse_with_sibling=self._converse_with_sibling,
             paired=self._paired,
             tickets=self.tickets.issued,
             refused=self._refused,
@@ -504,8 +626,11 @@ class Unlocked:
         )
         self.rendezvous: Final = Rendezvous(
             device=device,
-            contacts=lambda: [each for each in library.contacts() if not each.blocked],
-            wanted=self.peers.wanted,
+            contacts=lambda: [
+                *(each for each in library.contacts() if not each.blocked),
+                *self.roster.siblings(),
+            ],
+            wanted=self.peers.sought,
             addresses=lambda: self.wide.addresses(),
             whereabouts=self.whereabouts,
             heard=self.peers.nudge,
@@ -513,7 +638,7 @@ class Unlocked:
             now=self.clock,
         )
         self.finding: Final = Finding(
-            wanted=self.peers.wanted,
+            wanted=self.peers.sought,
             whereabouts=self.whereabouts,
             heard=self.peers.nudge,
         )
@@ -547,6 +672,7 @@ class Unlocked:
         keys: UnlockedKeys,
         events: Events,
         environment: Environment,
+        renewed: Callable[[DeviceChain], None],
     ) -> Unlocked:
         """Open the library, clear leftovers, listen, and look for contacts."""
         blobs = BlobStore(home.blobs)
@@ -559,8 +685,9 @@ class Unlocked:
             expected = [*_expected(library), *Repairs(database).expected()]
             await asyncio.to_thread(blobs.sweep, library.blob_ids(), expected)
             opened = cls(
-                home, keys.device, database, library, blobs, keys, config, events, environment
-            )
+                home, keys.device, database, library, blobs, keys, config, events, environment,
+                renewed,
+            )  # fmt: skip
         except BaseException:
             library.close()
             raise
@@ -574,6 +701,7 @@ class Unlocked:
 
     async def _start(self) -> None:
         self.catalogue.prepare()
+        self.archiver.sweep()
         await asyncio.to_thread(self.hold.held.sweep())
         await self._listen()
         if self._config.discovery:
@@ -608,6 +736,7 @@ class Unlocked:
             self._witness(),
             self.hold.run(),
             self.album_parts.tending.run(),
+            self.sibling_parts.run(),
             self.weblinks.run(),
             trimming.keep_trimmed(lambda: self._events.counters.pieces),
         ]
@@ -666,6 +795,8 @@ class Unlocked:
         return await self.wide.dial(address)
 
     def _converse(self, link: Link, contact: Contact) -> Sync:
+        with contextlib.suppress(KinlightError):  # a full disk: it shows them again next time
+            self.papers.note(link.peer.certificates)
         self._accompanying.spawn(self.wide.accompany(link))
         self.album_parts.tending.look_again()  # it may be a further device of a member
         return Sync(
@@ -686,9 +817,64 @@ class Unlocked:
             commits=self.commits,
             hold=self.hold,
             albums=self.album_parts,
+            devices=self.shower,
             events=self._events,
             heard=self._heard,
         )
+
+    def _converse_with_sibling(self, link: Link) -> SiblingLink:
+        self._accompanying.spawn(self.wide.accompany(link))
+        with contextlib.suppress(KinlightError):  # a full disk: it shows them again next time
+            if self.roster.put([OwnDevice(link.peer, "", 0)]):
+                self._family_changed()
+        known = self.roster.device(link.peer.device)
+        name = "" if known is None else known.name
+        return SiblingLink(link, self.family, self.sibling_parts, self.album_parts, name)
+
+    def siblings(self) -> list[SiblingLink]:
+        """What goes on with our other devices that are connected."""
+        found = (standing.conversation for standing in self.peers.siblings())
+        return [each for each in found if isinstance(each, SiblingLink)]
+
+    def _bring_for_siblings(self) -> None:
+        """Photos are to be here that another device of ours told of."""
+        for sibling in self.siblings():
+            sibling.bringing.want()
+            sibling.letting_go.want()
+        for conversation in self.peers.conversations():
+            if isinstance(conversation, Sync):
+                conversation.fetch_for_siblings()
+
+    def _keep_otherwise(self) -> None:
+        """A person chose what is kept on this device."""
+        self._bring_for_siblings()
+        self._each_sibling(lambda each: each.letting_go.look())
+
+    def _each_sibling(self, tell: Callable[[SiblingLink], None]) -> None:
+        for sibling in self.siblings():
+            tell(sibling)
+
+    def _family_changed(self) -> None:
+        """There is news of our devices: the others are told, and new ones called."""
+        own = self.roster.device(self.device.chain.device)
+        if own is not None and own.chain.encoded != self.device.chain.encoded:
+            self._renewed(own.chain)
+        for sibling in self.siblings():
+            sibling.tell()
+        for conversation in self.peers.conversations():
+            if isinstance(conversation, Sync):
+                conversation.tell_devices()
+        self.peers.forget_refusals()
+
+    def _contact_has_device(self) -> None:
+        """A contact told of a device: albums may let it in."""
+        self.album_parts.tending.look_again()
+
+    def _heard_of_family(self) -> None:
+        """A sibling told of something that we took back: that counts here too."""
+        self.sibling_parts.heard_of_lost()
+        self._spread()
+        self.album_parts.tending.look_again()
 
     def _check_deposit(self, delivery: Delivery, chain: DeviceChain) -> None:
         """Raise why a delivery may not be left with somebody for its device."""
@@ -708,6 +894,8 @@ class Unlocked:
                 conversation.settled(offer)
                 if offer.album is not None:
                     conversation.album_photo_arrived(offer.album)
+        if offer.state == "stored":
+            self._each_sibling(lambda each: each.sync.arrived())
         if offer.album is not None and offer.state == "stored":
             self._events.publish("album-photo", id=offer.photo_id.hex(), album=offer.album.hex())
 
@@ -722,8 +910,21 @@ class Unlocked:
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
                 conversation.album_changed(shared)
+        self._each_sibling(lambda each: each.albums.changed(shared))
         self.album_parts.tending.look_again()
         self._events.publish("album", id=shared.album_id.hex(), what="changed")
+
+    def device_lost(self) -> None:
+        """A device of ours was taken back, or counts again. What it shared with the others is
+        another one from now on, and everybody who is here hears of it.
+        """
+        self.sibling_parts.cut_lost()
+        self.roster.renew_secret(self._environment.entropy)
+        self._spread()
+        self.renew_mailbox()
+        self.sibling_parts.cut_lost()
+        self.album_parts.tending.look_again()
+        self._events.publish("devices")
 
     def renew_mailbox(self) -> None:
         """Who has a device of ours, or was blocked, is not to know what is left for us."""
@@ -750,7 +951,11 @@ class Unlocked:
         self.peers.nudge()
 
     def _is_lost(self, chain: DeviceChain) -> bool:
-        return self.papers.revocations.revokes_device(chain.identity, chain.device)
+        """Of a device of ours the best papers that are known count: it may not have them yet."""
+        if chain.identity == self.device.identity and chain.device != self.device.chain.device:
+            known = self.roster.device(chain.device)
+            chain = chain if known is None else known.chain
+        return self.papers.revocations.revokes_chain(chain)
 
     def _heard(self, identity: bytes) -> None:
         """Papers of a contact came: what it says is lost gets nothing more, and is sent away. Some
@@ -760,6 +965,11 @@ class Unlocked:
             self.outbox.withdraw_device(chain.device)
         self._spread()
         self.album_parts.tending.look_again()
+
+    def _connections(self) -> list[Connection]:
+        """Who can be asked for something now."""
+        conversations = self.peers.conversations()
+        return [each.connection for each in conversations if isinstance(each, Sync)]
 
     async def _fetch_missing(self) -> None:
         """Let every contact who is here bring what is damaged, until that has come or can't."""
@@ -773,9 +983,11 @@ class Unlocked:
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
                 conversation.look_again()
+        for sibling in self.siblings():
+            sibling.tell()
         self.open_grants.look_again()
 
-    async def _paired(self, link: Link, acquaintance: Acquaintance) -> None:
+    async def _paired(self, link: Link, acquaintance: Acquaintance | DeviceRequest) -> None:
         await self.meeting.paired(link, acquaintance)
 
     def _refused(self, error: KinlightError) -> None:
@@ -788,6 +1000,7 @@ class Unlocked:
         for conversation in self.peers.conversations():
             if isinstance(conversation, Sync):
                 conversation.decided(offer)
+        self._each_sibling(lambda each: each.bringing.want())
 
     async def close(self) -> None:
         """End all of it. Never raises."""
@@ -803,9 +1016,11 @@ class Unlocked:
                 task.cancel()
                 await asyncio.wait({task})
             await self.hold.close()
+            await self.sibling_parts.close()
             await self.keeper.close()
             await self.importer.close()
             await self.check_service.close()
+            await self.mark_service.close()
             await self.decoder.close()
         finally:
             with contextlib.suppress(KinlightError):

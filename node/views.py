@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .views_siblings import DeviceStanding
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -74,7 +76,8 @@ class Status:
     area is `off`, `starting`, `on` or `failed` (then `wide_reason` says why); `wide_addresses` are
     those by which this node can be reached there, as far as it can know, `wide_bootstraps` those
     whom it asks first where contacts are. `invitations` counts the shared albums that somebody let
-    this node into and that nobody here has joined or left yet.
+    this node into and that nobody here has joined or left yet. `devices` are the others of this
+    person.
     """
 
     version: str
@@ -97,6 +100,7 @@ class Status:
     wide_addresses: list[str] = field(default_factory=list[str])
     wide_bootstraps: list[Bootstrap] = field(default_factory=list[Bootstrap])
     invitations: int = 0
+    devices: list[DeviceStanding] = field(default_factory=list[DeviceStanding])
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +298,36 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnDevice:
+    """A device of this node's person. Times are in seconds since 1970.
+
+    `device` is its key, `added_by` the name of the device that certified it; None if the words did.
+    `last_seen` is None if it was never here; it says nothing of `this` one. With `may_certify` it
+    can add and revoke others.
+    """
+
+    name: str
+    device: str
+    added: int
+    added_by: str | None
+    last_seen: int | None
+    this: bool
+    connected: bool
+    may_certify: bool
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedDevice:
+    """What a new device became: its name, whose it is, and the device that added it."""
+
+    name: str
+    fingerprint: str
+    device: str
+    added_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class PairingCode:
     """A code to read out and the text of its QR twin; both end at `expires`."""
 
@@ -361,8 +395,9 @@ class ShareItem:
     why for the last two, or what delays it. `policy` is what was kept to; `leaves` says in words
     what the photo tells beside what it shows (`place`, `time`, `camera`, as far as that is known),
     `left_out` what a changed copy lacks. `name`, `sha256` and `bytes` are of what goes: the copy,
-    where there is one; `max_px` is the longest side that it may have. `file` is the photo's id
-    where it was granted out of the library.
+    where there is one; `max_px` is the longest side that it may have, and `watermarked` says that
+    it bears a mark that names who gets it. `file` is the photo's id where it was granted out of the
+    library.
     `grant` is the hash of the grant, by which it can be taken back. `held_by` names those who hold
     what is `held`. `verdict` is the word of `Verdict` where the photo was to be checked first.
     """
@@ -380,6 +415,7 @@ class ShareItem:
     code: str | None = None
     message: str | None = None
     max_px: int | None = None
+    watermarked: bool = False
     grant: str | None = None
     held_by: list[str] = field(default_factory=list[str])
     verdict: str | None = None
@@ -391,7 +427,8 @@ class Grant:
 
     `hash` names the grant, `photo` is the id of what went and `of` of the photo it was made of.
     `operations` are of `view` and `reshare`; `max_px` is the longest side (None: as it is) and
-    `location` is `kept` or `removed`, as the grant demands it. `until` ends it. `state` is that of
+    `location` is `kept` or `removed` and `watermarked` says whether it bears a mark, as the grant
+    demands it. `until` ends it. `state` is that of
     its delivery, as in `ShareItem`, or `expired` or `revoked`. For a grant to whoever has an
     attribute `to` says what that is and by whose word, `state` is `open` in place of a delivery's,
     and `went_to` names the contacts who were offered the photo by it. `author` is whose photo it
@@ -413,6 +450,7 @@ class Grant:
     went_to: list[str] = field(default_factory=list[str])
     author: str = "me"
     parent: str | None = None
+    watermarked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,7 +502,7 @@ class Explanation:
     `allowed` says what a fetch would come to now; if not, `code` says why: `policy-denied`, that of
     a grant, or `not-granted`. `policy` is what the owner's rules say, `allow` or `deny` (None:
     there are none), by the `rule` of that name (None: no rule allows it), in a form of at most
-    `max_px` pixels a side with the `location` `kept` or `removed`. `facts` are what that rule
+    `max_px` pixels a side with the `location` `kept` or `removed`, perhaps `watermarked`. `facts` are what that rule
     looked at, name and value; `grants` are all that were given for this photo and its copies.
     """
 
@@ -479,6 +517,7 @@ class Explanation:
     location: str
     facts: list[list[str]] = field(default_factory=list[list[str]])
     grants: list[JudgedGrant] = field(default_factory=list[JudgedGrant])
+    watermarked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -672,6 +711,53 @@ class CheckedFile:
     verdict: Verdict
     map: str | None = None
     code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """What was done to a picture since it was marked, as far as it shows.
+
+    It was `mirrored` and then turned by `turn` degrees anticlockwise. `scale` is that of the mark
+    to the one that the picture's size tells: under 1 where something was cut away, over 1 where a
+    border was added; that it was made smaller or larger does not show.
+    """
+
+    turn: int
+    mirrored: bool
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class TracedMark:
+    """An invisible mark that was read in a file; or, without a `payload`, that there is none.
+
+    `payload` is in hex, as it was set. `confidence` is how far its signs agree, from 0 to 1: of a
+    copy that nobody touched about 0.9, and no probability. `false_claim_bound` is: at most so
+    often is a picture without a mark of that key taken for one with this one. `recipient` is for
+    whom this node set it: a contact's name, or the fingerprint of one who is none any more; None
+    where it did not. `receipt` is theirs for that copy, if there is one. `code` says why a file
+    could not be read. A file with several marks is told of as often.
+    """
+
+    file: str
+    payload: str | None = None
+    confidence: float | None = None
+    recipient: str | None = None
+    receipt: Receipt | None = None
+    false_claim_bound: float | None = None
+    transform: Transform | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedFile:
+    """A file that was marked: where the copy with that `payload` was written, and what it lacks."""
+
+    file: str
+    copy: str
+    payload: str
+    format: str
+    left_out: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,10 @@ class AlbumSummary:
     `admin`, `contributor` or `viewer`, None for who is not in it. `name` is empty as long as the
     key is not here. `history` says what newcomers see, `all` or `from-join`; `metadata` and
     `max_px` in which form photos are added. `photos` counts those in the album, `here` those of
-    them that are on this machine. `due` says why the key has to change, where this is so and an
-    admin's node has not done it yet: `removal`, `merge`, `age` or `newcomers`. `attribute` is the
+    them that are on this machine, `previews` how many have a preview here, `waiting` those of ours
+    that are to be added once the key is here. `due` says why the key has to change, where this is
+    so and an admin's node has not done it yet: `removal`, `merge`, `age` or `newcomers`.
+    `attribute` is the
     name under which rules may speak of its members, whose value is the role. `key` says whether
     photos can be added by the newest key: `here`, `coming` (it was changed, and the new one has not
     come to this node) or `due` (it has to change first).
@@ -40,6 +42,8 @@ class AlbumSummary:
     attribute: str
     due: str | None = None
     key: str = "here"
+    previews: int = 0
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class AlbumPhotoItem:
     `refused` (what came was not what was promised). `added` is what who added it says. `comments`
     are the newest of each member, and `comments_left_out` counts the others. Who is in
     `delete_asked_by` asks everybody to delete it: a request, of which nobody can know who heeds it.
+    `preview` says whether `Node.album_preview` can show it, which is so before it is here.
     """
 
     id: str
@@ -91,16 +96,22 @@ class AlbumPhotoItem:
     favourite_of: list[str] = field(default_factory=list[str])
     delete_asked_by: list[str] = field(default_factory=list[str])
     cover: bool = False
+    preview: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AlbumFork:
-    """A device that wrote two things of which neither knows the other: it was copied, or lies."""
+    """A device that wrote two things of which neither knows the other: it was copied, or lies.
+
+    `one` and `other` are the hashes of the two entries, and `proof` are the entries themselves,
+    signed, in hex: anybody can check them by docs/spec/album.md.
+    """
 
     by: str
     device: str
     one: str
     other: str
+    proof: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +137,9 @@ class AlbumAct:
 
 @dataclass(frozen=True, slots=True)
 class AlbumLogEntry:
-    """An entry of an album's log. One that does not `count` says why, as an error's code."""
+    """An entry of an album's log. One that does not `count` says why, as an error's code. `fork` is
+    the hash of another entry by the same device of which neither knows the other.
+    """
 
     hash: str
     number: int
@@ -137,13 +150,15 @@ class AlbumLogEntry:
     counts: bool
     code: str | None = None
     message: str | None = None
+    fork: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AlbumItem:
     """A photo that was to be added to an album.
 
-    `state` is `added`, `present` (it was in the album) or `failed`; `code` and `message` say why.
+    `state` is `added`, `present` (it was in the album), `waiting` (the album's key has to change or
+    to come first; then it is added by itself) or `failed`; `code` and `message` say why.
     `left_out` are words for what it lacks of the original, as in `ShareItem`.
     """
 

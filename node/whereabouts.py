@@ -1,4 +1,7 @@
-"""Where contacts were reached, and when they were last here; kept in the library."""
+"""Where contacts were reached, and when they were last here; kept in the library.
+
+Another device of our own has its own place here, under its key in place of an identity.
+"""
 
 from __future__ import annotations
 
@@ -109,5 +112,7 @@ class Whereabouts:
 
     def last_seen(self) -> dict[bytes, int]:
         """When a device of each contact was here last, or showed its papers in a pairing."""
-        rows = self._db.rows("SELECT identity, max(seen) AS seen FROM devices GROUP BY identity")
+        rows = self._db.rows(
+            "SELECT identity, max(seen) AS seen FROM devices WHERE seen > 0 GROUP BY identity"
+        )
         return {row["identity"]: row["seen"] for row in rows}

@@ -16,7 +16,6 @@ from ..crypto.secret import Secret
 from ..crypto.signing import SigningKey
 from . import limits
 from .album import Album
-from .album_authority import Seat
 from .album_errors import AlbumDeniedError, KeyDueError
 from .album_keys import KeyRing, Recipient, WrapSet, key_id
 from .album_log import (
@@ -32,6 +31,7 @@ from .album_log import (
     Tier,
 )
 from .album_roles import OPERATIONS, Role, caveats
+from .album_seats import Seat
 from .capability import Audience, Capability
 from .rendition import Rendition
 

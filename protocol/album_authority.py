@@ -9,99 +9,28 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from ..crypto.identity import DeviceChain
 from .album_errors import AlbumRefusedError, AlbumRemovedError, SeniorAdminError
 from .album_graph import Graph, Pair
-from .album_log import Create, Device, Drop, Epoch, LogEntry, Member, Op, Remove, Wraps
+from .album_log import Create, Device, Drop, Epoch, Member, Op, Remove, Wraps
 from .album_roles import Role, least
-
-Key = tuple[int, int, bytes, bytes]
-"""The order of a seat: depth, seq, hash of the entry that gave it, device (empty for the root)."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Seat:
-    """A device's right to write the log. The lower seat is the senior one."""
-
-    key: Key
-    entry: int = field(compare=False)
-    number: int = field(compare=False)
-    """Of the op in the entry."""
-    identity: bytes = field(compare=False)
-    device: bytes = field(compare=False)
-
-    @property
-    def place(self) -> tuple[Key, int]:
-        """What tells it from all others: one entry can give a device two."""
-        return self.key, self.number
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """A `remove` or `drop` that takes effect."""
-
-    entry: int
-    number: int
-    seat: Seat
-    op: Remove | Drop
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A role that was given to an identity by an entry that counts."""
-
-    entry: int
-    number: int
-    identity: bytes
-    role: Role
-
-
-@dataclass(frozen=True, slots=True)
-class LetIn:
-    """A device that was let in by an entry that counts."""
-
-    entry: int
-    number: int
-    chain: DeviceChain
-
+from .album_seats import (
+    NOTHING,
+    Given,
+    Key,
+    LetIn,
+    Removal,
+    Removals,
+    Seat,
+    after_each,
+    bits,
+    leaves,
+    takes_writer_out,
+)
 
 _Standing = TypeVar("_Standing", Given, LetIn)
-
-
-def _takes_writer_out(op: Op, entry: LogEntry) -> bool:
-    """Whether an op is by the identity or the device that it takes out."""
-    match op:
-        case Remove():
-            return op.identity == entry.identity
-        case Drop():
-            return op.device == entry.device
-        case _:
-            return False
-
-
-def _leaves(entry: LogEntry) -> bool:
-    return any(_takes_writer_out(op, entry) for op in entry.ops)
-
-
-class _Removals:
-    """What takes one identity or one device out."""
-
-    def __init__(self) -> None:
-        self.found: Final[list[Removal]] = []
-        self.entries = 0
-        self.last: Final[dict[int, int]] = {}
-        """Of each of these entries, the number of its last such op."""
-
-    def add(self, removal: Removal) -> None:
-        self.found.append(removal)
-        self.entries |= 1 << removal.entry
-        self.last[removal.entry] = max(removal.number, self.last.get(removal.entry, 0))
-
-
-_NOTHING: Final = _Removals()
 
 
 class Authority:
@@ -117,10 +46,14 @@ class Authority:
         self._removing = 0
         self._leaving = 0
         self._safe: list[tuple[int, Epoch]] | None = None
-        self._removed: Final[dict[bytes, _Removals]] = {}
-        self._dropped: Final[dict[bytes, _Removals]] = {}
+        self._removed: Final[dict[bytes, Removals]] = {}
+        self._dropped: Final[dict[bytes, Removals]] = {}
         self._left: Final[dict[tuple[Key, int], int]] = {}
         """Of each seat that has ended the entries for which it has not."""
+        self._own_removed: Final[dict[Pair, Removals]] = {}
+        self._own_dropped: Final[dict[bytes, Removals]] = {}
+        """Removals by the device whose seats they end, which may come after these were judged."""
+        self._after: Final = after_each(graph)
         self._of_identity: Final[dict[bytes, list[Seat]]] = {}
         self._of_device: Final[dict[bytes, list[Seat]]] = {}
         self._given: Final[dict[bytes, list[Given]]] = {}
@@ -128,7 +61,8 @@ class Authority:
         self.seats: Final[list[Seat]] = []
         """All that were given by entries that count, ended or not, in their order."""
         self._waiting: Final[list[Seat]] = []
-        self._pending: Final[dict[Pair, list[int]]] = {}
+        self._pending: Final[dict[Pair, int]] = {}
+        self._ranks: Final[dict[Pair, dict[int, tuple[bool, int, bytes]]]] = {}
         self._owners: Final[dict[bytes, set[bytes]]] = {}
         for identity, device in graph.let_in:
             self._owners.setdefault(device, set()).add(identity)
@@ -269,14 +203,14 @@ class Authority:
     def removals_of(self, identity: bytes, device: bytes) -> Iterable[Removal]:
         """What took this identity or this device out."""
         return (
-            *self._removed.get(identity, _NOTHING).found,
-            *self._dropped.get(device, _NOTHING).found,
+            *self._removed.get(identity, NOTHING).found,
+            *self._dropped.get(device, NOTHING).found,
         )
 
     def unseen_removals_of(self, identity: bytes, device: bytes, seen: int) -> list[Removal]:
         """Those of them that are not among `seen`."""
-        entries = self._removed.get(identity, _NOTHING).entries
-        if not (entries | self._dropped.get(device, _NOTHING).entries) & ~seen:
+        entries = self._removed.get(identity, NOTHING).entries
+        if not (entries | self._dropped.get(device, NOTHING).entries) & ~seen:
             return []
         return [each for each in self.removals_of(identity, device) if not seen >> each.entry & 1]
 
@@ -295,8 +229,7 @@ class Authority:
             self.seats.append(seat)
             self._of_identity.setdefault(seat.identity, []).append(seat)
             self._of_device.setdefault(seat.device, []).append(seat)
-            for removal in self.removals_of(seat.identity, seat.device):
-                self._end(removal, seat)
+            self._end(seat)
             self._take(seat)
         for number in range(len(self.graph.entries)):
             if not self.counting >> number & 1:
@@ -308,31 +241,32 @@ class Authority:
         Those by which the device leaves come first: what it wrote without knowing of them, on older
         entries, must not count because it has a lower number.
         """
-        entries = self.graph.entries
-        pending, left = self._pending_of(seat.identity, seat.device), list[int]()
-        for number in pending:
-            if (
-                not (self.graph.is_before(seat.entry, number) or number == seat.entry == 0)
-                or not self._left.get(seat.place, -1) >> number & 1
-            ):
-                left.append(number)
+        pair = seat.identity, seat.device
+        allowed = self._pending_of(pair) & self._behind(seat) & self._left.get(seat.place, -1)
+        if not allowed:
+            return
+        for number in sorted(bits(allowed), key=self._ranks[pair].__getitem__):
+            if not self._left.get(seat.place, -1) >> number & 1:
                 continue
+            self._pending[pair] &= ~(1 << number)
             self.counting |= 1 << number
-            for place, op in enumerate(entries[number].ops):
+            for place, op in enumerate(self.graph.entries[number].ops):
                 self._do(seat, number, place, op)
-        self._pending[seat.identity, seat.device] = left
 
-    def _pending_of(self, identity: bytes, device: bytes) -> list[int]:
+    def _pending_of(self, pair: Pair) -> int:
         """The entries of a device that do not count yet, so that one with many seats is not asked
         about all that it wrote once for each.
         """
-        if (identity, device) not in self._pending:
+        if pair not in self._pending:
+            identity, device = pair
             entries, written = self.graph.entries, self.graph.by_device.get(device, ())
-            self._pending[identity, device] = sorted(
-                (number for number in written if entries[number].identity == identity),
-                key=lambda one: (not _leaves(entries[one]), entries[one].seq, entries[one].digest),
-            )
-        return self._pending[identity, device]
+            mine = [number for number in written if entries[number].identity == identity]
+            self._pending[pair] = sum(1 << number for number in mine)
+            self._ranks[pair] = {
+                one: (not leaves(entries[one]), entries[one].seq, entries[one].digest)
+                for one in mine
+            }
+        return self._pending[pair]
 
     def _do(self, seat: Seat, number: int, place: int, op: Op) -> None:
         match op:
@@ -369,18 +303,27 @@ class Authority:
         heapq.heappush(self._waiting, Seat(key, number, place, chain.identity, chain.device))
 
     def _remove(self, removal: Removal) -> None:
+        """A removal takes effect. Of the seats that were judged, which are no less senior, it ends
+        those of the device that wrote it alone.
+        """
+        seat = removal.seat
         self.removals.append(removal)
         self._removing |= 1 << removal.entry
         match removal.op:
             case Remove(identity=identity):
-                self._removed.setdefault(identity, _Removals()).add(removal)
-                ended = self._of_identity.get(identity, ())
+                self._removed.setdefault(identity, Removals()).add(removal)
+                own = self._own_removed.setdefault((identity, seat.device), Removals())
+                own.add(removal)
+                ends_itself = identity == seat.identity
             case Drop(device=device):
-                self._dropped.setdefault(device, _Removals()).add(removal)
-                ended = self._of_device.get(device, ())
-        for seat in ended:
-            self._end(removal, seat)
-        if _takes_writer_out(removal.op, self.graph.entries[removal.entry]):
+                self._dropped.setdefault(device, Removals()).add(removal)
+                ends_itself = device == seat.device
+                if ends_itself:
+                    self._own_dropped.setdefault(device, Removals()).add(removal)
+        if ends_itself and not self._is_before(removal, seat):
+            reached = self.graph.past[removal.entry] | 1 << removal.entry
+            self._left[seat.place] = self._left.get(seat.place, -1) & reached
+        if takes_writer_out(removal.op, self.graph.entries[removal.entry]):
             self._leaving |= 1 << removal.entry
 
     def may_remove(self, seat: Seat, op: Remove | Drop) -> bool:
@@ -389,29 +332,80 @@ class Authority:
         All seats above were judged before, and whatever ends one of them was too.
         """
         if isinstance(op, Remove):
-            near = self._of_identity.get(op.identity, [])
-        else:
-            others = self._owners.get(op.device, set[bytes]()) - {seat.identity}
-            near = [
-                *self._of_device.get(op.device, ()),
-                *(other for owner in others for other in self._of_identity.get(owner, ())),
-            ]
-        return not any(
-            other < seat
-            and not self._has_ended(other)
-            and (other.key[3] or other.identity != seat.identity)  # one's own root
-            for other in near
-        )
+            return not self._is_in_the_way(self._of_identity.get(op.identity, []), seat)
+        others = self._owners.get(op.device, set[bytes]()) - {seat.identity}
+        near = [self._of_device.get(op.device, [])]
+        near += [self._of_identity.get(owner, []) for owner in others]
+        return not any(self._is_in_the_way(seats, seat) for seats in near)
 
-    def _end(self, removal: Removal, seat: Seat) -> None:
-        """End a seat whose device or identity is removed, if this removal can."""
-        can = removal.seat < seat or removal.seat.device == seat.device
-        if can and not self._is_before(removal, seat):
-            reached = self.graph.past[removal.entry] | 1 << removal.entry
-            self._left[seat.place] = self._left.get(seat.place, -1) & reached
+    def _is_in_the_way(self, seats: list[Seat], seat: Seat) -> bool:
+        """Whether one of these seats is above another one. Those that have ended are left out for
+        good: else each removal would look at all that were ever given.
+        """
+        standing: list[Seat] = []
+        for place, other in enumerate(seats):
+            if self._has_ended(other):
+                continue
+            standing.append(other)
+            own_root = not other.key[3] and other.identity == seat.identity
+            if other < seat and not own_root:
+                if len(standing) <= place:
+                    seats[:] = [*standing, *seats[place + 1 :]]
+                return True
+        seats[:] = standing
+        return False
+
+    def _end(self, seat: Seat) -> None:
+        """End a seat that is to be judged, by what removes its identity or device: all that is
+        known by now is by a more senior seat, or by the same device.
+
+        What it leaves matters for the entries alone that the seat may still count.
+        """
+        pair = seat.identity, seat.device
+        matters = self._pending_of(pair) & self._behind(seat)
+        removed = self._removed.get(seat.identity, NOTHING)
+        for removals in (removed, self._dropped.get(seat.device, NOTHING)):
+            acting = self._acting(removals, seat)
+            if acting:
+                left = self._left.get(seat.place, -1)
+                self._left[seat.place] = left & self._reached(removals, acting, matters)
+
+    def _reached(self, removals: Removals, acting: int, matters: int) -> int:
+        """What is before all of these entries with a removal, or is one of them, as far as it
+        matters.
+
+        Of those that follow each other the first is asked alone, as the others reach more. Seats
+        for which something is left have the same ones acting, so that is looked up.
+        """
+        if acting in removals.reached:
+            return removals.reached[acting]
+        past, rest, found = self.graph.past, acting, -1
+        while rest:
+            first = (rest & -rest).bit_length() - 1
+            found &= past[first] | 1 << first
+            if not found & matters:
+                return 0
+            rest &= ~(self._after[first] | 1 << first)
+        removals.reached[acting] = found
+        return found
+
+    def _behind(self, seat: Seat) -> int:
+        """The entries that are after what gave a seat, and the first one, which gave its own."""
+        return self._after[seat.entry] | (seat.entry == 0)
+
+    def _acting(self, removals: Removals, seat: Seat) -> int:
+        """The entries with one of these removals that is not before what gave the seat."""
+        acting = removals.entries & ~self.graph.past[seat.entry]
+        if removals.last.get(seat.entry, seat.number) <= seat.number:
+            acting &= ~(1 << seat.entry)
+        return acting
 
     def _has_ended(self, seat: Seat) -> bool:
-        return seat.place in self._left
+        if seat.place in self._left:
+            return True
+        own = self._own_removed.get((seat.identity, seat.device), NOTHING)
+        dropped = self._own_dropped.get(seat.device, NOTHING)
+        return bool(self._acting(own, seat) or self._acting(dropped, seat))
 
     def _is_before(self, one: Removal, other: Seat) -> bool:
         if one.entry == other.entry:
@@ -423,7 +417,7 @@ class Authority:
         here = 1 << given.entry
         before = self.graph.past[given.entry] | here
         for removals in (
-            self._removed.get(identity, _NOTHING), self._dropped.get(device, _NOTHING),
+            self._removed.get(identity, NOTHING), self._dropped.get(device, NOTHING),
         ):  # fmt: skip
             if removals.entries & seen & ~before:
                 return True

@@ -5,6 +5,7 @@ Here is their form alone, photo records verified. See docs/spec/album.md.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Protocol
@@ -43,6 +44,27 @@ class FeedOp(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """A small picture of a photo, sealed apart from it under the same key of the album.
+
+    `digest` is the SHA-256 of what is sealed, and `length` its bytes: who has no photo yet can ask
+    anybody for it, and knows it from everything else.
+    """
+
+    digest: bytes
+    length: int
+
+    @classmethod
+    def of(cls, sealed: bytes) -> Preview:
+        """The one that is these bytes."""
+        return cls(hashlib.sha256(sealed).digest(), len(sealed))
+
+    def to_value(self) -> Value:
+        """As it stands in the op that adds the photo."""
+        return [self.digest, self.length]
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """Adds a photo: its record, and its file keys under the key `key_id`, in the order of `KINDS`.
 
@@ -54,12 +76,14 @@ class Photo:
     key_id: bytes
     wrapped: tuple[bytes, ...]
     certificates: Certificates
+    preview: Preview | None = None
 
     def to_value(self) -> Value:
         """See `FeedOp.to_value`, as with all ops."""
         wrapped: Value = [[int(kind), key] for kind, key in zip(KINDS, self.wrapped, strict=True)]
         papers: Value = [paper.signed.to_value() for paper in self.certificates.found]
-        return ["photo", self.record.signed.to_value(), self.key_id, wrapped, papers]
+        shown: list[Value] = [] if self.preview is None else [self.preview.to_value()]
+        return ["photo", self.record.signed.to_value(), self.key_id, wrapped, papers, *shown]
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +293,19 @@ def _read_photo(reader: Reader) -> Photo:
         wrapped.append(pair.octets("wrapped", KEY_BYTES + WRAP_OVERHEAD))
         pair.end()
     papers = reader.array("certificates", limits.ENVELOPE_CERTIFICATES)
+    preview = _read_preview(reader.array("preview", 2)) if reader.more() else None
     record = PhotoRecord.read(signed)
-    return Photo(record, key_id, tuple(wrapped), Certificates.read(papers))
+    return Photo(record, key_id, tuple(wrapped), Certificates.read(papers), preview)
+
+
+def _read_preview(items: list[Value]) -> Preview:
+    reader = Reader(items, "preview")
+    digest = reader.octets("digest", HASH_BYTES)
+    length = reader.integer("length", limits.ALBUM_PREVIEW_BYTES)
+    reader.end()
+    if length <= WRAP_OVERHEAD:
+        raise MalformedError("preview: length")
+    return Preview(digest, length)
 
 
 def _photo_id(reader: Reader) -> bytes:

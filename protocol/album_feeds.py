@@ -36,7 +36,8 @@ class Feeds:
         """Of each device the entries that none follows: one, unless it forked."""
         self.forks: Final[dict[bytes, tuple[FeedEntry, FeedEntry]]] = {}
         """Of each device that wrote two entries with one number, the first two that were seen."""
-        self._counts: Final[dict[bytes, int]] = {}
+        self._used: Final[dict[bytes, tuple[int, int]]] = {}
+        """How many entries each identity wrote, by all of its devices, and how large they are."""
         self._after: Final[dict[tuple[bytes, bytes], bytes]] = {}
         self._masks: Final[dict[tuple[bytes, ...], int]] = {}
 
@@ -68,7 +69,11 @@ class Feeds:
                 self._check_photo(entry, act, seen)
         if not verified:
             entry.verify()
-        if self._counts.get(entry.device, 0) >= limits.ALBUM_FEED_ENTRIES:
+        many, large = self._used.get(entry.identity, (0, 0))
+        if (
+            many >= limits.ALBUM_FEED_ENTRIES
+            or large + len(entry.signed.body) > limits.ALBUM_MEMBER_BYTES
+        ):
             raise AlbumFullError
         self._add(entry, seen)
 
@@ -110,7 +115,8 @@ class Feeds:
         self._after.setdefault(place, entry.digest)
         self.entries[entry.digest] = entry
         self.seen[entry.digest] = seen
-        self._counts[entry.device] = self._counts.get(entry.device, 0) + 1
+        many, large = self._used.get(entry.identity, (0, 0))
+        self._used[entry.identity] = many + 1, large + len(entry.signed.body)
         tips = self.tips.setdefault(entry.device, set())
         tips.discard(entry.previous)
         tips.add(entry.digest)

@@ -37,6 +37,7 @@ _WRAP: Final = "kinlight/album-epoch1"
 _KEY: Final = "kinlight/album-key1"
 _PAST: Final = "kinlight/album-past1"
 _TEXT: Final = "kinlight/album-text1"
+_PREVIEW: Final = "kinlight/album-preview1"
 
 
 def key_id(key: Secret) -> bytes:
@@ -253,6 +254,17 @@ class KeyRing:
             kind: Secret(unwrap(key, self._of_photo(photo.key_id, photo.record, kind), wrapped))
             for kind, wrapped in zip(KINDS, photo.wrapped, strict=True)
         }
+
+    def seal_preview(self, name: bytes, photo_id: bytes, picture: bytes) -> bytes:
+        """A small picture of a photo under the key `name`; `ValueError` for one too large."""
+        sealed = wrap(self.get(name), self._context(_PREVIEW, name, photo_id), picture)
+        if not picture or len(sealed) > limits.ALBUM_PREVIEW_BYTES:
+            raise ValueError(f"a preview has 1 to {limits.ALBUM_PREVIEW_BYTES} bytes, sealed")
+        return sealed
+
+    def open_preview(self, name: bytes, photo_id: bytes, sealed: bytes) -> bytes:
+        """The reverse. Raises `NoAlbumKeyError` and `SealBrokenError`."""
+        return unwrap(self.get(name), self._context(_PREVIEW, name, photo_id), sealed)
 
     def seal_text(self, name: bytes, what: What, text: str, photo_id: bytes = b"") -> bytes:
         """A text under the key `name`; `photo_id` is of the photo that it is about, if any.

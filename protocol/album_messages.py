@@ -5,7 +5,7 @@ They belong to version 4 of the protocol; a session of an earlier one carries no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from ..crypto import signing
@@ -29,7 +29,7 @@ _ENVELOPE_BYTES: Final = 64
 """What a message has besides its entries, and a bit more."""
 
 Pairs = tuple[tuple[bytes, bytes], ...]
-"""Devices, and what is sealed to each."""
+"""Devices, and what is sealed to each; or entries, and the preview of the photo that each adds."""
 
 
 def _hashes(most: int) -> Any:
@@ -57,13 +57,30 @@ def _entries() -> Any:
 def _pairs() -> Any:
     """Devices, ascending, and what is sealed to each."""
 
+    def one(pair: Reader) -> tuple[bytes, bytes]:
+        return pair.octets("device", signing.KEY_BYTES), pair.octets("w", WRAP_BYTES)
+
+    return _list_of(limits.ALBUM_WRAPS_AT_ONCE, one)
+
+
+def _previews() -> Any:
+    """Entries that add photos, and the sealed preview of each."""
+
+    def one(pair: Reader) -> tuple[bytes, bytes]:
+        entry = pair.octets("entry", HASH_BYTES)
+        return entry, pair.octets("preview", maximum=limits.ALBUM_PREVIEW_BYTES)
+
+    return _list_of(limits.ALBUM_PREVIEWS_AT_ONCE, one)
+
+
+def _list_of(most: int, one: Callable[[Reader], tuple[bytes, bytes]]) -> Any:
     def read(reader: Reader, name: str) -> Pairs:
         found: list[tuple[bytes, bytes]] = []
-        for item in reader.array(name, limits.ALBUM_WRAPS_AT_ONCE):
+        for item in reader.array(name, most):
             if not isinstance(item, list):
                 raise MalformedError(name)
             pair = Reader(item, name)
-            found.append((pair.octets("device", signing.KEY_BYTES), pair.octets("w", WRAP_BYTES)))
+            found.append(one(pair))
             pair.end()
         return tuple(found)
 
@@ -141,8 +158,29 @@ class AlbumSetPart(Message):
     wraps: Pairs = _pairs()
 
 
+@_message(87, since=SINCE)
+class AlbumPreviewAsk(Message):
+    """Ask for previews of photos, by the entries that add them, under a capability as in `Fetch`.
+
+    Who asks counts what they have together, as their entries say: no more than a message holds.
+    """
+
+    album: bytes = _octets(ALBUM_ID_BYTES)
+    capability: bytes = _octets(maximum=limits.CAPABILITY_BYTES)
+    entries: tuple[bytes, ...] = _hashes(limits.ALBUM_PREVIEWS_AT_ONCE)
+
+
+@_message(88, since=SINCE)
+class AlbumPreviews(Message):
+    """The answer: what there is of that here, each by its entry, in the order asked for."""
+
+    album: bytes = _octets(ALBUM_ID_BYTES)
+    previews: Pairs = _previews()
+
+
 ALBUM_WORK: Final[tuple[type[Message], ...]] = (
     AlbumHeads, AlbumEntries, AlbumRefused, AlbumWrapAsk, AlbumWrap, AlbumSetAsk, AlbumSetPart,
+    AlbumPreviewAsk, AlbumPreviews,
 )  # fmt: skip
 """What an established session carries besides `messages.WORK`, from version 4 on."""
 
@@ -185,6 +223,23 @@ def wanted(album: Album, identity: bytes, device: bytes, keys: KeyRing) -> list[
         for op in entry.ops
         if isinstance(op, Epoch | Wraps) and op.key_id not in keys
     ]
+
+
+def previews(album_id: bytes, found: Iterable[tuple[bytes, bytes]]) -> AlbumPreviews:
+    """As many previews as a message holds. Who asked for more asks again for the others."""
+    room = limits.MESSAGE_BYTES - _ENVELOPE_BYTES
+    told: list[tuple[bytes, bytes]] = []
+    for entry, sealed in found:
+        room -= preview_room(len(sealed))
+        if room < 0:
+            break
+        told.append((entry, sealed))
+    return AlbumPreviews(album_id, tuple(told))
+
+
+def preview_room(length: int) -> int:
+    """What a preview of so many bytes takes of a message."""
+    return length + HASH_BYTES + 8
 
 
 def _batch(album_id: bytes, entries: Sequence[Entry]) -> AlbumEntries:

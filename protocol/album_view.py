@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from .album_authority import Authority, Removal
+from .album_authority import Authority
 from .album_errors import AlbumRefusedError, AlbumRemovedError, AlbumRoleError, OldEpochError
 from .album_feed import (
     AskDelete,
@@ -26,6 +26,7 @@ from .album_feed import (
 from .album_feeds import Feeds
 from .album_log import Name, Tier
 from .album_roles import at_least
+from .album_seats import Removal
 from .rendition import Rendition
 
 _Act = TypeVar("_Act", bound=Register)

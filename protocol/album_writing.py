@@ -22,6 +22,7 @@ from .album_feed import (
     Leave,
     Order,
     Photo,
+    Preview,
     Register,
 )
 from .album_keys import KeyRing
@@ -50,16 +51,27 @@ class Author:
         record: PhotoRecord,
         file_keys: Mapping[Kind, Secret],
         certificates: Certificates | None = None,
+        preview: bytes = b"",
     ) -> FeedEntry:
         """Add a photo of this identity, sealed already, in the tier of the album.
 
-        `certificates` are for a record by a device that is not in the album.
+        `certificates` are for a record by a device that is not in the album. `preview` is what
+        `seal_preview` gave, in the same breath: both are under the key of now.
         """
         if record.author != self._identity:
             raise AlbumDeniedError("it is another author's photo")
         name = self._key(Photo.role)
         wrapped = self._keys.wrap_photo(name, record, file_keys)
-        return self._post(time, Photo(record, name, wrapped, certificates or Certificates()))
+        shown = Preview.of(preview) if preview else None
+        papers = certificates or Certificates()
+        return self._post(time, Photo(record, name, wrapped, papers, shown))
+
+    def seal_preview(self, photo_id: bytes, picture: bytes) -> bytes:
+        """A small picture of a photo that is about to be added, sealed under the key of now.
+
+        `ValueError` for none, and for one that is too large.
+        """
+        return self._keys.seal_preview(self._key(Photo.role), photo_id, picture)
 
     def comment(self, time: int, photo_id: bytes, text: str) -> FeedEntry:
         """Say something about a photo; `ValueError` for more than 4,096 bytes, and for none."""

@@ -63,6 +63,13 @@ class Certificates:
         """Device key -> identity."""
         return {certificate.device: certificate.identity for certificate in self.found}
 
+    def may_certify(self, device: bytes) -> bool:
+        """Whether a device may certify others: the root key let it."""
+        return any(
+            each.device == device and each.issuer == each.identity and each.may_certify
+            for each in self.found
+        )
+
     def of(self, devices: Collection[bytes]) -> tuple[DeviceCertificate, ...]:
         """The certificates that are needed to show for whom these devices speak, in order.
 

@@ -124,7 +124,9 @@ ALBUM_LOG_ENTRIES: Final = 16_384
 ALBUM_OWNER_ENTRIES: Final = 1_024
 """The last of these, which are the owner's alone: nobody can keep it from removing them."""
 ALBUM_FEED_ENTRIES: Final = 131_072
-"""Entries of one device's feed."""
+"""Entries of one member's feeds: those of all devices that speak for one identity."""
+ALBUM_MEMBER_BYTES: Final = 128 * 1024 * 1024
+"""What these are together: as many entries that add photos are."""
 ALBUM_HEADS: Final = 64
 """Parents of an entry, entries that one has seen, and heads that a removal names."""
 ALBUM_OPS: Final = 16
@@ -141,6 +143,15 @@ ALBUM_PAST: Final = 64
 """Earlier keys that one epoch adds."""
 ALBUM_TEXT_BYTES: Final = 4_096
 """A comment or a caption."""
+ALBUM_PREVIEW_BYTES: Final = 64 * 1024
+"""A small picture of a photo, sealed."""
+ALBUM_PREVIEWS_AT_ONCE: Final = 64
+"""Previews in one message."""
+ALBUM_HEADS_AT_ONCE: Final = 128
+"""`AlbumHeads` of one peer that are answered one after the other: each is looked up in all there
+is."""
+ALBUM_HEADS_PER_SECOND: Final = 8.0
+"""How many more are answered after that; the others wait, and who waits asks for all at once."""
 ALBUM_NAME_BYTES: Final = 255
 ALBUM_PLACE_BYTES: Final = 32
 """Where a photo stands."""
@@ -148,6 +159,20 @@ ALBUM_REPLACED: Final = 16
 """Entries that one replaces."""
 ALBUM_EPOCH_SECONDS: Final = 30 * 86_400
 """After which the key of an album is changed."""
+
+# Between the devices of one identity.
+SIBLING_DEVICES: Final = 64
+"""Devices of one identity that ever told anything."""
+SIBLING_VALUE_BYTES: Final = 144 * 1024
+"""What a record says: the longest are rules, with their text as it was written."""
+SIBLING_RECORD_BYTES: Final = SIBLING_VALUE_BYTES + 1024
+"""The body of a record."""
+SIBLING_RECORDS: Final = 1_000_000
+"""Records of one device."""
+SIBLING_BATCH: Final = 512
+"""Records in one message."""
+SIBLING_ASKED: Final = 256
+"""Photos in one question."""
 
 # Pairing.
 PAIRING_RUNS: Final = pairing.MAX_RUNS
@@ -212,6 +237,16 @@ PROFILE_BYTES: Final = 1024
 PROFILE_CHALLENGE_BYTES: Final = 64
 PROFILE_ROLES: Final = 16
 PROFILE_ROLE_BYTES: Final = 32
+
+# Devices of one person.
+OWN_DEVICES: Final = 64
+"""That are known at a time, revoked ones among them."""
+OWN_DEVICES_BYTES: Final = OWN_DEVICES * (identity.MAX_CHAIN_BYTES + 512)
+SHOWN_DEVICES: Final = 16
+"""Devices of ours that a contact is told of."""
+DEVICE_GIFT_BYTES: Final = 4 * 1024
+OWN_GENERATION_STEP: Final = 1_000
+"""By how much the number of the own-device secret may rise at once: nobody can use it up."""
 
 # Key material.
 CHAIN_BYTES: Final = identity.MAX_CHAIN_BYTES

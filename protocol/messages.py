@@ -24,11 +24,14 @@ VERSIONS: Final = (4, 3, 2, 1)
 """The versions that this node speaks, the one that it likes best first."""
 VERSION: Final = VERSIONS[0]
 
-MODES: Final = ("contact", "pair", "ticket", "link")
+MODES: Final = ("contact", "pair", "ticket", "device", "link")
 """What a dialer may ask for in its hello; the last one is reserved."""
 
 TICKET_VERSIONS: Final = tuple(version for version in VERSIONS if version >= 3)
 """Those that have the mode `ticket`."""
+
+DEVICE_VERSIONS: Final = tuple(version for version in VERSIONS if version >= 4)
+"""Those that have the mode `device`."""
 
 METHODS: Final = ("code", "qr")
 """How the two sides of a pairing share a secret."""

@@ -24,7 +24,7 @@ from ..crypto.errors import (
     WrongCodeError,
 )
 from ..crypto.identity import DeviceChain
-from ..crypto.pairing import Code, CodeExchange, Invitation, PairingKey
+from ..crypto.pairing import Code, CodeExchange, Invitation, PairingKey, Purpose
 from ..crypto.secret import Secret
 from ..crypto.signing import SigningKey
 from ..crypto.wrap import KemKey
@@ -86,6 +86,7 @@ class PairingWindow:
 
     code: Code
     invitation: Invitation
+    purpose: Purpose = "pair"
     runs_left: int = limits.PAIRING_RUNS
     closed: bool = False
     """No run may begin any more: the time is over, or it was used."""
@@ -110,14 +111,15 @@ class PairingWindow:
         self.used = self.closed = True
 
 
-def _signed_body(
+def signed_body(
     mode: str, role: Role, exporter: bytes, chain_digest: bytes, peer: bytes, transport: bytes
 ) -> bytes:
+    """What a device signs in a hello: in which role, on which channel, showing what, to whom."""
     last = [transport] if transport else []
     return encoding.encode([1, "hello", mode, role, exporter, chain_digest, peer, *last])
 
 
-def _check_transport(shown: bytes, transport: Transport | None) -> None:
+def check_transport(shown: bytes, transport: Transport | None) -> None:
     """Whether the id that a device certifies is the one by which the pipe knows it."""
     if transport is None:
         if shown:
@@ -126,9 +128,10 @@ def _check_transport(shown: bytes, transport: Transport | None) -> None:
         raise WrongTransportError
 
 
-def _check_hello(chain: DeviceChain, body: bytes, signature: bytes) -> None:
+def check_hello(device: bytes, body: bytes, signature: bytes) -> None:
+    """Whether the key of a device signed it; else `WrongPeerError`."""
     try:
-        signing.verify(chain.device, HELLO_DOMAIN, body, signature)
+        signing.verify(device, HELLO_DOMAIN, body, signature)
     except BadSignatureError:
         raise WrongPeerError("it has no key for the papers that it showed") from None
 
@@ -198,7 +201,7 @@ class ContactOpening:
         """Our papers and our signature, for this contact on this channel only."""
         chain = self._device.chain
         own = self._transport.own if self._transport else b""
-        body = _signed_body(
+        body = signed_body(
             "contact", self._role, self._exporter, chain.digest, self.peer.identity, own
         )
         return Prove(chain.encoded, self._device.signing.sign(HELLO_DOMAIN, body), own)
@@ -210,8 +213,8 @@ class ContactOpening:
         chain = DeviceChain.decode(proof.chain)
         if chain.identity != self.peer.identity:
             raise WrongPeerError
-        _check_transport(proof.transport, self._transport)
-        body = _signed_body(
+        check_transport(proof.transport, self._transport)
+        body = signed_body(
             "contact",
             _other(self._role),
             self._exporter,
@@ -219,7 +222,7 @@ class ContactOpening:
             self._device.identity,
             proof.transport,
         )
-        _check_hello(chain, body, proof.signature)
+        check_hello(chain.device, body, proof.signature)
         return chain
 
 
@@ -338,7 +341,7 @@ class PairOpening:
         mine, theirs = self._device.chain.digest, self._peer_chain().digest
         own = self._transport.own if self._transport else b""
         peer = self._peer_chain().identity
-        body = _signed_body(self.mode, self._role, self._exporter, mine, peer, own)
+        body = signed_body(self.mode, self._role, self._exporter, mine, peer, own)
         return PairConfirm(
             self._confirmation(mine, theirs, dialer=self._dialer),
             self._device.signing.sign(HELLO_DOMAIN, body),
@@ -353,8 +356,8 @@ class PairOpening:
         )
         if not hmac.compare_digest(message.confirmation, expected):
             raise self._mismatch
-        _check_transport(message.transport, self._transport)
-        body = _signed_body(
+        check_transport(message.transport, self._transport)
+        body = signed_body(
             self.mode,
             _other(self._role),
             self._exporter,
@@ -362,7 +365,7 @@ class PairOpening:
             self._device.identity,
             message.transport,
         )
-        _check_hello(chain, body, message.signature)
+        check_hello(chain.device, body, message.signature)
         secret = self._shared_key().pair_secret(self._device.identity, chain.identity)
         return Acquaintance(chain, self._peer_name, secret)
 

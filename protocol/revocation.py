@@ -17,6 +17,7 @@ from typing import Final
 from ..crypto import signing
 from ..crypto.encoding import Reader, Value
 from ..crypto.errors import BadSignatureError, MalformedError
+from ..crypto.identity import DeviceChain
 from ..crypto.signing import Signed, SigningKey
 from . import limits
 from .errors import (
@@ -98,12 +99,18 @@ class RevocationList:
         """Read the canonical bytes of one."""
         return cls.read(Signed.decode(data, limits.REVOCATIONS_BYTES, "revocation list"))
 
+    @property
+    def by_root(self) -> bool:
+        """Whether the root key itself signed it, for which somebody typed the words."""
+        return self.signer == self.issuer
+
     def verify(self, devices: Mapping[bytes, bytes]) -> None:
-        """Check signer and signature; `devices` as for `Capability.verify`.
+        """Check signer and signature; `devices` as for `Capability.verify`. The root key may sign
+        as well.
 
         Raises `BrokenRevocationsError`.
         """
-        if devices.get(self.signer) != self.issuer:
+        if not self.by_root and devices.get(self.signer) != self.issuer:
             raise BrokenRevocationsError("its signer speaks for nobody known")
         try:
             signing.verify(self.signer, REVOCATION_DOMAIN, self.signed.body, self.signed.signature)
@@ -123,62 +130,165 @@ def _read_hashes(items: list[Value]) -> frozenset[bytes]:
 class Standing:
     """What is known of one identity's list.
 
-    `fork` holds two lists of one number that differ, if ever two such were seen: proof for
-    everybody that a device of this identity lied or was copied. While `newest` is one of them,
-    both count.
+    Three may sign: the root key, a device that may certify others, and any other device. No list
+    gives way to one of a lesser signer, whatever its number, and what the least say of devices
+    counts for nothing.
+
+    `fork` holds two lists of one number that differ, if ever two such were seen. While `newest` is
+    one of them, both count. Two by one signer are proof for everybody that this device lied or was
+    copied; two by different ones may come of two who didn't know of each other. `root` is the list
+    that the root key signed last, `minor` the newest of a device that may not certify; where
+    nothing else is known, that is `newest`, and `decides` is False.
     """
 
     newest: RevocationList
     fork: tuple[RevocationList, RevocationList] | None = None
+    root: RevocationList | None = None
+    minor: RevocationList | None = None
+    decides: bool = True
 
-    def take(self, found: RevocationList) -> Standing:
-        """What is known after a verified list of the same identity came.
+    @classmethod
+    def of(cls, found: RevocationList, *, certifier: bool) -> Standing:
+        """What is known after the first verified list; see `take`."""
+        root = found if found.by_root else None
+        return cls(found, root=root, decides=certifier or found.by_root)
+
+    def take(self, found: RevocationList, *, certifier: bool = True) -> Standing:
+        """What is known after a verified list of the same identity came; `certifier` says whether
+        its signer may certify devices.
 
         Raises `OldRevocationsError` if it is older, and `RevokedDeviceError` if its signer has
         been revoked: a stolen device can't take that back.
         """
         if found.issuer != self.newest.issuer:
             raise ValueError("another identity's list")
-        if found.signed.body == self.newest.signed.body:
+        if found.signed.body in (each.signed.body for each in self.lists):
             return self
-        if found.seq < self.newest.seq:
+        if found.by_root:
+            return self._take_root(found)
+        if self.root is not None and found.as_of < self.root.as_of:
+            raise OldRevocationsError("it is of before the root key's list")
+        if certifier == self.decides and found.seq < self.newest.seq:
             raise OldRevocationsError
         if self.revokes_device(found.signer):
             raise RevokedDeviceError
+        if not certifier and self.decides:
+            return self._take_minor(found)
+        if certifier and not self.decides:
+            return dataclasses.replace(self, newest=found, minor=self.newest, decides=True)
+        return self._take_newer(found)
+
+    def _take_newer(self, found: RevocationList) -> Standing:
         if found.seq == self.newest.seq:
-            return self if self._forked else Standing(self.newest, (self.newest, found))
+            fork = (self.newest, found)
+            return self if self._forked else dataclasses.replace(self, fork=fork)
         if found.as_of < self.newest.as_of:
             raise OldRevocationsError("it has a higher number and an earlier time")
-        return dataclasses.replace(self, newest=found)
+        after = dataclasses.replace(self, newest=found)
+        if after.minor is not None and after.revokes_device(after.minor.signer):
+            return dataclasses.replace(after, minor=None)
+        return after
+
+    def _take_minor(self, found: RevocationList) -> Standing:
+        known = self.minor
+        if known is not None and (found.seq <= known.seq or found.as_of < known.as_of):
+            raise OldRevocationsError
+        return dataclasses.replace(self, minor=found)
+
+    def _take_root(self, found: RevocationList) -> Standing:
+        """Whatever number a device has used up, the words are there to be followed."""
+        if self.root is not None and found.seq <= self.root.seq:
+            raise OldRevocationsError
+        return Standing(found, root=found)
+
+    def renewed(
+        self,
+        signer: SigningKey,
+        now: int,
+        *,
+        certifier: bool,
+        add: Iterable[bytes] = (),
+        drop: Iterable[bytes] = (),
+    ) -> RevocationList:
+        """The next list of a device of ours, with all that is taken back; or the one that stands,
+        if there is nothing new and it is not a day old. `drop` as for `RevocationList.renew`.
+
+        Raises `RevocationsFullError`.
+        """
+        issuer = self.newest.issuer
+        mine = self.newest if certifier == self.decides else self.minor
+        higher = [self.newest, *([] if certifier or self.minor is None else [self.minor])]
+        base = max(higher, key=lambda each: each.seq)
+        hashes = (self.hashes - frozenset(drop)) | frozenset(add)
+        if mine is not None and mine is not self.root:
+            base = base if mine.seq < base.seq else mine
+            young = now - mine.as_of < limits.REVOCATIONS_RENEWED_SECONDS
+            if mine.hashes == hashes and young:
+                return mine
+        if certifier and not self.decides:
+            base = dataclasses.replace(base, seq=0)
+        if base.seq >= LAST_SEQ:
+            raise RevocationsFullError("its number can't become higher")
+        as_of = max(now, *(each.as_of for each in self.lists))
+        return RevocationList.sign(signer, issuer, base.seq + 1, as_of, hashes)
 
     @property
     def lists(self) -> tuple[RevocationList, ...]:
-        """All that somebody else has to see to know the same."""
-        return (*(self.fork or ()), *(() if self._forked else (self.newest,)))
+        """All that somebody else has to see to know the same, in this order."""
+        root = () if self.root is None or self.root is self.newest else (self.root,)
+        minor = () if self.minor is None else (self.minor,)
+        return (*root, *minor, *(self.fork or ()), *(() if self._forked else (self.newest,)))
+
+    @property
+    def hashes(self) -> frozenset[bytes]:
+        """All that is taken back."""
+        return frozenset[bytes]().union(*(each.hashes for each in self._counting))
+
+    @property
+    def is_lie(self) -> bool:
+        """Whether one device signed two lists of one number."""
+        return self.fork is not None and self.fork[0].signer == self.fork[1].signer
 
     def revokes(self, digest: bytes) -> bool:
         """Whether this hash is taken back."""
         return any(digest in found.hashes for found in self._counting)
 
     def revokes_device(self, device: bytes) -> bool:
-        """Whether this device is taken back."""
-        return self.revokes(device_hash(device))
+        """Whether this device is taken back, by who may."""
+        digest = device_hash(device)
+        return any(digest in found.hashes for found in self._deciding)
 
     def fresh(self, now: int) -> bool:
         """Whether it is young enough to say that something was not taken back.
 
         A time ahead of our clock says nothing about its age.
         """
-        ages = [now - found.as_of for found in self._counting]
-        return all(-limits.CLOCK_SECONDS <= age < limits.REVOCATIONS_SECONDS for age in ages)
+
+        def young(found: RevocationList) -> bool:
+            return now - found.as_of < limits.REVOCATIONS_SECONDS
+
+        if any(now - found.as_of < -limits.CLOCK_SECONDS for found in self._counting):
+            return False
+        return all(map(young, self._latest)) or (self.minor is not None and young(self.minor))
 
     @property
     def _forked(self) -> bool:
         return self.fork is not None and self.fork[0].seq == self.newest.seq
 
     @property
-    def _counting(self) -> tuple[RevocationList, ...]:
+    def _latest(self) -> tuple[RevocationList, ...]:
         return self.fork if self.fork is not None and self._forked else (self.newest,)
+
+    @property
+    def _deciding(self) -> tuple[RevocationList, ...]:
+        root = () if self.root is None else (self.root,)
+        return (*root, *self._latest) if self.decides else root
+
+    @property
+    def _counting(self) -> tuple[RevocationList, ...]:
+        root = () if self.root is None else (self.root,)
+        minor = () if self.minor is None else (self.minor,)
+        return (*root, *self._latest, *minor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +297,8 @@ class Revocations:
 
     known: Mapping[bytes, Standing] = field(default_factory=dict[bytes, Standing])
     own: bytes = b""
+    certified_by: Mapping[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    """Device -> the device that certified it, as far as that is known; nothing for the root's."""
 
     def revokes(self, issuer: bytes, digest: bytes) -> bool:
         """Whether `issuer` took back the statement with this hash."""
@@ -194,9 +306,21 @@ class Revocations:
         return standing is not None and standing.revokes(digest)
 
     def revokes_device(self, identity: bytes, device: bytes) -> bool:
-        """Whether `identity` took back this device of its own."""
+        """Whether `identity` took back this device of its own, or the one that certified it."""
         standing = self.known.get(identity)
-        return standing is not None and standing.revokes_device(device)
+        if standing is None:
+            return False
+        issuer = self.certified_by.get(device)
+        return standing.revokes_device(device) or (
+            issuer is not None and standing.revokes_device(issuer)
+        )
+
+    def revokes_chain(self, chain: DeviceChain) -> bool:
+        """The same of a device that shows these papers: others that were known count no more."""
+        standing = self.known.get(chain.identity)
+        return standing is not None and any(
+            standing.revokes_device(each.device) for each in chain.certificates
+        )
 
     def stale(self, issuer: bytes, now: int) -> bool:
         """Whether `issuer` is known to revoke, and not known to have revoked nothing since."""

@@ -28,6 +28,7 @@ from ..crypto.identity import DeviceChain
 from ..crypto.pairing import Code, Invitation
 from . import errors, limits, messages
 from .album_messages import ALBUM_WORK
+from .device_messages import DEVICE_WORK, DeviceGift
 from .errors import (
     NotPairingError,
     RevokedDeviceError,
@@ -39,6 +40,7 @@ from .errors import (
     wire_code,
 )
 from .framing import FrameReader, frame
+from .joining import AddOpening, DeviceRequest, Gift, Joined, Joining, JoinOpening
 from .messages import (
     VERSIONS,
     WORK,
@@ -65,6 +67,7 @@ from .opening import (
     recognise,
     recognise_answer,
 )
+from .sibling_messages import SIBLING_WORK
 from .ticket import IssuedTicket, Ticket, recognise_ticket
 
 
@@ -79,6 +82,10 @@ class State(Enum):
     PAIR_CHAIN = "pair chain"
     PAIR_CONFIRM = "pair confirm"
     PAIR_DONE = "pair done"
+    DEVICE_WELCOME = "device welcome"
+    DEVICE_CHAIN = "device chain"
+    DEVICE_CONFIRM = "device confirm"
+    DEVICE_GIFT = "device gift"
     PAIRED = "paired"
     UP = "up"
     ENDED = "ended"
@@ -109,8 +116,21 @@ _ROWS: Final[tuple[_Row, ...]] = (
     (_L, State.HELLO, "hello ticket", State.PAIR_CHAIN),
     (_L, State.PAIR_CHAIN, PairChain, State.PAIR_CONFIRM),
     (_L, State.PAIR_CONFIRM, PairConfirm, State.PAIRED),
+    # A further device of one's own.
+    (_D, State.CHANNEL, "channel up, device", State.DEVICE_WELCOME),
+    (_D, State.DEVICE_WELCOME, Welcome, State.DEVICE_CHAIN),
+    (_D, State.DEVICE_CHAIN, PairChain, State.DEVICE_CONFIRM),
+    (_D, State.DEVICE_CONFIRM, PairConfirm, State.DEVICE_GIFT),
+    (_D, State.DEVICE_GIFT, DeviceGift, State.PAIRED),
+    (_L, State.HELLO, "hello device", State.DEVICE_CHAIN),
+    (_L, State.DEVICE_CHAIN, PairChain, State.DEVICE_CONFIRM),
+    (_L, State.DEVICE_CONFIRM, PairConfirm, State.PAIRED),
     # Work, and the end.
-    *((role, State.UP, message, State.UP) for role in (_D, _L) for message in (*WORK, *ALBUM_WORK)),
+    *(
+        (role, State.UP, message, State.UP)
+        for role in (_D, _L)
+        for message in (*WORK, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK)
+    ),
     *(
         (role, state, Bye, State.ENDED)
         for role in (_D, _L)
@@ -139,6 +159,22 @@ class Paired:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A new device wants to be one of ours and knew the code. A listener certifies it, then calls
+    `device_given`.
+    """
+
+    request: DeviceRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """We are a device of whoever showed the code."""
+
+    joined: Joined
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """A message of an established session."""
 
@@ -152,7 +188,7 @@ class Ended:
     error: PeerError | None
 
 
-Event = Established | Paired | Received | Ended
+Event = Established | Paired | Asked | Added | Received | Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +221,8 @@ class Session:
     """One end of one connection.
 
     `to` says what for: the contacts that a listener may turn out to be (at most
-    `limits.DIAL_TAGS`), a code, a QR secret or a ticket; or, for a listener, a `Callee`. `lost`
+    `limits.DIAL_TAGS`), a code, a QR secret or a ticket; `Joining`, for a device without papers;
+    or, for a listener, a `Callee`. `lost`
     says of a device that proved itself whether its identity has revoked it. `transport` are the ids
     by which the pipe knows its ends, if it does: each side certifies its own in the hello.
     """
@@ -193,12 +230,14 @@ class Session:
     def __init__(
         self,
         settings: ChannelSettings,
-        device: LocalDevice,
-        to: Sequence[Pinned] | Code | Invitation | Bearer | Callee,
+        device: LocalDevice | None,
+        to: Sequence[Pinned] | Code | Invitation | Bearer | Joining | Callee,
         entropy: Entropy,
         lost: Callable[[DeviceChain], bool] = _none_lost,
         transport: Transport | None = None,
     ) -> None:
+        if device is None and not isinstance(to, Joining):
+            raise ValueError("only who joins an identity has no papers")
         if isinstance(to, Sequence) and not 1 <= len(to) <= limits.DIAL_TAGS:
             raise ValueError(f"a hello asks for 1 to {limits.DIAL_TAGS} contacts")
         self.role: Final[Role] = "listener" if isinstance(to, Callee) else "dialer"
@@ -214,7 +253,7 @@ class Session:
         self._frames = FrameReader()
         self._opening_bytes = 0
         self._contact: ContactOpening | None = None
-        self._pair: PairOpening | None = None
+        self._pair: PairOpening | JoinOpening | AddOpening | None = None
         self._window: PairingWindow | None = None
         self._ticket: IssuedTicket | None = None
         self._acquaintance: Acquaintance | None = None
@@ -281,9 +320,25 @@ class Session:
         """
         if self.state is State.ENDED:
             return
-        if self.role != "listener" or self.state is not State.PAIRED:
+        if (
+            self.role != "listener"
+            or self.state is not State.PAIRED
+            or not isinstance(self._pair, PairOpening)
+        ):
             raise ValueError(f"nothing to store while {self.state.value}")
         self._queue(PairDone())
+        self.close()
+
+    def device_given(self, gift: Gift) -> None:
+        """The listener has stored the new device durably; give it its papers and say goodbye.
+
+        Nothing is said if the dialer left meanwhile.
+        """
+        if self.state is State.ENDED:
+            return
+        if self.state is not State.PAIRED or not isinstance(self._pair, AddOpening):
+            raise ValueError(f"no device to give anything to while {self.state.value}")
+        self._queue(self._pair.gift(gift))
         self.close()
 
     def close(self, error: Exception | None = None) -> None:
@@ -331,6 +386,19 @@ class Session:
                 self._pair = self._pair_opening(self._to)
                 self._move("channel up, pair")
                 self._queue(Hello(VERSIONS, "pair", self._pair.method, self._pair.first_message()))
+            case Joining():
+                self._pair = JoinOpening(
+                    self._to, self._channel.exporter, self._entropy, self._transport
+                )
+                self._move("channel up, device")
+                self._queue(
+                    Hello(
+                        messages.DEVICE_VERSIONS,
+                        "device",
+                        self._pair.method,
+                        self._pair.first_message(),
+                    )
+                )
             case Bearer():
                 self._pair = self._pair_opening(self._to.ticket)
                 self._move("channel up, ticket")
@@ -368,6 +436,8 @@ class Session:
                 return self._answer_confirm(message)
             case PairDone():
                 return self._finish_pairing()
+            case DeviceGift():
+                return self._take_gift(message)
             case _ if not self.takes(type(message)):
                 raise UnexpectedMessageError
             case _:
@@ -378,7 +448,7 @@ class Session:
         if not isinstance(self._to, Callee):
             raise UnexpectedMessageError
         self.version = next(version for version in VERSIONS if version in hello.versions)
-        if hello.mode == "pair":
+        if hello.mode in ("pair", "device"):
             self._answer_pair_hello(hello, self._to.window())
             return
         if hello.method:
@@ -396,12 +466,28 @@ class Session:
         self._queue(self._contact.prove())
 
     def _answer_pair_hello(self, hello: Hello, window: PairingWindow | None) -> None:
-        if window is None or hello.method not in messages.METHODS:
+        if hello.mode == "device" and self.version not in messages.DEVICE_VERSIONS:
+            raise UnexpectedMessageError
+        if (
+            window is None
+            or hello.method not in messages.METHODS
+            or hello.mode != window.purpose  # before a run is spent: it is not a guess
+        ):
             raise NotPairingError
         window.begin(hello.method)
         self._window = window
         secret = window.code if hello.method == "code" else window.invitation
-        self._pair = self._pair_opening(secret)
+        self._pair = (
+            self._pair_opening(secret)
+            if hello.mode == "pair"
+            else AddOpening(
+                self._own_device(),
+                self._channel.exporter,
+                secret,
+                self._entropy,
+                self._transport,
+            )
+        )
         self._pair.receive_first(hello.proof)
         self._queue(Welcome(self.version, self._pair.first_message()))
 
@@ -443,6 +529,20 @@ class Session:
 
     def _answer_confirm(self, message: PairConfirm) -> list[Event]:
         pair = self._pairing()
+        match pair:
+            case JoinOpening():
+                pair.receive_confirm(message)
+                self._queue(pair.confirm_message())
+                return []
+            case AddOpening():
+                request = pair.receive_confirm(message)
+                if self._window is not None:
+                    self._window.finish()
+                return [Asked(request)]
+            case _:
+                return self._paired_with(pair, message)
+
+    def _paired_with(self, pair: PairOpening, message: PairConfirm) -> list[Event]:
         acquaintance = pair.receive_confirm(message)
         self._known(acquaintance.chain)
         if self.role == "dialer":
@@ -462,6 +562,11 @@ class Session:
             raise UnexpectedMessageError
         return [Paired(self._acquaintance)]
 
+    def _take_gift(self, message: DeviceGift) -> list[Event]:
+        if not isinstance(self._pair, JoinOpening):
+            raise UnexpectedMessageError
+        return [Added(self._pair.receive_gift(message))]
+
     def _fail(self, error: PeerError) -> Ended:
         # A stranger gets no reason, and a broken channel carries none.
         told = not isinstance(error, (ChannelError, WeakChannelError, UnknownPeerError))
@@ -477,19 +582,24 @@ class Session:
     def _pair_opening(self, secret: PairSecret) -> PairOpening:
         exporter = self._channel.exporter
         return PairOpening(
-            self._device, self.role, exporter, secret, self._entropy, self._transport
+            self._own_device(), self.role, exporter, secret, self._entropy, self._transport
         )
 
     def _contact_with(self, peer: Pinned) -> ContactOpening:
         exporter = self._channel.exporter
-        return ContactOpening(self._device, self.role, exporter, peer, self._transport)
+        return ContactOpening(self._own_device(), self.role, exporter, peer, self._transport)
 
     def _contact_opening(self) -> ContactOpening:
         if self._contact is None:
             raise UnexpectedMessageError
         return self._contact
 
-    def _pairing(self) -> PairOpening:
+    def _own_device(self) -> LocalDevice:
+        if self._device is None:
+            raise UnexpectedMessageError
+        return self._device
+
+    def _pairing(self) -> PairOpening | JoinOpening | AddOpening:
         if self._pair is None:
             raise UnexpectedMessageError
         return self._pair

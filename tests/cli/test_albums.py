@@ -14,16 +14,18 @@ Neighbours = tuple[Person, Person]
 
 ALBUM = {
     *("id", "name", "state", "role", "owner", "invited_by", "members", "photos", "here"),
-    *("history", "metadata", "max_px", "since", "attribute", "due", "key"),
+    *("history", "metadata", "max_px", "since", "attribute", "due", "key", "previews", "waiting"),
 }
 DETAILS = {"album", "members", "photos", "forks"}
 MEMBER = {"name", "fingerprint", "role", "devices", "leaving", "keyless", "seniority"}
 PHOTO = {
     *("id", "state", "by", "added", "name", "bytes", "caption", "comments"),
-    *("comments_left_out", "favourite_of", "delete_asked_by", "cover"),
+    *("comments_left_out", "favourite_of", "delete_asked_by", "cover", "preview"),
 }
 ITEM = {"file", "name", "state", "photo_id", "bytes", "left_out", "code", "message"}
-LOG_ENTRY = {*("hash", "number", "time", "by", "device", "acts", "counts", "code", "message")}
+LOG_ENTRY = {
+    *("hash", "number", "time", "by", "device", "acts", "counts", "code", "message", "fork"),
+}
 ACT = {"what", "who", "role", "device", "value"}
 
 
@@ -191,6 +193,31 @@ def test_an_album_and_all_that_is_in_it_have_their_fields(
     assert declined["state"] == "left"
 
 
+def test_previews_are_written_and_room_is_counted(
+    neighbours: Neighbours, kept: tuple[str, str], tmp_path: Path
+) -> None:
+    anna, _ = neighbours
+    album, photo = kept
+    (written,) = anna.run("album", "previews", album, tmp_path / "small").values
+    path = tmp_path / "small" / f"{photo}.jpg"
+    assert (written["id"], written["path"], written["already"]) == (photo, str(path), False)
+    assert path.read_bytes()[:2] == b"\xff\xd8"
+    use = anna.run("space", "show").value
+    assert set(use) == {
+        "photos", "own", "received", "pictures", "previews", "held", "away", "away_bytes",
+    }  # fmt: skip
+    assert use["previews"] > 0
+    items = anna.run("space", "clean", "--older-than", "0d", "--own", "--dry-run").values
+    assert {item["state"] for item in items} == {"only-copy"}
+    assert set(items[0]) == {
+        "photo", "name", "bytes", "state", "holder", "code", "message", "what",
+    }  # fmt: skip
+    assert "of 1 file." in anna.screen("space", "clean", "--keep", "0")  # what was drawn just now
+    assert "Nothing went." in anna.screen("space", "clean", "--keep", "0")
+    assert anna.run("space", "clean", code=2).error == "usage"
+    assert anna.run("space", "fetch", "--all").values == []
+
+
 def test_an_album_is_changed_by_its_admins(
     neighbours: Neighbours, album: Value, added: Value, tmp_path: Path
 ) -> None:
@@ -206,7 +233,9 @@ def test_an_album_is_changed_by_its_admins(
     assert copy["state"] == "added"
     again = anna.screen("album", "add", wanted, "--photo", copy["photo_id"])
     assert "1 in it already." in again
-    assert "without their place" in anna.screen("album", "form", wanted)
+    assert "at most 640 pixels a side" in anna.screen("album", "form", wanted)
+    changed = anna.screen("album", "form", wanted, "--metadata", "no-location")
+    assert "without their place" in changed
     assert "has another key from now on" in anna.screen("album", "rotate", wanted)
     placed = anna.run("album", "place", wanted, copy["photo_id"], "010").value
     assert [each["id"] for each in placed["photos"]] == [copy["photo_id"], added["photo_id"]]

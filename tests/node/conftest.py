@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from kinlight.node import tcp
+from kinlight.node.environment import Environment
 from kinlight.node.mallory import Mallory
 from kinlight.node.pipes import Dial, Listen
-from kinlight.node.unlocked import Environment
 
 from .holders import Household, friend_of
 from .network import Network
 from .nodes import Clock, TestedNode, random_bytes
+from .siblings import Pair, are_linked, sibling_of
 from .three import Three
 
 settings.register_profile(
@@ -151,3 +152,18 @@ async def household(start: Start) -> Household:
     sender, other, owner = [await friend_of(holder, name) for name in ("Sender", "Other", "Owner")]
     holder.engine.hold.turn_on([])
     return Household(holder, sender, other, owner)
+
+
+@pytest.fixture
+async def pair(
+    network: Network, start: Start, clock: Clock, ways: Ways, tmp_path: Path
+) -> AsyncGenerator[Pair]:
+    """Over pipes that are queues; see `siblings.Pair`."""
+    assert not network.pipes
+    laptop, bob = await start("Anna"), await start("Bob")
+    await laptop.pair_with(bob)
+    environment = Environment(clock, ways.dial, ways.listen)
+    phone = await sibling_of(laptop, tmp_path / "phone", environment)
+    await laptop.until(lambda: are_linked(laptop, phone) and are_linked(phone, laptop))
+    yield Pair(laptop, phone, bob)
+    await phone.stop()

@@ -16,9 +16,10 @@ from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import SigningKey
 from kinlight.node import keys
 from kinlight.node.engine import Engine
+from kinlight.node.environment import Environment
 from kinlight.node.home import Home
 from kinlight.node.mallory import Mallory
-from kinlight.node.unlocked import Environment, Unlocked
+from kinlight.node.unlocked import Unlocked
 from kinlight.node.views import Contact, Event, PairingCode, ShareItem
 
 NOW = 1_800_000_000
@@ -89,6 +90,18 @@ class TestedNode:
         self.home, self.words = make_home(path, name, words)
         self.identity = SigningKey(self.words.root_seed()).public
         self.engine = Engine(self.home, environment)
+
+    @classmethod
+    def of_home(
+        cls, home: Home, name: str, environment: Environment, words: RecoveryWords
+    ) -> TestedNode:
+        """A home that was made by other means."""
+        node = cls.__new__(cls)
+        node.name, node.environment = name, environment
+        node.home, node.words = home, words
+        node.identity = SigningKey(words.root_seed()).public
+        node.engine = Engine(home, environment)
+        return node
 
     async def start(self) -> None:
         await self.engine.unlock(PASSPHRASE)

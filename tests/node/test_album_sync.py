@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from kinlight.node import album_wraps
 from kinlight.node.album_storage import AlbumStore
 from kinlight.node.errors import DiskFullError
 from kinlight.protocol import messages, session
+from kinlight.protocol.album_keys import ONE_WRAP_BYTES
 
 from .circle import ALBUM, added, added_one, album_of, found, has, key_of, let_in, photos, state
 from .conftest import Picture, Start, Two
@@ -240,3 +242,49 @@ async def test_wherever_the_connection_is_cut_both_come_to_the_same(
         await node.until(lambda node=node: all(has(node, each) for each in (first, second, third)))
     assert album_of(anna).album.heads == album_of(bob).album.heads
     assert key_of(bob) in album_of(bob).keys
+
+
+def sets_of(node: TestedNode) -> set[bytes]:
+    """The keys of which sets of wraps are here."""
+    rows = node.parts.database.rows("SELECT DISTINCT key_id FROM album_wraps")
+    return {row[0] for row in rows}
+
+
+async def test_sets_of_keys_to_which_the_newest_leads_are_not_kept(joined: Two) -> None:
+    anna, bob = joined.anna, joined.bob
+    found(anna)
+    await let_in(anna, bob)
+    for _ in range(3):
+        anna.engine.albums.rotate(ALBUM)
+    for node in (anna, bob):
+        await node.until(lambda node=node: sets_of(node) == {key_of(anna)})
+    assert len(album_of(bob).keys.keys()) >= 4
+
+
+async def test_where_newcomers_see_nothing_of_before_all_sets_are_kept(joined: Two) -> None:
+    anna, bob = joined.anna, joined.bob
+    found(anna, history="from-join")
+    await let_in(anna, bob)
+    await bob.until(lambda: key_of(anna) in album_of(bob).keys)
+    before = sets_of(anna)
+    anna.engine.albums.rotate(ALBUM)
+    await bob.until(lambda: sets_of(bob) == {*before, key_of(anna)})
+    assert sets_of(anna) == sets_of(bob)
+
+
+async def test_an_admin_who_makes_keys_without_end_fills_no_disk(
+    joined: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each for all, and none that leads to those of before."""
+    anna, bob = joined.anna, joined.bob
+    found(anna, history="from-join")
+    await let_in(anna, bob)
+    await bob.until(lambda: key_of(anna) in album_of(bob).keys)
+    monkeypatch.setattr(album_wraps, "SETS_BYTES", 5 * ONE_WRAP_BYTES)
+    for _ in range(5):
+        anna.engine.albums.rotate(ALBUM)
+    newest = key_of(anna)
+    for node in (anna, bob):
+        await node.until(lambda node=node: newest in sets_of(node) and len(sets_of(node)) == 2)
+    (shared,) = bob.parts.album_parts.shelf.all()
+    await bob.until(lambda: newest in shared.keys)

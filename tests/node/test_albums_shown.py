@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from kinlight.node import album_showing
 from kinlight.node.errors import AmbiguousAlbumError, BadRequestError, NoSuchDeviceError
 from kinlight.node.views_albums import AlbumMember
+from kinlight.protocol.album import read_entry
 from kinlight.protocol.album_errors import KeyDueError
+from kinlight.protocol.album_log import LogEntry, Tier
+from kinlight.protocol.rendition import Rendition
 
-from .circle import ALBUM, added, added_one, found, knows, let_in, photos, roles
+from .circle import ALBUM, added, added_one, album_of, found, knows, let_in, photos, roles
 from .conftest import Picture, Two
-from .nodes import TestedNode
+from .nodes import NOW, TestedNode
 from .three import Three
 
 
@@ -26,6 +31,7 @@ async def test_without_an_admin_who_can_change_the_key_it_is_shown_as_due(
     three: Three, picture: Picture
 ) -> None:
     anna, bob, carol = three.anna, three.bob, three.carol
+    await anna.pair_with(carol)
     found(bob)
     await let_in(bob, anna, "admin")
     await let_in(bob, carol)
@@ -36,8 +42,61 @@ async def test_without_an_admin_who_can_change_the_key_it_is_shown_as_due(
     await carol.until(lambda: key(carol) == "due")
     mine = members(carol)["me"]
     assert mine.keyless == mine.devices
-    items = await added(carol, picture())
-    assert [item.code for item in items] == [KeyDueError.code]
+    (item,) = await added(carol, picture())
+    assert (item.state, item.code) == ("waiting", KeyDueError.code)
+    waits = item.photo_id or ""
+    assert carol.engine.albums.summary(ALBUM).waiting == 1
+    # The other admin is back, changes the key, and it is added without another word.
+    await carol.restart()
+    await anna.start()
+    await anna.until(lambda: waits in photos(anna))
+    assert carol.engine.albums.summary(ALBUM).waiting == 0
+
+
+async def test_what_waits_for_a_key_is_forgotten_by_who_leaves(
+    three: Three, picture: Picture
+) -> None:
+    anna, bob, carol = three.anna, three.bob, three.carol
+    found(bob)
+    await let_in(bob, anna, "admin")
+    await let_in(bob, carol)
+    await anna.stop()
+    bob.engine.albums.leave(ALBUM)
+    await carol.until(lambda: key(carol) == "due")
+    (item,) = await added(carol, picture())
+    assert item.state == "waiting"
+    carol.engine.albums.leave(ALBUM)
+    assert carol.engine.albums.summary(ALBUM).waiting == 0
+
+
+async def test_a_fork_of_the_log_is_shown_with_its_proof(joined: Two) -> None:
+    """Anna's node was copied, and both went on."""
+    anna = joined.anna
+    found(anna)
+    shared = album_of(anna)
+    shelf = anna.parts.album_parts.shelf
+    before = sorted(shared.album.graph.heads)
+    albums = anna.engine.albums
+    albums.rename(ALBUM, "One")
+    device = anna.parts.device
+    last = shared.album.graph.entries[shared.album.graph.numbers[before[0]]]
+    other = LogEntry.sign(
+        device.signing, device.identity, shared.album_id, last.seq + 1, before, NOW,
+        [Tier(Rendition(640, location_removed=True))],
+    )  # fmt: skip
+    shelf.take(shared, [other])
+    (fork,) = albums.show("One").forks
+    assert {read_entry(bytes.fromhex(each)).digest.hex() for each in fork.proof} == {
+        fork.one, fork.other,
+    }  # fmt: skip
+    told = {entry.hash: entry.fork for entry in albums.log("One") if entry.fork}
+    assert told == {fork.one: fork.other, fork.other: fork.one}
+
+
+async def test_a_path_with_a_zero_byte_is_a_file_that_can_not_be_read(joined: Two) -> None:
+    found(joined.anna)
+    (item,) = await added(joined.anna, Path("/tmp/a\0b.jpg"))
+    assert (item.state, item.code) == ("failed", "unreadable")
 
 
 async def test_who_is_invited_again_keeps_the_role_unless_another_one_is_said(

@@ -192,9 +192,9 @@ async def test_one_that_used_up_its_processor_time_took_too_long() -> None:
         with pytest.raises(CheckTimeoutError):
             await service.check(grey())
     bounded = (
-        "from kinlight.node import check_worker as worker\n"
+        "from kinlight.node import worker\n"
         "worker.CPU_SECONDS = 0\n"
-        "worker._begin_picture()\n"
+        "worker.begin_picture()\n"
         "while True: pass\n"
     )
     ended = await asyncio.create_subprocess_exec(sys.executable, "-c", bounded)
@@ -204,9 +204,9 @@ async def test_one_that_used_up_its_processor_time_took_too_long() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds this memory")
 async def test_one_that_needs_too_much_memory_gets_no_more() -> None:
     bounded = (
-        "from kinlight.node import check_worker as worker\n"
+        "from kinlight.node import worker\n"
         "worker.MEMORY_BYTES = 200 * 1024 * 1024\n"
-        "worker._enter(0)\n"
+        "worker.enter(0)\n"
         "try:\n"
         "    bytearray(300 * 1024 * 1024)\n"
         "except MemoryError:\n"

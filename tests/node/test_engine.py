@@ -15,6 +15,7 @@ from kinlight.crypto.errors import (
 from kinlight.crypto.recovery import RecoveryWords
 from kinlight.crypto.secret import Secret
 from kinlight.node.engine import Engine
+from kinlight.node.environment import Environment
 from kinlight.node.errors import (
     BadConfigError,
     HomeUnusableError,
@@ -23,7 +24,6 @@ from kinlight.node.errors import (
     NoHomeError,
 )
 from kinlight.node.home import Home
-from kinlight.node.unlocked import Environment
 
 from .conftest import Picture, Start, Two
 from .network import Network

@@ -9,8 +9,10 @@ import pytest
 from kinlight.crypto.errors import KinlightError
 from kinlight.crypto.secret import Secret
 from kinlight.node import album_sync
+from kinlight.node.album_sync import AlbumSync
 from kinlight.node.errors import AmbiguousAlbumError
 from kinlight.node.mallory import Conversation, Mallory
+from kinlight.protocol import limits
 from kinlight.protocol.album import Album
 from kinlight.protocol.album_admin import Admin
 from kinlight.protocol.album_admin import found as found_album
@@ -30,8 +32,8 @@ from kinlight.protocol.capability import Audience, Capability
 from kinlight.protocol.messages import Fetch, FetchRefused, Message
 from kinlight.protocol.rendition import ORIGINAL
 
-from .circle import ALBUM, added_one, album_of, found, key_of, photos
-from .conftest import Attacked, Picture
+from .circle import ALBUM, added_one, album_of, found, key_of, knows, photos
+from .conftest import Attacked, Picture, Start
 from .intruder import Intruder
 from .nodes import NOW, TestedNode
 
@@ -229,6 +231,32 @@ async def test_more_than_waits_here_ends_the_link(
         await attacked.bob.until(
             lambda: not attacked.bob.parts.peers.links(attacked.mallory.device.identity)
         )
+
+
+async def test_who_tells_heads_without_end_is_answered_at_a_pace_and_others_as_ever(
+    attacked: Attacked, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "ALBUM_HEADS_AT_ONCE", 5)
+    monkeypatch.setattr(limits, "ALBUM_HEADS_PER_SECOND", 0.001)
+    answered: list[bytes] = []
+    true = AlbumSync._meet  # pyright: ignore[reportPrivateUsage]
+
+    def meet(sync: AlbumSync, album_id: bytes) -> None:
+        if album_id < bytes(8) + bytes([255]) * 8:  # one of hers
+            answered.append(album_id)
+        true(sync, album_id)
+
+    monkeypatch.setattr(AlbumSync, "_meet", meet)
+    bob, anna = attacked.bob, await start("Anna")
+    await anna.pair_with(bob)
+    async with attacked.mallory.connected() as conversation:
+        for number in range(20):
+            await conversation.say(AlbumHeads(number.to_bytes(16), (), ()))
+        await bob.until(lambda: len(answered) == 5)
+        found(bob)
+        bob.engine.albums.invite(ALBUM, "Anna")
+        await anna.until(lambda: knows(anna))
+        assert len(answered) == 5
 
 
 class Founder:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from kinlight.node.addresses import Address
-from kinlight.node.unlocked import Environment
+from kinlight.node.environment import Environment
 from kinlight.node.views import Contact
 from kinlight.protocol.errors import RevokedDeviceError
 from kinlight.protocol.revocation import device_hash

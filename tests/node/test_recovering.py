@@ -16,9 +16,9 @@ from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import SigningKey
 from kinlight.crypto.wrap import KemKey
 from kinlight.node import keys
+from kinlight.node.environment import Environment
 from kinlight.node.errors import OtherWordsError
 from kinlight.node.mallory import Mallory
-from kinlight.node.unlocked import Environment
 from kinlight.node.views import Recovery
 from kinlight.protocol import backup
 from kinlight.protocol.backup import ContactsBackup, KeptContact

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from kinlight.node import peers, tickets
 from kinlight.node.addresses import Address
+from kinlight.node.environment import Environment
 from kinlight.node.errors import UnreachableError, WideAreaOffError
 from kinlight.node.multiaddrs import PEER_ID_PREFIX, Multiaddr, multiaddr
 from kinlight.node.p2p import WideArea
 from kinlight.node.pipes import Pipe
-from kinlight.node.unlocked import Environment
 from kinlight.protocol.errors import WrongTransportError
 
 from .nodes import Clock, TestedNode

@@ -10,8 +10,12 @@ from kinlight.crypto.channel import Channel, ChannelSettings, Role
 from kinlight.crypto.errors import ChannelError, PeerError
 from kinlight.crypto.identity import DeviceChain
 from kinlight.crypto.pairing import Code, Invitation
+from kinlight.crypto.secret import Secret
 from kinlight.protocol import messages
+from kinlight.protocol.device_messages import DeviceGift
+from kinlight.protocol.devices import OwnSecret
 from kinlight.protocol.framing import FrameReader, frame
+from kinlight.protocol.joining import AddOpening, Gift, Joining, JoinOpening
 from kinlight.protocol.messages import (
     VERSION,
     VERSIONS,
@@ -45,7 +49,7 @@ from kinlight.protocol.session import (
 )
 from kinlight.protocol.ticket import IssuedTicket, Ticket
 
-from .people import CODE, FixedEntropy, Person, issued_of, pinned, ticket_of, window_of
+from .people import CODE, FixedEntropy, Person, issued_of, new_device, pinned, ticket_of, window_of
 
 
 @cache
@@ -58,8 +62,8 @@ def none_lost(_: DeviceChain) -> bool:
 
 
 def dial(
-    device: LocalDevice,
-    to: Sequence[Pinned] | Code | Invitation | Ticket | Bearer,
+    device: LocalDevice | None,
+    to: Sequence[Pinned] | Code | Invitation | Ticket | Bearer | Joining,
     label: str = "dialer",
     lost: Callable[[DeviceChain], bool] = none_lost,
 ) -> Session:
@@ -213,16 +217,18 @@ class Partner:
         self.device = me.device()
         self._host = them if role == "dialer" else me
         self._secret = secret
-        self.window = window or window_of(self._host)
+        self.window = window or window_of(self._host, "device" if mode == "device" else "pair")
         if role == "dialer":
             made = issued_of(ticket_of(them))
             session = listen(them.device(), [pinned(me, them)], self.window, tickets=[made])
         elif mode == "contact":
             session = dial(them.device(), [pinned(me, them)])
+        elif mode == "device":
+            session = dial(None, Joining(CODE, new_device()))
         else:
             session = dial(them.device(), self.secret)
         self.duel = Duel(session, self.raw)
-        self._pair: PairOpening | None = None
+        self._pair: PairOpening | JoinOpening | AddOpening | None = None
 
     @property
     def secret(self) -> Code | Invitation | Ticket:
@@ -240,7 +246,15 @@ class Partner:
         )
 
     @property
-    def pair(self) -> PairOpening:
+    def pair(self) -> PairOpening | JoinOpening | AddOpening:
+        role, exporter = self.raw.channel.role, self.raw.exporter
+        if self._pair is None and self.mode == "device":
+            entropy = FixedEntropy("partner")
+            self._pair = (
+                JoinOpening(Joining(CODE, new_device()), exporter, entropy)
+                if role == "dialer"
+                else AddOpening(self.device, exporter, CODE, entropy)
+            )
         if self._pair is None:
             self._pair = PairOpening(
                 self.device,
@@ -264,8 +278,8 @@ class Partner:
     # One message for each step. Reading the other side's comes first where the step needs it.
 
     def hello(self) -> Hello:
-        if self.mode == "pair":
-            return Hello(VERSIONS, "pair", self.pair.method, self.pair.first_message())
+        if self.mode in ("pair", "device"):
+            return Hello(VERSIONS, self.mode, self.pair.method, self.pair.first_message())
         if self.mode == "ticket":
             return Hello(VERSIONS, "ticket", "", self._ticket_tag())
         tags = dial_tags([pinned(self.them, self.me)], self.raw.exporter, FixedEntropy("tags"))
@@ -295,6 +309,13 @@ class Partner:
         self.pair.receive_chain(chain)
         return self.pair.confirm_message()
 
+    def gift(self) -> DeviceGift:
+        assert isinstance(self.pair, AddOpening)
+        device = new_device().signing.public
+        certificate = self.me.certificate(device)
+        secret = OwnSecret(1, Secret(bytes(32)))
+        return self.pair.gift(Gift((certificate,), secret, "tablet"))
+
     def steps(self) -> Mapping[State, Callable[[], Message]]:
         """What moves the session on from each state."""
         return {
@@ -305,6 +326,10 @@ class Partner:
             State.PAIR_CHAIN: self.chain,
             State.PAIR_CONFIRM: self.confirm,
             State.PAIR_DONE: PairDone,
+            State.DEVICE_WELCOME: self.welcome,
+            State.DEVICE_CHAIN: self.chain,
+            State.DEVICE_CONFIRM: self.confirm,
+            State.DEVICE_GIFT: self.gift,
             State.UP: lambda: messages.Bye(0),
             State.PAIRED: lambda: messages.Bye(0),
         }

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kinlight.crypto.identity import DeviceCertificate, DeviceChain, issue_identity, issue_kem
-from kinlight.crypto.pairing import Code, Invitation, identity_hash
+from kinlight.crypto.pairing import Code, Invitation, Purpose, identity_hash
 from kinlight.crypto.recovery import RecoveryWords
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import SigningKey
 from kinlight.crypto.wrap import KemKey
+from kinlight.protocol.joining import NewDevice
 from kinlight.protocol.opening import LocalDevice, PairingWindow, Pinned
 from kinlight.protocol.ticket import IssuedTicket, Ticket
 
@@ -92,10 +93,9 @@ def pinned(contact: Person, of: Person) -> Pinned:
 CODE = Code(7, ("maple", "orbit"))
 
 
-def invitation_to(person: Person) -> Invitation:
-    return Invitation(
-        identity_hash(person.identity), Secret(fixed("QR secret", 16)), ("192.0.2.7:4430",), NOW
-    )
+def invitation_to(person: Person, purpose: Purpose = "pair") -> Invitation:
+    secret = Secret(fixed("QR secret", 16))
+    return Invitation(identity_hash(person.identity), secret, ("192.0.2.7:4430",), NOW, purpose)
 
 
 def ticket_of(
@@ -121,5 +121,12 @@ def issued_of(ticket: Ticket) -> IssuedTicket:
     return IssuedTicket(ticket.ticket_id, ticket.secret)
 
 
-def window_of(person: Person) -> PairingWindow:
-    return PairingWindow(CODE, invitation_to(person))
+def window_of(person: Person, purpose: Purpose = "pair") -> PairingWindow:
+    return PairingWindow(CODE, invitation_to(person, purpose), purpose)
+
+
+def new_device(name: str = "tablet") -> NewDevice:
+    """A device that has keys and is nobody's yet."""
+    return NewDevice(
+        SigningKey(Secret(fixed(f"new {name}"))), KemKey(Secret(fixed(f"KEM of new {name}"))), name
+    )

@@ -17,6 +17,7 @@ from kinlight.crypto.identity import DeviceChain, issue_identity
 from kinlight.crypto.signing import Signed
 from kinlight.protocol import limits
 from kinlight.protocol.album import Album
+from kinlight.protocol.album_authority import Authority
 from kinlight.protocol.album_errors import (
     AlbumEpochError,
     AlbumFullError,
@@ -54,6 +55,7 @@ from kinlight.protocol.album_log import (
     Wraps,
 )
 from kinlight.protocol.album_roles import OPERATIONS, Role
+from kinlight.protocol.album_seats import Removals, Seat
 from kinlight.protocol.capability import Audience, Capability
 from kinlight.protocol.caveats import Caveats
 from kinlight.protocol.certificates import Certificates
@@ -264,6 +266,34 @@ def test_a_log_takes_as_many_entries_as_it_may_and_the_owner_s_after_all_others(
     alice.remove(BOB.identity)
     alice.album.take(log_entry(alice, [Tier(ORIGINAL)]))
     refused(alice, log_entry(alice, [Tier(SMALL)]), AlbumFullError)
+
+
+def test_a_member_writes_no_more_with_two_devices_than_with_one(
+    alice: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tablet = device("Carol", "tablet")
+    alice.invite("contributor", CAROL, tablet)
+    monkeypatch.setattr(limits, "ALBUM_FEED_ENTRIES", 2)
+    one = feed_entry(alice, AskDelete(bytes(16)))
+    two = feed_entry(alice, AskDelete(bytes(16)), tablet)
+    alice.album.take_all([one, two])
+    more = feed_entry(alice, AskDelete(bytes(16)), seq=1, previous=one.digest)
+    refused(alice, more, AlbumFullError)
+
+
+def test_what_a_member_writes_is_no_larger_than_it_may_be(
+    alice: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = feed_entry(alice, AskDelete(bytes(16)))
+    two = feed_entry(alice, AskDelete(bytes(16)), seq=1, previous=one.digest)
+    size = len(one.signed.body) + len(two.signed.body)
+    monkeypatch.setattr(limits, "ALBUM_MEMBER_BYTES", size - 1)
+    alice.album.take(one)
+    refused(alice, two, AlbumFullError)
+    monkeypatch.setattr(limits, "ALBUM_MEMBER_BYTES", size)
+    assert alice.album.take(two)
+    other = feed_entry(alice, AskDelete(bytes(16)), BOB)
+    assert alice.album.take(other)
 
 
 def test_a_feed_takes_as_many_entries_as_it_may(
@@ -545,6 +575,42 @@ def test_a_key_is_due_by_age_and_by_a_clock_that_was_ahead(alice: Node) -> None:
 
 def test_all_refusals_are_one_on_the_wire() -> None:
     assert {wire_code(kind()) for kind in AlbumRefusedError.__subclasses__()} == {54}
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_an_admin_who_is_let_in_and_taken_out_without_end_costs_no_product_of_both(
+    alice: Node, monkeypatch: pytest.MonkeyPatch, *, at_once: bool
+) -> None:
+    """One after the other, or all of it on one entry, as who writes in many places can."""
+    many, on = 40, sorted(alice.album.graph.heads)
+    seat = Member(DAVE.identity, "admin", grant(alice, DAVE, "admin"), (DAVE.chain,))
+    out = Remove(DAVE.identity, ())
+    for number in range(many):
+        parents = on if at_once else None
+        entry = log_entry(alice, [out, seat] * 8, parents=parents, time=NOW + number)
+        alice.album.take(entry, verified=True)
+    looked = 0
+    true = Authority._acting  # pyright: ignore[reportPrivateUsage]
+    steps: list[int] = []
+
+    def counted(authority: Authority, removals: Removals, of: Seat) -> int:
+        nonlocal looked
+        looked += 1
+        return true(authority, removals, of)
+
+    def reached(authority: Authority, removals: Removals, acting: int, matters: int) -> int:
+        steps.append(matters)
+        return whole(authority, removals, acting, matters)
+
+    whole = Authority._reached  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(Authority, "_acting", counted)
+    monkeypatch.setattr(Authority, "_reached", reached)
+    authority = alice.album.authority
+    assert len(authority.removals) == 8 * many
+    assert len(authority.seats) > 8 * many
+    assert looked < 10 * len(authority.seats)
+    assert not any(steps)  # Dave wrote nothing, so nothing was gone through for it
+    assert (DAVE.identity in authority.members()) == (not at_once)
 
 
 def test_a_device_with_many_seats_is_not_asked_about_all_that_it_wrote_once_for_each(

@@ -184,6 +184,7 @@ PID = fixed("photo", 16)
 RECORD = record_by(CAROL, fixed("nonce", 16)).signed
 KEYS: list[Value] = [[1, bytes(104)], [2, bytes(104)]]
 ASK: Value = ["ask-delete", PID]
+PHOTO: list[Value] = ["photo", RECORD.to_value(), KEY, KEYS, []]
 FEED_MALFORMED: dict[str, list[Any]] = {
     "another version": feed_body(ASK, version=0),
     "an album of 17 bytes": feed_body(ASK, album=bytes(17)),
@@ -207,6 +208,12 @@ FEED_MALFORMED: dict[str, list[Any]] = {
         ["photo", RECORD.to_value(), KEY, [[1, bytes(103)], KEYS[1]], []]
     ),
     "a key that is no array": feed_body(["photo", RECORD.to_value(), KEY, [1, 2], []]),
+    "a preview without a length": feed_body([*PHOTO, [HASH]]),
+    "a preview with more": feed_body([*PHOTO, [HASH, 900, 0]]),
+    "a preview of 65,537 bytes": feed_body([*PHOTO, [HASH, 65_537]]),
+    "a preview of nothing": feed_body([*PHOTO, [HASH, 72]]),
+    "two previews": feed_body([*PHOTO, [HASH, 900], [HASH, 900]]),
+    "a preview that is no array": feed_body([*PHOTO, HASH]),
     "a comment of 4,097 bytes": feed_body(["comment", PID, KEY, bytes(4097 + 72)]),
     "a comment of no bytes": feed_body(["comment", PID, KEY, bytes(72)]),
     "a flag of two": feed_body(["favourite", PID, 2, []]),
@@ -227,7 +234,9 @@ def test_a_feed_entry_of_another_form_is_malformed(case: str) -> None:
 @pytest.mark.parametrize(
     "op",
     [
-        ["photo", RECORD.to_value(), KEY, KEYS, []],
+        PHOTO,
+        [*PHOTO, [HASH, 73]],
+        [*PHOTO, [HASH, 65_536]],
         ["comment", PID, KEY, bytes(4096 + 72)],
         ["caption", PID, KEY, bytes(73), []],
         ["favourite", PID, 1, [HASH]],

@@ -20,6 +20,8 @@ from kinlight.protocol.album_messages import (
     ALBUM_WORK,
     AlbumEntries,
     AlbumHeads,
+    AlbumPreviewAsk,
+    AlbumPreviews,
     AlbumRefused,
     AlbumSetAsk,
     AlbumSetPart,
@@ -28,6 +30,8 @@ from kinlight.protocol.album_messages import (
     answer,
     farewell,
     heads_of,
+    preview_room,
+    previews,
     wanted,
 )
 from kinlight.protocol.messages import Message
@@ -43,6 +47,7 @@ hashes = st.binary(min_size=32, max_size=32)
 ids = st.binary(min_size=16, max_size=16)
 few = st.lists(hashes, max_size=5).map(tuple)
 places = st.integers(0, limits.ALBUM_WRAPS - 1)
+shown = st.lists(st.tuples(hashes, st.binary(max_size=99)), max_size=5).map(tuple)
 pairs = st.lists(st.tuples(hashes, st.binary(min_size=WRAP_BYTES, max_size=WRAP_BYTES)), max_size=2)
 
 FORMS: dict[type[Message], st.SearchStrategy[Message]] = {
@@ -55,6 +60,8 @@ FORMS: dict[type[Message], st.SearchStrategy[Message]] = {
     AlbumWrap: st.builds(AlbumWrap, ids, hashes, hashes, st.binary(max_size=200)),
     AlbumSetAsk: st.builds(AlbumSetAsk, ids, hashes, hashes, places),
     AlbumSetPart: st.builds(AlbumSetPart, ids, hashes, hashes, places, pairs.map(tuple)),
+    AlbumPreviewAsk: st.builds(AlbumPreviewAsk, ids, st.binary(max_size=99), few),
+    AlbumPreviews: st.builds(AlbumPreviews, ids, shown),
 }
 
 
@@ -80,6 +87,9 @@ AT_THE_LIMIT: dict[str, list[Value]] = {
     "a long wrap": [84, A, H, K, bytes(ONE_WRAP_BYTES)],
     "no wrap": [84, A, H, K, b""],
     "a set from its last place": [85, A, H, K, 4095],
+    "64 previews asked for": [87, A, bytes(8192), many(64)],
+    "64 previews": [88, A, [[entry, b""] for entry in many(64)]],
+    "a large preview": [88, A, [[H, bytes(65_536)]]],
     "512 wraps": [86, A, H, K, 0, [[key, WRAP] for key in many(512)]],
 }
 ONE_PAST: dict[str, list[Value]] = {
@@ -98,6 +108,12 @@ ONE_PAST: dict[str, list[Value]] = {
     "a wrap for no device": [86, A, H, K, 0, [[WRAP]]],
     "a wrap that is no array": [86, A, H, K, 0, [WRAP]],
     "a wrap with more": [86, A, H, K, 0, [[H, WRAP, 0]]],
+    "65 previews asked for": [87, A, b"", many(65)],
+    "a long capability": [87, A, bytes(8193), []],
+    "65 previews": [88, A, [[entry, b""] for entry in many(65)]],
+    "a preview too large": [88, A, [[H, bytes(65_537)]]],
+    "a preview of nothing": [88, A, [[b"", b""]]],
+    "a preview with more": [88, A, [[H, b"", 0]]],
     "a field too many": [83, A, H, K, 0],
     "a field too few": [83, A, H],
 }
@@ -186,6 +202,18 @@ def test_a_batch_stays_below_the_largest_message(monkeypatch: pytest.MonkeyPatch
     sent = answer(alice.album, heads_of(other))
     assert (len(sent.entries), sent.more) == (1, True)
     assert len(sent.encode()) <= 5_000
+
+
+@given(st.lists(st.integers(1, limits.ALBUM_PREVIEW_BYTES), max_size=64))
+def test_previews_stay_below_the_largest_message_and_who_counts_gets_all(
+    lengths: list[int],
+) -> None:
+    asked = [(number.to_bytes(32), bytes(length)) for number, length in enumerate(lengths)]
+    told = previews(A, asked)
+    assert len(told.encode()) <= limits.MESSAGE_BYTES
+    assert list(told.previews) == asked[: len(told.previews)]
+    if sum(map(preview_room, lengths)) <= limits.MESSAGE_BYTES - 1024:
+        assert len(told.previews) == len(asked)
 
 
 def test_who_was_taken_out_is_told_the_log_as_far_as_that() -> None:

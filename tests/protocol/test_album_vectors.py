@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kinlight.crypto.errors import KinlightError
+from kinlight.crypto.errors import KinlightError, PieceMismatchError
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.wrap import KemKey
 from kinlight.protocol.album import Album, Entry, read_entry
-from kinlight.protocol.album_feed import FeedEntry, Photo
+from kinlight.protocol.album_feed import FeedEntry, Photo, Preview
 from kinlight.protocol.album_keys import KeyRing, OneWrap
 from kinlight.protocol.album_log import Epoch, LogEntry
 
@@ -97,6 +97,14 @@ def check_text(case: Case) -> None:
     assert ring.open_text(key_id, what, sealed, photo_id) == case["text"]
 
 
+def check_preview(case: Case) -> None:
+    ring, sealed = ring_of(case), _un(case["wrapped"])
+    if Preview.of(sealed) != Preview(_un(case["digest"]), case["length"]):
+        raise PieceMismatchError
+    key_id = next(epoch for epoch in EPOCHS if epoch in ring)
+    assert ring.open_preview(key_id, _un(case["photo_id"]), sealed) == _un(case["picture"])
+
+
 def check_past(case: Case) -> None:
     ring, earlier = ring_of(case), _un(case["earlier"])
     ring.learn([Epoch(_un(case["key_id"]), bytes(32), 1, ((earlier, _un(case["wrapped"])),))])
@@ -115,6 +123,7 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "album-photo": check_photo,
     "album-text": check_text,
     "album-past": check_past,
+    "album-preview": check_preview,
 }
 
 

@@ -14,6 +14,13 @@ from kinlight.crypto.encoding import Value
 from kinlight.crypto.errors import MalformedError
 from kinlight.protocol import limits, messages
 from kinlight.protocol.delivery import HeldBlob
+from kinlight.protocol.device_messages import (
+    DEVICE_WORK,
+    DeviceChains,
+    DeviceGift,
+    OwnDevices,
+)
+from kinlight.protocol.devices import LAST_NUMBER
 from kinlight.protocol.errors import OtherVersionError
 from kinlight.protocol.messages import Message
 
@@ -102,6 +109,11 @@ FORMS: dict[type[Message], st.SearchStrategy[Message]] = {
     messages.FetchRefused: st.builds(messages.FetchRefused, requests, numbers),
     messages.FetchStop: st.builds(messages.FetchStop, requests),
     messages.Papers: st.builds(messages.Papers, st.binary(max_size=3000), st.binary(max_size=5000)),
+    OwnDevices: st.builds(OwnDevices, positions, hashes, st.binary(max_size=5000)),
+    DeviceChains: st.builds(
+        DeviceChains, st.lists(st.binary(max_size=4096), max_size=16).map(tuple)
+    ),
+    DeviceGift: st.builds(DeviceGift, st.binary(max_size=4096)),
     messages.Ping: st.builds(messages.Ping, numbers),
     messages.Pong: st.builds(messages.Pong, numbers),
     messages.Bye: st.builds(messages.Bye, numbers),
@@ -111,7 +123,7 @@ FORMS: dict[type[Message], st.SearchStrategy[Message]] = {
 def kinds() -> list[type[Message]]:
     return [
         kind
-        for kind in vars(messages).values()
+        for kind in (*vars(messages).values(), *DEVICE_WORK, DeviceGift)
         if isinstance(kind, type) and issubclass(kind, Message) and kind is not Message
     ]
 
@@ -261,6 +273,23 @@ def borders() -> Iterator[tuple[str, Message, Message]]:
         "marks of holders",
         messages.Mailbox(bytes(32), bytes(32 * limits.HOLDERS)),
         messages.Mailbox(bytes(32), bytes(32 * limits.HOLDERS + 1)),
+    )
+    chain = bytes(limits.CHAIN_BYTES)
+    shown = limits.SHOWN_DEVICES
+    yield "devices shown", DeviceChains((b"",) * shown), DeviceChains((b"",) * (shown + 1))
+    yield "a device shown", DeviceChains((chain,)), DeviceChains((chain + b"\x00",))
+    gift = limits.DEVICE_GIFT_BYTES
+    yield "gift", DeviceGift(bytes(gift)), DeviceGift(bytes(gift + 1))
+    own = limits.OWN_DEVICES_BYTES
+    yield (
+        "own devices",
+        OwnDevices(1, bytes(32), bytes(own)),
+        OwnDevices(1, bytes(32), bytes(own + 1)),
+    )
+    yield (
+        "own secret",
+        OwnDevices(LAST_NUMBER, bytes(32), b""),
+        OwnDevices(LAST_NUMBER + 1, bytes(32), b""),
     )
     yield "mailbox secret", messages.Mailbox(b"", b""), messages.Mailbox(bytes(31), b"")
     yield "collected", messages.Collect(0, limits.COLLECTED, False), messages.Collect(0, 257, False)

@@ -82,6 +82,106 @@ def test_a_body_beyond_its_bytes_is_not_even_read() -> None:
         RevocationList.decode(signed.encode())
 
 
+# Who may take a device back: the root key before a certifier, that before any other device.
+
+
+def by_root(*hashes: bytes, seq: int = NOW, as_of: int = NOW) -> RevocationList:
+    return RevocationList.sign(ALICE.root, ALICE.identity, seq, as_of, hashes)
+
+
+LOST, THIEF = device_hash(LAPTOP.public), device_hash(PHONE.public)
+
+
+def test_the_root_key_signs_a_list_that_needs_no_certificate() -> None:
+    made = by_root(ONE)
+    assert made.by_root
+    made.verify({})
+    changed = RevocationList.read(Signed(made.signed.body.replace(ONE, TWO), made.signed.signature))
+    with pytest.raises(BrokenRevocationsError):
+        changed.verify({})
+
+
+def test_no_number_of_a_device_stands_against_the_root_key() -> None:
+    known = Standing(listed(LOST, seq=LAST_SEQ, as_of=NOW + DAY)).take(by_root(THIEF, seq=5))
+    assert known.revokes_device(PHONE.public)
+    assert not known.revokes_device(LAPTOP.public)
+    with pytest.raises(OldRevocationsError):  # of before it
+        known.take(listed(LOST, seq=LAST_SEQ, as_of=NOW - 1, device="tablet"))
+    with pytest.raises(RevokedDeviceError):
+        known.take(listed(LOST, seq=LAST_SEQ, as_of=NOW + DAY))
+
+
+def test_what_the_root_key_took_back_no_device_gives_back() -> None:
+    known = Standing.of(by_root(THIEF, seq=5), certifier=False)
+    known = known.take(listed(ONE, seq=6, as_of=NOW + 1, device="laptop"))
+    assert known.revokes_device(PHONE.public)
+    assert known.revokes(ONE)
+    assert [each.seq for each in known.lists] == [5, 6]
+    with pytest.raises(OldRevocationsError):
+        known.take(by_root(seq=5, as_of=NOW + DAY))
+    assert not known.take(by_root(seq=7, as_of=NOW + DAY)).revokes_device(PHONE.public)
+
+
+def test_a_device_that_may_not_certify_takes_no_device_back() -> None:
+    alone = Standing.of(listed(LOST, ONE), certifier=False)
+    beside = Standing(listed(device="laptop")).take(listed(LOST, ONE, seq=9), certifier=False)
+    for known in (alone, beside):
+        assert known.revokes(ONE)
+        assert not known.revokes_device(LAPTOP.public)
+
+
+@pytest.mark.parametrize("first", ["thief", "owner"])
+def test_a_stolen_device_that_may_not_certify_can_not_use_up_the_numbers(first: str) -> None:
+    loud = listed(LOST, seq=LAST_SEQ, as_of=NOW + DAY)
+    owner = listed(THIEF, TWO, seq=2, device="laptop")
+    if first == "thief":
+        known = Standing.of(loud, certifier=False).take(owner)
+    else:
+        known = Standing(owner)
+        with pytest.raises(RevokedDeviceError):
+            known.take(loud, certifier=False)
+    assert known.revokes_device(PHONE.public)
+    assert not known.revokes_device(LAPTOP.public)
+    later = known.renewed(LAPTOP, NOW + 1, certifier=True, add=[THREE])
+    assert known.take(later).revokes(THREE)
+
+
+def test_of_two_certifiers_who_revoke_each_other_the_first_heard_counts() -> None:
+    one, other = listed(LOST), listed(THIEF, seq=2, device="laptop")
+    known = Standing(one)
+    with pytest.raises(RevokedDeviceError):
+        known.take(other)
+    with pytest.raises(RevokedDeviceError):
+        Standing(other).take(listed(LOST, seq=3))
+    after = known.take(by_root(THIEF))
+    assert after.revokes_device(PHONE.public)
+    assert not after.revokes_device(LAPTOP.public)
+
+
+def test_a_next_list_has_what_all_before_it_took_back() -> None:
+    known = Standing(listed(ONE, device="laptop")).take(listed(TWO, seq=4), certifier=False)
+    mine = known.renewed(LAPTOP, NOW + 1, certifier=True, add=[THREE])
+    assert mine.hashes == {ONE, TWO, THREE}
+    minor = known.renewed(PHONE, NOW + 1, certifier=False, add=[THREE])
+    assert (minor.seq, minor.hashes) == (5, {ONE, TWO, THREE})
+    after = known.take(mine).take(minor, certifier=False)
+    assert after.renewed(LAPTOP, NOW + 2, certifier=True) is mine
+    assert after.renewed(PHONE, NOW + 2, certifier=False) is minor
+
+
+def test_two_lists_of_one_number_by_two_devices_are_no_lie() -> None:
+    assert not Standing(listed(ONE)).take(listed(TWO, device="laptop")).is_lie
+    assert Standing(listed(ONE)).take(listed(TWO)).is_lie
+
+
+def test_with_a_device_goes_what_it_certified() -> None:
+    known = {ALICE.identity: Standing(listed(THIEF, device="laptop"))}
+    child, other = fixed("child"), fixed("other")
+    revocations = Revocations(known, certified_by={child: PHONE.public, other: LAPTOP.public})
+    assert revocations.revokes_device(ALICE.identity, child)
+    assert not revocations.revokes_device(ALICE.identity, other)
+
+
 # Renewing.
 
 

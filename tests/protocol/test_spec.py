@@ -28,6 +28,8 @@ from kinlight.protocol.album_keys import KeyRing
 from kinlight.protocol.album_log import LogEntry
 from kinlight.protocol.attributes import Attestation
 from kinlight.protocol.capability import Capability, Link
+from kinlight.protocol.device_messages import DEVICE_WORK, DeviceGift
+from kinlight.protocol.devices import OwnSecret
 from kinlight.protocol.errors import WIRE_CODES
 from kinlight.protocol.framing import frame
 from kinlight.protocol.messages import Message
@@ -36,6 +38,8 @@ from kinlight.protocol.photo import RECORD_DOMAIN, Metadata, PhotoRecord, photo_
 from kinlight.protocol.profile import Profile
 from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.revocation import RevocationList, Standing
+from kinlight.protocol.sibling_ledger import Merge, merged
+from kinlight.protocol.siblings import SiblingRecord, absent, next_moment, present
 from kinlight.protocol.ticket import Ticket
 from nacl import bindings as sodium
 
@@ -91,7 +95,13 @@ def test_the_page_lists_every_refusal_code() -> None:
 
 @pytest.mark.parametrize(
     ("name", "fewest"),
-    [("channel.md", 9), ("ticket.md", 7), ("rendezvous.md", 10), ("profile.md", 4)],
+    [
+        ("channel.md", 9),
+        ("ticket.md", 7),
+        ("rendezvous.md", 10),
+        ("profile.md", 4),
+        ("devices.md", 5),
+    ],
 )
 def test_the_page_gives_the_limits_as_they_are(name: str, fewest: int) -> None:
     rows = table(page(name), "Limits")
@@ -329,6 +339,37 @@ def receipt_page(example: Example) -> Example:
     }
 
 
+def devices_page(example: Example) -> Example:
+    secret = OwnSecret(1, Secret(_un(example["own secret"])))
+    one, other = _un(example["one device"]), _un(example["other device"])
+    key, exporter = Secret(_un(example["SPAKE2 key"])), _un(example["X"])
+    invitation = Invitation(
+        identity_hash(one), Secret(bytes(16)), ("192.0.2.7:4430",), 1_800_000_000, "device"
+    )
+    return {
+        "listener secret of one device": secret.listener(bytes(32), one).pair_secret.reveal().hex(),
+        "pair secret of both": secret.pair(one, other).reveal().hex(),
+        "K": key.derive(b"kinlight/device-key1" + exporter).reveal().hex(),
+        "confirmation of the dialer, both digests zero": PairingKey(key, exporter, "device")
+        .confirmation(bytes(32), bytes(32), dialer=True)
+        .hex(),
+        "invitation of one device as identity, secret zero, 192.0.2.7:4430, until 1800000000": str(
+            invitation
+        ),
+    }
+
+
+def test_the_page_of_devices_lists_its_messages() -> None:
+    listed = {
+        (int(number), name.strip("`"), tuple(re.findall(r"`([a-z_]+)`", fields)))
+        for number, name, fields in table(page("devices.md"), "Messages")
+    }
+    assert listed == {
+        (kind.number, kind.__name__, tuple(field.name for field in dataclasses.fields(kind)))  # type: ignore[arg-type]
+        for kind in (*DEVICE_WORK, DeviceGift)
+    }
+
+
 def ticket_page(example: Example) -> Example:
     root = SigningKey(Secret(_un(example["root seed"])))
     device = SigningKey(Secret(_un(example["device seed"])))
@@ -524,6 +565,26 @@ def album_page(example: Example) -> Example:
     }
 
 
+def siblings_page(example: Example) -> Example:
+    device = SigningKey(Secret(_un(example["device seed"])))
+    identity, photo = _un(example["identity"]), _un(example["photo"])
+    subject = photo + b"sea"
+    made = SiblingRecord.sign(
+        device, identity, next_moment(1_800_000_000), "tag", subject, present("Sea")
+    )
+    gone = absent(made.dot)
+    assert merged(Merge.SET, [made]) == present("Sea")
+    return {
+        "device": device.public.hex(),
+        "identity": SigningKey(Secret(_un(example["root seed"]))).public.hex(),
+        "moment (1800000000)": str(made.moment),
+        "value (Sea)": made.value.hex(),
+        "body (tag, photo || sea)": made.signed.body.hex(),
+        "signature": made.signed.signature.hex(),
+        "value of a record that takes it back": gone.hex(),
+    }
+
+
 PAGES: dict[str, Callable[[Example], Example]] = {
     "channel.md": channel_page,
     "pairing.md": pairing_page,
@@ -532,12 +593,14 @@ PAGES: dict[str, Callable[[Example], Example]] = {
     "attestation.md": attestation_page,
     "revocation.md": revocation_page,
     "receipt.md": receipt_page,
+    "devices.md": devices_page,
     "ticket.md": ticket_page,
     "rendezvous.md": rendezvous_page,
     "profile.md": profile_page,
     "holding.md": holding_page,
     "backup.md": backup_page,
     "album.md": album_page,
+    "siblings.md": siblings_page,
 }
 
 

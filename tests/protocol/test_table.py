@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from kinlight.crypto.channel import Role
-from kinlight.protocol import album_messages, messages
+from kinlight.protocol import album_messages, device_messages, messages, sibling_messages
 from kinlight.protocol.album_messages import ALBUM_WORK
+from kinlight.protocol.device_messages import DEVICE_WORK, DeviceGift
 from kinlight.protocol.errors import UnexpectedMessageError
 from kinlight.protocol.messages import (
     WORK,
@@ -18,6 +19,8 @@ from kinlight.protocol.messages import (
 )
 from kinlight.protocol.session import (
     MOVES,
+    Added,
+    Asked,
     Ended,
     Established,
     Happening,
@@ -25,12 +28,13 @@ from kinlight.protocol.session import (
     Received,
     State,
 )
+from kinlight.protocol.sibling_messages import SIBLING_WORK
 
 from .pairs import Partner, dial, ended, listen, partner
 from .people import Person, pinned
 
 ROLES: tuple[Role, ...] = ("dialer", "listener")
-MODES = ("contact", "pair", "ticket")
+MODES = ("contact", "pair", "ticket", "device")
 PATHS: dict[tuple[Role, str], list[State]] = {
     ("dialer", "contact"): [State.WELCOME, State.PROOF, State.UP],
     ("listener", "contact"): [State.HELLO, State.PROOF, State.UP],
@@ -42,8 +46,16 @@ PATHS: dict[tuple[Role, str], list[State]] = {
         State.PAIR_WELCOME, State.PAIR_CHAIN, State.PAIR_CONFIRM, State.PAIR_DONE, State.PAIRED,
     ],
     ("listener", "ticket"): [State.HELLO, State.PAIR_CHAIN, State.PAIR_CONFIRM, State.PAIRED],
+    ("dialer", "device"): [
+        State.DEVICE_WELCOME, State.DEVICE_CHAIN, State.DEVICE_CONFIRM, State.DEVICE_GIFT,
+        State.PAIRED,
+    ],
+    ("listener", "device"): [State.HELLO, State.DEVICE_CHAIN, State.DEVICE_CONFIRM, State.PAIRED],
 }  # fmt: skip
-HELLOS = ("hello contact", "hello pair", "hello ticket", "hello link", "hello ", "hello channel up")
+HELLOS = (
+    "hello contact", "hello pair", "hello ticket", "hello device", "hello link", "hello ",
+    "hello channel up",
+)  # fmt: skip
 SAMPLES: dict[type[Message], Message] = {
     messages.Welcome: messages.Welcome(1, bytes(32)),
     messages.Prove: messages.Prove(b"", bytes(64)),
@@ -84,6 +96,17 @@ SAMPLES: dict[type[Message], Message] = {
     album_messages.AlbumSetPart: album_messages.AlbumSetPart(
         bytes(16), bytes(32), bytes(32), 0, ()
     ),
+    device_messages.OwnDevices: device_messages.OwnDevices(1, bytes(32), b""),
+    device_messages.DeviceChains: device_messages.DeviceChains(()),
+    device_messages.DeviceGift: device_messages.DeviceGift(b"gift"),
+    sibling_messages.SiblingHave: sibling_messages.SiblingHave(0, ((bytes(32), 1),)),
+    sibling_messages.SiblingRecords: sibling_messages.SiblingRecords(b"papers", (b"record",)),
+    sibling_messages.SiblingAll: sibling_messages.SiblingAll(()),
+    sibling_messages.SiblingKeep: sibling_messages.SiblingKeep((bytes(16),)),
+    sibling_messages.SiblingKept: sibling_messages.SiblingKept(()),
+    sibling_messages.SiblingLetGo: sibling_messages.SiblingLetGo((bytes(16),)),
+    sibling_messages.SiblingPreviewAsk: sibling_messages.SiblingPreviewAsk(bytes(16)),
+    sibling_messages.SiblingPreview: sibling_messages.SiblingPreview(bytes(16), b"", b"", 0, 0),
     messages.Ping: messages.Ping(1),
     messages.Pong: messages.Pong(1),
     messages.Bye: messages.Bye(0),
@@ -106,9 +129,10 @@ def sample(joined: Partner, happening: Happening) -> Message:
     if isinstance(happening, str):
         mode = happening.removeprefix("hello ")
         joined.mode = mode if mode in MODES else joined.mode
+        joined.window.purpose = "device" if joined.mode == "device" else "pair"
         proper = joined.hello()
         return Hello(proper.versions, mode, proper.method, proper.proof)
-    if happening is not Bye and happening not in (*WORK, *ALBUM_WORK):
+    if happening is not Bye and happening not in (*WORK, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK):
         step = joined.steps().get(joined.session.state)
         if step is not None and (joined.session.role, joined.session.state, happening) in MOVES:
             return step()
@@ -140,7 +164,7 @@ def test_a_cell_of_the_table_moves_or_ends_the_session(
         if happening is Bye:
             assert [event for event in events if not isinstance(event, Ended)] == []
             assert ended(events).error is None
-        elif happening in (*WORK, *ALBUM_WORK):
+        elif happening in (*WORK, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK):
             assert events == [Received(SAMPLES[happening])]  # type: ignore[index]
         else:
             assert not any(isinstance(event, Ended | Received) for event in events)
@@ -168,7 +192,7 @@ def test_every_state_that_the_table_can_reach_is_on_a_path() -> None:
 
 def test_every_message_has_a_sample() -> None:
     kinds = {kind for kind in vars(messages).values() if _is_message(kind)}
-    assert {*kinds, *ALBUM_WORK} == {*SAMPLES, Hello}
+    assert {*kinds, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK, DeviceGift} == {*SAMPLES, Hello}
 
 
 def _is_message(kind: object) -> bool:
@@ -236,7 +260,9 @@ def test_only_an_established_session_sends_work(
 def test_each_path_reports_its_success_once(alice: Person, bob: Person) -> None:
     for (role, mode), path in PATHS.items():
         joined = partner(role, mode, alice, bob).bring_to(path[-1])
-        kind = Established if mode == "contact" else Paired
+        kind = {"contact": Established, "device": Asked if role == "listener" else Added}.get(
+            mode, Paired
+        )
         assert [type(event) for event in joined.duel.events] == [kind]
 
 
@@ -265,7 +291,7 @@ def test_storing_is_only_for_a_listener_that_paired(alice: Person, bob: Person) 
     for (role, mode), path in PATHS.items():
         for state in path:
             session = partner(role, mode, alice, bob).bring_to(state).session
-            if role == "listener" and state is State.PAIRED:
+            if role == "listener" and state is State.PAIRED and mode != "device":
                 session.pairing_stored()
                 assert session.state is State.ENDED
                 continue

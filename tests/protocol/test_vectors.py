@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from kinlight.crypto import encoding
 from kinlight.crypto.encoding import Reader
 from kinlight.crypto.errors import KinlightError
-from kinlight.crypto.identity import DeviceChain
+from kinlight.crypto.identity import DeviceChain, device_of
 from kinlight.crypto.pairing import Code, Invitation, PairingKey
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import Signed, SigningKey
@@ -29,7 +30,9 @@ from kinlight.protocol.attributes import (
 )
 from kinlight.protocol.backup import ContactsBackup, Opened
 from kinlight.protocol.capability import Capability, Request
+from kinlight.protocol.certificates import Certificates
 from kinlight.protocol.delivery import HeldBlob
+from kinlight.protocol.devices import OwnSecret
 from kinlight.protocol.errors import (
     BrokenReceiptError,
     GoneError,
@@ -38,6 +41,7 @@ from kinlight.protocol.errors import (
     UnknownTicketError,
 )
 from kinlight.protocol.framing import FrameReader, frame
+from kinlight.protocol.joining import DeviceRequest, Gift
 from kinlight.protocol.messages import PairChain, PairConfirm, Prove
 from kinlight.protocol.opening import (
     ContactOpening,
@@ -52,10 +56,14 @@ from kinlight.protocol.profile import Profile
 from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.rendition import Rendition
 from kinlight.protocol.revocation import RevocationList, Revocations, Standing
+from kinlight.protocol.sibling_kinds import MERGES
+from kinlight.protocol.sibling_ledger import Ledger
+from kinlight.protocol.siblings import SiblingRecord
 from kinlight.protocol.ticket import IssuedTicket, Ticket, recognise_ticket
 
 from . import independent_grants
 from .people import FixedEntropy, Person
+from .siblings import KeptInMemory
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 GENERATED = {
@@ -66,6 +74,8 @@ GENERATED = {
     "generate_tickets.py": ("ticket",),
     "generate_rendezvous.py": ("rendezvous",),
     "generate_profile.py": ("profile",),
+    "generate_devices.py": ("devices",),
+    "generate_siblings.py": ("siblings",),
 }  # fmt: skip
 FOLDERS = [folder for folders in GENERATED.values() for folder in folders]
 Case = dict[str, Any]
@@ -368,6 +378,74 @@ def check_profile(case: Case) -> None:
     assert found.encode().hex() == case["data"]
 
 
+def check_device_request(case: Case) -> None:
+    found = DeviceRequest.decode(_un(case["encoded"]))
+    assert (found.device, found.name) == (_un(case["device"]), case["said"])
+
+
+def check_device_gift(case: Case) -> None:
+    found = Gift.decode(_un(case["encoded"]))
+    device = device_of(_un(case["identity"]), found.certificates)
+    assert device == _un(case["device"])
+    assert (found.secret.generation, found.secret.secret.reveal().hex(), found.name) == (
+        case["generation"], case["secret"], case["called"],
+    )  # fmt: skip
+    assert found.encode() == _un(case["encoded"])
+
+
+def check_own_secret(case: Case) -> None:
+    found = OwnSecret.read(encoding.decode(_un(case["encoded"]), 100))
+    one, other = _un(case["one"]), _un(case["other"])
+    assert found.listener(bytes(32), one).pair_secret.reveal().hex() == case["listener"]
+    assert found.pair(other, one).reveal().hex() == case["pair"]
+
+
+def check_revocation_ranks(case: Case) -> None:
+    standing: Standing | None = None
+    for encoded, may_certify in case["lists"]:
+        found = RevocationList.decode(_un(encoded))
+        found.verify({found.signer: _un(case["identity"])})
+        certifier = bool(may_certify)
+        standing = (
+            Standing.of(found, certifier=certifier)
+            if standing is None
+            else standing.take(found, certifier=certifier)
+        )
+    assert standing is not None
+    assert all(standing.revokes_device(_un(each)) for each in case["lost"])
+    assert not any(standing.revokes_device(_un(each)) for each in case["live"])
+
+
+def check_sibling_record(case: Case) -> None:
+    found = SiblingRecord.decode(_un(case["encoded"]))
+    certificates = Certificates.decode(_un(case["certificates"]))
+    found.verify(_un(case["identity"]), certificates)
+    fields = plain(case["fields"])
+    assert isinstance(fields, tuple)
+    assert fields[2:] == (
+        found.identity, found.device, found.moment, found.kind, found.subject, found.value,
+    )  # fmt: skip
+    assert found.encoded.hex() == case["encoded"]
+
+
+def check_sibling_merge(case: Case) -> None:
+    revoked = {_un(device) for device in case["revoked"]}
+    records = [SiblingRecord.decode(_un(each)) for each in case["records"]]
+    for order in permutations(records):
+        ledger = Ledger(
+            KeptInMemory(),
+            identity=_un(case["identity"]),
+            device=bytes(32),
+            revoked=revoked.__contains__,
+        )
+        for record in (*order, *order):  # what is forgotten for a cut is asked for again
+            ledger.take(record, case["now"])
+            ledger.cut_off()
+        for kind, subject, value in case["ends"]:
+            found = ledger.value(kind, MERGES[kind], _un(subject))
+            assert (found.hex() if found is not None else "gone") == value
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "frame": check_frame,
     "message": check_message,
@@ -395,6 +473,12 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "rendezvous-request": check_rendezvous_request,
     "rendezvous-answer": check_rendezvous_answer,
     "profile": check_profile,
+    "device-request": check_device_request,
+    "device-gift": check_device_gift,
+    "own-secret": check_own_secret,
+    "revocation-ranks": check_revocation_ranks,
+    "sibling-record": check_sibling_record,
+    "sibling-merge": check_sibling_merge,
 }
 
 

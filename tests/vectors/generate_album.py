@@ -431,6 +431,18 @@ def refusals() -> list[Case]:
             feed(CEM_PHONE, ["comment", fixed("p", 16), KEY_IDS["old"],
                              text("comment", fixed("p", 16), "hm")], [CEM_IN]),
         ),
+        "a photo with a preview": (
+            "valid", "success",
+            feed(CEM_PHONE, [*photo(CEM_PHONE, "seen"), [fixed("preview"), 65_536]], [CEM_IN]),
+        ),
+        "a preview too large": (
+            "bad field", "malformed",
+            feed(CEM_PHONE, [*photo(CEM_PHONE, "seen"), [fixed("preview"), 65_537]], [CEM_IN]),
+        ),
+        "a preview that holds nothing": (
+            "bad field", "malformed",
+            feed(CEM_PHONE, [*photo(CEM_PHONE, "seen"), [fixed("preview"), 72]], [CEM_IN]),
+        ),
         "a photo of another author": (
             "forged", "malformed", feed(CEM_PHONE, photo(LAPTOP, "his"), [CEM_IN]),
         ),
@@ -543,6 +555,14 @@ def wrap_cases() -> list[Case]:
     ]  # fmt: skip
 
 
+PICTURE = b"\xff\xd8\xff\xe0" + bytes(100) + b"\xff\xd9"
+
+
+def preview(photo: bytes, label: str = "album preview") -> bytes:
+    context = encode(["kinlight/album-preview1", ALBUM, KEY_IDS["old"], photo])
+    return wrap(KEYS["old"], context, PICTURE, label)
+
+
 def seal_cases() -> list[Case]:
     """What is under the old key: a photo's keys, an earlier key, a text."""
     about = pid(CEM_PHONE, "one")
@@ -567,6 +587,12 @@ def seal_cases() -> list[Case]:
                     key_id=KEY_IDS["new"], earlier=KEY_IDS["old"], wrapped=wrapped,
                     found=KEYS["old"])  # fmt: skip
 
+    def shown(name: str, kind: str, expect: str, photo: bytes, sealed: bytes) -> Case:
+        return case("album-preview", name, kind, expect, album=ALBUM, key=KEYS["old"],
+                    photo_id=photo, wrapped=sealed, picture=PICTURE,
+                    digest=hashlib.sha256(preview(about)).digest(),
+                    length=len(preview(about)))  # fmt: skip
+
     comment = text("comment", about, "Küste 🌱")
     return [
         keys("a photo's keys", "valid", "success", swapped),
@@ -578,6 +604,11 @@ def seal_cases() -> list[Case]:
         said("a comment as a caption", "wrong context", "seal-broken", "caption", about, comment),
         said("about another photo", "wrong context", "seal-broken", "comment", bytes(16), comment),
         said("a comment, cut", "truncated", "seal-broken", "comment", about, comment[:-1]),
+        shown("a preview", "valid", "success", about, preview(about)),
+        shown("a preview of another photo", "wrong context", "seal-broken", bytes(16),
+              preview(about)),
+        shown("another preview of the same photo", "forged", "piece-mismatch", about,
+              preview(about, "another salt")),
         chained("an earlier key", "valid", "success", "new", past),
         chained("under another key", "wrong key", "album-no-key", "third", past),
         chained("changed", "changed", "album-no-key", "new", past[:-1] + b"\x00"),

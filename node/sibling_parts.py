@@ -1,0 +1,226 @@
+"""What devices of one person keep equal, wired together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from ..protocol.opening import LocalDevice
+from ..protocol.sibling_kinds import (
+    ATTESTATION,
+    CONTACT,
+    HOLDER,
+    MAILBOX,
+    PHOTO,
+    RULES,
+    SHOWN,
+)
+from .album_parts import AlbumParts
+from .backing_up import BackingUp
+from .blobstore import BlobStore
+from .catalogue import Catalogue
+from .database import Database
+from .events import Events
+from .inbox import Inbox
+from .judge import Judge
+from .library import IncomingOffer, Library
+from .mailboxes import Mailboxes
+from .marks import Marks
+from .own_devices import OwnDevices
+from .papers import Papers
+from .removing import Remover
+from .renditions import Renditions
+from .roster import Roster
+from .rules import Rules
+from .sibling_albums import AlbumTeller
+from .sibling_book import SiblingBook
+from .sibling_contacts import ContactTeller, HolderTeller
+from .sibling_keeping import SiblingKeeping
+from .sibling_papers import AttributeTeller, RulesTeller
+from .sibling_photos import GrantTeller, MarkTeller, PhotoTeller
+from .sibling_store import SiblingStore
+from .siblings import Siblings
+from .tasks import Tasks
+
+_log = logging.getLogger(__name__)
+
+
+class SiblingParts:
+    """All of it that is shared by all links."""
+
+    def __init__(
+        self,
+        *,
+        device: LocalDevice,
+        database: Database,
+        library: Library,
+        catalogue: Catalogue,
+        marks: Marks,
+        blobs: BlobStore,
+        rules: Rules,
+        papers: Papers,
+        albums: AlbumParts,
+        mailboxes: Mailboxes,
+        backing_up: BackingUp,
+        own_devices: OwnDevices,
+        remover: Remover,
+        roster: Roster,
+        inbox: Inbox,
+        judge: Judge,
+        renditions: Renditions,
+        in_album: Callable[[bytes], bool],
+        events: Events,
+        now: Callable[[], int],
+        follow_up: Callable[[IncomingOffer], None],
+        news: Callable[[], None],
+        wanted: Callable[[], None],
+        arrived: Callable[[], None],
+        again: Callable[[bytes], None],
+        met: Callable[[], None],
+        spread: Callable[[], None],
+        mailbox_changed: Callable[[], None],
+        album_missing: Callable[[bytes], None],
+    ) -> None:
+        """`news`: there is something to tell siblings; `wanted`: photos are to be brought;
+        `arrived`: some are here; `again`: one that another device kept for us. `follow_up` hears
+        of offers that are accepted here because a sibling accepted the photo; the others are what
+        the node does when contacts, papers or mailboxes changed.
+        """
+        self.device: Final = device
+        self.library: Final = library
+        self.blobs: Final = blobs
+        self.inbox: Final = inbox
+        self.judge: Final = judge
+        self.renditions: Final = renditions
+        self.events: Final = events
+        self.now: Final = now
+        self._papers = papers
+        self._roster = roster
+        self._remover = remover
+        self._follow_up = follow_up
+        self._wanted = wanted
+        self._arrived = arrived
+        self._again = again
+        self._met = met
+        self._spread = spread
+        self._mailbox_changed = mailbox_changed
+        self._accepted: list[IncomingOffer] = []
+        self._tasks = Tasks(_log)
+        self.store: Final = SiblingStore(database)
+        book = SiblingBook(device=device, store=self.store, revoked=self.is_revoked, now=now)
+        self.siblings: Final = Siblings(
+            device=device,
+            database=database,
+            library=library,
+            book=book,
+            own_devices=own_devices,
+            others=self._has_others,
+            applied=self._applied,
+            said=news,
+            now=now,
+        )
+        self.albums: Final = AlbumTeller(
+            database=database,
+            store=albums.store,
+            shelf=albums.shelf,
+            told=book,
+            missing=album_missing,
+        )
+        photos = PhotoTeller(
+            device=device,
+            library=library,
+            backing_up=backing_up,
+            own_devices=own_devices,
+            told=book,
+            is_wanted=lambda photo_id: self.keeping.is_wanted(photo_id),
+            removed=remover.take_out,
+            accepted=self._accepted.append,
+            now=now,
+        )
+        self.keeping: Final = SiblingKeeping(
+            database=database,
+            library=library,
+            book=book,
+            blobs=blobs,
+            renditions=renditions,
+            remover=remover,
+            events=events,
+            in_album=in_album,
+            row=photos.row,
+            identity=device.identity,
+        )
+        self.siblings.know(
+            ContactTeller(database, library, book),
+            HolderTeller(database, library, mailboxes),
+            RulesTeller(rules),
+            AttributeTeller(
+                database=database,
+                library=library,
+                papers=papers,
+                own_devices=lambda: {each.device: device.identity for each in roster.devices()},
+            ),
+            photos,
+            MarkTeller(library, catalogue, marks, now),
+            GrantTeller(database, library),
+            self.albums,
+        )
+
+    def is_revoked(self, device: bytes) -> bool:
+        """Whether our identity took back a device of its own."""
+        known = self._roster.device(device)
+        revocations = self._papers.revocations
+        if known is not None:
+            return revocations.revokes_chain(known.chain)
+        return revocations.revokes_device(self.device.identity, device)
+
+    def _has_others(self) -> bool:
+        return len(self._roster.devices()) > 1
+
+    def _applied(self, kinds: set[str]) -> None:
+        """The library became otherwise by what a sibling said."""
+        accepted = list(self._accepted)
+        self._accepted.clear()
+        for offer in accepted:
+            self._follow_up(self.library.offer(offer.envelope_hash) or offer)
+        if any(kind.startswith(CONTACT) for kind in kinds):
+            self._met()
+        if kinds & {RULES, ATTESTATION, SHOWN}:
+            self._spread()
+        if kinds & {MAILBOX, HOLDER}:
+            self._mailbox_changed()
+        self.albums.settle()
+        if PHOTO in kinds:
+            self._tasks.spawn(self._remover.clear())
+            self._wanted()
+        self.events.publish("siblings", kinds=sorted(kinds))
+
+    def photo_came(self, photo_id: bytes) -> None:
+        """A photo is here now for which other devices may wait."""
+        if self.keeping.came(photo_id):
+            self._again(photo_id)
+        self._arrived()
+
+    def cut_lost(self) -> None:
+        """Devices of ours were taken back here: up to here their words count, and no further."""
+        lost = self._lost()
+        ledger = self.siblings.book.ledger
+        self.siblings.revoked(device for device in lost if ledger.cut(device) is None)
+        self.store.end_all_promises(lost)
+
+    def heard_of_lost(self) -> None:
+        """A sibling took devices back. Up to where their words count it says itself."""
+        self.siblings.revoked()
+        self.store.end_all_promises(self._lost())
+
+    def _lost(self) -> list[bytes]:
+        return [each.device for each in self._roster.devices() if self.is_revoked(each.device)]
+
+    async def run(self) -> None:
+        """Say what changes."""
+        self.albums.settle_all()
+        await self.siblings.run()
+
+    async def close(self) -> None:
+        """The node is locked."""
+        await self._tasks.close()
