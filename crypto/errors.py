@@ -132,6 +132,32 @@ class WrongWordsError(LocalError):
     code = "wrong-words"
 
 
+class BadShareError(LocalError):
+    """This is no share of recovery words as it was shown. Read it out again, word by word."""
+
+    code = "share-bad"
+
+
+class MixedSharesError(LocalError):
+    """These shares are not of one set, but of somebody else's words or of an earlier split. Ask the
+    guardians for those of one day.
+    """
+
+    code = "shares-mixed"
+
+
+class RepeatedShareError(LocalError):
+    """One share was given twice. Ask another guardian for theirs."""
+
+    code = "share-twice"
+
+
+class TooFewSharesError(LocalError):
+    """More shares are needed. Ask further guardians for theirs."""
+
+    code = "shares-few"
+
+
 class KeyFileError(LocalError):
     """The key file is damaged. Restore keys.bin from a copy; the photos are untouched."""
 

@@ -54,6 +54,10 @@ class RecoveryWords:
         """The 24 words, separated by single spaces."""
         return Mnemonic("english").to_mnemonic(self._entropy.reveal())
 
+    def entropy(self) -> Secret:
+        """The bits themselves, to be split among guardians."""
+        return self._entropy
+
     def root_seed(self) -> Secret:
         """Seed of the identity's Ed25519 root key."""
         return self._entropy.derive(_ROOT)

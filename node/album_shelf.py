@@ -161,6 +161,28 @@ class Shelf:
         self._publish(shared, "founded")
         return shared
 
+    def restore(
+        self,
+        album: Album,
+        keys: Iterable[Secret],
+        inviter: bytes,
+        since: int,
+        hidden: Iterable[bytes],
+    ) -> SharedAlbum:
+        """An album of which a backup was kept, with its keys; its entries were verified."""
+        kept = KeptAlbum(album.album_id, "joined", inviter, since)
+        shared = SharedAlbum(album, KeyRing(album.album_id, keys), kept.state, inviter, since)
+        with self._db.transaction():
+            self._store.begin(kept)
+            self._store.add_entries(album.album_id, map(read_entry, album.kept()))
+            self._store.add_keys(album.album_id, shared.keys.keys())
+            for photo_id in hidden:
+                self._store.hide(album.album_id, photo_id)
+        self._albums[album.album_id] = shared
+        self._publish(shared, "joined")
+        self._changed(shared)
+        return shared
+
     def invited(self, album: Album, inviter: bytes) -> SharedAlbum:
         """An album that somebody let us into."""
         kept = KeptAlbum(album.album_id, "invited", inviter, self._now())
@@ -349,8 +371,8 @@ class Shelf:
                 pass
 
     def _is_to_be_let_in(self, shared: SharedAlbum) -> bool:
-        """Whether we are in it and no admin has met this device yet, one that was added or restored,
-        say: whoever looks after the album lets it in.
+        """Whether we are in it and no admin has met this device yet, as it was added or restored:
+        who looks after the album lets it in.
         """
         us = self._device.chain
         return us.identity in shared.album.view.members and not shared.ever_had(us)

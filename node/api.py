@@ -28,6 +28,7 @@ from . import (
     api_archive,
     api_care,
     api_devices,
+    api_guardians,
     api_holding,
     api_library,
     api_recovery,
@@ -85,6 +86,8 @@ class ContactBody(BaseModel):
     metadata: Literal["original", "no-location", "clean"] | None = None
     holder: bool | None = None
     backup: bool | None = None
+    yes: bool = False
+    fingerprint: str | None = None
 
 
 class ReachBody(BaseModel):
@@ -140,6 +143,7 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     app.include_router(api_albums.router)
     app.include_router(api_archive.router)
     app.include_router(api_care.router)
+    app.include_router(api_guardians.router)
     app.include_router(api_holding.router)
     app.include_router(api_devices.router)
     app.include_router(api_recovery.router)
@@ -283,6 +287,8 @@ async def patch_contact(request: Request, name: str, body: ContactBody) -> views
         metadata=body.metadata,
         holder=body.holder,
         backup=body.backup,
+        yes=body.yes,
+        fingerprint_seen=body.fingerprint,
     )
 
 

@@ -23,6 +23,13 @@ class AddBody(BaseModel):
     recovery_words: SecretStr | None = None
 
 
+class MeetBody(BaseModel):
+    """See `Node.meet_device`."""
+
+    code: SecretStr
+    at: str | None = None
+
+
 class RenameBody(BaseModel):
     """See `Node.rename_device`."""
 
@@ -76,6 +83,12 @@ async def post_add(request: Request, body: AddBody) -> StreamingResponse:
     _ = engine.our_devices  # a locked node looks at no words
     words = _words(body.recovery_words)
     return lines(engine.add_device(body.name, words, may_certify=body.may_certify))
+
+
+@router.post("/meet")
+async def post_meet(request: Request, body: MeetBody) -> views.OwnDevice:
+    """Link with another device of the same identity by its code."""
+    return await _engine(request).meet_device(body.code.get_secret_value(), body.at)
 
 
 @router.post("/allow")

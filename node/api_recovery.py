@@ -29,6 +29,20 @@ async def get_recovery(request: Request) -> views.Recovery:
     return _engine(request).recovery.view()
 
 
+class WordsBody(BaseModel):
+    """The 24 words."""
+
+    recovery_words: SecretStr
+
+
+@router.post("/check-words")
+async def post_check_words(request: Request, body: WordsBody) -> views.Readiness:
+    """Note that a person has the words of this node's identity."""
+    readiness = _engine(request).readiness
+    readiness.check_words(parsed(body.recovery_words.get_secret_value()))
+    return readiness.view()
+
+
 @router.post("/begin")
 async def post_begin(request: Request, body: RecoverBody) -> views.Recovery:
     """Ask contacts for what they keep of this identity's."""

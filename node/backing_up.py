@@ -39,6 +39,7 @@ from .database import Database
 from .library import Library, Photo, StoredBlob
 from .link import Link
 from .mailboxes import Mailboxes
+from .noting import Noted, Noting, subject_of
 from .own_devices import OwnDevices
 from .tasks import together
 
@@ -212,17 +213,23 @@ class BackingUp:
         own_devices: OwnDevices,
         library: Library,
         backups: Backups,
+        noting: Noting,
         mailboxes: Mailboxes,
+        completed: Callable[[bytes], None],
         now: Callable[[], int],
         pause: Callable[[], float],
     ) -> None:
+        """`completed` hears of a holder that has all of it, whenever that comes true."""
         self._device = device
         self._own_devices = own_devices
         self.library: Final = library
         self.backups: Final = backups
+        self._noting = noting
         self.mailboxes: Final = mailboxes
         self.now: Final = now
         self._pause = pause
+        self._completed = completed
+        self._whole: set[bytes] = set()
         self._quiet_until: dict[bytes, float] = {}
         self._backers: set[Backer] = set()
 
@@ -256,6 +263,17 @@ class BackingUp:
         if self.backups.over_all(holder):
             self.leave_alone(holder)
 
+    def look_whether_whole(self, holder: bytes, *, under_way: bool) -> None:
+        """A holder may have all of it now, or lack something that is new."""
+        whole = not (under_way or self.backups.missing(holder, 1)) and all(
+            self.backups.has(holder, digest) for digest, _ in self.noted()
+        )
+        if not whole:
+            self._whole.discard(holder)
+        elif holder not in self._whole:
+            self._whole.add(holder)
+            self._completed(holder)
+
     def seal(self, entry: Entry) -> bytes:
         """An entry, for the recovery key."""
         return backup.seal(self._device, entry, self.now())
@@ -287,9 +305,9 @@ class BackingUp:
         entry = PhotoBackup(photo.record, keys, capability, certificates)
         return entry, tuple(_held(each) for each in blobs)
 
-    def contacts(self) -> Iterator[tuple[bytes, ContactsBackup]]:
-        """(digest, entry) for all contacts, in parts. Who is blocked is not among them: restored
-        without that word, it would be a contact like any other.
+    def noted(self) -> Iterator[tuple[bytes, Noted]]:
+        """(digest, entry) for all contacts, in parts, and for what else is backed up. Who is
+        blocked is not among them: restored without that word, it would be a contact like any other.
         """
         contacts = [
             KeptContact(contact.identity, contact.name, contact.pair_secret, contact.verified)
@@ -298,6 +316,7 @@ class BackingUp:
         ]
         for entry in ContactsBackup.all_of(contacts):
             yield subject_of(entry), entry
+        yield from self._noting.entries()
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,16 +414,16 @@ class Backer:
         if not self._is_wanted:
             backups.over_all(holder)
             return [envelope_hash for _, envelope_hash in backups.of_no_photo(holder)]
-        contacts = {digest for digest, _ in self._all.contacts()}
-        has_contacts = all(backups.has(holder, digest) for digest in contacts)
-        has_all = has_contacts and not self._missing(1)
+        noted = {digest for digest, _ in self._all.noted()}
+        has_noted = all(backups.has(holder, digest) for digest in noted)
+        has_all = has_noted and not self._missing(1)
         found: list[bytes] = []
         for subject, envelope_hash in backups.of_no_photo(holder):
             # What is newer has to be there first. Of what is left anew the blobs are there, too.
             if subject == envelope_hash:
                 is_over = has_all
             elif len(subject) == _DIGEST:
-                is_over = has_contacts and subject not in contacts
+                is_over = has_noted and subject not in noted
             else:
                 is_over = True
             if is_over:
@@ -421,7 +440,7 @@ class Backer:
         if not self._goes_on:
             return
         self._all.backups.take_up(self._holder)
-        for digest, entry in self._all.contacts():
+        for digest, entry in self._all.noted():
             if not self._all.backups.has(self._holder, digest):
                 await self._leave(digest, entry, ())
         while self._goes_on:
@@ -432,10 +451,12 @@ class Backer:
                 if photo_id not in under_way
             ]
             if not missing:
-                return
+                break
             for photo_id in missing:
                 if not await self._leave_photo(photo_id):
                     return
+        if self._goes_on:
+            self._all.look_whether_whole(self._holder, under_way=bool(self._under_way))
 
     async def _leave_photo(self, photo_id: bytes) -> bool:
         """Leave a photo there, if that is possible; False if nothing goes there now."""
@@ -518,14 +539,9 @@ class Backer:
             self._all.leave_alone(self._holder)
 
 
-def subject_of(entry: ContactsBackup) -> bytes:
-    """What an entry about contacts is noted under: it is another one when any of them changes."""
-    return hashlib.sha256(encoding.encode(entry.to_value())).digest()
-
-
 _KINDS: Final = (Kind.ORIGINAL, Kind.METADATA)
 _DIGEST: Final = 32
-"""Bytes of the subject of an entry about contacts, and of one that is over; a photo's id is
+"""Bytes of the subject of an entry about no photo, and of one that is over; a photo's id is
 shorter."""
 
 

@@ -9,7 +9,7 @@ import contextlib
 import getpass
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -22,6 +22,7 @@ from . import (
     cli_archive,
     cli_care,
     cli_devices,
+    cli_guardians,
     cli_holding,
     cli_library,
     cli_marks,
@@ -38,6 +39,7 @@ from . import (
     errors,
     names,
     passphrases,
+    printing_contacts,
     printing_holding,
 )
 from .command import (
@@ -58,8 +60,13 @@ from .home import Home
 from .printing import Output
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from ..crypto.recovery import RecoveryWords
     from .node import Node
+    from .views import Contact
+
+LastOption = Annotated[bool, typer.Option("--yes", help="Even if that ends the only backup.")]
 
 app = typer.Typer(
     invoke_without_command=True,
@@ -124,9 +131,10 @@ def up(
     """Start the node; the first time, make one and show its recovery words once."""
     with running(context, home, json) as command:
         secret: Secret | RecoveryWords | None = None
+        shown: list[RecoveryWords] = []
         if not command.home.exists:
             secret = _first_start(
-                command, passphrase_file, recovery_words_file, name, check=words_check
+                command, passphrase_file, recovery_words_file, name, shown, check=words_check
             )
         elif recovery_words_file is not None:
             secret = passphrases.words_in(recovery_words_file)
@@ -135,7 +143,7 @@ def up(
                 secret = command.passphrase(passphrase_file)
             _run_here(command.home, None if locked else secret)
         else:
-            _start(command, passphrase_file, None if locked else secret, locked=locked)
+            _start(command, passphrase_file, None if locked else secret, shown, locked=locked)
 
 
 def _first_start(
@@ -143,9 +151,11 @@ def _first_start(
     passphrase_file: Path | None,
     words_file: Path | None,
     name: str | None,
+    shown: list[RecoveryWords],
     *,
     check: bool,
 ) -> Secret:
+    """Make a node; its words are in `shown` if a person has shown that they have them."""
     from . import asking_words, launch
 
     passphrase = command.passphrase(passphrase_file, new=True)
@@ -164,6 +174,7 @@ def _first_start(
             command.out.say(f"The 24 recovery words are in {words_file}. Keep them on paper.")
         elif check and command.interactive:
             asking_words.confirm(words, command.out.recovery_words, command.out.say)
+            shown.append(words)
         else:
             command.out.recovery_words(words.phrase())
 
@@ -188,6 +199,7 @@ def _start(
     command: Command,
     passphrase_file: Path | None,
     secret: Secret | RecoveryWords | None,
+    shown: list[RecoveryWords],
     *,
     locked: bool,
 ) -> None:
@@ -204,6 +216,9 @@ def _start(
             known = secret or command.passphrase(passphrase_file)
             if known is not None:
                 _unlock(command, known)
+                for words in shown:
+                    phrase = words.phrase()
+                    command.ask(lambda node, phrase=phrase: node.check_words(phrase))
                 status = command.ask(lambda node: node.status())
     except BaseException:  # also Ctrl-C where a pass phrase is asked for
         if started:
@@ -220,6 +235,21 @@ def _unlock(command: Command, secret: Secret | RecoveryWords) -> None:
     else:
         phrase = secret.phrase()
         command.ask(lambda node: node.unlock(recovery_words=phrase))
+
+
+def _unless_last(
+    command: Command, change: Callable[[Node, bool], Coroutine[Any, Any, Contact]], yes: bool
+) -> Contact:
+    """Change a contact; on a terminal a person is asked where that ends the only backup."""
+    try:
+        return command.ask(lambda node: change(node, yes))
+    except errors.LastBackupError as error:
+        if not command.interactive:
+            raise
+        command.out.say(str(error))
+        if not typer.confirm("End the only backup?", err=True):
+            raise
+        return command.ask(lambda node: change(node, True))
 
 
 @app.command()
@@ -355,6 +385,18 @@ def contacts_list(
         command.out.contacts(command.ask(lambda node: node.contacts()))
 
 
+@contacts_app.command("show")
+def contacts_show(
+    context: typer.Context,
+    name: NameArgument,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show one contact: its keys, and what is in doubt about them."""
+    with running(context, home, json) as command:
+        printing_contacts.shown(command.out, command.ask(lambda node: node.contact(name)))
+
+
 @contacts_app.command()
 def verify(
     context: typer.Context,
@@ -362,12 +404,26 @@ def verify(
     yes: Annotated[
         bool, typer.Option("--yes", help="The numbers were compared and agree.")
     ] = False,
+    fingerprint: Annotated[
+        str | None,
+        typer.Option("--fingerprint", help="What they read out of `status` or `show`: compare it."),
+    ] = None,
     off: OffOption = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Compare the safety number, in person or by phone, and mark the contact as verified."""
+    """Compare the safety number, in person or by phone, and mark the contact as verified.
+
+    That also ends a doubt about the contact's key, see `contacts show`.
+    """
     with running(context, home, json) as command:
+        if fingerprint is not None:
+            if off:
+                raise errors.BadRequestError("--off and --fingerprint don't go together")
+            command.out.contact(
+                command.ask(lambda node: node.update_contact(name, fingerprint=fingerprint))
+            )
+            return
         contact = command.ask(lambda node: node.contact(name))
         if not off:
             command.out.safety_number(contact)
@@ -427,12 +483,15 @@ def block(
     context: typer.Context,
     name: NameArgument,
     off: OffOption = False,
+    yes: LastOption = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
     """Treat a contact as a stranger: no connection, nothing in, nothing out."""
     with running(context, home, json) as command:
-        contact = command.ask(lambda node: node.update_contact(name, blocked=not off))
+        contact = _unless_last(
+            command, lambda node, sure: node.update_contact(name, blocked=not off, yes=sure), yes
+        )
         command.out.contact(contact)
 
 
@@ -473,6 +532,7 @@ def let_hold(
         bool | None,
         typer.Option("--backup/--no-backup", help="Keep a backup of your library there as well."),
     ] = None,
+    yes: LastOption = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -481,7 +541,11 @@ def let_hold(
     It keeps ciphertext. It learns who sends you something, how much and when.
     """
     with running(context, home, json) as command:
-        contact = command.ask(lambda node: node.update_contact(name, holder=not off, backup=backup))
+        contact = _unless_last(
+            command,
+            lambda node, sure: node.update_contact(name, holder=not off, backup=backup, yes=sure),
+            yes,
+        )
         printing_holding.let(command.out, contact)
 
 
@@ -502,6 +566,7 @@ cli_marks.add_to(app)
 cli_holding.add_to(app)
 cli_recovery.add_to(app)
 cli_archive.add_to(app)
+cli_guardians.add_to(app)
 cli_wide.add_to(app)
 cli_space.add_to(app)
 cli_care.add_to(app)

@@ -109,13 +109,20 @@ def join(
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Make this machine a device of yours, by the code that another one shows; and start it."""
+    """Make this machine a device of yours, by the code that another one shows; and start it.
+
+    Where there is a node of yours already, made from the words, it links with the other one.
+    """
     with running(context, home, json) as command:
         from . import joining, launch
 
-        if command.home.exists:
-            raise errors.HomeExistsError("a machine that has a node already joins none")
         text = typed_or_read(code)
+        if command.home.exists:
+            if name is not None:
+                raise errors.HomeExistsError("it has a name: `kinlight device rename` changes it")
+            met = command.ask(lambda node: node.meet_device(text, at=at))
+            printing_devices.listed(command.out, [met])
+            return
         passphrase = command.passphrase(passphrase_file, new=True)
         if passphrase is None:
             raise errors.PassphraseNeededError

@@ -44,6 +44,18 @@ def recover(
             metavar="DEVICE", help="Leave out entries of a stolen device; may be given again."
         ),
     ] = None,
+    guardians: Annotated[
+        bool,
+        typer.Option("--guardians", help="In place of the words: ask for shares of guardians."),
+    ] = False,
+    share_file: Annotated[
+        list[Path] | None,
+        typer.Option(help="File with a guardian's share; may be given again."),
+    ] = None,
+    check_words: Annotated[
+        bool,
+        typer.Option("--check-words", help="See that the words on paper are those of this node."),
+    ] = False,
     status: Annotated[
         bool, typer.Option("--status", help="Show how far it is; change nothing.")
     ] = False,
@@ -58,10 +70,21 @@ def recover(
     It is a new device of the same identity. Pair with who keeps your backup, and it comes.
     """
     with running(context, home, json) as command:
+        if (guardians or share_file) and command.home.exists and not (again or check_words):
+            raise errors.HomeExistsError("`--again` brings back into it what it lacks")
+        collected = _collected(command, share_file or [], asked=guardians)
+        if collected is not None and (recovery_words_file or status or stop):
+            raise BadRequestError("shares stand for the words")
         others = recovery_words_file or name or passphrase_file or again or without
         if (status or stop) and (others or (status and stop)):
             raise BadRequestError("--status and --stop go alone")
-        if status:
+        if check_words:
+            if name or passphrase_file or again or without or status or stop:
+                raise BadRequestError("--check-words goes alone")
+            phrase = (collected or _words(command, recovery_words_file)).phrase()
+            found = command.ask(lambda node: node.check_words(phrase))
+            printing_recovery.ready(command.out, found)
+        elif status:
             printing_recovery.standing(command.out, command.ask(lambda node: node.recovery()))
         elif stop:
             ended = command.ask(lambda node: node.stop_recovering())
@@ -70,11 +93,29 @@ def recover(
             if name is not None or passphrase_file is not None:
                 raise BadRequestError("--name and --passphrase-file are for a new node")
             command.ask(lambda node: node.recovery())  # before anybody types words for nothing
-            words = _words(command, recovery_words_file)
-            found = _begin(command, words, without or [])[1]
-            printing_recovery.standing(command.out, found)
+            words = collected or _words(command, recovery_words_file)
+            begun = _begin(command, words, without or [])[1]
+            printing_recovery.standing(command.out, begun)
         else:
-            _new_device(command, recovery_words_file, passphrase_file, name, without or [])
+            _new_device(
+                command, recovery_words_file, passphrase_file, name, without or [], collected
+            )
+
+
+def _collected(command: Command, files: list[Path], *, asked: bool) -> RecoveryWords | None:
+    """The words that shares make, of files or as they are typed; None if nobody wants that."""
+    if not files and not asked:
+        return None
+    from ..crypto import guardians
+    from . import asking_shares
+
+    if files:
+        return guardians.combine(
+            guardians.Share.parse(passphrases.text_of_words(file)) for file in files
+        )
+    if not command.interactive:
+        raise errors.BadWordsFileError("without a terminal `--share-file` names each share")
+    return asking_shares.typed(command.out.say)
 
 
 def _words(command: Command, file: Path | None) -> RecoveryWords:
@@ -94,12 +135,13 @@ def _new_device(
     passphrase_file: Path | None,
     name: str | None,
     without: list[str],
+    collected: RecoveryWords | None,
 ) -> None:
     from . import launch
 
     if command.home.exists:
         raise errors.HomeExistsError("`kinlight recover --again` brings back into it what it lacks")
-    words = _words(command, words_file)
+    words = collected or _words(command, words_file)
     passphrase = command.passphrase(passphrase_file, new=True)
     if passphrase is None:
         raise errors.PassphraseNeededError

@@ -16,22 +16,23 @@ import logging
 import os
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from ..crypto.identity import DeviceChain, fingerprint, safety_number
+from ..crypto.identity import DeviceChain, fingerprint, parse_fingerprint, safety_number
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
 from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
 from ..protocol.devices import OwnDevice
 from ..protocol.joining import DeviceRequest, Gift
-from . import exporting, forms, grants, keys, library, names, policies, views
+from . import exporting, forms, grants, joining, keys, library, names, policies, views
 from .albums import Albums
 from .archiving import Archiver
 from .collection import Collection
 from .config import Config, read_bootstraps, set_wide
 from .device_photos import DevicePhotos
 from .doctor import Doctor
+from .doubts import Doubt
 from .environment import Environment
 from .errors import (
     BadRequestError,
@@ -41,12 +42,14 @@ from .errors import (
     NoHomeError,
     NoSuchPhotoError,
     NotWaitingError,
+    OtherFingerprintError,
 )
 from .events import Events
 from .explaining import Explainer
 from .exporting import Exported, ExportedPhoto
 from .following import EVENTS, Following
 from .granting import Granting
+from .guardians import Guarding
 from .holding import Hold
 from .home import Home
 from .keeping import Keeper
@@ -55,6 +58,7 @@ from .metrics import Metrics
 from .multiaddrs import parse_any_address
 from .our_devices import OurDevices
 from .outbox import FINAL_STATES
+from .readiness import Readiness
 from .receipts import Receipts
 from .recovery import Recovery
 from .rules import Rules
@@ -116,6 +120,8 @@ class Engine:
         async with self._unlocking:
             if self._open is None or self._keys is None:
                 return
+            if self._open.device.chain.encoded == chain.encoded:
+                return  # it was told twice
             unlocked = await asyncio.to_thread(keys.with_chain, self.home, self._keys, chain, words)
             opened, self._open = self._open, None
             await opened.close()
@@ -201,6 +207,16 @@ class Engine:
         return self._unlocked().device_photos
 
     @property
+    def guarding(self) -> Guarding:
+        """Shares of recovery words, ours and others'."""
+        return self._unlocked().guarding
+
+    @property
+    def readiness(self) -> Readiness:
+        """What there is to get everything back with."""
+        return self._unlocked().readiness
+
+    @property
     def tickets(self) -> Tickets:
         """The tickets that were made here."""
         return self._unlocked().tickets
@@ -241,6 +257,7 @@ class Engine:
             wide_addresses=opened.wide.addresses(),
             wide_bootstraps=[views.Bootstrap(*each) for each in opened.wide.found()[1]],
             invitations=opened.albums.invitations(),
+            readiness=opened.readiness.view(),
             connections=[
                 views.Connection(
                     standing.contact.name,
@@ -317,6 +334,7 @@ class Engine:
             holder=opened.mailboxes.standing(contact.identity),
             backup=opened.mailboxes.backup_standing(contact.identity),
             backed_up=opened.backing_up.backups.count(contact.identity),
+            **_doubt(opened.doubts.of(contact.identity)),
         )
 
     async def update_contact(
@@ -331,10 +349,22 @@ class Engine:
         metadata: str | None = None,
         holder: bool | None = None,
         backup: bool | None = None,
+        yes: bool = False,
+        fingerprint_seen: str | None = None,
     ) -> views.Contact:
-        """Change what is given. Blocking ends the connections at once."""
+        """Change what is given. Blocking ends the connections at once.
+
+        `LastBackupError`, unless `yes` is given, where that would end the only backup. With
+        `verified` a doubt about the key is over; `fingerprint_seen` is what the other side shows,
+        and verifies as well if it is the contact's, `OtherFingerprintError`.
+        """
         opened = self._unlocked()
         contact = opened.library.contact(name)
+        if fingerprint_seen is not None:
+            self._compare_fingerprint(opened, contact, fingerprint_seen)
+            verified = True
+        if not yes and (blocked or holder is False or backup is False):
+            opened.readiness.guard(contact.identity)
         given = {
             "name": _optional_name(rename), "verified": verified, "muted": muted,
             "blocked": blocked, "accept": accept, "metadata": metadata,
@@ -348,6 +378,8 @@ class Engine:
         fields = {field: value for field, value in given.items() if value is not None}
         if fields:
             opened.library.update_contact(contact.identity, **fields)
+        if verified:
+            opened.doubts.clear(contact.identity)
         if holder and contact.blocked and blocked is not False:
             raise BlockedContactError(contact.name)
         if holder is not None:
@@ -363,6 +395,19 @@ class Engine:
             opened.peers.forget_refusals()
             opened.open_grants.look_again()
         return self.contact(rename or name)
+
+    @staticmethod
+    def _compare_fingerprint(opened: Unlocked, contact: library.Contact, text: str) -> None:
+        shown = parse_fingerprint(text)
+        if shown == fingerprint(contact.identity):
+            return
+        doubt = opened.doubts.of(contact.identity)
+        if doubt is not None and doubt.kind != "fork" and shown == fingerprint(doubt.seen):
+            raise OtherFingerprintError(
+                "it is that of the key that was seen; if they have told you so themselves, pair"
+                " with it, or rename it where it is a contact already, and block the old one"
+            )
+        raise OtherFingerprintError
 
     async def reach(self, name: str, at: str) -> views.Contact:
         """Connect a contact at an address that a person gives; see `Caller.reach`."""
@@ -463,6 +508,14 @@ class Engine:
                     yield views.PairingCode(str(step.code), str(step.invitation), step.expires)
                 else:
                     yield ours.view(step.device)
+
+    async def meet_device(self, text: str, at: str | None) -> views.OwnDevice:
+        """Link with another device of this identity by its code; see `joining.meet`."""
+        opened = self._unlocked()
+        joined, address = await joining.meet(text, at, opened.device, self._environment)
+        opened.whereabouts.reached(joined.by.device, address, opened.clock())
+        opened.met_sibling(joined)
+        return opened.our_devices.view(joined.by.device)
 
     async def allow_device(self, words: RecoveryWords) -> views.OwnDevice:
         """Let this device add and revoke others, by the root key; see `OurDevices.allowed`."""
@@ -597,6 +650,8 @@ class Engine:
         opened = self._unlocked()
         self._check_terms(metadata, max_px, until, watermark=watermark)
         contacts = [opened.library.contact(name) for name in dict.fromkeys(to)]
+        for contact in contacts:
+            opened.doubts.check(contact)
         if not contacts:
             raise BadRequestError("say what to share and with whom")
         return Wish(contacts, metadata, max_px, until, operations, watermark=watermark)
@@ -870,3 +925,15 @@ def _with_holders(opened: Unlocked, item: views.ShareItem) -> views.ShareItem:
         for holder in opened.deposits.holders(delivery.envelope_hash)
     }
     return dataclasses.replace(item, held_by=sorted(holders))
+
+
+def _doubt(doubt: Doubt | None) -> dict[str, Any]:
+    """What a contact's view says of a doubt."""
+    if doubt is None:
+        return {}
+    return {
+        "doubt": doubt.kind,
+        "doubt_since": doubt.since,
+        "doubt_seen": doubt.seen.hex() if doubt.kind == "fork" else fingerprint(doubt.seen),
+        "doubt_proof": [each.hex() for each in doubt.proof or ()],
+    }

@@ -218,6 +218,35 @@ class NoBackupError(LocalError):
     code = "no-backup"
 
 
+class KeyInDoubtError(LocalError):
+    """Two keys were seen where this contact should have one, so nothing is sent to them. `kinlight
+    contacts show NAME` says which and since when; `kinlight contacts verify NAME` once you have
+    compared the safety number with them in person or by phone.
+    """
+
+    code = "key-in-doubt"
+
+
+class OtherFingerprintError(LocalError):
+    """That is the fingerprint of another key than the contact's, and the doubt stays."""
+
+    code = "other-fingerprint"
+
+
+class NoShareError(LocalError):
+    """No share of that contact's words is kept here. `kinlight guardians list` shows what is."""
+
+    code = "no-share"
+
+
+class LastBackupError(LocalError):
+    """This is the only backup of this library; without it the words bring nothing back. Nothing was
+    changed. Let somebody else keep one, or write one with `kinlight backup FILE`; `--yes` ends it.
+    """
+
+    code = "last-backup"
+
+
 class TooManyHoldersError(LocalError):
     """No more contacts can hold things for you. Take it back from another first (`--off`)."""
 
@@ -661,6 +690,10 @@ _EXITS: Final[dict[str, int]] = {
     "passphrase-file": EXIT_LOCKED,
     "words-file": EXIT_LOCKED,
     "words-mistyped": EXIT_LOCKED,
+    "share-bad": EXIT_LOCKED,
+    "share-twice": EXIT_LOCKED,
+    "shares-mixed": EXIT_LOCKED,
+    "shares-few": EXIT_LOCKED,
     "other-words": EXIT_LOCKED,
     "no-such-contact": EXIT_NOT_FOUND,
     "no-such-album": EXIT_NOT_FOUND,
@@ -678,6 +711,7 @@ _EXITS: Final[dict[str, int]] = {
     "no-such-ticket": EXIT_NOT_FOUND,
     "not-here-yet": EXIT_NOT_FOUND,
     "no-receipt": EXIT_NOT_FOUND,
+    "no-share": EXIT_NOT_FOUND,
     "not-granted": EXIT_NOT_FOUND,
     "unreadable": EXIT_FILES,
     "unwritable": EXIT_FILES,
@@ -715,6 +749,9 @@ _EXITS: Final[dict[str, int]] = {
     "own-ticket": EXIT_USAGE,
     "not-in-this-version": EXIT_REFUSED,
     "contact-blocked": EXIT_REFUSED,
+    "last-backup": EXIT_REFUSED,
+    "key-in-doubt": EXIT_REFUSED,
+    "other-fingerprint": EXIT_REFUSED,
     "not-ours": EXIT_REFUSED,
     "own-photo": EXIT_REFUSED,
     "not-for-passing-on": EXIT_REFUSED,

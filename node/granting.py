@@ -8,13 +8,20 @@ from ..crypto.errors import MalformedError
 from ..crypto.signing import KEY_BYTES
 from ..protocol import limits
 from ..protocol.attributes import Attestation, AttributeDemand
+from ..protocol.devices import may_add
 from ..protocol.opening import LocalDevice
 from ..protocol.policy_text import ME
 from ..protocol.revocation import device_hash
 from . import views
 from .catalogue import Catalogue
 from .derivations import Derivations
-from .errors import AmbiguousIdError, BadRequestError, BlockedContactError, NotGrantedError
+from .errors import (
+    AmbiguousIdError,
+    BadRequestError,
+    BlockedContactError,
+    DeviceMayNotError,
+    NotGrantedError,
+)
 from .following import RANK
 from .grants import Grant, Grants
 from .library import Library
@@ -213,6 +220,8 @@ class Granting:
             raise BadRequestError("a device is the 64 hex digits of its key")
         if key == self._device.signing.public:
             raise BadRequestError("that is this very device: it would take back its own word")
+        if not may_add(self._device.chain):
+            raise DeviceMayNotError
         self._papers.revoke([device_hash(key)])
         self._spread()
         self._lost()

@@ -29,7 +29,8 @@ from ..crypto.secret import Secret
 from ..crypto.wrap import unwrap, wrap
 from ..protocol import limits
 from ..protocol.devices import OwnDevice, OwnSecret
-from ..protocol.joining import Joined, Joining
+from ..protocol.joining import Joined, Joining, NewDevice
+from ..protocol.opening import LocalDevice
 from ..protocol.session import Session
 from ..protocol.ticket import Ticket
 from . import keys, names, views
@@ -91,6 +92,18 @@ async def join(
         joined.chain.device.hex(),
         names.contact_name(joined.by_name),
     )
+
+
+async def meet(
+    text: str, at: str | None, device: LocalDevice, environment: Environment
+) -> tuple[Joined, Address]:
+    """As a node that is there already: meet another device of the same identity, by its code.
+
+    Both were made from the words, say. Our papers stay what they are. Raises what `join` raises,
+    `WrongPeerError` also for somebody else's code, before anything of ours is signed.
+    """
+    new = NewDevice(device.signing, device.kem, device.name)
+    return await _find(Joining(_read(text), new, device.identity), at, environment)
 
 
 def _read(text: str) -> Code | Invitation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -174,6 +175,8 @@ def check_free(home: Home) -> None:
         raise HomeExistsError
     if home.restoring.exists():
         raise RestoreUnfinishedError
+    with contextlib.suppress(OSError):
+        home.joined.unlink(missing_ok=True)  # of a try that was cut off: no keys open it
 
 
 def _make(

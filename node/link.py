@@ -17,7 +17,7 @@ from typing import Final
 from ..crypto.errors import PeerError, TruncatedError
 from ..crypto.identity import DeviceChain
 from ..protocol import limits
-from ..protocol.errors import TooMuchError
+from ..protocol.errors import OtherKeyError, TooMuchError
 from ..protocol.joining import DeviceRequest, Joined
 from ..protocol.messages import Message, Ping, Pong
 from ..protocol.opening import Acquaintance
@@ -61,6 +61,8 @@ class Link:
         self._listening = False
         self._writer: asyncio.Task[None] | None = None
         self._born = asyncio.get_running_loop().time()
+        self.other_key: Callable[[OtherKeyError], None] = _untold
+        """Hears of somebody who has a contact's secret and another key."""
 
     @property
     def peer(self) -> DeviceChain:
@@ -83,6 +85,9 @@ class Link:
         try:
             async with asyncio.timeout(limits.OPENING_SECONDS):
                 return await self._open()
+        except OtherKeyError as error:
+            self.other_key(error)
+            raise
         except TimeoutError:
             raise TruncatedError("it took too long to answer") from None
         except OSError:
@@ -265,3 +270,7 @@ class Link:
         self.ended.set()
         self._room.set()
         self._wake.set()
+
+
+def _untold(_: OtherKeyError) -> None:
+    """Nobody wants to know."""

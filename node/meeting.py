@@ -27,6 +27,7 @@ from .discovery import Discovery, Sighting
 from .errors import (
     BadAddressError,
     BlockedContactError,
+    NoSuchContactError,
     NoSuchNodeError,
     OwnTicketError,
     PairingOpenError,
@@ -77,6 +78,7 @@ class Meeting:
         tickets: Tickets,
         lost: Callable[[bytes, bytes], bool],
         check: Callable[[Address], None],
+        same_name: Callable[[bytes, bytes], None],
         events: Events,
         discovery: Discovery | None,
         port: int,
@@ -84,6 +86,7 @@ class Meeting:
         choose: Callable[[int], int],
         now: Callable[[], int],
     ) -> None:
+        """`same_name` hears of a contact, and of a new identity that says to be called so."""
         self._device = device
         self._library = library
         self._whereabouts = whereabouts
@@ -91,6 +94,7 @@ class Meeting:
         self._tickets = tickets
         self._lost = lost
         self._check = check
+        self._same_name = same_name
         self._events = events
         self._discovery = discovery
         self._port = port
@@ -205,6 +209,7 @@ class Meeting:
     async def _paired_by_ticket(
         self, link: Link, ticket: IssuedTicket, acquaintance: Acquaintance
     ) -> None:
+        is_new = self._library.contact_of(acquaintance.chain.identity) is None
         try:
             contact = self._tickets.use(ticket, acquaintance)
         except PeerError as error:
@@ -213,6 +218,8 @@ class Meeting:
             return
         link.session.pairing_stored()
         await link.close()
+        if is_new:
+            self._compare_names(acquaintance, contact)
         self._met(contact, ticket.ticket_id.hex())
 
     def refused(self, error: KinlightError) -> None:
@@ -352,14 +359,26 @@ class Meeting:
         return self._discovery.sightings() if self._discovery is not None else []
 
     def _pin(self, acquaintance: Acquaintance, name: str | None) -> Contact:
+        is_new = self._library.contact_of(acquaintance.chain.identity) is None
         contact = self._library.add_contact(
             acquaintance.chain,
             name or names.contact_name(acquaintance.name),
             acquaintance.pair_secret,
             self._now(),
         )
+        if is_new and name is None:
+            self._compare_names(acquaintance, contact)
         self._met(contact)
         return contact
+
+    def _compare_names(self, acquaintance: Acquaintance, contact: Contact) -> None:
+        """Somebody new may be somebody known with another key, or say so. Who is given a name of
+        their own by the person here is meant to be somebody else.
+        """
+        claimed = names.contact_name(acquaintance.name)
+        if contact.name.rpartition(" ")[0] == claimed:  # a number was added: the name was taken
+            with contextlib.suppress(NoSuchContactError):
+                self._same_name(self._library.contact(claimed).identity, contact.identity)
 
     def _met(self, contact: Contact, ticket: str | None = None) -> None:
         by = {} if ticket is None else {"ticket": ticket}

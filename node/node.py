@@ -30,6 +30,7 @@ from .node_access import NodeAccess
 from .node_albums import NodeAlbums
 from .node_archive import NodeArchive
 from .node_devices import NodeDevices
+from .node_guardians import NodeGuardians
 from .node_holding import NodeHolding
 from .node_library import NodeLibrary
 from .node_marks import NodeMarks
@@ -64,6 +65,7 @@ class Node(
     NodeAlbums,
     NodeArchive,
     NodeDevices,
+    NodeGuardians,
     NodeHolding,
     NodeLibrary,
     NodeMarks,
@@ -198,7 +200,7 @@ class Node(
         connections = [views.Connection(**item) for item in body.pop("connections")]
         absent = [views.Absent(**item) for item in body.pop("absent")]
         devices = [DeviceStanding(**item) for item in body.pop("devices", [])]
-        clock = body.pop("clock")
+        clock, readiness = body.pop("clock"), body.pop("readiness", None)
         return Status(
             **body,
             connections=connections,
@@ -206,6 +208,7 @@ class Node(
             wide_bootstraps=bootstraps,
             devices=devices,
             clock=None if clock is None else Clock(**clock),
+            readiness=None if readiness is None else views.readiness(readiness),
         )
 
     async def believe_clock(self) -> Clock:
@@ -295,17 +298,22 @@ class Node(
         metadata: str | None = None,
         holder: bool | None = None,
         backup: bool | None = None,
+        yes: bool = False,
+        fingerprint: str | None = None,
     ) -> Contact:
-        """Change what is given.
+        """Change what is given. `LastBackupError`, unless `yes`, where that ends the only backup.
 
         `accept` is `ask` or `always`; `metadata` is what leaves with photos for them: `original`,
         `no-location` (as for every new contact) or `clean`. `holder` lets them hold for you what
         comes while you are away, if they offer to (`NoHolderError`), and with `backup` all that is
         yours as well (`NoBackupError`); `backup` alone changes nothing.
+        `verified`, or the `fingerprint` that they show if it is theirs, ends a doubt about the key
+        (`OtherFingerprintError` if not).
         """
         body = {
             "name": rename, "verified": verified, "muted": muted, "blocked": blocked,
             "accept": accept, "metadata": metadata, "holder": holder, "backup": backup,
+            "yes": yes, "fingerprint": fingerprint,
         }  # fmt: skip
         return Contact(**await self._send("PATCH", ("contacts", contact_segment(name)), body))
 

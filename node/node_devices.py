@@ -41,6 +41,14 @@ class NodeDevices(Client):
         async for line in steps:
             yield read_step(line, PairingCode, OwnDevice)
 
+    async def meet_device(self, code: str, *, at: str | None = None) -> OwnDevice:
+        """Link with another device of this same identity by the code of its `add_device`: both were
+        made from the words, say, and don't know each other. Our certificates stay.
+
+        Raises `WrongPeerError` for somebody else's code, else what `Node.join_device` raises.
+        """
+        return OwnDevice(**await self._post("devices", "meet", code=code, at=at))
+
     async def allow_device(self, recovery_words: str) -> OwnDevice:
         """Let this very device add and revoke others, by the 24 words; they unlock it from then on
         as well. Connections end and come up again. Raises `OtherWordsError`.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from . import views
 from .client import Client, several
-from .views import Recovery
+from .views import Readiness, Recovery
 
 
 class NodeRecovery(Client):
@@ -27,6 +27,14 @@ class NodeRecovery(Client):
             "recovery", "begin", recovery_words=recovery_words, without=several(without)
         )
         return views.recovery(body)
+
+    async def check_words(self, recovery_words: str) -> Readiness:
+        """Show that you have the 24 words of this node's identity; `status` says when that was.
+
+        Raises `MistypedWordsError`, `OtherWordsError`.
+        """
+        body = await self._post("recovery", "check-words", recovery_words=recovery_words)
+        return views.readiness(body)
 
     async def stop_recovering(self) -> Recovery:
         """Ask for nothing more. What did not come stays with its holders."""

@@ -312,22 +312,26 @@ class Papers:
         Where two certified the same, one that is not revoked counts.
         """
         known = self._revocations.certified_by
-        new: dict[bytes, bytes] = {}
+        changes: dict[bytes, bytes | None] = {}
         for each in certificates:
-            before = known.get(each.device)
-            if each.issuer in (each.identity, before):
-                continue
-            if before is None or self._revocations.revokes_device(each.identity, before):
-                new[each.device] = each.issuer
-        if new:
-            with self._db.transaction():
-                for device, issuer in new.items():
-                    self._db.execute(
-                        "INSERT OR REPLACE INTO certified_by VALUES (?, ?)", device, issuer
-                    )
-            self._revocations = dataclasses.replace(
-                self._revocations, certified_by={**known, **new}
-            )
+            earlier = changes.get(each.device, known.get(each.device))
+            if each.issuer == each.identity:
+                if earlier is not None:
+                    changes[each.device] = None  # by the root key: it goes with nobody
+            elif earlier is None or self._revocations.revokes_device(each.identity, earlier):
+                changes[each.device] = each.issuer
+        changes = {device: by for device, by in changes.items() if by != known.get(device)}
+        if not changes:
+            return
+        after = dict(known)
+        with self._db.transaction():
+            for device, issuer in changes.items():
+                after.pop(device, None)
+                self._db.execute("DELETE FROM certified_by WHERE device = ?", device)
+                if issuer is not None:
+                    after[device] = issuer
+                    self._db.execute("INSERT INTO certified_by VALUES (?, ?)", device, issuer)
+        self._revocations = dataclasses.replace(self._revocations, certified_by=after)
 
     def _keep(self, standing: Standing) -> None:
         issuer = standing.newest.issuer

@@ -14,7 +14,12 @@ from ..crypto.channel import ChannelSettings
 from ..crypto.errors import KinlightError, LocalError
 from ..crypto.identity import DeviceChain
 from ..crypto.pairing import Code, Invitation
-from ..protocol.errors import RevokedDeviceError, UnknownTicketError
+from ..protocol.errors import (
+    DoubtedKeyError,
+    OtherKeyError,
+    RevokedDeviceError,
+    UnknownTicketError,
+)
 from ..protocol.joining import DeviceRequest
 from ..protocol.messages import Message
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice, PairingWindow, Pinned
@@ -103,6 +108,8 @@ class Peers:
         tickets: Callable[[], Iterable[IssuedTicket]],
         refused: Callable[[KinlightError], None],
         lost: Callable[[DeviceChain], bool],
+        doubted: Callable[[bytes], bool],
+        other_key: Callable[[OtherKeyError], None],
     ) -> None:
         self._settings = settings
         self._device = device
@@ -117,6 +124,8 @@ class Peers:
         self._tickets = tickets
         self._refuse_caller = refused
         self._lost = lost
+        self._doubted = doubted
+        self._other_key = other_key
         self._links: dict[bytes, Standing] = {}
         self._siblings: dict[bytes, SiblingStanding] = {}
         # Apart, so that no crowd of the wide area can keep the local network waiting.
@@ -288,7 +297,9 @@ class Peers:
         session = Session(
             self._settings, self._device, to, self._entropy, self._lost, pipe.transport
         )
-        return Link(pipe, session)
+        link = Link(pipe, session)
+        link.other_key = self._other_key
+        return link
 
     def wanted(self) -> list[Contact]:
         """The contacts that are not connected and not blocked."""
@@ -296,7 +307,9 @@ class Peers:
         return [
             contact
             for contact in self._library.contacts()
-            if not contact.blocked and contact.identity not in connected
+            if not contact.blocked
+            and contact.identity not in connected
+            and not self._doubted(contact.identity)
         ]
 
     def sought(self) -> list[Contact | Sibling]:
@@ -319,6 +332,9 @@ class Peers:
         contact = self._library.contact_of(chain.identity)
         if contact is None or contact.blocked or self._closed:
             await link.close()
+            return
+        if self._doubted(chain.identity):
+            await link.close(DoubtedKeyError())
             return
         if len(self.links(chain.identity)) >= LINKS_PER_CONTACT and chain.device not in self._links:
             await link.close()
@@ -420,6 +436,11 @@ class Peers:
     async def drop(self, identity: bytes) -> None:
         """End all links to a contact."""
         await _close_all(self.links(identity))
+
+    def drop_doubted(self, identity: bytes) -> None:
+        """End all links to a contact whose key is in doubt, and say why."""
+        for link in self.links(identity):
+            self._tasks.spawn(link.close(DoubtedKeyError()))
 
     def drop_lost(self) -> None:
         """End the links to devices that were revoked meanwhile, and say why."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from . import names, times
 from .printing import Output, size
+from .printing_status import readiness_lines
 
 if TYPE_CHECKING:
-    from .views import Identity, Recovery, RecoveryHolder
+    from .views import Identity, Readiness, Recovery, RecoveryHolder
 
 _REFUSED: Final = {
     "seal-broken": "not sealed to these words: somebody else's, or damaged",
@@ -32,6 +33,16 @@ def begun(out: Output, identity: Identity, found: Recovery) -> None:
         "Now pair with who keeps your backup: `kinlight pair` here or there. What they keep comes"
         " back by itself; `kinlight recover --status` says how far it is."
     )
+
+
+def ready(out: Output, found: Readiness) -> None:
+    """That the words are the right ones, and what else there is."""
+    if out.as_json:
+        out.value(found)
+        return
+    out.say("These are the words of this node.", style="green")
+    for line, style in readiness_lines(found):
+        out.say(line, style=style)
 
 
 def standing(out: Output, found: Recovery) -> None:
@@ -63,6 +74,13 @@ def lines(found: Recovery) -> list[tuple[str, str]]:
         shown.append((f"The last entry is of {times.shown(found.devices[0].last)}.", ""))
     if found.forked:
         shown.append(("Two of your devices left different contacts; the later count.", "yellow"))
+    if found.albums_waiting:
+        count = found.albums_waiting
+        text = (
+            f"{count} shared albums let this device in when it meets one of their admins; of your"
+            " own, `kinlight recover --again` does."
+        )
+        shown.append((text, "yellow"))
     if found.contacts_damaged:
         text = "The contacts are not whole: a part of them misses. None came back from there."
         shown.append((text, "yellow"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from . import names, times
 
 if TYPE_CHECKING:
-    from .views import Absent, Bootstrap, Clock, Connection, Status
+    from .views import Absent, Bootstrap, Clock, Connection, Readiness, Status
     from .views_siblings import DeviceStanding
 
 MAX_ABSENT: Final = 10
@@ -38,6 +38,8 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
         lines.append((f"Pictures are opened in a sandbox ({status.sandbox}), by {by}.", ""))
     if status.clock is not None and status.clock.witnessed is not None:
         lines.append(clock_line(status.clock))
+    if status.readiness is not None:
+        lines += readiness_lines(status.readiness)
     if status.invitations:
         what = "An album waits" if status.invitations == 1 else f"{status.invitations} albums wait"
         lines.append((f"{what} for you to join: `kinlight album list`.", "green"))
@@ -50,6 +52,29 @@ def status_lines(status: Status) -> list[tuple[str, str]]:
     lines += [(f"  {absent_line(each)}", "dim") for each in status.absent[:MAX_ABSENT]]
     if (more := len(status.absent) - MAX_ABSENT) > 0:
         lines.append((f"  And {more} more are not. `kinlight contacts list` shows all.", "dim"))
+    return lines
+
+
+def readiness_lines(found: Readiness) -> list[tuple[str, str]]:
+    """What there is to get everything back with: one line, and one more if something misses."""
+    words = "the words were never checked"
+    if found.words_checked is not None:
+        words = f"words checked {times.shown(found.words_checked)}"
+    file = "no backup file" if found.file is None else f"file of {times.shown(found.file)}"
+    count = len(found.holders)
+    kept = f"{count} keep a backup" if count != 1 else "1 keeps a backup"
+    whole = max((each.whole or 0 for each in found.holders), default=0)
+    kept += f", whole {times.shown(whole)}" if whole else ""
+    lines = [(f"To get everything back: {words}; {kept}; {file}.", "")]
+    if found.photos and not found.holders and found.file is None:
+        text = (
+            "If this machine is lost, so are its photos. `kinlight backup FILE` writes a copy;"
+            " `kinlight contacts let-hold NAME --backup` lets a contact keep one."
+        )
+        lines.append((text, "yellow"))
+    if found.words_checked is None:
+        text = "Whether the words on paper are right `kinlight recover --check-words` says."
+        lines.append((text, "yellow" if found.photos else ""))
     return lines
 
 

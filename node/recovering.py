@@ -117,7 +117,7 @@ class Recoverer:
                 return  # it began anew meanwhile: so does this
             await self._all.take(self._holder, page)
         if self._all.is_on and self._round == self._all.round:
-            self._all.listed(self._holder)
+            await self._all.listed(self._holder)
 
     def item(self, message: messages.HeldItem) -> None:
         """One entry. It may be anything."""

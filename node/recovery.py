@@ -21,17 +21,20 @@ from ..crypto.recovery import RecoveryWords
 from ..crypto.signing import SigningKey
 from ..crypto.wrap import KemKey
 from ..protocol import backup
-from ..protocol.backup import ContactsBackup, Opened, WholeContacts
+from ..protocol.backup import ContactsBackup, Opened, PhotoBackup, WholeContacts
+from ..protocol.backup_notes import Part
 from ..protocol.capability import Capability
 from ..protocol.errors import sentence
 from ..protocol.opening import LocalDevice
 from ..protocol.photo import Envelope, Metadata
 from . import names, views
-from .backing_up import Backups, subject_of
+from .backing_up import Backups
 from .errors import BadRequestError, OtherWordsError
 from .events import Events
 from .judge import Judge
 from .library import Library, StoredBlob
+from .notes_back import NotesBack
+from .noting import subject_of
 from .own_devices import OwnDevices
 from .recovery_found import AskedHolder, EntriesOf, Found
 from .recovery_state import DEVICES_LEFT_OUT, RecoveryState
@@ -61,6 +64,7 @@ class Recovery:
         judge: Judge,
         own_devices: OwnDevices,
         backups: Backups,
+        notes: NotesBack,
         events: Events,
         fingerprint: Callable[[bytes], bytes],
         arrived: Callable[[bytes], None],
@@ -76,6 +80,7 @@ class Recovery:
         self._judge = judge
         self._own_devices = own_devices
         self._backups = backups
+        self._notes = notes
         self._events = events
         self._fingerprint = fingerprint
         self._arrived = arrived
@@ -94,6 +99,7 @@ class Recovery:
         self._found: dict[bytes, Found] = {}
         self._devices: dict[bytes, EntriesOf] = {}
         self._contacts: list[Opened] = []
+        self._notes.forget()
         self._seen: set[bytes] = set()
         self._shown: dict[bytes, dict[bytes, bytes]] = {}
         self._parts: set[tuple[bytes, bytes]] = set()
@@ -134,6 +140,7 @@ class Recovery:
         self._forget()
         self._state.begin(words.recovery_kem_seed(), devices)
         self._load()
+        self._notes.root = SigningKey(words.root_seed())
         self._tell()
         return self.view()
 
@@ -232,14 +239,16 @@ class Recovery:
 
     def _take_one(self, holder: bytes, envelope_hash: bytes, opened: Opened) -> None:
         entry = opened.entry
-        subject = subject_of(entry) if isinstance(entry, ContactsBackup) else entry.record.photo_id
+        subject = entry.record.photo_id if isinstance(entry, PhotoBackup) else subject_of(entry)
         self._shown.setdefault(holder, {})[envelope_hash] = subject
         if envelope_hash not in self._seen:
             self._seen.add(envelope_hash)
             self._note_device(opened)
             if isinstance(entry, ContactsBackup):
                 self._contacts.append(opened)
-        if isinstance(entry, ContactsBackup):
+            elif not isinstance(entry, PhotoBackup):
+                self._notes.take(Part(opened.device, opened.time, entry))
+        if not isinstance(entry, PhotoBackup):
             return
         photo_id = entry.record.photo_id
         known = self._found.get(photo_id)
@@ -277,11 +286,13 @@ class Recovery:
             known.first = min(known.first, opened.time)
             known.last = max(known.last, opened.time)
 
-    def listed(self, holder: bytes) -> None:
+    async def listed(self, holder: bytes) -> None:
         """A contact has shown all that it keeps."""
         self._of(holder).listing = False
         if not any(each.listing for each in self._holders.values()):
+            self._notes.look()
             self._bring_contacts()
+            await self._notes.bring()
         self.settle()
 
     def _newest_contacts(self) -> WholeContacts | None:
@@ -297,10 +308,15 @@ class Recovery:
             self._contacts_back.add(each.identity)
             if each.identity == self._device.identity:
                 continue
-            came = self._library.restore_contact(
+            if not self._library.restore_contact(
                 each.identity, names.contact_name(each.name), each.pair_secret,
                 verified=each.verified, now=self._now(),
-            ) or came  # fmt: skip
+            ):  # fmt: skip
+                continue
+            came = True
+            noted = self._notes.of_contact(each.identity)
+            if noted is not None:
+                self._library.update_contact(each.identity, **dataclasses.asdict(noted))
         if came:
             self._met()
 
@@ -389,6 +405,7 @@ class Recovery:
             stored_offer = self._add_offer(found, now)
         fingerprint = self._fingerprint(details.sha256)
         self._library.add_photo(record, details, blobs, fingerprint, now, stored_offer=stored_offer)
+        self._notes.entered(found.photo_id)
         if stored_offer is not None:
             self._arrived(found.photo_id)
 
@@ -423,6 +440,7 @@ class Recovery:
             return  # parts of them miss
         if any(found.reason is not None for found in self._found.values()):
             return  # a person is to see which
+        self._notes.fill_albums()
         self._end("done")
 
     # For people.
@@ -442,6 +460,7 @@ class Recovery:
             if isinstance(each.entry, ContactsBackup)
         }
         here = set(self._links.values())
+        seats = self._notes.standing()
         records = [each.entry.record for each in self._found.values()]
         return views.Recovery(
             state=self._standing(),
@@ -452,6 +471,9 @@ class Recovery:
             contacts=len(self._contacts_back),
             contacts_found=0 if newest is None else len(newest.contacts),
             contacts_damaged=bool(self._contacts) and newest is None,
+            albums=seats.taken,
+            albums_found=self._notes.found,
+            albums_waiting=seats.waiting,
             forked=len(set(wholes.values())) > 1,
             holders=[
                 views.RecoveryHolder(

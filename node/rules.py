@@ -29,8 +29,8 @@ from .papers import Papers
 
 FRESH_SECONDS: Final = 15 * 60
 """How long after the pass phrase was given its owner counts as being there."""
-_RULES: Final = "policy"
-_TEXT: Final = "policy-text"
+RULES_SETTING: Final = "policy"
+TEXT_SETTING: Final = "policy-text"
 
 
 class Rules:
@@ -58,7 +58,7 @@ class Rules:
         self._roles = roles
         self._now = now
         self._present = now()
-        kept = library.setting(_RULES)
+        kept = library.setting(RULES_SETTING)
         self._rules = None if kept is None else policy_text.parse(kept.decode(), {})
 
     def present(self) -> None:
@@ -75,26 +75,26 @@ class Rules:
         rules = policy_text.parse(text, self._names())
         # By key, so that a contact who is renamed keeps what the rules give.
         by_key = policy_text.write(rules, {}) if rules else ""
-        self._library.set_setting(_RULES, by_key.encode())
-        self._library.set_setting(_TEXT, text.encode())
+        self._library.set_setting(RULES_SETTING, by_key.encode())
+        self._library.set_setting(TEXT_SETTING, text.encode())
         self._rules = rules
         return rules
 
     def kept(self) -> tuple[str, str] | None:
         """The rules by people's keys, and as they were written; None if there never were any."""
-        by_key, text = self._library.setting(_RULES), self._library.setting(_TEXT)
+        by_key, text = self._library.setting(RULES_SETTING), self._library.setting(TEXT_SETTING)
         return None if by_key is None else (by_key.decode(), (text or b"").decode())
 
     def take(self, by_key: str, text: str) -> None:
         """Take the rules of another device of ours. Raises `BadPolicyError` and changes nothing."""
         rules = policy_text.parse(by_key, {}) if by_key else ()
-        self._library.set_setting(_RULES, by_key.encode())
-        self._library.set_setting(_TEXT, text.encode())
+        self._library.set_setting(RULES_SETTING, by_key.encode())
+        self._library.set_setting(TEXT_SETTING, text.encode())
         self._rules = rules
 
     def text(self) -> str:
         """The rules as they were written, or by today's names if those are others."""
-        kept = (self._library.setting(_TEXT) or b"").decode()
+        kept = (self._library.setting(TEXT_SETTING) or b"").decode()
         names = self._names()
         try:
             same = policy_text.parse(kept, names) == (self._rules or ())
@@ -118,6 +118,18 @@ class Rules:
     def there(self) -> bool:
         """Whether there are rules."""
         return bool(self._rules)
+
+    def restore(self, by_key: str, text: str) -> bool:
+        """Take rules that come back, by the keys of contacts, unless there are rules here; whether
+        they were taken. Raises `BadPolicyError`.
+        """
+        if self._rules is not None or not by_key:
+            return False
+        rules = policy_text.parse(by_key, {})
+        self._library.set_setting(RULES_SETTING, by_key.encode())
+        self._library.set_setting(TEXT_SETTING, text.encode())
+        self._rules = rules
+        return True
 
     # What they say.
 

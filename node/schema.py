@@ -896,7 +896,53 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         UNION SELECT 'album-key', CAST(album_id || key_id AS BLOB) FROM album_keys
         UNION SELECT 'album-hidden', CAST(album_id || photo_id AS BLOB) FROM album_hidden;
     """,
-    # 14: version 0.3.0, links that browsers open
+    # 14: version 0.3.0, changed keys
+    """
+    -- Heads of devices, ours and those of contacts, as they were signed.
+    CREATE TABLE heads (
+        identity BLOB NOT NULL,
+        signer BLOB NOT NULL,
+        seq INTEGER NOT NULL,
+        head BLOB NOT NULL,
+        certificates BLOB NOT NULL,  -- that lead from the identity to the signer
+        PRIMARY KEY (identity, signer, seq)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Of a contact, or ourselves, two keys were seen where there should be one. Nothing goes to it
+    -- until a person has compared the safety number again.
+    CREATE TABLE doubts (
+        identity BLOB NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('secret', 'name', 'fork')),
+        since INTEGER NOT NULL,      -- seconds since 1970
+        seen BLOB NOT NULL,          -- the other identity; of a fork the device
+        fork_first BLOB,             -- two heads that no chain has both of
+        fork_second BLOB,
+        certificates BLOB,
+        cleared INTEGER,             -- when a person did: the same sight raises no doubt again
+        PRIMARY KEY (identity, seen)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Who has a share of our words. A share lies here only until its guardian has it.
+    CREATE TABLE guardians (
+        identity BLOB PRIMARY KEY REFERENCES contacts ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        need INTEGER NOT NULL,
+        share TEXT,                  -- null once it is there
+        since INTEGER NOT NULL       -- seconds since 1970
+    ) STRICT, WITHOUT ROWID;
+
+    -- Shares of contacts' words, the newest of each.
+    CREATE TABLE guarded (
+        identity BLOB PRIMARY KEY REFERENCES contacts ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        need INTEGER NOT NULL,
+        share TEXT NOT NULL,
+        since INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    """,
+    # 15: version 0.3.0, links that browsers open
     """
     -- Neither the token nor the key of a link is kept: this does not make it again.
     CREATE TABLE weblinks (

@@ -16,6 +16,9 @@ from ..protocol.album_messages import ALBUM_WORK
 from ..protocol.allowance import Allowance
 from ..protocol.device_messages import DeviceChains
 from ..protocol.errors import GoneError, TooMuchError, UnexpectedMessageError
+from ..protocol.guardian_messages import GuardianKept, GuardianShare
+from ..protocol.head_messages import Heads as HeadsMessage
+from ..protocol.head_messages import HeadShown
 from ..protocol.messages import (
     Collect,
     Credit,
@@ -57,6 +60,8 @@ from .correspondence import Correspondence, messages
 from .depositing import Depositing, Depositor
 from .events import Events
 from .fetching import Fetcher
+from .guardians import Guarding
+from .heads import Heads
 from .holder import Holder
 from .holding import Hold
 from .inbox import Inbox
@@ -154,6 +159,8 @@ class Sync:
         hold: Hold,
         albums: AlbumParts,
         devices: DeviceShower,
+        heads: Heads,
+        guarding: Guarding,
         events: Events,
         heard: Callable[[bytes], None],
     ) -> None:
@@ -165,6 +172,11 @@ class Sync:
         self._outbox = outbox
         self._inbox = inbox
         self._heard = heard
+        self._heads = heads
+        self._guarding = guarding
+        self._shares_come = Allowance(limits.GUARDIANS_AT_ONCE, limits.GUARDIANS_PER_SECOND)
+        self._heads_come = Allowance(limits.HEADS_AT_ONCE, limits.HEADS_PER_SECOND)
+        self._told_head: HeadShown | None = None
         self._mender = mender
         self._albums = AlbumSync(link, albums, self.fetch)
         self._server = Server(
@@ -201,6 +213,8 @@ class Sync:
     def start(self) -> None:
         """Show papers, offer what is open, and fetch what was accepted before."""
         self.show_papers()
+        self._spawn(self._tell_heads())
+        self.give_share()
         self._holder.start()
         self._spawn(self._outbox.deliver(self._link, self._judge.check_offer))
         self._fetch_accepted()
@@ -284,6 +298,32 @@ class Sync:
         if self._link.session.takes(Papers):
             self._showing.show(list(self._correspondence.for_device(self._link.peer)))
 
+    def give_share(self) -> None:
+        """Give the contact its share of our words, if it is a guardian that lacks it."""
+        if self._link.session.takes(GuardianShare):
+            share = self._guarding.to_send(self._link.peer)
+            if share is not None:
+                with contextlib.suppress(PeerError):  # all the others are to get theirs
+                    self._link.post(share)
+
+    def tell_own_head(self) -> None:
+        """Tell the contact our newest head, if that is news."""
+        if self._link.session.takes(HeadShown) and (own := self._heads.own()) != self._told_head:
+            self._told_head = own
+            with contextlib.suppress(PeerError):  # all the others are to hear of it
+                self._link.post(own)
+
+    async def _tell_heads(self) -> None:
+        """Our own, and what there is of others to compare."""
+        self.tell_own_head()
+        if self._link.session.takes(HeadsMessage):
+            await self._link.send(self._heads.told(self._link.session.exporter))
+
+    async def _compare_heads(self, message: HeadsMessage) -> None:
+        exporter = self._link.session.exporter
+        for shown in list(self._heads.compare(message, self._link.peer, exporter)):
+            await self._link.send(shown)
+
     def _show_lineage(self, envelope_hash: bytes) -> None:
         """Who takes a photo that we passed on is told what its author took back."""
         if not self._link.ended.is_set() and self._outbox.is_passed_on(envelope_hash):
@@ -300,6 +340,7 @@ class Sync:
     def look_again(self) -> None:
         """Papers changed, ours or somebody's: show them, and go on with what waited for them."""
         self.show_papers()
+        self.tell_own_head()
         self._outbox.look_again(self.device)
         self._fetch_accepted()
 
@@ -416,6 +457,20 @@ class Sync:
                 if not self._taking.take(asyncio.get_running_loop().time()):
                     raise TooMuchError("devices")
                 self._shower.take(self._contact, message)
+            case HeadsMessage() | HeadShown() if not self._heads_come.take(
+                asyncio.get_running_loop().time()
+            ):
+                raise TooMuchError("heads")
+            case GuardianShare():
+                if not self._shares_come.take(asyncio.get_running_loop().time()):
+                    raise TooMuchError("shares")
+                self._link.post(self._guarding.take(message, self._contact))
+            case GuardianKept():
+                self._guarding.kept(self._link.peer, message)
+            case HeadShown():
+                self._heads.take(message)
+            case HeadsMessage():
+                self._spawn(self._compare_heads(message))
             case Mailbox() | Holding() if not self._news.take(asyncio.get_running_loop().time()):
                 raise TooMuchError("news of what is held")
             case Mailbox():

@@ -16,9 +16,9 @@ from ..crypto.identity import DeviceChain
 from ..crypto.secret import Secret
 from ..protocol.devices import OwnDevice
 from ..protocol.errors import DeniedError
-from ..protocol.joining import DeviceRequest
+from ..protocol.joining import DeviceRequest, Joined
 from ..protocol.opening import Acquaintance, LocalDevice
-from . import joining, trimming
+from . import joining, names, trimming
 from .addresses import Address
 from .album_parts import AlbumParts
 from .album_shelf import SharedAlbum
@@ -47,6 +47,7 @@ from .derivations import Derivations
 from .device_photos import DevicePhotos
 from .discovery import Discovery
 from .doctor import Doctor
+from .doubts import Doubts
 from .environment import Environment
 from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
@@ -57,6 +58,8 @@ from .finding import Finding
 from .folders import Folders
 from .granting import Granting
 from .grants import Grants
+from .guardians import Guarding
+from .heads import Heads
 from .held import HeldStore
 from .holding import Hold
 from .holding_terms import HoldingTerms
@@ -74,7 +77,9 @@ from .mark_service import MarkService
 from .marks import Marks
 from .meeting import Meeting
 from .mending import Mender, Repairs
+from .notes_back import NotesBack
 from .notifying import Notifier
+from .noting import Noting
 from .open_grants import OpenGrants
 from .originals import Originals
 from .our_devices import OurDevices
@@ -83,6 +88,7 @@ from .own_devices import OwnDevices
 from .papers import Papers
 from .peers import Peers
 from .pipes import Pipe
+from .readiness import Readiness
 from .receipts import Receipts
 from .recovery import Recovery
 from .recovery_state import RecoveryState
@@ -218,6 +224,33 @@ class Unlocked:
             papers=self.papers,
             lost=self._is_lost,
             changed=self._contact_has_device,
+        )
+        self.doubts: Final = Doubts(
+            database=database,
+            library=library,
+            events=events,
+            changed=self._doubt_changed,
+            now=self.clock,
+        )
+        self.heads: Final = Heads(
+            device=device,
+            database=database,
+            library=library,
+            doubts=self.doubts,
+            devices=lambda: [each.chain.device for each in self.roster.live()],
+            revoked=self.papers.own_list,
+            lost=lambda identity, signer: self.papers.revocations.revokes_device(identity, signer),
+            entropy=environment.entropy,
+            now=self.clock,
+        )
+        self.guarding: Final = Guarding(
+            device=device,
+            database=database,
+            library=library,
+            doubts=self.doubts,
+            events=events,
+            changed=self._tell_guardians,
+            now=self.clock,
         )
         self.mailboxes: Final = Mailboxes(database, environment.entropy)
         self.receipts: Final = Receipts(
@@ -432,7 +465,9 @@ class Unlocked:
             own_devices=own_devices,
             library=library,
             backups=backups,
+            noting=Noting(database, library),
             mailboxes=self.mailboxes,
+            completed=lambda holder: self.readiness.completed(holder),
             now=self.clock,
             pause=self.depositing.pause,
         )
@@ -448,6 +483,16 @@ class Unlocked:
             judge=self.judge,
             own_devices=own_devices,
             backups=backups,
+            notes=NotesBack(
+                device=device,
+                library=library,
+                catalogue=self.catalogue,
+                marks=self.marks,
+                rules=self.rules,
+                shelf=self.album_parts.shelf,
+                entropy=environment.entropy,
+                now=self.clock,
+            ),
             events=events,
             fingerprint=self.originals.fingerprint,
             arrived=self.checker.arrived,
@@ -564,6 +609,16 @@ class Unlocked:
             entropy=environment.entropy,
             now=self.clock,
         )
+        self.readiness: Final = Readiness(
+            device=device,
+            database=database,
+            library=library,
+            mailboxes=self.mailboxes,
+            backups=backups,
+            archiver=self.archiver,
+            events=events,
+            now=self.clock,
+        )
         self.whereabouts: Final = Whereabouts(database)
         joining.take_over(home, keys, self.roster, self.whereabouts, self.clock())
         self.tickets: Final = Tickets(
@@ -608,6 +663,8 @@ class Unlocked:
             tickets=self.tickets.issued,
             refused=self._refused,
             lost=self._is_lost,
+            doubted=lambda identity: self.doubts.of(identity) is not None,
+            other_key=lambda error: self.doubts.saw(error.expected, "secret", error.seen),
         )
         self.keeper: Final = Keeper(
             folders=Folders(database),
@@ -717,6 +774,7 @@ class Unlocked:
             tickets=self.tickets,
             lost=lambda identity, device: self.papers.revocations.revokes_device(identity, device),
             check=self.wide.check,
+            same_name=lambda known, new: self.doubts.saw(known, "name", new),
             events=self._events,
             discovery=self.discovery,
             port=self.listener.port,
@@ -818,6 +876,8 @@ class Unlocked:
             hold=self.hold,
             albums=self.album_parts,
             devices=self.shower,
+            heads=self.heads,
+            guarding=self.guarding,
             events=self._events,
             heard=self._heard,
         )
@@ -854,6 +914,12 @@ class Unlocked:
         for sibling in self.siblings():
             tell(sibling)
 
+    def met_sibling(self, joined: Joined) -> None:
+        """A device of ours that did not know this one shared what own devices share."""
+        self.roster.take_secret(joined.secret)
+        self.roster.put([OwnDevice(joined.by, names.contact_name(joined.by_name), 0)])
+        self._family_changed()
+
     def _family_changed(self) -> None:
         """There is news of our devices: the others are told, and new ones called."""
         own = self.roster.device(self.device.chain.device)
@@ -878,6 +944,8 @@ class Unlocked:
 
     def _check_deposit(self, delivery: Delivery, chain: DeviceChain) -> None:
         """Raise why a delivery may not be left with somebody for its device."""
+        if self.doubts.of(chain.identity) is not None:
+            raise DeniedError
         capability = None
         if delivery.grant_hash is not None:
             capability = self.grants.capability(delivery.grant_hash)
@@ -949,6 +1017,19 @@ class Unlocked:
         """Contacts are back: strangers may have become some, and are called."""
         self.peers.forget_refusals()
         self.peers.nudge()
+
+    def _tell_guardians(self) -> None:
+        """There are shares for those who are connected."""
+        for conversation in self.peers.conversations():
+            if isinstance(conversation, Sync):
+                conversation.give_share()
+
+    def _doubt_changed(self, identity: bytes) -> None:
+        """A key came in doubt, and nothing goes there any more; or a person verified it."""
+        if self.doubts.of(identity) is not None:
+            self.peers.drop_doubted(identity)
+        else:
+            self._met_again()
 
     def _is_lost(self, chain: DeviceChain) -> bool:
         """Of a device of ours the best papers that are known count: it may not have them yet."""

@@ -77,7 +77,7 @@ class Status:
     those by which this node can be reached there, as far as it can know, `wide_bootstraps` those
     whom it asks first where contacts are. `invitations` counts the shared albums that somebody let
     this node into and that nobody here has joined or left yet. `devices` are the others of this
-    person.
+    person. `readiness` is what there is to get everything back with.
     """
 
     version: str
@@ -101,6 +101,7 @@ class Status:
     wide_bootstraps: list[Bootstrap] = field(default_factory=list[Bootstrap])
     invitations: int = 0
     devices: list[DeviceStanding] = field(default_factory=list[DeviceStanding])
+    readiness: Readiness | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,8 @@ class Recovery:
     `state` is `off` if that was never wanted; `waiting` until a holder shows an entry; `running`;
     `incomplete` while what misses is not to be had from who is here; `done` or `stopped`, and then
     since `ended`. `bytes` are those of sealed photos. With `forked` two devices left different
-    contacts, of which the later count; with `contacts_damaged` parts of them miss.
+    contacts, of which the later count; with `contacts_damaged` parts of them miss. Of
+    `albums_found` shared albums this device is in `albums`, and `albums_waiting` have to let it in.
     """
 
     state: str
@@ -155,11 +157,20 @@ class Recovery:
     contacts: int = 0
     contacts_found: int = 0
     contacts_damaged: bool = False
+    albums: int = 0
+    albums_found: int = 0
+    albums_waiting: int = 0
     forked: bool = False
     ended: int | None = None
     holders: list[RecoveryHolder] = field(default_factory=list[RecoveryHolder])
     devices: list[RecoveryDevice] = field(default_factory=list[RecoveryDevice])
     missing: list[RecoveryMissing] = field(default_factory=list[RecoveryMissing])
+
+
+def readiness(body: dict[str, Any]) -> Readiness:
+    """A `Readiness` from its JSON."""
+    holders = [ReadyHolder(**each) for each in body.pop("holders")]
+    return Readiness(**body, holders=holders)
 
 
 def recovery(body: dict[str, Any]) -> Recovery:
@@ -168,6 +179,29 @@ def recovery(body: dict[str, Any]) -> Recovery:
     devices = [RecoveryDevice(**each) for each in body.pop("devices")]
     missing = [RecoveryMissing(**each) for each in body.pop("missing")]
     return Recovery(**body, holders=holders, devices=devices, missing=missing)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyHolder:
+    """A contact that keeps a backup, of so many `photos`; `whole` is when it last said that it has
+    all that was here, None if it never did.
+    """
+
+    contact: str
+    photos: int
+    whole: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What there is to get everything back with: when a person last showed that they have the
+    words, when a backup `file` was last written, and who keeps one, of the `photos` here.
+    """
+
+    words_checked: int | None
+    file: int | None
+    photos: int
+    holders: list[ReadyHolder] = field(default_factory=list[ReadyHolder])
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +279,11 @@ class Contact:
     `no-location` or `clean`. `holder` is `offered` if they would hold for this node what comes
     while it is away, `chosen` if they are let, else `no`; `backup` is the same for a backup of this
     node, of which they have `backed_up` photos.
+
+    Where two keys were seen for one, `doubt` is `secret` (another key had the secret that you two
+    share), `name` (somebody new has that name) or `fork` (a device of theirs was copied, or lies),
+    since `doubt_since`; `doubt_seen` is the fingerprint of the other key, or the device. Of a fork
+    `doubt_proof` has two signed heads and the certificates, in hex. Nothing goes either way then.
     """
 
     name: str
@@ -260,6 +299,10 @@ class Contact:
     holder: str = "no"
     backup: str = "no"
     backed_up: int = 0
+    doubt: str | None = None
+    doubt_since: int | None = None
+    doubt_seen: str | None = None
+    doubt_proof: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -502,8 +545,9 @@ class Explanation:
     `allowed` says what a fetch would come to now; if not, `code` says why: `policy-denied`, that of
     a grant, or `not-granted`. `policy` is what the owner's rules say, `allow` or `deny` (None:
     there are none), by the `rule` of that name (None: no rule allows it), in a form of at most
-    `max_px` pixels a side with the `location` `kept` or `removed`, perhaps `watermarked`. `facts` are what that rule
-    looked at, name and value; `grants` are all that were given for this photo and its copies.
+    `max_px` pixels a side with the `location` `kept` or `removed`, perhaps `watermarked`. `facts`
+    are what that rule looked at, name and value; `grants` are all that were given for this photo
+    and its copies.
     """
 
     who: str

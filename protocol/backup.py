@@ -1,9 +1,10 @@
 """What a node leaves of its own with a holder, sealed to its recovery key (docs/spec/backup.md).
 
 One entry for each photo: all that leads from its sealed blobs to the picture. Some for the
-contacts: all that is needed to meet them again. Only the 24 words open them, so neither who holds
-them nor who has a device of ours can read in them. Anybody can seal to that key, so each entry
-shows that a device of ours signed it: who has nothing but the words can check that.
+contacts: all that is needed to meet them again. Some for what else there is (`backup_notes`). Only
+the 24 words open them, so neither who holds them nor who has a device of ours can read in them.
+Anybody can seal to that key, so each entry shows that a device of ours signed it: who has nothing
+but the words can check that.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ..crypto.secret import Secret
 from ..crypto.signing import Signed
 from ..crypto.wrap import KemKey
 from . import limits
+from .backup_notes import AlbumBackup, NotesBackup
 from .capability import Capability
 from .certificates import Certificates
 from .opening import LocalDevice
@@ -155,7 +157,7 @@ class ContactsBackup:
         ]
 
 
-Entry = PhotoBackup | ContactsBackup
+Entry = PhotoBackup | ContactsBackup | NotesBackup | AlbumBackup
 
 
 def seal(device: LocalDevice, entry: Entry, time: int) -> bytes:
@@ -204,6 +206,10 @@ def open_sealed(sealed: bytes, kem: KemKey, identity: bytes) -> Opened:
             entry.check(identity)
         case "contacts":
             entry = ContactsBackup.read(reader)
+        case "notes":
+            entry = NotesBackup.read(reader)
+        case "album":
+            entry = AlbumBackup.read(reader)
         case _:
             raise MalformedError("backup: kind")
     reader.end()

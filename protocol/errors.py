@@ -51,6 +51,38 @@ class WrongPeerError(PeerError):
     code = "wrong-peer"
 
 
+class OtherKeyError(WrongPeerError):
+    """Somebody has the secret of this contact and another key: nothing was said to them."""
+
+    code = "other-key"
+
+    expected = b""
+    """The identity that the secret belongs to."""
+    seen = b""
+    """The one that was shown with it, and whose key signed."""
+
+    @classmethod
+    def between(cls, expected: bytes, seen: bytes) -> OtherKeyError:
+        """Of these two identities."""
+        error = cls()
+        error.expected, error.seen = expected, seen
+        return error
+
+
+class DoubtedKeyError(PeerError):
+    """The other side saw two keys where one should be. Nothing goes between you until its person
+    has compared the safety number again.
+    """
+
+    code = "key-doubted"
+
+
+class BrokenHeadError(PeerError):
+    """What was told of somebody's devices is not by a device of theirs."""
+
+    code = "head-broken"
+
+
 class WrongTransportError(PeerError):
     """It was reached by another transport key than its device certifies: somebody is in between."""
 
@@ -356,6 +388,8 @@ WIRE_CODES: Final[dict[int, type[PeerError]]] = {
     52: OldRevocationsError,
     53: BrokenReceiptError,
     54: AlbumRefusedError,
+    55: DoubtedKeyError,
+    56: BrokenHeadError,
 }
 """Numbers are never used again for something else. An unknown one reads as `PeerFailedError`."""
 

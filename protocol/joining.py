@@ -68,10 +68,13 @@ class NewDevice:
 
 @dataclass(frozen=True, slots=True)
 class Joining:
-    """What a dialer has that wants to become a device of whoever shows the code."""
+    """What a dialer has that wants to become a device of whoever shows the code: of `identity`
+    alone, where it is one of that already.
+    """
 
     secret: Code | Invitation
     device: NewDevice
+    identity: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +268,7 @@ class JoinOpening(_Opening):
     ) -> None:
         super().__init__("dialer", exporter, joining.secret, entropy, transport)
         self._secret = joining.secret
+        self._identity = joining.identity
         self._device = joining.device
         self._request = DeviceRequest.of(joining.device)
         self._by: DeviceChain | None = None
@@ -282,6 +286,8 @@ class JoinOpening(_Opening):
         reader.end()
         if isinstance(self._secret, Invitation) and not self._secret.expects(chain.identity):
             raise WrongPeerError("it is not the node that showed the QR code")
+        if self._identity not in (None, chain.identity):
+            raise WrongPeerError("it is somebody else's device")
         self._by = chain
 
     def receive_confirm(self, message: PairConfirm) -> None:

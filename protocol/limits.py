@@ -262,3 +262,26 @@ POLICY_RULES: Final = 128
 POLICY_ITEMS: Final = 64
 """Items in one list of a rule."""
 POLICY_TEXT_BYTES: Final = 255
+
+HEAD_BYTES: Final = 4096
+"""One signed head."""
+HEAD_DEVICES: Final = 64
+"""Devices that a head names."""
+HEAD_CERTIFICATES_BYTES: Final = 8192
+HEAD_STEP: Final = 64
+"""Lines of heads are filled up to a multiple of that."""
+HEAD_LINES: Final = 4096
+"""Lines that are told at a time."""
+HEADS_KEPT: Final = 64
+"""Heads that are kept of one device, the newest: those are compared with what others have."""
+HEAD_SIGNERS: Final = 32
+"""Devices of one identity whose heads are kept."""
+HEADS_AT_ONCE: Final = 64
+HEADS_PER_SECOND: Final = 1.0
+"""Messages about heads that are taken from one link."""
+
+GUARDIAN_BYTES: Final = 16 * 1024
+"""One sealed share of somebody's words."""
+GUARDIANS_AT_ONCE: Final = 8
+GUARDIANS_PER_SECOND: Final = 0.1
+"""Shares that are taken from one link: each is to replace the one before."""

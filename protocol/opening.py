@@ -31,6 +31,7 @@ from ..crypto.wrap import KemKey
 from . import limits
 from .errors import (
     NotPairingError,
+    OtherKeyError,
     UnknownPeerError,
     UnknownTicketError,
     WrongPeerError,
@@ -211,8 +212,6 @@ class ContactOpening:
         `WrongTransportError` if the pipe leads to another transport key than they certify.
         """
         chain = DeviceChain.decode(proof.chain)
-        if chain.identity != self.peer.identity:
-            raise WrongPeerError
         check_transport(proof.transport, self._transport)
         body = signed_body(
             "contact",
@@ -223,6 +222,8 @@ class ContactOpening:
             proof.transport,
         )
         check_hello(chain.device, body, proof.signature)
+        if chain.identity != self.peer.identity:
+            raise OtherKeyError.between(self.peer.identity, chain.identity)
         return chain
 
 

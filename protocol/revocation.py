@@ -63,25 +63,6 @@ class RevocationList:
         body: Value = [1, "revs", issuer, signer.public, seq, as_of, listed]
         return cls.read(signer.sign_value(REVOCATION_DOMAIN, body))
 
-    def renew(
-        self,
-        signer: SigningKey,
-        now: int,
-        add: Iterable[bytes] = (),
-        drop: Iterable[bytes] = (),
-    ) -> RevocationList:
-        """The next list, or this one if there is nothing new and it is not a day old.
-
-        `drop` takes out statements that have ended by themselves; devices stay in for ever.
-        Raises `RevocationsFullError`.
-        """
-        hashes = (self.hashes - frozenset(drop)) | frozenset(add)
-        if hashes == self.hashes and now - self.as_of < limits.REVOCATIONS_RENEWED_SECONDS:
-            return self
-        if self.seq >= LAST_SEQ:
-            raise RevocationsFullError("its number can't become higher")
-        return self.sign(signer, self.issuer, self.seq + 1, max(now, self.as_of), hashes)
-
     @classmethod
     def read(cls, signed: Signed) -> RevocationList:
         """Check the form alone."""
@@ -175,7 +156,8 @@ class Standing:
         if not certifier and self.decides:
             return self._take_minor(found)
         if certifier and not self.decides:
-            return dataclasses.replace(self, newest=found, minor=self.newest, decides=True)
+            after = dataclasses.replace(self, newest=found, minor=self.newest, decides=True)
+            return after._without_lost()
         return self._take_newer(found)
 
     def _take_newer(self, found: RevocationList) -> Standing:
@@ -184,10 +166,13 @@ class Standing:
             return self if self._forked else dataclasses.replace(self, fork=fork)
         if found.as_of < self.newest.as_of:
             raise OldRevocationsError("it has a higher number and an earlier time")
-        after = dataclasses.replace(self, newest=found)
-        if after.minor is not None and after.revokes_device(after.minor.signer):
-            return dataclasses.replace(after, minor=None)
-        return after
+        return dataclasses.replace(self, newest=found)._without_lost()
+
+    def _without_lost(self) -> Standing:
+        """What a device said that is revoked now, and might not certify, is not needed."""
+        if self.minor is not None and self.revokes_device(self.minor.signer):
+            return dataclasses.replace(self, minor=None)
+        return self
 
     def _take_minor(self, found: RevocationList) -> Standing:
         known = self.minor
@@ -211,26 +196,30 @@ class Standing:
         drop: Iterable[bytes] = (),
     ) -> RevocationList:
         """The next list of a device of ours, with all that is taken back; or the one that stands,
-        if there is nothing new and it is not a day old. `drop` as for `RevocationList.renew`.
+        if there is nothing new and it is not a day old. `drop` takes out statements that have
+        ended by themselves; devices stay in for ever.
 
         Raises `RevocationsFullError`.
         """
-        issuer = self.newest.issuer
         mine = self.newest if certifier == self.decides else self.minor
-        higher = [self.newest, *([] if certifier or self.minor is None else [self.minor])]
-        base = max(higher, key=lambda each: each.seq)
         hashes = (self.hashes - frozenset(drop)) | frozenset(add)
-        if mine is not None and mine is not self.root:
-            base = base if mine.seq < base.seq else mine
-            young = now - mine.as_of < limits.REVOCATIONS_RENEWED_SECONDS
-            if mine.hashes == hashes and young:
-                return mine
-        if certifier and not self.decides:
-            base = dataclasses.replace(base, seq=0)
-        if base.seq >= LAST_SEQ:
+        if (
+            mine is not None
+            and mine is not self.root
+            and mine.hashes == hashes
+            and now - mine.as_of < limits.REVOCATIONS_RENEWED_SECONDS
+        ):
+            return mine
+        # It follows those of its kind and of those before: no lesser one can use up its numbers,
+        # nor have it bear a time of the future.
+        before = [self.newest] if self.decides or not certifier else []
+        if self.minor is not None and not certifier:
+            before.append(self.minor)
+        seq = max((each.seq for each in before), default=0)
+        if seq >= LAST_SEQ:
             raise RevocationsFullError("its number can't become higher")
-        as_of = max(now, *(each.as_of for each in self.lists))
-        return RevocationList.sign(signer, issuer, base.seq + 1, as_of, hashes)
+        as_of = max([now, *(each.as_of for each in before)])
+        return RevocationList.sign(signer, self.newest.issuer, seq + 1, as_of, hashes)
 
     @property
     def lists(self) -> tuple[RevocationList, ...]:

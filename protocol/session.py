@@ -40,6 +40,8 @@ from .errors import (
     wire_code,
 )
 from .framing import FrameReader, frame
+from .guardian_messages import GUARDIAN_WORK
+from .head_messages import HEAD_WORK
 from .joining import AddOpening, DeviceRequest, Gift, Joined, Joining, JoinOpening
 from .messages import (
     VERSIONS,
@@ -97,6 +99,11 @@ Happening = type[Message] | str
 _D: Final[Role] = "dialer"
 _L: Final[Role] = "listener"
 _Row = tuple[Role, State, Happening, State]
+ALL_WORK: Final[tuple[type[Message], ...]] = (
+    *WORK, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK, *HEAD_WORK, *GUARDIAN_WORK,
+)  # fmt: skip
+"""What goes over a session that stands, of every part of the protocol."""
+
 _ROWS: Final[tuple[_Row, ...]] = (
     # Contacts.
     (_D, State.CHANNEL, "channel up, contact", State.WELCOME),
@@ -126,11 +133,7 @@ _ROWS: Final[tuple[_Row, ...]] = (
     (_L, State.DEVICE_CHAIN, PairChain, State.DEVICE_CONFIRM),
     (_L, State.DEVICE_CONFIRM, PairConfirm, State.PAIRED),
     # Work, and the end.
-    *(
-        (role, State.UP, message, State.UP)
-        for role in (_D, _L)
-        for message in (*WORK, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK)
-    ),
+    *((role, State.UP, message, State.UP) for role in (_D, _L) for message in ALL_WORK),
     *(
         (role, state, Bye, State.ENDED)
         for role in (_D, _L)

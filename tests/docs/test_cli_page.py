@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 import typer
 from kinlight.crypto.errors import KinlightError
-from kinlight.node import daemon, errors, views, views_albums, views_archive, views_weblinks
+from kinlight.node import (
+    daemon,
+    errors,
+    views,
+    views_albums,
+    views_archive,
+    views_guardians,
+    views_weblinks,
+)
 from kinlight.node.cli import app
 from kinlight.node.config import Config
 from kinlight.node.home import HOME_VARIABLE
@@ -21,7 +29,7 @@ PAGE = (ROOT / "docs" / "cli.md").read_text()
 README = (ROOT / "README.md").read_text()
 VIEWS = [
     view
-    for module in (views, views_albums, views_archive, views_weblinks)
+    for module in (views, views_albums, views_archive, views_guardians, views_weblinks)
     for _, view in inspect.getmembers(module, inspect.isclass)
     if view.__module__ == module.__name__
     and view not in (views.ShareProgress, views.ImportProgress, views.DoctorProgress, views.Event)

@@ -11,10 +11,11 @@ from kinlight.node.environment import Environment
 from kinlight.protocol.errors import RevokedDeviceError
 from kinlight.protocol.revocation import device_hash
 
+from .circle import album_of, found, key_of
 from .conftest import Picture, Start, Ways
 from .network import Network
 from .nodes import Clock, TestedNode
-from .siblings import are_linked, at, device_key, introduce, joined_by, tell_of
+from .siblings import are_linked, at, device_key, introduce, joined_by, named, tell_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,16 @@ async def test_a_revoked_device_gets_nothing_new_from_anybody(
         assert (await news.get()).data == {"code": "device-revoked"}
 
 
+async def test_the_keys_of_albums_change_with_a_device_that_was_revoked(people: People) -> None:
+    laptop, lost = people.laptop, device_key(people.phone)
+    found(laptop)
+    await laptop.until(lambda: lost in album_of(laptop).album.view.devices)
+    key = key_of(laptop)
+    laptop.engine.our_devices.revoke("Phone", None)
+    await laptop.until(lambda: lost not in album_of(laptop).album.view.devices)
+    assert key_of(laptop) != key
+
+
 async def test_a_stolen_device_adds_a_device_after_it_was_revoked_and_nobody_takes_it(
     people: People, environment: Environment, tmp_path: Path
 ) -> None:
@@ -118,6 +129,25 @@ async def test_a_stolen_device_adds_a_device_after_it_was_revoked_and_nobody_tak
             certifier=True,
         )
     await burglar.stop()
+
+
+async def test_a_device_that_the_words_certify_no_longer_goes_with_the_one_that_added_it(
+    people: People, environment: Environment, tmp_path: Path
+) -> None:
+    tablet = await joined_by(people.phone, tmp_path / "tablet", environment, "Tablet")
+    tell_of(people.bob, people.laptop, tablet)
+    await people.bob.until(lambda: at(people.bob, tablet))
+    await tablet.engine.allow_device(people.laptop.words)
+    await people.bob.until(lambda: at(people.bob, tablet))
+    await people.laptop.until(
+        lambda: named(people.laptop, "Tablet").added_by is None and named(tablet, "Tablet").this
+    )
+    people.laptop.engine.our_devices.revoke("Phone", None)
+    await people.bob.until(lambda: not at(people.bob, people.phone))
+    assert at(people.bob, tablet)
+    known = people.bob.parts.papers.revocations
+    assert not known.revokes_device(tablet.identity, device_key(tablet))
+    await tablet.stop()
 
 
 async def test_a_device_that_may_not_certify_takes_no_device_back(
@@ -148,9 +178,9 @@ async def test_of_two_devices_that_revoke_each_other_the_first_heard_counts_unti
     laptop.engine.our_devices.revoke("Phone", laptop.words)
     laptop.engine.our_devices.restore("Laptop", laptop.words)
     # Bob does not let the laptop in, so he hears it from the third device, or by the words.
-    for found in laptop.parts.papers.own_lists():
-        if found.by_root:
-            assert bob.parts.papers.take_list(found, {}, certifier=False)
+    for each in laptop.parts.papers.own_lists():
+        if each.by_root:
+            assert bob.parts.papers.take_list(each, {}, certifier=False)
     bob.parts._heard(laptop.identity)  # pyright: ignore[reportPrivateUsage]
     await bob.until(lambda: not at(bob, phone))
     laptop.parts.peers.nudge()

@@ -18,7 +18,7 @@ from kinlight.node.errors import (
 )
 from kinlight.node.home import Home
 from kinlight.node.views import PairingCode
-from kinlight.protocol.errors import NotPairingError
+from kinlight.protocol.errors import NotPairingError, WrongPeerError
 
 from .conftest import Start, Ways
 from .network import Network
@@ -230,3 +230,23 @@ async def test_a_device_does_not_revoke_itself(start: Start) -> None:
     laptop: TestedNode = await start("Laptop")
     with pytest.raises(BadRequestError):
         laptop.engine.our_devices.revoke("Laptop", laptop.words)
+
+
+async def test_two_that_were_made_from_the_words_get_to_know_each_other(
+    start: Start, environment: Environment, tmp_path: Path
+) -> None:
+    old, bob = await start("Old"), await start("Bob")
+    new = TestedNode(tmp_path / "new", "New", environment, old.words)
+    await new.start()
+    async with contextlib.aclosing(old.engine.add_device(None, None, may_certify=False)) as steps:
+        code = await anext(steps)
+        assert isinstance(code, PairingCode)
+        with pytest.raises(WrongPeerError):  # a code of somebody else's
+            await bob.engine.meet_device(code.code, old.address)
+        met = await new.engine.meet_device(code.code, old.address)
+        assert met.device == device_key(old).hex()
+        await anext(steps)
+    await new.until(lambda: are_linked(new, old) and are_linked(old, new))
+    await old.until(lambda: named(old, "New").may_certify)
+    assert len(new.parts.device.chain.certificates) == 1
+    await new.stop()

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kinlight.crypto.channel import Role
-from kinlight.protocol.album_messages import ALBUM_WORK
-from kinlight.protocol.device_messages import DEVICE_WORK
-from kinlight.protocol.messages import WORK, Message
-from kinlight.protocol.session import MOVES, State
-from kinlight.protocol.sibling_messages import SIBLING_WORK
+from kinlight.protocol.messages import Message
+from kinlight.protocol.session import ALL_WORK, MOVES, State
 
 ROLES: tuple[Role, ...] = ("dialer", "listener")
 
@@ -46,9 +43,7 @@ def reached(role: Role) -> Iterator[State]:
 
 
 def _name(message: type[Message]) -> str:
-    return (
-        "work" if message in (*WORK, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK) else message.__name__
-    )
+    return "work" if message in ALL_WORK else message.__name__
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from kinlight.crypto.secret import Secret
 from kinlight.protocol import limits
 from kinlight.protocol.album_messages import AlbumHeads
 from kinlight.protocol.errors import (
+    OtherKeyError,
     OtherVersionError,
     RevokedDeviceError,
     UnexpectedMessageError,
@@ -218,7 +219,7 @@ def test_papers_of_another_identity_are_refused(
 ) -> None:
     fake = Impostor(role, alice, bob, mallory.device(), mallory.device()).bring_to(State.PROOF)
     fake.duel.say(fake.prove())
-    assert fake.duel.error is WrongPeerError
+    assert fake.duel.error is OtherKeyError
 
 
 @pytest.mark.parametrize("role", ["dialer", "listener"])

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kinlight.crypto import encoding
 from kinlight.crypto.errors import MalformedError
-from kinlight.crypto.signing import Signed
+from kinlight.crypto.signing import Signed, SigningKey
 from kinlight.protocol import limits
 from kinlight.protocol.errors import (
     BrokenRevocationsError,
@@ -38,6 +38,11 @@ DEVICES = {PHONE.public: ALICE.identity, LAPTOP.public: ALICE.identity}
 
 def listed(*hashes: bytes, seq: int = 1, as_of: int = NOW, device: str = "phone") -> RevocationList:
     return RevocationList.sign(ALICE.signing_key(device), ALICE.identity, seq, as_of, hashes)
+
+
+def renewed(found: RevocationList, signer: SigningKey, now: int, **more: Any) -> RevocationList:
+    """The next list of somebody who knows but this one."""
+    return Standing(found).renewed(signer, now, certifier=True, **more)
 
 
 def test_a_list_is_read_as_it_was_signed() -> None:
@@ -69,7 +74,7 @@ def test_a_list_holds_4096_hashes_and_no_more() -> None:
     with pytest.raises(RevocationsFullError):
         listed(*many(limits.REVOCATIONS + 1))
     with pytest.raises(RevocationsFullError):
-        full.renew(PHONE, NOW, add=[ONE])
+        renewed(full, PHONE, NOW, add=[ONE])
     items = full.signed.unverified()
     items[-1] = [*many(limits.REVOCATIONS), b"\xff" * 32]
     with pytest.raises((MalformedError, encoding.NotEncodableError)):
@@ -144,6 +149,8 @@ def test_a_stolen_device_that_may_not_certify_can_not_use_up_the_numbers(first: 
     assert not known.revokes_device(LAPTOP.public)
     later = known.renewed(LAPTOP, NOW + 1, certifier=True, add=[THREE])
     assert known.take(later).revokes(THREE)
+    assert later.as_of == NOW + 1
+    assert known.fresh(NOW)
 
 
 def test_of_two_certifiers_who_revoke_each_other_the_first_heard_counts() -> None:
@@ -187,20 +194,20 @@ def test_with_a_device_goes_what_it_certified() -> None:
 
 def test_a_list_without_news_is_signed_again_once_a_day() -> None:
     first = listed(ONE)
-    assert first.renew(PHONE, NOW + DAY - 1) is first
-    assert first.renew(PHONE, NOW + DAY - 1, add=[ONE]) is first
-    second = first.renew(LAPTOP, NOW + DAY)
+    assert renewed(first, PHONE, NOW + DAY - 1) is first
+    assert renewed(first, PHONE, NOW + DAY - 1, add=[ONE]) is first
+    second = renewed(first, LAPTOP, NOW + DAY)
     assert (second.seq, second.as_of, second.hashes) == (2, NOW + DAY, {ONE})
     second.verify(DEVICES)
 
 
 def test_news_go_out_at_once() -> None:
-    second = listed(ONE).renew(PHONE, NOW + 1, add=[TWO], drop=[ONE])
+    second = renewed(listed(ONE), PHONE, NOW + 1, add=[TWO], drop=[ONE])
     assert (second.seq, second.as_of, second.hashes) == (2, NOW + 1, {TWO})
 
 
 def test_a_clock_set_back_does_not_make_an_older_list() -> None:
-    second = listed(ONE).renew(PHONE, NOW - 10**6, add=[TWO])
+    second = renewed(listed(ONE), PHONE, NOW - 10**6, add=[TWO])
     assert (second.seq, second.as_of) == (2, NOW)
     assert Standing(listed(ONE)).take(second).revokes(TWO)
 
@@ -268,11 +275,11 @@ def test_a_second_fork_counts_as_the_first_did() -> None:
 
 
 def test_a_list_with_the_highest_number_has_none_after_it_and_says_so() -> None:
-    last = listed(ONE, seq=LAST_SEQ - 1).renew(ALICE.signing_key("phone"), NOW + 1, add=[TWO])
+    last = renewed(listed(ONE, seq=LAST_SEQ - 1), ALICE.signing_key("phone"), NOW + 1, add=[TWO])
     assert last.seq == LAST_SEQ
-    assert last.renew(ALICE.signing_key("phone"), NOW + 1, add=[TWO]) is last
+    assert renewed(last, ALICE.signing_key("phone"), NOW + 1, add=[TWO]) is last
     with pytest.raises(RevocationsFullError, match="number"):
-        last.renew(ALICE.signing_key("phone"), NOW + 1, add=[THREE])
+        renewed(last, ALICE.signing_key("phone"), NOW + 1, add=[THREE])
 
 
 @pytest.mark.parametrize("seq", [1, 2, 2**64 - 1])

@@ -6,18 +6,24 @@ from collections.abc import Iterator
 
 import pytest
 from kinlight.crypto.channel import Role
-from kinlight.protocol import album_messages, device_messages, messages, sibling_messages
-from kinlight.protocol.album_messages import ALBUM_WORK
-from kinlight.protocol.device_messages import DEVICE_WORK, DeviceGift
+from kinlight.protocol import (
+    album_messages,
+    device_messages,
+    guardian_messages,
+    head_messages,
+    messages,
+    sibling_messages,
+)
+from kinlight.protocol.device_messages import DeviceGift
 from kinlight.protocol.errors import UnexpectedMessageError
 from kinlight.protocol.messages import (
-    WORK,
     Bye,
     Hello,
     Message,
     Welcome,
 )
 from kinlight.protocol.session import (
+    ALL_WORK,
     MOVES,
     Added,
     Asked,
@@ -28,7 +34,6 @@ from kinlight.protocol.session import (
     Received,
     State,
 )
-from kinlight.protocol.sibling_messages import SIBLING_WORK
 
 from .pairs import Partner, dial, ended, listen, partner
 from .people import Person, pinned
@@ -107,6 +112,10 @@ SAMPLES: dict[type[Message], Message] = {
     sibling_messages.SiblingLetGo: sibling_messages.SiblingLetGo((bytes(16),)),
     sibling_messages.SiblingPreviewAsk: sibling_messages.SiblingPreviewAsk(bytes(16)),
     sibling_messages.SiblingPreview: sibling_messages.SiblingPreview(bytes(16), b"", b"", 0, 0),
+    head_messages.Heads: head_messages.Heads(b""),
+    head_messages.HeadShown: head_messages.HeadShown(b"head", b"papers"),
+    guardian_messages.GuardianShare: guardian_messages.GuardianShare(b"sealed"),
+    guardian_messages.GuardianKept: guardian_messages.GuardianKept(bytes(32)),
     messages.Ping: messages.Ping(1),
     messages.Pong: messages.Pong(1),
     messages.Bye: messages.Bye(0),
@@ -132,7 +141,7 @@ def sample(joined: Partner, happening: Happening) -> Message:
         joined.window.purpose = "device" if joined.mode == "device" else "pair"
         proper = joined.hello()
         return Hello(proper.versions, mode, proper.method, proper.proof)
-    if happening is not Bye and happening not in (*WORK, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK):
+    if happening is not Bye and happening not in ALL_WORK:
         step = joined.steps().get(joined.session.state)
         if step is not None and (joined.session.role, joined.session.state, happening) in MOVES:
             return step()
@@ -164,7 +173,7 @@ def test_a_cell_of_the_table_moves_or_ends_the_session(
         if happening is Bye:
             assert [event for event in events if not isinstance(event, Ended)] == []
             assert ended(events).error is None
-        elif happening in (*WORK, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK):
+        elif happening in ALL_WORK:
             assert events == [Received(SAMPLES[happening])]  # type: ignore[index]
         else:
             assert not any(isinstance(event, Ended | Received) for event in events)
@@ -192,7 +201,7 @@ def test_every_state_that_the_table_can_reach_is_on_a_path() -> None:
 
 def test_every_message_has_a_sample() -> None:
     kinds = {kind for kind in vars(messages).values() if _is_message(kind)}
-    assert {*kinds, *ALBUM_WORK, *DEVICE_WORK, *SIBLING_WORK, DeviceGift} == {*SAMPLES, Hello}
+    assert {*kinds, *ALL_WORK, DeviceGift} == {*SAMPLES, Hello}
 
 
 def _is_message(kind: object) -> bool:

@@ -27,19 +27,28 @@ class Drill:
             household.introduce(one, other)
         for person in (self.bob, self.carol):
             person.run("contacts", "accept-from", "Anna", "always")
-        self.bob.run("hold", "--backup", "Anna")
-        self.anna.until(lambda node: node.contact("Bob"), lambda found: found.backup == "offered")
-        self.anna.run("contacts", "let-hold", "Bob", "--backup")
         files = [
             noise(folder / f"{number}.jpg", size, seed=number) for number, size in enumerate(SIZES)
         ]
         items = self.anna.run("import", *files).values
         self.photos = {str(item["id"]): Path(item["file"]) for item in items}
+        self.anna.run("album", "create", "Summer", "--metadata", "original")
+        self.anna.run("album", "invite", "Summer", "Carol")
+        self.carol.until(lambda node: node.album_list(), bool)
+        self.carol.run("album", "join", "Summer")
         shared = self.anna.share(files[:1], self.carol)
         assert [item["state"] for item in shared] == ["delivered"]
-        self.anna.eventually(
-            lambda node: node.contact("Bob"), lambda found: found.backed_up == len(files)
+        self.bob.run("hold", "--backup", "Anna")
+        self.anna.until(lambda node: node.contact("Bob"), lambda found: found.backup == "offered")
+        self.anna.run("contacts", "let-hold", "Bob", "--backup")
+        status = self.anna.until(
+            lambda node: node.status(),
+            lambda found: (
+                found.readiness is not None and any(each.whole for each in found.readiness.holders)
+            ),
         )
+        assert status.readiness is not None
+        assert status.readiness.holders[0].photos == len(files)
         self.before = self.seen_of_anna()
 
     def seen_of_anna(self) -> list[object]:
@@ -89,6 +98,19 @@ def test_all_comes_back_from_the_words_and_a_holder_and_nobody_is_warned(
     assert [item["state"] for item in shared] == ["delivered", "delivered"]
     got = {item["sha256"] for item in drill.carol.inbox()}
     assert {sha256(new), sha256(list(drill.photos.values())[1])} <= got
+    # The album that she founded goes on at both ends.
+    (item,) = anew.run("album", "add", "Summer", new).values
+    drill.carol.until(
+        lambda node: node.album_show("Summer"),
+        lambda album: (
+            [each.state for each in album.photos if each.id == item["photo_id"]] == ["here"]
+        ),
+    )
+    drill.carol.run("album", "add", "Summer", noise(tmp_path / "hers.jpg", 40_000, seed=98))
+    anew.until(
+        lambda node: node.album_show("Summer"),
+        lambda album: [each.state for each in album.photos] == ["here", "here"],
+    )
     assert drill.seen_of_anna() == drill.before
     assert len(drill.bob.run("contacts", "list").values) == 2
 

@@ -925,7 +925,39 @@ def backup_cases() -> list[Case]:
     by_phone = device_certificate(PHONE, TABLET)
     ben: dict[str, Any] = {"signer": LAPTOP, "device": public(LAPTOP)}
     one = kept_contact("Ben")
+    noted = b"".join(len(each).to_bytes(4) + each for each in map(encode, (
+        ["tags", b"p" * 16, ["sea", "K\u00fcste"]], ["sensitivity", b"p" * 16, "high"],
+        ["in", "Mine", b"p" * 16], ["rules", "", ""],
+        ["contact", BEN, "always", "clean", 1],
+        ["shared", b"a" * 16, BEN, NOW], ["key", b"a" * 16, bytes(32)],
+        ["hidden", b"a" * 16, b"h" * 16],
+    )))  # fmt: skip
+    notes: dict[str, Value] = {
+        "whole": hashlib.sha256(noted).digest(), "part": 0, "parts": 1, "notes": noted,
+    }  # fmt: skip
+    album: dict[str, Value] = {
+        "album": b"a" * 16, "part": 0, "entries": (3).to_bytes(4) + b"one",
+    }  # fmt: skip
+    further = [
+        entry("notes", "valid", "success", notes, says="notes"),
+        entry("a part of an album", "valid", "success", album, says="album"),
+        entry("a part of notes beyond the last", "bad field", "malformed", notes, says="notes",
+              part=1),
+        entry("notes with a digest that is short", "bad field", "malformed", notes, says="notes",
+              whole=bytes(31)),
+        entry("notes above 49,152 bytes", "too long", "malformed", notes, says="notes",
+              notes=bytes(49_153)),
+        entry("notes in more parts than are put together", "too long", "malformed", notes,
+              says="notes", parts=1_366),
+        entry("a part of an album with a short id", "bad field", "malformed", album, says="album",
+              album=bytes(15)),
+        entry("a part of an album above 49,152 bytes", "too long", "malformed", album,
+              says="album", entries=bytes(49_153)),
+        entry("a part of an album with a field too many", "trailing data", "malformed", album,
+              says="album", more=0),
+    ]  # fmt: skip
     return [
+        *further,
         entry("a photo of one's own", "valid", "success"),
         entry("a photo that came from somebody", "valid", "success", bens),
         entry("contacts", "valid", "success", all_friends),
