@@ -2,10 +2,12 @@
 
     python -m kinlight.ml.evaluate_watermark marks --data DIR --out FILE.json
     python -m kinlight.ml.evaluate_watermark claims --data DIR --out FILE.json --crops 100000
+    python -m kinlight.ml.evaluate_watermark forgery --data DIR --out FILE.json
 
 `marks`: each photo is marked once with a key and a payload of its own and goes through everything
 in `watermark_attacks`. `claims`: crops of photos without a mark are read with a new key for each,
 for any payload and for a thousand that were issued; all are read quickly, some thoroughly.
+`forgery`: who has one marked photo and no key copies its mark into another, and wipes it out.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,14 +31,13 @@ from .chance import integer
 from .photos import Pixels
 from .processing import jpeg_round_trip
 from .watermark_attacks import BARS, HARSHER, averaged, part, resized
-from .watermark_carrier import KEY_BYTES, Carrier, Floats
+from .watermark_carrier import KEY_BYTES, Carrier
 from .watermark_code import PAYLOAD_BYTES
-from .watermark_search import Found, Sought
+from .watermark_search import Found, Sought, folded
 
 SENT_QUALITY = 95
 """Of the JPEG that a node sends."""
 ISSUED = 1000
-THOROUGH_EVERY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +69,17 @@ def psnr(one: Pixels, other: Pixels) -> float:
 
 
 def ssim(one: Pixels, other: Pixels) -> float:
-    """Of the brightness, with the window of the paper: Z. Wang et al., 2004."""
+    """Of the brightness."""
     a, b = (cv2.cvtColor(each, cv2.COLOR_RGB2GRAY).astype(np.float32) for each in (one, other))
-
-    def mean(values: Floats) -> Floats:
-        return cv2.GaussianBlur(values, (11, 11), 1.5).astype(np.float32, copy=False)
-
-    mean_a, mean_b = mean(a), mean(b)
-    spread_a, spread_b = mean(a * a) - mean_a * mean_a, mean(b * b) - mean_b * mean_b
-    both = mean(a * b) - mean_a * mean_b
-    first, second = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    top = (2 * mean_a * mean_b + first) * (2 * both + second)
-    return float(np.mean(
-        top / ((mean_a * mean_a + mean_b * mean_b + first) * (spread_a + spread_b + second))
-    ))  # fmt: skip
+    return watermark.similarity(a, b)
 
 
 def _drawn(rng: np.random.Generator) -> tuple[Carrier, bytes]:
     return Carrier(rng.bytes(KEY_BYTES)), rng.bytes(PAYLOAD_BYTES)
 
 
-def measure(file: str, pixels: Pixels, seed: int) -> Marked:
-    """Mark a photo and attack it in every way."""
+def measure(file: str, pixels: Pixels, seed: int, *, harsher: bool) -> Marked:
+    """Mark a photo and do to it what a mark must bear, and perhaps what it need not."""
     rng = np.random.default_rng((seed, 1))
     carrier, payload = _drawn(rng)
     start = time.perf_counter()
@@ -104,8 +94,27 @@ def measure(file: str, pixels: Pixels, seed: int) -> Marked:
         wrong += sum(claim.payload not in wanted for claim in found)
         strengths[name] = min(_strength(found, each) for each in wanted)
 
-    for name, attack in {**{name: bar[1] for name, bar in BARS.items()}, **HARSHER}.items():
+    for name, (_, attack) in BARS.items():
         read(name, attack(marked, rng), payload)
+    for name, attack in HARSHER.items() if harsher else ():
+        read(name, attack(marked, rng), payload)
+    if harsher:
+        _together(pixels, marked, carrier, payload, rng, read)
+    return Marked(
+        file, pixels.shape[0] * pixels.shape[1] / 1e6, psnr(pixels, marked), ssim(pixels, marked),
+        seconds, strengths, wrong,
+    )  # fmt: skip
+
+
+def _together(
+    pixels: Pixels,
+    marked: Pixels,
+    carrier: Carrier,
+    payload: bytes,
+    rng: np.random.Generator,
+    read: Callable[..., None],
+) -> None:
+    """What several who have copies can do, and who marks one again."""
     others = [rng.bytes(PAYLOAD_BYTES) for _ in range(ISSUED)]
     copies = [watermark.mark(pixels, carrier, other) for other in others[:2]]
     read("two copies averaged, all named", jpeg_round_trip(averaged([marked, copies[0]]), 90, 2),
@@ -117,10 +126,41 @@ def measure(file: str, pixels: Pixels, seed: int) -> Marked:
          payload, others[0], issued=[payload, *others])  # fmt: skip
     foreign = watermark.mark(marked, *_drawn(rng))
     read("marked again under another key", jpeg_round_trip(foreign, 90, 2), payload)
-    return Marked(
-        file, pixels.shape[0] * pixels.shape[1] / 1e6, psnr(pixels, marked), ssim(pixels, marked),
-        seconds, strengths, wrong,
-    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Attacked:
+    """What somebody without the key did with one marked photo and another without a mark."""
+
+    file: str
+    forged: float
+    """Strength of the copied mark in the other photo; 0 where it is not read there."""
+    forged_psnr: float
+    wiped: dict[str, float]
+    """The strength that is left after the estimated pattern was taken away so often."""
+    wiped_psnr: dict[str, float]
+
+
+def attack(file: str, pixels: Pixels, other: Pixels, seed: int) -> Attacked:
+    """Estimate the pattern from one marked photo: its tiles are alike, so their sum shows it."""
+    rng = np.random.default_rng((seed, 3))
+    carrier, payload = _drawn(rng)
+    marked = watermark.mark(pixels, carrier, payload)
+    scale = watermark.SIDE / math.sqrt(pixels.shape[0] * pixels.shape[1])
+    guess = folded(watermark.canonical(watermark.luma(marked), scale))
+    guess -= guess.mean()
+    guess /= guess.std()
+    forged = watermark.lay(other, guess)
+    found = watermark_search.find(jpeg_round_trip(forged, 90, 2), [Sought(carrier)])
+    wiped: dict[str, float] = {}
+    wiped_psnr: dict[str, float] = {}
+    left = marked
+    for times in (1, 2, 3):
+        left = watermark.lay(left, -guess)
+        still = watermark_search.find(jpeg_round_trip(left, 90, 2), [Sought(carrier, (payload,))])
+        wiped[str(times)] = _strength(still, payload)
+        wiped_psnr[str(times)] = psnr(pixels, left)
+    return Attacked(file, _strength(found, payload), psnr(other, forged), wiped, wiped_psnr)
 
 
 def _strength(found: Sequence[Found], payload: bytes) -> float:
@@ -129,12 +169,12 @@ def _strength(found: Sequence[Found], payload: bytes) -> float:
 
 def table(measured: Sequence[Marked]) -> str:
     """What was measured, as Markdown."""
-    rows = ["| what happened | found | weakest | bar |", "| --- | ---: | ---: | ---: |"]
-    for name in measured[0].strengths:
-        values = [each.strengths[name] for each in measured]
+    rows = ["| what happened | photos | found | weakest | bar |", "| --- " + "| ---: " * 4 + "|"]
+    for name in dict.fromkeys(name for each in measured for name in each.strengths):
+        values = [each.strengths[name] for each in measured if name in each.strengths]
         share = np.mean([value > 0 for value in values])
         bar = f"{100 * BARS[name][0]:.1f} %" if name in BARS else ""
-        rows.append(f"| {name} | {100 * share:.1f} % | {min(values):.1f} | {bar} |")
+        rows.append(f"| {name} | {len(values)} | {100 * share:.1f} % | {min(values):.1f} | {bar} |")
     decibels, likeness = [each.psnr for each in measured], [each.ssim for each in measured]
     rows.append(
         f"\n{len(measured)} photos; PSNR {min(decibels):.1f} to {max(decibels):.1f} dB, mean "
@@ -144,7 +184,9 @@ def table(measured: Sequence[Marked]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def measure_claims(files: Sequence[tuple[str, Pixels]], crops: int, seed: int) -> dict[str, Any]:
+def measure_claims(
+    files: Sequence[tuple[str, Pixels]], crops: int, every: int, seed: int
+) -> dict[str, Any]:
     """Read crops that bear no mark. Each has a key of its own, as the bound is over keys."""
     rng = np.random.default_rng((seed, 2))
     claims = thorough = 0
@@ -157,7 +199,7 @@ def measure_claims(files: Sequence[tuple[str, Pixels]], crops: int, seed: int) -
         crop = part(pixels, float(rng.uniform(min(1.0, least), 1.0)) ** 2, rng)
         crop = resized(crop, integer(rng, 256, 480) / min(crop.shape[:2]))
         sought = [Sought(Carrier(rng.bytes(KEY_BYTES)), issued)]
-        wholly = number % THOROUGH_EVERY == 0
+        wholly = number % every == every - 1
         found = watermark_search.find(crop, sought, thorough=wholly)
         claims += len(found)
         thorough += wholly
@@ -170,11 +212,13 @@ def measure_claims(files: Sequence[tuple[str, Pixels]], crops: int, seed: int) -
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, and write what was measured."""
     parser = argparse.ArgumentParser(prog="kinlight.ml.evaluate_watermark", description=__doc__)
-    parser.add_argument("what", choices=["marks", "claims"])
+    parser.add_argument("what", choices=["marks", "claims", "forgery"])
     parser.add_argument("--data", type=Path, action="append", required=True, help="may be repeated")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--skip", type=Path, help="a list of files to leave out")
     parser.add_argument("--crops", type=int, default=100_000)
+    parser.add_argument("--harsher", type=int, default=1, help="of so many photos one wholly")
+    parser.add_argument("--every", type=int, default=500, help="of so many crops one thoroughly")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--least", type=float, default=0.9, help="megapixels of a photo")
     parser.add_argument("--most", type=float, default=13.0)
@@ -190,11 +234,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if options.what == "claims":
         small = [(file, resized(each, 900 / max(each.shape[:2]))) for file, each in fitting]
-        figures = measure_claims(small, options.crops, options.seed)
+        figures = measure_claims(small, options.crops, options.every, options.seed)
+    elif options.what == "forgery":
+        pictures = list(fitting)
+        figures = {
+            "photos": [
+                asdict(attack(*pictures[number], pictures[number - 1][1], options.seed + number))
+                for number in range(len(pictures))
+            ]
+        }
     else:
         measured: list[Marked] = []
         for number, (file, pixels) in enumerate(fitting):
-            measured.append(measure(file, pixels, options.seed + number))
+            harsher = number % options.harsher == options.harsher - 1
+            measured.append(measure(file, pixels, options.seed + number, harsher=harsher))
             print(f"{file}: {measured[-1].psnr:.1f} dB", flush=True)
         figures = {"photos": [asdict(each) for each in measured]}
         print(table(measured))

@@ -9,6 +9,7 @@ same picture, key and payload give the same pixels. Twelve megapixels take half 
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import Any, Final, cast
 
 import cv2
@@ -29,6 +30,9 @@ LEAST_DB: Final = 42.0
 """PSNR that a marked picture has at least, but for rounding."""
 LEAST_SSIM: Final = 0.985
 """The same for its structural similarity, by the estimate below."""
+LEAST_SAMPLED: Final = 0.982
+"""The same where it is measured: on sixteen squares of the picture."""
+_ACROSS, _SQUARE = 4, 256
 
 _BAND: Final = 256
 """Rows that are changed at a time."""
@@ -38,6 +42,7 @@ _FLOOR: Final = 3.0
 """Variance that is added to a place's own, so that smooth places have some of the mark."""
 _POWER: Final = 0.35
 """How the mark's strength grows with the variance of its place: 0.5 would be in proportion."""
+_SSIM_C1: Final = (0.01 * 255) ** 2
 _SSIM_C2: Final = (0.03 * 255) ** 2
 
 
@@ -51,14 +56,21 @@ def mark(pixels: npt.NDArray[Any], carrier: Carrier, payload: bytes) -> Picture:
     `pixels`: shape (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), 8 bits, upright; a fourth channel, of
     transparency, stays. Raises UnfitPicture.
     """
-    picture = check(pixels)
+    return lay(check(pixels), carrier.tile(payload)).reshape(pixels.shape)
+
+
+def lay(picture: Picture, tile: Floats) -> Picture:
+    """The picture with a pattern of unit power, shape (TILE, TILE), repeated all over it."""
     height, width = picture.shape[:2]
-    small = canonical(luma(picture), SIDE / math.sqrt(height * width))
-    drawn = np.tile(
-        carrier.tile(payload), (-(-small.shape[0] // TILE), -(-small.shape[1] // TILE))
-    )[: small.shape[0], : small.shape[1]]
+    grey = luma(picture)
+    small = canonical(grey, SIDE / math.sqrt(height * width))
+    repeats = -(-small.shape[0] // TILE), -(-small.shape[1] // TILE)
+    drawn = np.tile(tile, repeats)[: small.shape[0], : small.shape[1]]
     residual = drawn * _strengths(small, drawn)
-    full = cv2.resize(residual, (width, height), interpolation=cv2.INTER_CUBIC)
+    full = cv2.resize(residual, (width, height), interpolation=cv2.INTER_CUBIC).astype(
+        np.float32, copy=False
+    )
+    full *= np.float32(_bearable(grey, full))
     change = np.rint(full, out=full).astype(np.int16)
     made = picture.copy()
     colours = made[:, :, :3]
@@ -68,7 +80,7 @@ def mark(pixels: npt.NDArray[Any], carrier: Carrier, payload: bytes) -> Picture:
         layers = np.repeat(change[rows, :, None], band.shape[2], axis=2)
         # Saturating: what would be over white is white.
         colours[rows] = cv2.add(band, layers, dtype=cv2.CV_8U).reshape(band.shape)
-    return made.reshape(pixels.shape)
+    return made
 
 
 def check(pixels: npt.NDArray[Any], smallest: int = SMALLEST) -> Picture:
@@ -105,6 +117,41 @@ def canonical(grey: Picture, scale: float) -> Floats:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return cv2.resize(grey, size, interpolation=how).astype(np.float32)
+
+
+def similarity(one: Floats, other: Floats) -> float:
+    """SSIM of two pictures in grey, with the window of the paper: Z. Wang et al., 2004."""
+
+    def mean(values: Floats) -> Floats:
+        return cv2.GaussianBlur(values, (11, 11), 1.5).astype(np.float32, copy=False)
+
+    mean_a, mean_b = mean(one), mean(other)
+    spread_a, spread_b = mean(one * one) - mean_a * mean_a, mean(other * other) - mean_b * mean_b
+    both = mean(one * other) - mean_a * mean_b
+    top = (2 * mean_a * mean_b + _SSIM_C1) * (2 * both + _SSIM_C2)
+    return float(np.mean(
+        top
+        / ((mean_a * mean_a + mean_b * mean_b + _SSIM_C1) * (spread_a + spread_b + _SSIM_C2))
+    ))  # fmt: skip
+
+
+def _bearable(grey: Picture, change: Floats) -> float:
+    """The share of a change that leaves the picture as similar as it must be.
+
+    At full size a smooth picture may show more of it than the estimate at the scale of marks says.
+    """
+    height, width = grey.shape
+    rows, columns = min(height, _SQUARE), min(width, _SQUARE)
+    found: list[float] = []
+    for down, across in product(range(_ACROSS), repeat=2):
+        top = (height - rows) * down // (_ACROSS - 1)
+        left = (width - columns) * across // (_ACROSS - 1)
+        place = slice(top, top + rows), slice(left, left + columns)
+        before = grey[place].astype(np.float32)
+        after = np.clip(np.rint(before + change[place]), 0, 255).astype(np.float32)
+        found.append(similarity(before, after))
+    loss = 1 - sum(found) / len(found)
+    return min(1.0, math.sqrt((1 - LEAST_SAMPLED) / max(loss, 1e-9)))
 
 
 def _strengths(small: Floats, drawn: Floats) -> Floats:

@@ -27,7 +27,7 @@ TILE: Final = 128
 INNER, OUTER = 9, 50
 """Waves a tile of the lowest and the highest frequency."""
 KEY_BYTES: Final = 32
-PUBLIC_KEY: Final = b"kinlight, a mark that all can see"[:KEY_BYTES]
+PUBLIC_KEY: Final = b"kinlight: marks that all can see"
 """Of marks that anybody may read, and so may anybody set or wipe out."""
 _SYNC_EVERY: Final = 4
 _CHIPS_DOMAIN: Final = b"kinlight/mark1/signs"

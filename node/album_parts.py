@@ -19,6 +19,7 @@ from .catalogue import Catalogue
 from .cataloguing import Cataloguer
 from .copies import Copies
 from .database import Database
+from .derivations import Derivations
 from .events import Events
 from .importing import Importer
 from .library import Library
@@ -113,6 +114,7 @@ class AlbumParts:
             store=self.store,
             shelf=self.shelf,
             previews=self.previews,
+            derivations=Derivations(database),
             now=now,
         )
         self.albums: Final = Albums(

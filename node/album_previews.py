@@ -33,7 +33,13 @@ from ..protocol.errors import PieceMismatchError
 from .album_photos import AlbumPhotos
 from .album_shelf import SharedAlbum
 from .album_storage import AlbumStore
-from .errors import NotHereYetError
+from .errors import (
+    BlobMissingError,
+    DecoderDiedError,
+    DecoderTimeoutError,
+    NotHereYetError,
+    PictureRefusedError,
+)
 from .events import Events
 from .judge import network_of
 from .library import Library, Photo
@@ -159,7 +165,8 @@ class Previews:
         record = photo.photo.record
         here = self._library.photo(record.photo_id)
         if here is not None:
-            return await self._renditions.get(here, "preview")
+            with contextlib.suppress(BlobMissingError):  # it was let go, or is damaged
+                return await self._renditions.get(here, "preview")
         sealed = self._store.preview(shared.album_id, photo.added.digest)
         if sealed is None or photo.photo.key_id not in shared.keys:
             raise NotHereYetError
@@ -168,7 +175,7 @@ class Previews:
         opened = shared.keys.open_preview(photo.photo.key_id, record.photo_id, sealed)
         try:
             _, drawn = await self._renditions.drawn(opened, SIZES[0])
-        except LocalError as error:
+        except (PictureRefusedError, DecoderDiedError, DecoderTimeoutError) as error:
             self._bad[photo.added.digest] = error
             raise
         return drawn
@@ -262,7 +269,8 @@ class PreviewsComing:
         self._tried.get(shared.album_id, set[bytes]()).difference_update(
             self._common.take(shared, came)
         )
-        await self._ask(shared)
+        if shared.state == "joined":
+            await self._ask(shared)
 
     async def give(self, ask: AlbumPreviewAsk) -> bool:
         """Give the peer what it asks for, as far as it is here and the peer may have it; whether

@@ -31,6 +31,7 @@ from ..protocol.rendition import Rendition
 from .album_previews import Previews
 from .album_shelf import SharedAlbum, Shelf
 from .album_storage import AlbumStore
+from .derivations import Derivations
 from .forms import ORIGINAL, Form
 from .library import Library
 from .views_albums import (
@@ -85,6 +86,7 @@ class AlbumShowing:
         store: AlbumStore,
         shelf: Shelf,
         previews: Previews,
+        derivations: Derivations,
         now: Callable[[], int],
     ) -> None:
         self._device = device
@@ -92,6 +94,7 @@ class AlbumShowing:
         self._store = store
         self._shelf = shelf
         self._previews = previews
+        self._derivations = derivations
         self._now = now
 
     def called(self, identity: bytes) -> str:
@@ -215,8 +218,22 @@ class AlbumShowing:
             favourite_of=sorted(map(self.called, photo.favourite_of)),
             delete_asked_by=sorted(map(self.called, photo.asked_to_delete)),
             cover=shared.album.view.cover == record.photo_id,
+            original_asked_by=sorted(map(self.called, self._still_asking(photo))),
             preview=here is not None or (state != "hidden" and self._previews.has(shared, photo)),
         )
+
+    def original(self, photo_id: bytes) -> bytes:
+        """The photo of our library of which one of ours was made."""
+        return self._derivations.source(photo_id)
+
+    def _still_asking(self, photo: AlbumPhoto) -> set[bytes]:
+        """Who asks for the original and, as far as we know, has no grant of it."""
+        if photo.photo.record.author != self._device.identity or not photo.asked_original:
+            return photo.asked_original
+        source = self.original(photo.photo.record.photo_id)
+        return photo.asked_original - {
+            delivery.identity for delivery in self._library.deliveries(source)
+        }
 
     def _comment(self, shared: SharedAlbum, entry: FeedEntry) -> AlbumComment:
         act = entry.act

@@ -45,6 +45,7 @@ from .errors import (
     NoSuchDeviceError,
     NoSuchPhotoError,
     NotHereYetError,
+    NotOursError,
 )
 from .forms import Form
 from .library import Library, Photo
@@ -409,6 +410,30 @@ class Albums:
         return self._about(album, photo, lambda author, photo_id: author.ask_delete(
             self._now(), photo_id
         ))  # fmt: skip
+
+    def ask_original(self, album: str, photo: str) -> AlbumDetails:
+        """Ask who added a photo for its original, of which an album has no key. Whether they give
+        it is for them; they see who asks, as all members do.
+        """
+        shared = self._joined(album)
+        found = shared.album.view.photos[self._photo_id(shared, photo)]
+        if found.photo.record.author == self._device.identity:
+            raise BadRequestError("it is your own photo")
+        if self._device.identity in found.asked_original:
+            return self._showing.details(shared, SHOWN)
+        return self._about(album, photo, lambda author, photo_id: author.ask_original(
+            self._now(), photo_id
+        ))  # fmt: skip
+
+    def original(self, album: str, photo: str) -> bytes:
+        """The photo of our library of which one of ours in an album was made; that one itself if
+        it is the original. To be granted to whom we want to have it.
+        """
+        shared = self.find(album)
+        photo_id = self._photo_id(shared, photo)
+        if shared.album.view.photos[photo_id].photo.record.author != self._device.identity:
+            raise NotOursError
+        return self._showing.original(photo_id)
 
     async def hide(self, album: str, photo: str) -> AlbumDetails:
         """Delete a photo for us: it is removed from this machine if it came by the album, and does

@@ -89,6 +89,12 @@ class PlaceBody(BaseModel):
     place: str
 
 
+class OriginalId(BaseModel):
+    """A photo of the library."""
+
+    id: str
+
+
 def _albums(request: Request) -> Albums:
     engine: Engine = request.app.state.engine
     return engine.albums
@@ -216,6 +222,18 @@ async def post_place(request: Request, album: str, photo: str, body: PlaceBody) 
 async def post_ask_delete(request: Request, album: str, photo: str) -> AlbumDetails:
     """Ask everybody to delete a photo."""
     return _albums(request).ask_delete(album, photo)
+
+
+@router.post(_PHOTO + "/ask-original")
+async def post_ask_original(request: Request, album: str, photo: str) -> AlbumDetails:
+    """Ask the author of a photo for its original."""
+    return _albums(request).ask_original(album, photo)
+
+
+@router.get(_PHOTO + "/original")
+async def get_original(request: Request, album: str, photo: str) -> OriginalId:
+    """Of which photo of ours one in the album was made."""
+    return OriginalId(id=_albums(request).original(album, photo).hex())
 
 
 @router.post(_PHOTO + "/hide")

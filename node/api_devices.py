@@ -141,3 +141,15 @@ async def post_unpin(request: Request, body: PhotosBody) -> views_siblings.Devic
 async def get_away(request: Request) -> list[views_siblings.AwayPhoto]:
     """Photos whose originals are on other devices alone."""
     return _engine(request).device_photos.away()
+
+
+@router.get("/removed")
+async def get_removed(request: Request) -> list[views_siblings.TrashedPhoto]:
+    """Photos that were removed on another device and can be brought back."""
+    return _engine(request).device_photos.removed()
+
+
+@router.post("/bring-back")
+async def post_bring_back(request: Request, body: PhotosBody) -> list[str]:
+    """Have them again."""
+    return _engine(request).device_photos.bring_back(body.photos)

@@ -116,7 +116,8 @@ class Archiver:
             yield ArchiveProgress(0, total)
             for part in in_parts(known):
                 removed = {each.content_id for each in part if not self._is_known(each)}
-                missing += await to_the_end(asyncio.to_thread(self._add, file, part, removed))
+                away = {each.content_id for each in part if self._is_away(each)}
+                missing += await to_the_end(asyncio.to_thread(self._add, file, part, removed, away))
                 done += sum(each.length for each in part)
                 yield ArchiveProgress(done, total)
             size = await to_the_end(asyncio.to_thread(file.end))
@@ -146,7 +147,14 @@ class Archiver:
         found = self._db.value("SELECT 1 FROM blobs WHERE content_id = ?", blob.content_id)
         return found is not None
 
-    def _add(self, file: ArchiveWriter, part: list[Named], removed: set[bytes]) -> int:
+    def _is_away(self, blob: Named) -> bool:
+        """Whether it was let go to make room: somebody else has it."""
+        found = self._db.value("SELECT 1 FROM away WHERE content_id = ?", blob.content_id)
+        return found is not None
+
+    def _add(
+        self, file: ArchiveWriter, part: list[Named], removed: set[bytes], away: set[bytes]
+    ) -> int:
         """Write blobs, in a thread; how many of them are damaged or gone here."""
         missing = 0
         for each in part:
@@ -159,7 +167,7 @@ class Archiver:
             except BlobMissingError:
                 file.absent(Presence.MISSING)
                 here = False
-            missing += not here
+            missing += not here and each.content_id not in away
         return missing
 
 

@@ -464,6 +464,47 @@ def hide(
         printing_albums.hidden(command.out, found, photo)
 
 
+@album_app.command("ask-original")
+def ask_original(
+    context: typer.Context,
+    album: AlbumArgument,
+    photo: IdArgument,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask who added a photo for its original, of which the album has no key."""
+    with running(context, home, json) as command:
+        from . import printing_albums
+
+        found = command.ask(lambda node: node.album_ask_original(album, photo))
+        printing_albums.said(command.out, found, photo)
+
+
+@album_app.command("give-original")
+def give_original(
+    context: typer.Context,
+    album: AlbumArgument,
+    photo: IdArgument,
+    who: Annotated[list[str], typer.Argument(metavar="NAME…", help="Contacts of yours.")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Give the original of a photo of yours to contacts, by a grant of its own.
+
+    It goes as the file is, place and all, and to nobody else in the album.
+    """
+    with running(context, home, json) as command:
+        from .cli_photos import sent
+
+        async def give(node: Node) -> bool:
+            original = await node.album_original(album, photo)
+            items = await node.grant([original], who, metadata="original", wait=False)
+            return sent(command.out, items)
+
+        if not command.ask(give):
+            raise typer.Exit(errors.EXIT_FAILED)
+
+
 @album_app.command("ask-delete")
 def ask_delete(
     context: typer.Context,

@@ -111,9 +111,10 @@ def share(
     """Share photos with contacts, end to end encrypted; or make a link to them."""
     with running(context, home, json) as command:
         if link:
-            if to or until is not None or check:
+            if to or until is not None or check or watermark:
                 raise errors.UsageError(
-                    "a link is for no contact: --with, --until and --check are not for it"
+                    "a link is for no contact: --with, --until, --check and --watermark are not"
+                    " for it"
                 )
             well = cli_weblinks.share(
                 command,

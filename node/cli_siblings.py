@@ -17,6 +17,8 @@ def add_to(app: typer.Typer) -> None:
     for function in (keep, pin, unpin):
         app.command()(function)
     app.command("photos")(list_away)
+    app.command("removed")(list_removed)
+    app.command("bring-back")(bring_back)
 
 
 def keep(
@@ -67,3 +69,22 @@ def list_away(context: typer.Context, home: HomeOption = None, json: JsonOption 
     """List the photos whose originals are on other devices of yours alone."""
     with running(context, home, json) as command:
         printing_siblings.away(command.out, command.ask(lambda node: node.device_photos()))
+
+
+def list_removed(context: typer.Context, home: HomeOption = None, json: JsonOption = False) -> None:
+    """List photos that were removed on another device of yours; they lie here for 30 days."""
+    with running(context, home, json) as command:
+        printing_siblings.removed(command.out, command.ask(lambda node: node.device_removed()))
+
+
+def bring_back(
+    context: typer.Context,
+    photos: PhotoArguments,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Have photos again that were removed on another device, on all of them."""
+    with running(context, home, json) as command:
+        printing_siblings.back(
+            command.out, command.ask(lambda node: node.device_bring_back(photos))
+        )

@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
+from ..protocol.photo import Metadata
 from . import views_siblings as views
-from .library import Library
+from .library import Library, StoredBlob
 from .roster import Roster
 from .sibling_keeping import SiblingKeeping
 from .sibling_parts import SiblingParts
@@ -87,6 +88,10 @@ class DevicePhotos:
         self._look()
         return self.kept()
 
+    def remove(self, photo_id: bytes) -> None:
+        """Remove a photo whose original is elsewhere."""
+        self._keeping.remove(photo_id)
+
     def away(self) -> list[views.AwayPhoto]:
         """Photos whose originals are with other devices, the latest first."""
         found: list[views.AwayPhoto] = []
@@ -104,6 +109,19 @@ class DevicePhotos:
             )
         return found
 
-    async def preview(self, photo_id: bytes) -> bytes | None:
-        """The JPEG that is here of a photo whose original is not, if there is one."""
+    # What was removed on other devices.
+
+    def removed(self) -> list[views.TrashedPhoto]:
+        """Photos that were removed on another device and can be brought back, the latest first."""
+        return [
+            views.TrashedPhoto(photo_id.hex(), metadata.name, metadata.length, until)
+            for photo_id, metadata, until in self._parts.trash.all()
+        ]
+
+    def bring_back(self, photos: Sequence[str]) -> list[str]:
+        """Have them again, on all devices; their ids."""
+        return [self._parts.trash.bring_back(photo).hex() for photo in photos]
+
+    async def preview(self, photo_id: bytes) -> tuple[bytes, StoredBlob, Metadata] | None:
+        """See `SiblingKeeping.preview`."""
         return await self._keeping.preview(photo_id)

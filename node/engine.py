@@ -848,7 +848,11 @@ class Engine:
     async def remove(self, photo: str, *, force: bool) -> views.RemovedPhoto:
         """Take a photo out of the library; see `Remover.remove`."""
         opened = self._unlocked()
-        found = opened.inbox.here(opened.library.find_photo_id(photo))
+        photo_id = opened.library.find_photo_id(photo)
+        if opened.library.photo(photo_id) is None and opened.library.is_at_sibling(photo_id):
+            opened.device_photos.remove(photo_id)
+            return views.RemovedPhoto(photo_id.hex(), "", [])
+        found = opened.inbox.here(photo_id)
         removed = await opened.remover.remove(found.photo_id, force=force)
         return views.RemovedPhoto(found.photo_id.hex(), found.metadata.name, removed.people)
 
@@ -861,7 +865,7 @@ class Engine:
         if name == PREVIEW and opened.library.photo(photo_id) is None:
             shown = await opened.device_photos.preview(photo_id)
             if shown is not None:
-                return shown
+                return shown[0]
         found = opened.inbox.require(photo_id)
         return await opened.renditions.get(found, name)
 
@@ -876,7 +880,15 @@ class Engine:
     ) -> views.ExportedFile:
         """Write a photo, or a rendition of it, into a folder; see `exporting.export`."""
         opened = self._unlocked()
-        found = opened.inbox.require(opened.library.find_photo_id(photo))
+        photo_id = opened.library.find_photo_id(photo)
+        if rendition == PREVIEW and opened.library.photo(photo_id) is None:
+            shown = await opened.device_photos.preview(photo_id)
+            if shown is not None:
+                made = await asyncio.to_thread(
+                    exporting.export, opened.blobs, *shown[1:], folder, keep_both=keep_both
+                )
+                return _exported(photo_id, ExportedPhoto(made, None))
+        found = opened.inbox.require(photo_id)
         if rendition is None:
             written = await opened.exporter.export(found, folder, keep_both=keep_both)
             return _exported(found.photo_id, written)

@@ -723,6 +723,7 @@ _EXITS: Final[dict[str, int]] = {
     "blob-missing": EXIT_FILES,
     "picture-refused": EXIT_FILES,
     "cannot-strip": EXIT_FILES,
+    "cannot-mark": EXIT_FILES,
     "strip-failed": EXIT_FILES,
     "decoder-died": EXIT_FILES,
     "decoder-timeout": EXIT_FILES,

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from . import decoder_wire, mark_wire, own_python, worker_service
 from .decoder_wire import CHANNELS, Pixels
 from .errors import CannotMarkError, MarkFailedError, MarkUnavailableError
-from .mark_wire import SeenMark, Sought, UnfitPictureError
+from .mark_wire import LARGEST, SeenMark, Sought, UnfitPictureError
 from .worker_service import IDLE_SECONDS, Failures, WorkerService, message, send
 
 NEEDED: Final = ("numpy", "cv2")
@@ -55,6 +55,8 @@ class MarkService(WorkerService):
 
     async def mark(self, picture: Pixels, key: bytes, payload: bytes) -> Pixels:
         """The same picture with a mark."""
+        if picture.width * picture.height > LARGEST:  # before its process takes the memory for it
+            raise CannotMarkError(f"it has more than {LARGEST // 1_000_000} megapixels")
         size = picture.width * picture.height * CHANNELS[picture.mode]
         header = decoder_wire.answer(mark_wire.to_mark(picture, key, payload), len(picture.data))
 

@@ -21,6 +21,8 @@ from .decoder_wire import CHANNELS, BadAnswerError, Pixels, unpack
 
 MARK_BYTES: Final = 6
 KEY_BYTES: Final = 32
+LARGEST: Final = 64_000_000
+"""Pixels of a picture that is marked; as `ml.watermark` has it, which is not loaded here."""
 MAX_MARKS: Final = 64
 """In one picture."""
 MAX_REASON: Final = 200
@@ -77,7 +79,7 @@ def marked(header: bytes, payload: bytearray, picture: Pixels) -> Pixels:
     """The marked picture; `UnfitPictureError`, `BadAnswerError`."""
     value = unpack(header)
     _check_fit(value)
-    if value != {"marked": True}:
+    if value.pop("marked", None) is not True or value:
         raise BadAnswerError("marked")
     if len(payload) != picture.width * picture.height * CHANNELS[picture.mode]:
         raise BadAnswerError("pixels")

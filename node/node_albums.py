@@ -179,6 +179,17 @@ class NodeAlbums(Client):
         """
         return await self._about(album, photo, "ask-delete")
 
+    async def album_ask_original(self, album: str, photo: str) -> AlbumDetails:
+        """Ask who added a photo for its original. Members see that; nothing is given by it."""
+        return await self._about(album, photo, "ask-original")
+
+    async def album_original(self, album: str, photo: str) -> str:
+        """The id of the photo of one's own library of which one in the album was made, to be
+        granted (`grant`) to whom one wants to have it. Raises `NotOursError`.
+        """
+        place = (_ALBUMS, album_segment(album), "photos", photo_segment(photo), "original")
+        return (await self._get(*place))["id"]
+
     async def album_hide(self, album: str, photo: str) -> AlbumDetails:
         """Delete a photo of an album for this node alone; it does not come again."""
         return await self._about(album, photo, "hide")

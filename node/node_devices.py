@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 from .client import Client, device_segment, read_step, several
 from .views import OwnDevice, PairingCode
-from .views_siblings import AwayPhoto, DeviceKeeping
+from .views_siblings import AwayPhoto, DeviceKeeping, TrashedPhoto
 
 
 class NodeDevices(Client):
@@ -116,3 +116,12 @@ class NodeDevices(Client):
         those previews that are here.
         """
         return [AwayPhoto(**item) for item in await self._get("devices", "photos")]
+
+    async def device_removed(self) -> list[TrashedPhoto]:
+        """Photos that were removed on another device of this person, and lie here for 30 days."""
+        return [TrashedPhoto(**item) for item in await self._get("devices", "removed")]
+
+    async def device_bring_back(self, photos: Sequence[str]) -> list[str]:
+        """Have such photos again, on all devices; returns their ids. Raises `NoSuchPhotoError`."""
+        found: list[str] = await self._post("devices", "bring-back", photos=several(photos))
+        return found

@@ -422,6 +422,12 @@ def _photo(out: Output, found: AlbumSummary, photo: AlbumPhotoItem) -> None:
     for comment in photo.comments:
         text = "(its key is not here)" if comment.text is None else names.shown(comment.text)
         out.say(f"    {_person(comment.by)}, {times.shown(comment.time)}: {text}")
+    if photo.original_asked_by:
+        mine = photo.by == _ME
+        line = f"    Asked for its original by {_people(photo.original_asked_by)}."
+        if mine:
+            line += f" `kinlight album give-original {found.id[:_ID]} {begins} NAME` gives it."
+        out.say(line, style="yellow" if mine else "")
     if photo.delete_asked_by:
         others = [name for name in photo.delete_asked_by if name != _ME]
         verb = "ask" if len(photo.delete_asked_by) > 1 or not others else "asks"

@@ -9,7 +9,7 @@ from . import names, times
 from .printing import Output, size
 
 if TYPE_CHECKING:
-    from .views_siblings import AwayPhoto, DeviceKeeping
+    from .views_siblings import AwayPhoto, DeviceKeeping, TrashedPhoto
 
 _ID_DIGITS: Final = 8
 _KEPT: Final = {
@@ -37,7 +37,8 @@ def kept(out: Output, found: DeviceKeeping) -> None:
 def away(out: Output, photos: Sequence[AwayPhoto]) -> None:
     """Photos whose originals are elsewhere."""
     if out.as_json:
-        out.value(photos)
+        for each in photos:
+            out.value(each)
         return
     if not photos:
         out.say("All originals are here.")
@@ -48,3 +49,24 @@ def away(out: Output, photos: Sequence[AwayPhoto]) -> None:
         out.say(
             f"{each.id[:_ID_DIGITS]}  {what:<9}  {length:>9}  {times.shown(each.added)}  {name}"
         )
+
+
+def removed(out: Output, photos: Sequence[TrashedPhoto]) -> None:
+    """Photos that were removed on another device."""
+    if out.as_json:
+        for each in photos:
+            out.value(each)
+        return
+    if not photos:
+        out.say("Nothing that another device removed lies here.")
+    for each in photos:
+        until = f"until {times.shown(each.until)}"
+        out.say(f"{each.id[:_ID_DIGITS]}  {size(each.bytes):>9}  {until}  {names.shown(each.name)}")
+
+
+def back(out: Output, photos: Sequence[str]) -> None:
+    """Photos are here again."""
+    if out.as_json:
+        out.value({"photos": photos})
+        return
+    out.say(f"Back on all your devices: {', '.join(each[:_ID_DIGITS] for each in photos)}.")

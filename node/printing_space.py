@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .views_space import SpaceItem, SpaceUse
 
 _STATES: Final = {
-    "needed": "stays: it is on its way to somebody, or is being repaired",
+    "needed": "stays: others may come for it, or it is being repaired",
     "only-copy": "stays: nobody else is known to keep it",
     "nobody-here": "stays: who keeps it is not here to show it",
     "not-shown": "stays: who should have it did not show it",

@@ -6,7 +6,7 @@ What others got of a photo stays with them; nothing of it is fetched from here a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from .blobstore import BlobStore
@@ -82,13 +82,12 @@ class Remover:
             if not any(map(self._is_used, needed)):
                 await self._remove(made)
 
-    def take_out(self, photo_id: bytes, keep: bytes | None = None) -> None:
-        """Remove a photo within a transaction, as another device has it or nobody is to have it;
-        then `clear`. The file of the blob `keep` stays.
+    def take_out(self, photo_id: bytes, keep: Collection[bytes] = ()) -> None:
+        """Remove a photo within a transaction, as another device has it or removed it; then
+        `clear`. These of its blobs stay.
         """
         photos, now = self._with_copies([photo_id]), self._now()
-        gone = [blob for photo in photos for blob in forget(self._db, photo, now)]
-        blobs = [blob for blob in gone if blob != keep]
+        blobs = [blob for photo in photos for blob in forget(self._db, photo, now, keep)]
         self._to_clear.append((photos, blobs))
 
     async def clear(self) -> None:
@@ -152,17 +151,20 @@ class Remover:
         return [row[0] for row in rows]
 
 
-def forget(database: Database, photo_id: bytes, now: int) -> list[bytes]:
-    """Remove all rows of a photo; returns its blobs, which nothing leads to any more."""
+def forget(
+    database: Database, photo_id: bytes, now: int, keep: Collection[bytes] = ()
+) -> list[bytes]:
+    """Remove all rows of a photo but for the blobs to `keep`; returns its other blobs, which
+    nothing leads to any more.
+    """
     database.execute("DELETE FROM deliveries WHERE photo_id = ?", photo_id)
     database.execute(
         "UPDATE offers SET state = 'declined', code = NULL, updated = ?"
         " WHERE photo_id = ? AND state IN ('stored', 'accepted')",
         now, photo_id,
     )  # fmt: skip
-    blobs = [
-        row[0] for row in database.rows("SELECT content_id FROM blobs WHERE photo_id = ?", photo_id)
-    ]
+    rows = database.rows("SELECT content_id FROM blobs WHERE photo_id = ?", photo_id)
+    blobs = [row[0] for row in rows if row[0] not in keep]
     database.execute("DELETE FROM photos WHERE photo_id = ?", photo_id)
     for content_id in blobs:
         database.execute("DELETE FROM blobs WHERE content_id = ?", content_id)

@@ -54,6 +54,17 @@ TRIES: Final = 2
 _Key = tuple[bytes, str]
 
 
+def described(metadata: Metadata, name: str, body: bytes) -> Metadata:
+    """Under which name a rendition of a photo is written to a file, and what that is to be."""
+    return dataclasses.replace(
+        metadata,
+        name=names.marked(metadata.name, name, ".jpg"),
+        media_type="image/jpeg",
+        length=len(body),
+        sha256=hashlib.sha256(body).digest(),
+    )
+
+
 class Renditions:
     """Makes renditions of any photo that is here, and keeps them."""
 
@@ -111,14 +122,7 @@ class Renditions:
         kept = self._kept(photo, name)
         if kept is None:
             raise BlobMissingError
-        metadata = dataclasses.replace(
-            photo.metadata,
-            name=names.marked(photo.metadata.name, name, ".jpg"),
-            media_type="image/jpeg",
-            length=len(body),
-            sha256=hashlib.sha256(body).digest(),
-        )
-        return kept, metadata
+        return kept, described(photo.metadata, name, body)
 
     def size(self, photo_id: bytes, name: str) -> tuple[int, int]:
         """Width and height of a rendition that was made."""

@@ -16,7 +16,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -67,10 +67,11 @@ def verify(path: Path, secret: Secret | RecoveryWords, progress: Progress = unto
         _bring_library(reader, head, library)
         with contextlib.closing(_opened(library, opened)) as database:
             blobs = named(database)
+            away = _away(database)
             photos = int(database.value("SELECT count(*) FROM photos"))
             if database.faults_at_rest():
                 raise ArchiveDamagedError
-        missing = _each(reader, blobs, lambda _: None, progress).missing
+        missing = _each(reader, blobs, away, lambda _: None, progress).missing
         return Archived(str(path), photos, path.stat().st_size, missing, head.time)
 
 
@@ -149,7 +150,8 @@ def _bring(
     _bring_library(reader, head, library)
     with contextlib.closing(_opened(library, opened)) as database:
         blobs = named(database)
-        found = _each(reader, blobs, lambda blob: _file_of(blobs_folder, blob), progress)
+        away = _away(database)
+        found = _each(reader, blobs, away, lambda blob: _file_of(blobs_folder, blob), progress)
         if words is not None:
             database.rekey(made.keys.library_key)
         told = asyncio.run(
@@ -208,6 +210,11 @@ def _file_of(folder: Path, blob: Named) -> Path:
     return folder / name[:2] / name
 
 
+def _away(database: Database) -> set[bytes]:
+    """Blobs that the home had let go to make room: somebody else has them."""
+    return {row[0] for row in database.rows("SELECT content_id FROM away")}
+
+
 @dataclass(frozen=True, slots=True)
 class _Blobs:
     """How many sealed files the home had none of, and which photos were removed meanwhile."""
@@ -219,6 +226,7 @@ class _Blobs:
 def _each(
     reader: ArchiveReader,
     blobs: list[Named],
+    away: Container[bytes],
     place: Callable[[Named], Path | None],
     progress: Progress,
 ) -> _Blobs:
@@ -228,7 +236,7 @@ def _each(
     for each in blobs:
         match reader.presence():
             case Presence.MISSING:
-                missing += 1
+                missing += each.content_id not in away
             case Presence.REMOVED:
                 removed.add(each.photo_id)
             case Presence.HERE:

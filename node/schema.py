@@ -741,6 +741,16 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         height INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
 
+    -- What was removed on another device lies here for a while: a thief's word must not be the end
+    -- of a photo. Its blobs stay in `blobs`.
+    CREATE TABLE sibling_trash (
+        photo_id BLOB PRIMARY KEY,
+        kept BLOB NOT NULL,        -- as it is told of; see `KeptPhoto`
+        metadata BLOB NOT NULL,
+        fingerprint BLOB NOT NULL,
+        removed INTEGER NOT NULL   -- seconds since 1970
+    ) STRICT, WITHOUT ROWID;
+
     -- Photos that are to be here whatever else is not, and photos that another device relies on us
     -- to keep.
     CREATE TABLE pinned_photos (
@@ -752,35 +762,42 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (photo_id, device)
     ) STRICT, WITHOUT ROWID;
 
-    -- All that is told of is noted where it is written, within the same transaction.
+    -- All that is told of is noted where it is written, within the same transaction. (What is to be
+    -- done at a conflict must be said so: that of the outer statement would count instead of OR.)
     CREATE TRIGGER sibling_contact_came AFTER INSERT ON contacts BEGIN
-        INSERT OR IGNORE INTO sibling_changes SELECT kind, NEW.identity FROM (
+        INSERT INTO sibling_changes SELECT kind, NEW.identity FROM (
             SELECT 'contact' AS kind UNION VALUES ('contact-name'), ('contact-verified'),
-                ('contact-muted'), ('contact-blocked'), ('contact-accept'), ('contact-metadata'));
+                ('contact-muted'), ('contact-blocked'), ('contact-accept'), ('contact-metadata'))
+            WHERE true ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_contact_changed AFTER UPDATE ON contacts BEGIN
-        INSERT OR IGNORE INTO sibling_changes SELECT kind, NEW.identity FROM (
+        INSERT INTO sibling_changes SELECT kind, NEW.identity FROM (
             SELECT 'contact' AS kind WHERE NEW.pair_secret <> OLD.pair_secret
             UNION SELECT 'contact-name' WHERE NEW.name <> OLD.name COLLATE BINARY
             UNION SELECT 'contact-verified' WHERE NEW.verified <> OLD.verified
             UNION SELECT 'contact-muted' WHERE NEW.muted <> OLD.muted
             UNION SELECT 'contact-blocked' WHERE NEW.blocked <> OLD.blocked
             UNION SELECT 'contact-accept' WHERE NEW.accept <> OLD.accept
-            UNION SELECT 'contact-metadata' WHERE NEW.metadata <> OLD.metadata);
+            UNION SELECT 'contact-metadata' WHERE NEW.metadata <> OLD.metadata)
+            WHERE true ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_device_came AFTER INSERT ON devices BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES
-            ('contact-device', CAST(NEW.identity || NEW.device AS BLOB));
+        INSERT INTO sibling_changes VALUES
+            ('contact-device', CAST(NEW.identity || NEW.device AS BLOB))
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_address_came AFTER INSERT ON addresses BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('contact-address',
-            CAST(NEW.identity || NEW.host || ' ' || NEW.port AS BLOB));
+        INSERT INTO sibling_changes VALUES ('contact-address',
+            CAST(NEW.identity || NEW.host || ' ' || NEW.port AS BLOB))
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_photo_came AFTER INSERT ON photos BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('photo', NEW.photo_id);
+        INSERT INTO sibling_changes VALUES ('photo', NEW.photo_id)
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_photo_went AFTER DELETE ON photos BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('photo', OLD.photo_id);
+        INSERT INTO sibling_changes VALUES ('photo', OLD.photo_id)
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_photo_gone AFTER DELETE ON photos BEGIN
         DELETE FROM sibling_promises WHERE photo_id = OLD.photo_id;
@@ -788,86 +805,106 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TRIGGER sibling_offer_changed AFTER UPDATE OF state ON offers
         WHEN NEW.album IS NULL AND NEW.state <> OLD.state
     BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('photo', NEW.photo_id);
+        INSERT INTO sibling_changes VALUES ('photo', NEW.photo_id)
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_offer_came AFTER INSERT ON offers
         WHEN NEW.album IS NULL AND NEW.state = 'accepted'
     BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('photo', NEW.photo_id);
+        INSERT INTO sibling_changes VALUES ('photo', NEW.photo_id)
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_tag_came AFTER INSERT ON tags BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('tag',
-            CAST(NEW.photo_id || NEW.tag AS BLOB));
+        INSERT INTO sibling_changes VALUES ('tag',
+            CAST(NEW.photo_id || NEW.tag AS BLOB))
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_tag_went AFTER DELETE ON tags BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('tag',
-            CAST(OLD.photo_id || OLD.tag AS BLOB));
+        INSERT INTO sibling_changes VALUES ('tag',
+            CAST(OLD.photo_id || OLD.tag AS BLOB))
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_sensitivity_said AFTER INSERT ON sensitivities BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('sensitivity', NEW.photo_id);
+        INSERT INTO sibling_changes VALUES ('sensitivity', NEW.photo_id)
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_album_came AFTER INSERT ON album_photos BEGIN
-        INSERT OR IGNORE INTO sibling_changes SELECT 'album', CAST(NEW.photo_id || name AS BLOB)
-            FROM albums WHERE album_id = NEW.album_id;
+        INSERT INTO sibling_changes SELECT 'album', CAST(NEW.photo_id || name AS BLOB)
+            FROM albums WHERE album_id = NEW.album_id ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_album_went AFTER DELETE ON album_photos BEGIN
-        INSERT OR IGNORE INTO sibling_changes SELECT 'album', CAST(OLD.photo_id || name AS BLOB)
-            FROM albums WHERE album_id = OLD.album_id;
+        INSERT INTO sibling_changes SELECT 'album', CAST(OLD.photo_id || name AS BLOB)
+            FROM albums WHERE album_id = OLD.album_id ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_setting_came AFTER INSERT ON settings
         WHEN NEW.name IN ('policy', 'policy-text', 'mailbox')
     BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES
-            (CASE NEW.name WHEN 'mailbox' THEN 'mailbox' ELSE 'rules' END, x'');
+        INSERT INTO sibling_changes VALUES
+            (CASE NEW.name WHEN 'mailbox' THEN 'mailbox' ELSE 'rules' END, x'')
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_attestation_came AFTER INSERT ON attestations BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('attestation', NEW.digest);
+        INSERT INTO sibling_changes VALUES ('attestation', NEW.digest)
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_attribute_shown AFTER INSERT ON shown_attributes BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('shown', CAST(NEW.identity || NEW.issuer
-            || length(CAST(NEW.name AS BLOB)) || ' ' || NEW.name || NEW.value AS BLOB));
+        INSERT INTO sibling_changes VALUES ('shown', CAST(NEW.identity || NEW.issuer
+            || length(CAST(NEW.name AS BLOB)) || ' ' || NEW.name || NEW.value AS BLOB))
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_attribute_hidden AFTER DELETE ON shown_attributes BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('shown', CAST(OLD.identity || OLD.issuer
-            || length(CAST(OLD.name AS BLOB)) || ' ' || OLD.name || OLD.value AS BLOB));
+        INSERT INTO sibling_changes VALUES ('shown', CAST(OLD.identity || OLD.issuer
+            || length(CAST(OLD.name AS BLOB)) || ' ' || OLD.name || OLD.value AS BLOB))
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_mailbox_came AFTER INSERT ON mailboxes BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('mailbox', NEW.identity);
+        INSERT INTO sibling_changes VALUES ('mailbox', NEW.identity)
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_mailbox_went AFTER DELETE ON mailboxes BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('mailbox', OLD.identity);
+        INSERT INTO sibling_changes VALUES ('mailbox', OLD.identity)
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_holder_came AFTER INSERT ON holdings BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('holder', NEW.identity);
+        INSERT INTO sibling_changes VALUES ('holder', NEW.identity)
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_holder_changed AFTER UPDATE ON holdings BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('holder', NEW.identity);
+        INSERT INTO sibling_changes VALUES ('holder', NEW.identity)
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_grant_came AFTER INSERT ON grants BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES
-            ('grant', CAST(NEW.photo_id || NEW.grant_hash AS BLOB));
+        INSERT INTO sibling_changes VALUES
+            ('grant', CAST(NEW.photo_id || NEW.grant_hash AS BLOB))
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_open_grant_came AFTER INSERT ON open_grants BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES
-            ('grant', CAST(NEW.photo_id || NEW.grant_hash AS BLOB));
+        INSERT INTO sibling_changes VALUES
+            ('grant', CAST(NEW.photo_id || NEW.grant_hash AS BLOB))
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_shared_album_came AFTER INSERT ON shared_albums BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('shared-album', NEW.album_id);
+        INSERT INTO sibling_changes VALUES ('shared-album', NEW.album_id)
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_shared_album_changed AFTER UPDATE ON shared_albums BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES ('shared-album', NEW.album_id);
+        INSERT INTO sibling_changes VALUES ('shared-album', NEW.album_id)
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_album_key_came AFTER INSERT ON album_keys BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES
-            ('album-key', CAST(NEW.album_id || NEW.key_id AS BLOB));
+        INSERT INTO sibling_changes VALUES
+            ('album-key', CAST(NEW.album_id || NEW.key_id AS BLOB))
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_album_photo_hidden AFTER INSERT ON album_hidden BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES
-            ('album-hidden', CAST(NEW.album_id || NEW.photo_id AS BLOB));
+        INSERT INTO sibling_changes VALUES
+            ('album-hidden', CAST(NEW.album_id || NEW.photo_id AS BLOB))
+            ON CONFLICT DO NOTHING;
     END;
     CREATE TRIGGER sibling_album_photo_shown AFTER DELETE ON album_hidden BEGIN
-        INSERT OR IGNORE INTO sibling_changes VALUES
-            ('album-hidden', CAST(OLD.album_id || OLD.photo_id AS BLOB));
+        INSERT INTO sibling_changes VALUES
+            ('album-hidden', CAST(OLD.album_id || OLD.photo_id AS BLOB))
+            ON CONFLICT DO NOTHING;
     END;
 
     -- And all that is here from before.

@@ -25,8 +25,9 @@ from .errors import BadRequestError, NoSuchPhotoError
 from .events import Events
 from .library import IncomingOffer, Library, Photo, StoredBlob
 from .removing import Remover
-from .renditions import Renditions
+from .renditions import Renditions, described
 from .sibling_book import SiblingBook
+from .sibling_photos import row_of
 
 What = Literal["originals", "previews", "nothing"]
 CHOICES: Final[tuple[What, ...]] = ("originals", "previews", "nothing")
@@ -74,6 +75,7 @@ class SiblingKeeping:
         in_album: Callable[[bytes], bool],
         row: Callable[[KeptPhoto, str], IncomingOffer],
         identity: bytes,
+        now: Callable[[], int],
     ) -> None:
         """`row` makes the row of a photo that is with another device. `in_album` says whether
         others rely on us for one.
@@ -88,6 +90,7 @@ class SiblingKeeping:
         self._in_album = in_album
         self._row = row
         self._identity = identity
+        self._now = now
 
     # What is to be here.
 
@@ -239,7 +242,7 @@ class SiblingKeeping:
             "SELECT width, height FROM renditions WHERE photo_id = ? AND name = ?",
             photo.photo_id, PREVIEW,
         )  # fmt: skip
-        self._remover.take_out(photo.photo_id, keep=None if preview is None else preview.content_id)
+        self._remover.take_out(photo.photo_id, () if preview is None else [preview.content_id])
         self._library.add_sibling_offer(self._row(kept, "waiting"))
         width, height = (0, 0) if size is None or preview is None else (size[0], size[1])
         self.put_preview(photo.photo_id, photo.metadata, preview, (width, height))
@@ -296,35 +299,51 @@ class SiblingKeeping:
             for row in rows
         ]
 
-    async def preview(self, photo_id: bytes) -> bytes | None:
-        """The JPEG that is here of a photo elsewhere, if there is one."""
-        content_id = self._db.value(
-            "SELECT content_id FROM sibling_previews WHERE photo_id = ?", photo_id
+    async def preview(self, photo_id: bytes) -> tuple[bytes, StoredBlob, Metadata] | None:
+        """The JPEG that is here of a photo elsewhere, sealed as well and as it would be written to
+        a file; None if there is none.
+        """
+        row = self._db.row(
+            "SELECT content_id, metadata FROM sibling_previews WHERE photo_id = ?", photo_id
         )
-        stored = None if content_id is None else self._library.blob(content_id)
-        if stored is None:
+        stored = None if row is None or row[0] is None else self._library.blob(row[0])
+        if row is None or stored is None:
             return None
         sink = BytesIO()
         await asyncio.to_thread(
             self._blobs.unseal, stored.content_id, sink, stored.key, stored.kind, photo_id,
             PREVIEW_BYTES,
         )  # fmt: skip
-        return sink.getvalue()
+        body = sink.getvalue()
+        return body, stored, described(Metadata.decode(row[1]), PREVIEW, body)
 
     def came(self, photo_id: bytes) -> bool:
         """The original is here again: what was shown in its place goes. Whether anything was."""
+        there = self.drop_preview(photo_id)
+        if there:
+            with contextlib.suppress(LocalError):  # it is removed at the next start
+                self._blobs.remove(there)
+        return there is not None
+
+    def remove(self, photo_id: bytes) -> None:
+        """A person removes a photo whose original is elsewhere: it goes there, too."""
+        there = self.drop_preview(photo_id)
+        self._library.set_offer_state(row_of(photo_id), "declined", None, self._now())
+        if there:
+            with contextlib.suppress(LocalError):
+                self._blobs.remove(there)
+
+    def drop_preview(self, photo_id: bytes) -> bytes | None:
+        """Forget what is shown of a photo; the blob of its preview (nothing if there is none), or
+        None if nothing was shown.
+        """
         row = self._db.row("SELECT content_id FROM sibling_previews WHERE photo_id = ?", photo_id)
         if row is None:
-            return False
-        content_id = row[0]
+            return None
         with self._db.transaction():
             self._db.execute("DELETE FROM sibling_previews WHERE photo_id = ?", photo_id)
-            if content_id is not None:
-                self._db.execute("DELETE FROM blobs WHERE content_id = ?", content_id)
-        if content_id is not None:
-            with contextlib.suppress(LocalError):  # it is removed at the next start
-                self._blobs.remove(content_id)
-        return True
+            self._db.execute("DELETE FROM blobs WHERE content_id = ?", row[0])
+        return row[0] or b""
 
     # Promises to other devices.
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Final
 
+from ..crypto.errors import LocalError
 from ..protocol.opening import LocalDevice
 from ..protocol.sibling_kinds import (
     ATTESTATION,
@@ -40,8 +43,12 @@ from .sibling_keeping import SiblingKeeping
 from .sibling_papers import AttributeTeller, RulesTeller
 from .sibling_photos import GrantTeller, MarkTeller, PhotoTeller
 from .sibling_store import SiblingStore
+from .sibling_trash import SiblingTrash
 from .siblings import Siblings
-from .tasks import Tasks
+from .tasks import Tasks, together
+
+TRASH_LOOK_SECONDS: Final = 3600.0
+"""How often it is looked for what has lain in the trash long enough."""
 
 _log = logging.getLogger(__name__)
 
@@ -127,6 +134,7 @@ class SiblingParts:
             told=book,
             missing=album_missing,
         )
+        self.trash: Final = SiblingTrash(database, library, blobs, device.identity, now)
         photos = PhotoTeller(
             device=device,
             library=library,
@@ -135,6 +143,8 @@ class SiblingParts:
             told=book,
             is_wanted=lambda photo_id: self.keeping.is_wanted(photo_id),
             removed=remover.take_out,
+            drop_preview=lambda photo_id: self.keeping.drop_preview(photo_id),
+            trash=self.trash,
             accepted=self._accepted.append,
             now=now,
         )
@@ -149,6 +159,7 @@ class SiblingParts:
             in_album=in_album,
             row=photos.row,
             identity=device.identity,
+            now=now,
         )
         self.siblings.know(
             ContactTeller(database, library, book),
@@ -219,7 +230,14 @@ class SiblingParts:
     async def run(self) -> None:
         """Say what changes."""
         self.albums.settle_all()
-        await self.siblings.run()
+        await together(self.siblings.run(), self._keep_trash())
+
+    async def _keep_trash(self) -> None:
+        """Empty it, now and then."""
+        while True:
+            with contextlib.suppress(LocalError):  # a full disk: it is tried again
+                self.trash.empty()
+            await asyncio.sleep(TRASH_LOOK_SECONDS)
 
     async def close(self) -> None:
         """The node is locked."""

@@ -9,7 +9,7 @@ where they are.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from ..crypto.blob import PHOTO_ID_BYTES, Kind
@@ -39,6 +39,7 @@ from .library import IncomingOffer, Library, Photo
 from .marks import Marks
 from .own_devices import OwnDevices
 from .sibling_tellers import UNSAID, Said, ThereOrNot, Told, WordForWord
+from .sibling_trash import SiblingTrash
 
 _ROW: Final = b"kinlight/sibling-photo1\x00"
 
@@ -64,13 +65,15 @@ class PhotoTeller(ThereOrNot):
         own_devices: OwnDevices,
         told: Told,
         is_wanted: Callable[[bytes], bool],
-        removed: Callable[[bytes], None],
+        removed: Callable[[bytes, Collection[bytes]], None],
+        drop_preview: Callable[[bytes], object],
+        trash: SiblingTrash,
         accepted: Callable[[IncomingOffer], None],
         now: Callable[[], int],
     ) -> None:
         """`is_wanted` says whether the original of a photo is to be here. `removed` takes a photo
-        out, and `accepted` hears of an offer of the same photo to this device; both are called
-        within the transaction.
+        out but for some of its blobs, `drop_preview` what is shown of one elsewhere, and `accepted`
+        hears of an offer of the same photo to this device; all within the transaction.
         """
         self._device = device
         self._library = library
@@ -79,6 +82,8 @@ class PhotoTeller(ThereOrNot):
         self._told = told
         self._is_wanted = is_wanted
         self._removed = removed
+        self._drop_preview = drop_preview
+        self._trash = trash
         self._accepted = accepted
         self._now = now
 
@@ -121,7 +126,10 @@ class PhotoTeller(ThereOrNot):
         if record.author == self._device.identity:
             self._own_devices.keep(record.device, kept.entry.certificates)
         if self._library.photo(subject) is None and not self._library.is_at_sibling(subject):
-            state = "accepted" if self._is_wanted(record.photo_id) else "waiting"
+            if self._trash.take_back(subject):
+                state = "stored"
+            else:
+                state = "accepted" if self._is_wanted(record.photo_id) else "waiting"
             self._library.add_sibling_offer(self.row(kept, state))
         for offer in self._offers(subject):
             if offer.state == "waiting" and not offer.sibling:
@@ -153,7 +161,11 @@ class PhotoTeller(ThereOrNot):
         )
 
     def _take_out(self, photo_id: bytes) -> None:
-        self._removed(photo_id)
+        photo = self._library.photo(photo_id)
+        self._drop_preview(photo_id)
+        if photo is not None:
+            kept = self._kept(photo)
+            self._removed(photo_id, self._trash.put(photo, kept) if isinstance(kept, bytes) else ())
         for offer in self._offers(photo_id):
             if offer.state in ("waiting", "accepted"):
                 self._library.set_offer_state(offer.envelope_hash, "declined", None, self._now())

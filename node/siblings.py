@@ -18,11 +18,13 @@ from typing import Final
 from ..crypto.errors import KinlightError, LocalError, PeerError
 from ..crypto.identity import DeviceCertificate
 from ..protocol.certificates import Certificates
+from ..protocol.errors import BadPolicyError
 from ..protocol.opening import LocalDevice
 from ..protocol.sibling_kinds import CONTACT, OF_PHOTOS, PHOTO, KeptPhoto
 from ..protocol.sibling_ledger import CUT, Taken
 from ..protocol.siblings import SiblingRecord, Vector
 from .database import Database
+from .errors import BadRequestError, ContactExistsError
 from .library import Library
 from .own_devices import OwnDevices
 from .sibling_book import SiblingBook
@@ -33,6 +35,9 @@ AT_ONCE: Final = 128
 """Records, or changes, in one transaction: the loop waits for them."""
 SAID_SECONDS: Final = 0.05
 """From a change to its being said: what a command changes at once goes together."""
+
+_CAN_NOT_BE: Final = (PeerError, BadPolicyError, BadRequestError, ContactExistsError)
+"""What is wrong with a record. A full disk is not: it ends the transaction, and it comes again."""
 
 _log = logging.getLogger(__name__)
 
@@ -87,6 +92,8 @@ class Siblings:
                 await self.say_all()
             except LocalError as error:  # a full disk: at the next change it is tried again
                 _log.warning("what changed is not told for now: %s", error.code)
+            except Exception:  # of this change: later ones are looked at
+                _log.exception("what changed is not told for now")
 
     async def say_all(self) -> None:
         """Say all that changed. With no other device there is nobody to say it to, yet."""
@@ -192,8 +199,8 @@ class Siblings:
         try:
             with self._db.transaction():
                 teller.apply(kind, subject, self.book.value(kind, subject))
-        except (PeerError, ValueError) as error:
-            _log.warning("what another device says of a %s can't be done: %s", kind, error)
+        except _CAN_NOT_BE as error:
+            _log.warning("what another device says of a %s can't be done: %s", kind, error.code)
 
     def complete(self, vector: Vector, later: dict[bytes, int]) -> None:
         """A sibling has told all that it has."""

@@ -63,12 +63,15 @@ class Space:
         repairs: Repairs,
         renditions: Renditions,
         events: Events,
+        relied_on: Callable[[bytes], bool],
         connections: Callable[[], Iterable[Connection]],
         fetch_missing: Callable[[], Awaitable[None]],
         choose: Callable[[int], int],
         now: Callable[[], int],
     ) -> None:
-        """`choose` draws a number below another one by chance: which piece is asked for."""
+        """`relied_on` says whether a photo of ours is in an album with others, `choose` draws a
+        number below another one by chance: which piece is asked for.
+        """
         self._us = us
         self._db = database
         self._library = library
@@ -78,6 +81,7 @@ class Space:
         self._repairs = repairs
         self._renditions = renditions
         self._events = events
+        self._relied_on = relied_on
         self._connections = connections
         self._fetch_missing = fetch_missing
         self._choose = choose
@@ -222,13 +226,15 @@ class Space:
         return True
 
     def _is_needed(self, photo: Photo, stored: StoredBlob) -> bool:
-        """Whether it is on its way to somebody, or is being made whole."""
+        """Whether it is on its way to somebody, may be come for, or is being made whole."""
         on_its_way = self._db.value(
             f"SELECT 1 FROM deliveries WHERE photo_id = ?1 AND state IN {_OPEN}"  # noqa: S608
             " UNION ALL SELECT 1 FROM weblink_photos WHERE photo_id = ?1",
             photo.photo_id,
         )
-        return bool(on_its_way) or stored.content_id in self._repairs.noted()
+        if on_its_way or self._relied_on(photo.photo_id):
+            return True
+        return stored.content_id in self._repairs.noted()
 
     def _keeps(self, photo: Photo, identity: bytes) -> bool:
         """Whether somebody is known to keep a photo and does not rely on us for it."""

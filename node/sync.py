@@ -86,6 +86,9 @@ PAPERS_SECONDS: Final = 3600.0
 """How often a link is looked at for papers to show, as our own list is made anew each day, for
 photos that wait for papers, and for what is held and was put off."""
 
+HEAD_SECONDS: Final = 2.0
+"""Pause between two heads of ours."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -176,7 +179,7 @@ class Sync:
         self._guarding = guarding
         self._shares_come = Allowance(limits.GUARDIANS_AT_ONCE, limits.GUARDIANS_PER_SECOND)
         self._heads_come = Allowance(limits.HEADS_AT_ONCE, limits.HEADS_PER_SECOND)
-        self._told_head: HeadShown | None = None
+        self._head_news = asyncio.Event()
         self._mender = mender
         self._albums = AlbumSync(link, albums, self.fetch)
         self._server = Server(
@@ -307,17 +310,29 @@ class Sync:
                     self._link.post(share)
 
     def tell_own_head(self) -> None:
-        """Tell the contact our newest head, if that is news."""
-        if self._link.session.takes(HeadShown) and (own := self._heads.own()) != self._told_head:
-            self._told_head = own
-            with contextlib.suppress(PeerError):  # all the others are to hear of it
-                self._link.post(own)
+        """Our newest head may be news to the contact."""
+        self._head_news.set()
 
     async def _tell_heads(self) -> None:
-        """Our own, and what there is of others to compare."""
-        self.tell_own_head()
-        if self._link.session.takes(HeadsMessage):
-            await self._link.send(self._heads.told(self._link.session.exporter))
+        """What there is of others to compare, and our own head whenever it is news: not at each of
+        many changes that come together, as the other side takes so many at a time.
+        """
+        if not self._link.session.takes(HeadShown):
+            return
+        await self._link.send(self._heads.told(self._link.session.exporter))
+        told: HeadShown | None = None
+        while True:
+            self._head_news.clear()
+            try:
+                own = self._heads.own()
+            except LocalError as error:  # a full disk: one that is not kept is not told either
+                _log.warning("our head is not told for now: %s", error.code)
+                own = told
+            if own is not None and own != told:
+                await self._link.send(own)
+                told = own
+            await asyncio.sleep(HEAD_SECONDS)
+            await self._head_news.wait()
 
     async def _compare_heads(self, message: HeadsMessage) -> None:
         exporter = self._link.session.exporter

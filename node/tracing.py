@@ -20,7 +20,7 @@ from .mark_wire import SeenMark, Sought
 from .receipts import Receipts
 from .watermarks import Watermarks
 
-PUBLIC_KEY: Final = b"kinlight, a mark that all can see"[:32]
+PUBLIC_KEY: Final = b"kinlight: marks that all can see"
 """As `ml.watermark_carrier` has it, which is not loaded here: of what `kinlight mark` sets."""
 LOOKED_AT_PX: Final = 4096
 """A mark lies where far smaller pictures still have it."""

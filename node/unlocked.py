@@ -583,6 +583,7 @@ class Unlocked:
             repairs=repairs,
             renditions=self.renditions,
             events=events,
+            relied_on=self._is_relied_on,
             connections=self._connections,
             fetch_missing=self._fetch_missing,
             choose=environment.choose,

@@ -776,7 +776,7 @@ class TracedMark:
     """An invisible mark that was read in a file; or, without a `payload`, that there is none.
 
     `payload` is in hex, as it was set. `confidence` is how far its signs agree, from 0 to 1: of a
-    copy that nobody touched about 0.9, and no probability. `false_claim_bound` is: at most so
+    copy that nobody touched 0.5 to 0.95, and no probability. `false_claim_bound` is: at most so
     often is a picture without a mark of that key taken for one with this one. `recipient` is for
     whom this node set it: a contact's name, or the fingerprint of one who is none any more; None
     where it did not. `receipt` is theirs for that copy, if there is one. `code` says why a file

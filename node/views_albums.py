@@ -81,7 +81,9 @@ class AlbumPhotoItem:
     `refused` (what came was not what was promised). `added` is what who added it says. `comments`
     are the newest of each member, and `comments_left_out` counts the others. Who is in
     `delete_asked_by` asks everybody to delete it: a request, of which nobody can know who heeds it.
-    `preview` says whether `Node.album_preview` can show it, which is so before it is here.
+    Who is in `original_asked_by` asks its author for the original; at the author's, whoever was
+    given it asks no more. `preview` says whether `Node.album_preview` can show it, which is so
+    before it is here.
     """
 
     id: str
@@ -97,6 +99,7 @@ class AlbumPhotoItem:
     delete_asked_by: list[str] = field(default_factory=list[str])
     cover: bool = False
     preview: bool = False
+    original_asked_by: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)

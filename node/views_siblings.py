@@ -51,3 +51,15 @@ class AwayPhoto:
     added: int
     preview: bool
     coming: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrashedPhoto:
+    """A photo that was removed on another device of this person. Until `until` (seconds since 1970)
+    it lies on this one and can be brought back.
+    """
+
+    id: str
+    name: str
+    bytes: int
+    until: int

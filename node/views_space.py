@@ -29,10 +29,11 @@ class SpaceItem:
     """A photo that was looked at to make room, or is to come back.
 
     `state` is `gone` or `would-go` (`holder` has shown that they have it), `needed` (it is on its
-    way to somebody, or is being repaired), `only-copy` (nobody is known who keeps it),
-    `nobody-here` (who keeps it is not connected), `not-shown` (they did not show it; `code` and
-    `message` say why), or, of those that are to come back, `here`, `coming` or `refused`. `what` is
-    `photo`, or `preview` for a picture that is drawn again when it is next looked at.
+    way to somebody, in an album with others, or being repaired), `only-copy` (nobody is known who
+    keeps it), `nobody-here` (who keeps it is not connected), `not-shown` (they did not show it;
+    `code` and `message` say why), or, of those that are to come back, `here`, `coming` or
+    `refused`. `what` is `photo`, or `preview` for a picture that is drawn again when it is next
+    looked at.
     """
 
     photo: str

@@ -169,6 +169,20 @@ class AskDelete:
 
 
 @dataclass(frozen=True, slots=True)
+class AskOriginal:
+    """Asks who added a photo for more than what the album has of it. Nothing is given by it: who
+    gets that gets it by an envelope.
+    """
+
+    role: ClassVar[Role] = "viewer"
+    photo_id: bytes
+
+    def to_value(self) -> Value:
+        """See `Photo.to_value`."""
+        return ["ask-original", self.photo_id]
+
+
+@dataclass(frozen=True, slots=True)
 class Leave:
     """Asks to be taken out of the album."""
 
@@ -181,7 +195,7 @@ class Leave:
 
 Register = Caption | Favourite | Cover | Order
 """What has one value at a time."""
-Act = Photo | Comment | Register | AskDelete | Leave
+Act = Photo | Comment | Register | AskDelete | AskOriginal | Leave
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -269,6 +283,8 @@ def _read_act(items: list[Value]) -> Act:
             act = Order(photo_id, place, _replaced(reader))
         case "ask-delete":
             act = AskDelete(_photo_id(reader))
+        case "ask-original":
+            act = AskOriginal(_photo_id(reader))
         case "leave":
             act = Leave()
         case _:

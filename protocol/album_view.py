@@ -13,6 +13,7 @@ from .album_authority import Authority
 from .album_errors import AlbumRefusedError, AlbumRemovedError, AlbumRoleError, OldEpochError
 from .album_feed import (
     AskDelete,
+    AskOriginal,
     Caption,
     Comment,
     Cover,
@@ -45,6 +46,8 @@ class AlbumPhoto:
     favourite_of: set[bytes] = field(default_factory=set[bytes])
     asked_to_delete: set[bytes] = field(default_factory=set[bytes])
     """The identities that asked. It is a request, and is shown as one."""
+    asked_original: set[bytes] = field(default_factory=set[bytes])
+    """The identities that asked its author for more than the album has of it."""
 
 
 class AlbumView:
@@ -159,6 +162,8 @@ class AlbumView:
                     found.comments.append(entry)
                 case AskDelete():
                     found.asked_to_delete.add(entry.identity)
+                case AskOriginal():
+                    found.asked_original.add(entry.identity)
                 case Favourite() as act:
                     marks.setdefault(entry.identity, []).append((entry, act))
                 case Caption() as act:

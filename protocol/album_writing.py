@@ -14,6 +14,7 @@ from .album_errors import AlbumDeniedError, KeyDueError
 from .album_feed import (
     Act,
     AskDelete,
+    AskOriginal,
     Caption,
     Comment,
     Cover,
@@ -108,6 +109,10 @@ class Author:
     def ask_delete(self, time: int, photo_id: bytes) -> FeedEntry:
         """Ask all members to delete a photo. Nobody can know whether they do."""
         return self._post(time, AskDelete(photo_id))
+
+    def ask_original(self, time: int, photo_id: bytes) -> FeedEntry:
+        """Ask who added a photo for more than the album has of it."""
+        return self._post(time, AskOriginal(photo_id))
 
     def leave(self, time: int) -> FeedEntry:
         """Ask to be taken out of the album. An admin's device does it, and changes the key."""

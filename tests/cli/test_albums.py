@@ -20,7 +20,8 @@ DETAILS = {"album", "members", "photos", "forks"}
 MEMBER = {"name", "fingerprint", "role", "devices", "leaving", "keyless", "seniority"}
 PHOTO = {
     *("id", "state", "by", "added", "name", "bytes", "caption", "comments"),
-    *("comments_left_out", "favourite_of", "delete_asked_by", "cover", "preview"),
+    *("comments_left_out", "favourite_of", "delete_asked_by", "original_asked_by", "cover"),
+    "preview",
 }
 ITEM = {"file", "name", "state", "photo_id", "bytes", "left_out", "code", "message"}
 LOG_ENTRY = {

@@ -51,7 +51,8 @@ def test_what_does_not_go_together_is_said_before_anything_is_made(
 ) -> None:
     for words in (
         ("--with", "Bob", "--link"), ("--link", "--until", "1d"), ("--with", "Bob", "--original"),
-        ("--count", "2"), (), ("--link", "--original", "--max-px", "100"),
+        ("--count", "2"), (),
+            ("--link", "--watermark"), ("--link", "--original", "--max-px", "100"),
         ("--link", "--metadata", "original"), ("--link", "--at", "203.0.113.7"),
         ("--link", "--count", "0"), ("--link", "--expires", "31d"), ("--link", "--expires", "soon"),
     ):  # fmt: skip

@@ -17,6 +17,7 @@ from kinlight.node import (
     views_albums,
     views_archive,
     views_guardians,
+    views_siblings,
     views_weblinks,
 )
 from kinlight.node.cli import app
@@ -29,7 +30,14 @@ PAGE = (ROOT / "docs" / "cli.md").read_text()
 README = (ROOT / "README.md").read_text()
 VIEWS = [
     view
-    for module in (views, views_albums, views_archive, views_guardians, views_weblinks)
+    for module in (
+        views,
+        views_albums,
+        views_archive,
+        views_guardians,
+        views_siblings,
+        views_weblinks,
+    )
     for _, view in inspect.getmembers(module, inspect.isclass)
     if view.__module__ == module.__name__
     and view not in (views.ShareProgress, views.ImportProgress, views.DoctorProgress, views.Event)

@@ -59,6 +59,17 @@ async def test_a_preview_is_there_before_the_photo(
     assert (await preview(bob, photo)).size == (1200, 800)
 
 
+async def test_a_photo_that_was_let_go_is_shown_by_its_preview(joined: Two, tmp_path: Path) -> None:
+    anna, bob = joined.anna, joined.bob
+    found(anna)
+    photo = await added_one(anna, photograph(tmp_path / "a.jpg", size=(1200, 800)))
+    await let_in(anna, bob)
+    await bob.until(lambda: has(bob, photo))
+    (item,) = [item async for item in bob.engine.space.clean(older_than=0)]
+    assert (item.photo, item.state) == (photo, "gone")
+    assert (await preview(bob, photo)).size == (512, 341)
+
+
 async def test_a_preview_tells_no_more_than_the_album_s_form(
     joined: Two, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

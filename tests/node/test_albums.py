@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import pytest
 from kinlight.node.errors import (
     BadRequestError,
@@ -28,8 +31,9 @@ from .circle import (
 )
 from .conftest import Picture, Two
 from .nodes import NOW, Clock
+from .photographs import photograph
 from .test_doctor import blob_of, examine, flip, piece
-from .three import Three, imported
+from .three import Three, granted, imported
 
 
 async def test_a_contact_is_invited_joins_and_gets_the_photos(
@@ -436,3 +440,31 @@ async def test_a_rule_speaks_of_who_has_a_role_in_an_album(joined: Two, picture:
     # Who is let in later is judged when they fetch: a viewer gets nothing by these rules.
     anna.engine.albums.invite(ALBUM, "Bob", role="viewer")
     assert (await anna.share(picture(), to="Bob", wait=False))[0].code == "policy-denied"
+
+
+async def test_an_original_is_asked_for_and_given_by_a_grant_of_its_own(
+    joined: Two, tmp_path: Path
+) -> None:
+    anna, bob = joined.anna, joined.bob
+    anna.engine.albums.create(ALBUM, max_px=200)
+    path = photograph(tmp_path / "a.jpg", size=(600, 300), position=(54.1, 12.2))
+    photo = await added_one(anna, path)
+    await let_in(anna, bob, "viewer")
+    await bob.until(lambda: has(bob, photo))
+    bob.engine.albums.ask_original(ALBUM, photo)
+    bob.engine.albums.ask_original(ALBUM, photo)  # asked once is enough
+    await anna.until(lambda: photos(anna)[photo].original_asked_by == ["Bob"])
+    assert len(album_of(bob).album.feeds.entries) == 2
+    with pytest.raises(BadRequestError):
+        anna.engine.albums.ask_original(ALBUM, photo)
+    with pytest.raises(NotOursError):
+        bob.engine.albums.original(ALBUM, photo)
+    original = anna.engine.albums.original(ALBUM, photo).hex()
+    assert original != photo
+    await bob.engine.update_contact("Anna", accept="always")
+    item = await granted(anna, original, "Bob", operations=["view"])
+    await bob.until(lambda: bob.inbox_state(item.photo_id or "") == "stored")
+    assert photos(anna)[photo].original_asked_by == []
+    written = await bob.engine.export(original, tmp_path / "out", keep_both=False)
+    assert written.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert photos(bob)[photo].original_asked_by == ["me"]

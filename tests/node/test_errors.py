@@ -109,7 +109,7 @@ def test_exit_codes_are_what_they_always_were() -> None:
         7: {"unreadable", "unwritable", "disk-full", "name-taken", "too-large", "file-changed",
             "home-unusable", "blob-missing", "library-damaged", "library-newer",
             "key-file-damaged", "picture-refused", "decoder-died", "decoder-timeout",
-            "cannot-strip", "strip-failed", "service-foreign"},
+            "cannot-strip", "cannot-mark", "strip-failed", "service-foreign"},
     }  # fmt: skip
     for number, codes in expected.items():
         assert {code for code, exits in given.items() if exits == number} == codes

@@ -334,7 +334,7 @@ async def test_what_a_lost_device_passed_on_counts_no_more(three: Three, picture
     hashes = [device_hash(bob.parts.device.signing.public)]
     found = RevocationList.sign(tablet, bob.identity, 1, NOW, hashes)
     for node in (anna, carol):
-        node.parts.papers.take_list(found, {paper.device: paper.identity})
+        node.parts.papers.take_list(found, {paper.device: paper.identity}, certifier=True)
     assert ended(carol, photo) is None
     with pytest.raises(RevokedDeviceError):
         carol.parts.judge.allow_us(chain, bytes.fromhex(photo))

@@ -234,7 +234,7 @@ async def test_a_copy_made_for_sharing_is_no_item_and_counts_for_its_original(
     joined.anna.parts.catalogue.put_into("Album", [bytes.fromhex(stripped.photo_id or "")], NOW)
     write = joined.anna.parts.database.write
     write(
-        "INSERT INTO copies VALUES (?, 'no-location', 0, ?, '[]')",
+        "INSERT INTO copies VALUES (?, 'no-location', 0, x'', ?, '[]')",
         source, bytes.fromhex(stripped.photo_id or ""),
     )  # fmt: skip
     (item,) = joined.anna.engine.collection.search()

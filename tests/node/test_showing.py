@@ -352,7 +352,7 @@ async def test_what_its_issuer_took_back_is_not_taken_nor_that_of_a_lost_device(
 
     def revoke(seq: int, digest: bytes) -> None:
         found = RevocationList.sign(bob.signing, bob.identity, seq, NOW, [digest])
-        carol.papers.take_list(found, {bob.signing.public: bob.identity})
+        carol.papers.take_list(found, {bob.signing.public: bob.identity}, certifier=True)
 
     revoke(1, taken_back.signed.digest())
     assert not is_news(all_three, taken_back)
@@ -379,7 +379,7 @@ async def test_a_lost_device_is_shown_nothing(all_three: Triangle) -> None:
     found = RevocationList.sign(
         device.signing, device.identity, 1, NOW, [device_hash(device.signing.public)]
     )
-    anna.parts.papers.take_list(found, {device.signing.public: device.identity})
+    anna.parts.papers.take_list(found, {device.signing.public: device.identity}, certifier=True)
     show(anna)
     assert list(anna.parts.correspondence.for_device(device.chain)) == []
     assert said_of(carol) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from pathlib import Path
 
@@ -101,6 +102,12 @@ async def test_of_photos_elsewhere_there_are_previews(pair: Pair, tmp_path: Path
     assert (found.name, found.preview, found.coming) == ("a.jpg", True, False)
     preview = await pair.phone.engine.rendition(photo, "preview")
     assert Image.open(io.BytesIO(preview)).size == (400, 300)
+    (tmp_path / "out").mkdir()
+    written = await pair.phone.engine.export(
+        photo, tmp_path / "out", keep_both=False, rendition="preview"
+    )
+    assert written.sha256 == hashlib.sha256(preview).hexdigest()
+    assert written.path.endswith(".jpg")
 
 
 async def test_a_device_that_keeps_previews_is_sent_those_of_photos_it_never_had(

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from kinlight.node.addresses import Address
 from kinlight.node.depositing import AWAY_SECONDS
+from kinlight.node.sibling_trash import TRASH_SECONDS
 from kinlight.protocol.sibling_ledger import Taken
 
 from .conftest import Picture, Start
 from .nodes import NOW, Clock, TestedNode, random_bytes
-from .siblings import Pair, are_linked
+from .siblings import Pair, are_linked, sibling_of
 from .three import imported, revoke
 
 
@@ -22,8 +23,19 @@ def meet(node: TestedNode, contact: TestedNode) -> None:
     node.parts.peers.nudge()
 
 
+def meet_device(node: TestedNode, other: TestedNode) -> None:
+    place = Address("127.0.0.1", other.parts.listener.port)
+    node.parts.whereabouts.reached(other.parts.device.chain.device, place, NOW)
+    node.parts.peers.forget_refusals()
+    node.parts.peers.nudge()
+
+
 def here(node: TestedNode, photo: str) -> bool:
     return node.parts.library.photo(bytes.fromhex(photo)) is not None
+
+
+def states(node: TestedNode, photo: str) -> list[str]:
+    return [each.state for each in node.engine.photo(photo).deliveries]
 
 
 def names(node: TestedNode) -> list[str]:
@@ -86,14 +98,57 @@ async def test_a_photo_that_came_to_one_device_comes_to_the_other_with_its_grant
 
 
 async def test_what_is_removed_on_one_device_is_gone_on_the_other(
-    pair: Pair, picture: Picture
+    pair: Pair, clock: Clock, picture: Picture
 ) -> None:
     photo = await imported(pair.laptop, picture())
     await pair.phone.until(lambda: here(pair.phone, photo))
     await pair.phone.engine.remove(photo, force=False)
     await pair.laptop.until(lambda: not here(pair.laptop, photo))
-    await pair.laptop.until(lambda: not pair.laptop.blob_files())
     assert not pair.phone.blob_files()
+    (lies,) = pair.laptop.engine.device_photos.removed()
+    assert (lies.id, lies.until) == (photo, NOW + TRASH_SECONDS)
+    clock.time += TRASH_SECONDS
+    assert pair.laptop.parts.sibling_parts.trash.empty() == 1
+    assert not pair.laptop.blob_files()
+
+
+async def test_what_was_removed_on_one_device_can_be_brought_back_on_the_other(
+    pair: Pair, picture: Picture
+) -> None:
+    photo = await imported(pair.laptop, picture())
+    pair.laptop.engine.tag([photo], add=["Sea"], remove=[], sensitivity=None)
+    await pair.phone.until(lambda: here(pair.phone, photo))
+    await pair.phone.engine.remove(photo, force=False)
+    await pair.laptop.until(lambda: not here(pair.laptop, photo))
+    assert pair.laptop.engine.device_photos.bring_back([photo[:8]]) == [photo]
+    await pair.phone.until(lambda: here(pair.phone, photo))
+    assert pair.laptop.engine.device_photos.removed() == []
+    await pair.phone.until(lambda: pair.phone.engine.photo(photo).tags == ["Sea"])
+
+
+async def test_what_a_thief_removed_is_back_when_the_device_is_taken_back(
+    pair: Pair, picture: Picture, tmp_path: Path
+) -> None:
+    """The tablet hears of it, the laptop does not: up to where it heard the phone counts."""
+    environment = pair.laptop.environment
+    tablet = await sibling_of(pair.laptop, tmp_path / "tablet", environment)
+    photo = await imported(pair.laptop, picture())
+    await pair.phone.until(lambda: here(pair.phone, photo))
+    await tablet.until(lambda: here(tablet, photo))
+    await pair.laptop.until(lambda: equal(pair.laptop, pair.phone))
+    await pair.laptop.stop()
+    meet_device(tablet, pair.phone)
+    await tablet.until(lambda: are_linked(tablet, pair.phone))
+    await pair.phone.engine.remove(photo, force=False)
+    await tablet.until(lambda: not here(tablet, photo))
+    phone = pair.phone.parts.device.chain.device
+    await pair.phone.stop()
+    await pair.laptop.start()
+    revoke(pair.laptop, device=phone.hex())
+    meet_device(tablet, pair.laptop)
+    await tablet.until(lambda: here(tablet, photo))
+    assert here(pair.laptop, photo)
+    await tablet.stop()
 
 
 async def test_words_albums_and_how_delicate_photos_are_go_along(
@@ -149,7 +204,7 @@ async def test_a_photo_that_only_a_lost_device_could_open_reaches_its_sibling(
     photo = item.photo_id or ""
     clock.time += AWAY_SECONDS
     pair.bob.parts.depositing.tell()
-    await pair.bob.until(lambda: pair.bob.delivery_state(photo) == "held")
+    await pair.bob.until(lambda: "held" in states(pair.bob, photo))
     await pair.bob.stop()
     await pair.laptop.start()
     await pair.laptop.until(lambda: pair.laptop.inbox_state(photo) == "waiting")

@@ -200,6 +200,19 @@ async def test_what_a_holder_lost_is_asked_of_others(pair: Pair, picture: Pictur
     assert [each[0] for each in noted] == [stored.record.content_id]
 
 
+async def test_what_others_may_come_for_in_an_album_stays_with_its_author(
+    pair: Pair, picture: Picture
+) -> None:
+    anna, carol = pair.anna, pair.carol
+    found(anna)
+    await let_in(anna, carol)
+    photo = await added_one(anna, picture())
+    await carol.until(lambda: has(carol, photo))
+    await pair.backed_up(1)
+    assert await states(anna, own=True) == ["needed"]
+    assert blob_of(anna, photo).exists()
+
+
 # Between the look and the step.
 
 

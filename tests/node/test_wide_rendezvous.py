@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,8 @@ import pytest
 import trio
 from kinlight.crypto.secret import Secret
 from kinlight.node import p2p_punch, rendezvous
-from kinlight.node.library import Contact
 from kinlight.node.p2p_rendezvous import RENDEZVOUS
-from kinlight.node.rendezvous import TRIES
+from kinlight.node.rendezvous import TRIES, Sought
 from kinlight.protocol.delivery import DAY_SECONDS, day_of
 from kinlight.protocol.rendezvous import Answer, Notice, Request, tag_of
 
@@ -123,7 +122,7 @@ async def test_for_who_is_blocked_none_is_left(
     await anna.engine.update_contact("Bob", blocked=True)
     contacts = anna.parts.rendezvous._contacts  # pyright: ignore[reportPrivateUsage]
 
-    def counted() -> list[Contact]:
+    def counted() -> Sequence[Sought]:
         nonlocal looks
         looks += 1
         return contacts()

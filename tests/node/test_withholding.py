@@ -195,7 +195,7 @@ def lose(device: LocalDevice, at: TestedNode) -> None:
     """`at` knows that the one device of a contact was revoked, which itself did not say so."""
     key = device.signing
     found = RevocationList.sign(key, device.identity, 1, NOW, [device_hash(key.public)])
-    at.parts.papers.take_list(found, {key.public: device.identity})
+    at.parts.papers.take_list(found, {key.public: device.identity}, certifier=True)
 
 
 async def test_nothing_is_sealed_for_a_lost_device(joined: Two, picture: Picture) -> None:

@@ -243,6 +243,7 @@ def test_a_feed_entry_of_another_form_is_malformed(case: str) -> None:
         ["cover", PID, [bytes([place]) * 32 for place in range(16)]],
         ["order", PID, bytes(32), []],
         ["ask-delete", PID],
+        ["ask-original", PID],
         ["leave"],
     ],
 )

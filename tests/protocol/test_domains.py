@@ -24,6 +24,7 @@ from kinlight.protocol import (
     photo,
     receipt,
     revocation,
+    siblings,
     ticket,
 )
 from kinlight.protocol.album import Album
@@ -31,6 +32,7 @@ from kinlight.protocol.album_feed import FeedEntry
 from kinlight.protocol.album_log import LogEntry
 from kinlight.protocol.attributes import Attestation
 from kinlight.protocol.backup import ContactsBackup
+from kinlight.protocol.certificates import Certificates
 from kinlight.protocol.errors import (
     BrokenAttestationError,
     BrokenGrantError,
@@ -43,6 +45,7 @@ from kinlight.protocol.opening import ContactOpening
 from kinlight.protocol.photo import PhotoRecord
 from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.revocation import RevocationList
+from kinlight.protocol.siblings import SiblingRecord, present
 from kinlight.protocol.ticket import Ticket
 
 from .albums import Node
@@ -66,6 +69,7 @@ DOMAINS: Mapping[str, bytes] = {
     "ticket": ticket.TICKET_DOMAIN,
     "album log": album_log.LOG_DOMAIN,
     "album feed": album_feed.FEED_DOMAIN,
+    "sibling": siblings.SIBLING_DOMAIN,
 }
 
 ALICE, BOB = Person.named("Alice"), Person.named("Bob")
@@ -148,6 +152,16 @@ def read_receipt(domain: bytes) -> None:
     Receipt.decode(moved(said.signed, PHONE, domain).encode())
 
 
+def a_sibling_record() -> SiblingRecord:
+    return SiblingRecord.sign(PHONE, ALICE.identity, 1, "rules", b"", present())
+
+
+def read_sibling(domain: bytes) -> None:
+    papers = Certificates(ALICE.device().chain.certificates)
+    made = moved(a_sibling_record().signed, PHONE, domain)
+    SiblingRecord.read(made).verify(ALICE.identity, papers)
+
+
 def read_backup(domain: bytes) -> None:
     contacts = ContactsBackup.all_of([])[0]
     BackupDraft.of(contacts, domain=domain).open()
@@ -183,6 +197,7 @@ READERS: Mapping[str, tuple[Callable[[bytes], None], type[PeerError]]] = {
     "ticket": (read_ticket, ForgedTicketError),
     "album log": (read_album_log, BadSignatureError),
     "album feed": (read_album_feed, BadSignatureError),
+    "sibling": (read_sibling, BadSignatureError),
 }
 
 
@@ -191,7 +206,7 @@ def test_every_domain_of_the_two_rooms_is_in_the_matrix() -> None:
         value
         for module in (
             identity, opening, photo, capability, attributes, revocation, receipt, backup,
-            ticket, album_log, album_feed,
+            ticket, album_log, album_feed, siblings,
         )
         for name, value in vars(module).items()
         if name.endswith("_DOMAIN")
@@ -225,6 +240,7 @@ def statements() -> dict[str, Signed]:
         "device": ALICE.certificate(PHONE.public).signed,
         "album log": Node.founding(ALICE.device()).album.graph.entries[0].signed,
         "album feed": Node.founding(ALICE.device()).author.leave(NOW).signed,
+        "sibling": a_sibling_record().signed,
     }
 
 
@@ -237,6 +253,7 @@ BODIES: Mapping[str, Callable[[Signed], object]] = {
     "device": DeviceCertificate.read,
     "album log": LogEntry.read,
     "album feed": FeedEntry.read,
+    "sibling": SiblingRecord.read,
 }
 
 

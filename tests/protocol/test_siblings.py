@@ -41,14 +41,13 @@ def lived(devices: list[Device], course: list[Any]) -> None:
     """What people do on their devices, and who meets whom in between; a clock for each."""
     clocks = [NOW + 200 * number - 300 for number in range(len(devices))]
     for number, (what, who, first, second) in enumerate(course):
-        device: Device = devices[who]
-        now = clocks[who] + number
+        device, now = devices[int(who)], clocks[int(who)] + number
         if what == "add":
             device.add(*first, second, now=now)
         elif what == "remove":
             device.remove(*first, now=now)
         elif first != who:
-            device.hear(devices[first], most=second, now=now)
+            device.hear(devices[int(first)], most=second, now=now)
 
 
 @settings(max_examples=200, deadline=None)

@@ -378,6 +378,36 @@ def check_profile(case: Case) -> None:
     assert found.encode().hex() == case["data"]
 
 
+def check_sibling_record(case: Case) -> None:
+    found = SiblingRecord.decode(_un(case["encoded"]))
+    certificates = Certificates.decode(_un(case["certificates"]))
+    found.verify(_un(case["identity"]), certificates)
+    fields = plain(case["fields"])
+    assert isinstance(fields, tuple)
+    assert fields[2:] == (
+        found.identity, found.device, found.moment, found.kind, found.subject, found.value,
+    )  # fmt: skip
+    assert found.encoded.hex() == case["encoded"]
+
+
+def check_sibling_merge(case: Case) -> None:
+    revoked = {_un(device) for device in case["revoked"]}
+    records = [SiblingRecord.decode(_un(each)) for each in case["records"]]
+    for order in permutations(records):
+        ledger = Ledger(
+            KeptInMemory(),
+            identity=_un(case["identity"]),
+            device=bytes(32),
+            revoked=revoked.__contains__,
+        )
+        for record in (*order, *order):  # what is forgotten for a cut is asked for again
+            ledger.take(record, case["now"])
+            ledger.cut_off()
+        for kind, subject, value in case["ends"]:
+            found = ledger.value(kind, MERGES[kind], _un(subject))
+            assert (found.hex() if found is not None else "gone") == value
+
+
 def check_device_request(case: Case) -> None:
     found = DeviceRequest.decode(_un(case["encoded"]))
     assert (found.device, found.name) == (_un(case["device"]), case["said"])
@@ -416,36 +446,6 @@ def check_revocation_ranks(case: Case) -> None:
     assert not any(standing.revokes_device(_un(each)) for each in case["live"])
 
 
-def check_sibling_record(case: Case) -> None:
-    found = SiblingRecord.decode(_un(case["encoded"]))
-    certificates = Certificates.decode(_un(case["certificates"]))
-    found.verify(_un(case["identity"]), certificates)
-    fields = plain(case["fields"])
-    assert isinstance(fields, tuple)
-    assert fields[2:] == (
-        found.identity, found.device, found.moment, found.kind, found.subject, found.value,
-    )  # fmt: skip
-    assert found.encoded.hex() == case["encoded"]
-
-
-def check_sibling_merge(case: Case) -> None:
-    revoked = {_un(device) for device in case["revoked"]}
-    records = [SiblingRecord.decode(_un(each)) for each in case["records"]]
-    for order in permutations(records):
-        ledger = Ledger(
-            KeptInMemory(),
-            identity=_un(case["identity"]),
-            device=bytes(32),
-            revoked=revoked.__contains__,
-        )
-        for record in (*order, *order):  # what is forgotten for a cut is asked for again
-            ledger.take(record, case["now"])
-            ledger.cut_off()
-        for kind, subject, value in case["ends"]:
-            found = ledger.value(kind, MERGES[kind], _un(subject))
-            assert (found.hex() if found is not None else "gone") == value
-
-
 CHECKS: dict[str, Callable[[Case], None]] = {
     "frame": check_frame,
     "message": check_message,
@@ -473,12 +473,12 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "rendezvous-request": check_rendezvous_request,
     "rendezvous-answer": check_rendezvous_answer,
     "profile": check_profile,
+    "sibling-record": check_sibling_record,
+    "sibling-merge": check_sibling_merge,
     "device-request": check_device_request,
     "device-gift": check_device_gift,
     "own-secret": check_own_secret,
     "revocation-ranks": check_revocation_ranks,
-    "sibling-record": check_sibling_record,
-    "sibling-merge": check_sibling_merge,
 }
 
 

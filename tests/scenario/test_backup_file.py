@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from .household import Household
@@ -48,3 +49,22 @@ def test_a_home_is_lost_and_comes_back_from_a_file_and_its_pass_phrase(
     (tmp_path / "out").mkdir()
     anna.has_whole(photos, tmp_path / "out")
     assert anna.run("doctor").values == []
+
+
+def test_a_disk_that_is_too_small_is_named_and_holds_nothing_afterwards(
+    household: Household, tmp_path: Path, small_disk: Callable[[Path, int], Path]
+) -> None:
+    anna = household.person("Anna")
+    anna.make()
+    anna.run("import", noise(tmp_path / "large.jpg", 6_000_000, seed=1))
+    disk = small_disk(tmp_path / "disk", 4)
+    assert anna.run("backup", disk / "anna.backup", code=7).error == "disk-full"
+    assert list(disk.iterdir()) == []
+    anna.run("backup", tmp_path / "anna.backup")
+    anew = household.person("Anna", folder="annas-new-machine")
+    small_disk(anew.home, 4)
+    secret = ("--passphrase-file", anna.passphrase_file)
+    assert anew.run("restore", tmp_path / "anna.backup", *secret, code=7).error == "disk-full"
+    assert not (anew.home / "keys.bin").exists()
+    refused = anew.run("up", "--recovery-words-file", tmp_path / "words", *secret, code=1)
+    assert refused.error == "restore-unfinished"

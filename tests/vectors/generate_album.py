@@ -443,6 +443,10 @@ def refusals() -> list[Case]:
             "bad field", "malformed",
             feed(CEM_PHONE, [*photo(CEM_PHONE, "seen"), [fixed("preview"), 72]], [CEM_IN]),
         ),
+        "a request for an original": (
+            "valid", "success",
+            feed(CEM_PHONE, ["ask-original", fixed("photo", 16)], [CEM_IN]),
+        ),
         "a photo of another author": (
             "forged", "malformed", feed(CEM_PHONE, photo(LAPTOP, "his"), [CEM_IN]),
         ),
