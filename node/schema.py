@@ -979,6 +979,39 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         since INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    # 15: version 0.3.0, links that browsers open
+    """
+    -- Neither the token nor the key of a link is kept: this does not make it again.
+    CREATE TABLE weblinks (
+        link_id BLOB PRIMARY KEY,
+        auth BLOB NOT NULL,        -- checks who has the key
+        listing BLOB NOT NULL,     -- sealed under the key
+        host TEXT NOT NULL,        -- where its page is served
+        secure INTEGER NOT NULL,   -- over HTTPS
+        original INTEGER NOT NULL,
+        issued INTEGER NOT NULL,
+        expires INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        revoked INTEGER
+    ) STRICT, WITHOUT ROWID;
+
+    -- By their number in the list. What the node knows of them may go before the link does.
+    CREATE TABLE weblink_photos (
+        link_id BLOB NOT NULL REFERENCES weblinks ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        photo_id BLOB NOT NULL,
+        PRIMARY KEY (link_id, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX weblinks_by_photo ON weblink_photos (photo_id);
+
+    -- Browsers that opened it: each counts once, however often it comes back.
+    CREATE TABLE weblink_visits (
+        link_id BLOB NOT NULL REFERENCES weblinks ON DELETE CASCADE,
+        visit BLOB NOT NULL,
+        opened INTEGER NOT NULL,
+        PRIMARY KEY (link_id, visit)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 VERSION: Final = len(MIGRATIONS)

@@ -228,7 +228,8 @@ class Space:
     def _is_needed(self, photo: Photo, stored: StoredBlob) -> bool:
         """Whether it is on its way to somebody, may be come for, or is being made whole."""
         on_its_way = self._db.value(
-            f"SELECT 1 FROM deliveries WHERE photo_id = ? AND state IN {_OPEN}",  # noqa: S608
+            f"SELECT 1 FROM deliveries WHERE photo_id = ?1 AND state IN {_OPEN}"  # noqa: S608
+            " UNION ALL SELECT 1 FROM weblink_photos WHERE photo_id = ?1",
             photo.photo_id,
         )
         if on_its_way or self._relied_on(photo.photo_id):
