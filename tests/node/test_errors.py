@@ -98,7 +98,7 @@ def test_exit_codes_are_what_they_always_were() -> None:
             "bad-length", "invalid-ticket", "own-ticket", "not-a-device-code"},
         3: {"not-in-this-version", "contact-blocked", "not-ours", "own-photo",
             "not-for-passing-on", "passed-on-enough", "passed-back", "no-service-system",
-            "device-may-not"},
+            "device-may-not", "other-fingerprint", "last-backup", "key-in-doubt"},
         4: {"not-running", "no-node"},
         5: {"locked", "wrong-passphrase", "wrong-words", "passphrase-needed", "passphrase-file",
             "words-file", "words-mistyped", "other-words"},
