@@ -101,15 +101,17 @@ def test_exit_codes_are_what_they_always_were() -> None:
             "device-may-not", "other-fingerprint", "last-backup", "key-in-doubt"},
         4: {"not-running", "no-node"},
         5: {"locked", "wrong-passphrase", "wrong-words", "passphrase-needed", "passphrase-file",
-            "words-file", "words-mistyped", "other-words"},
+            "words-file", "words-mistyped", "other-words", "share-bad", "share-twice",
+            "shares-few", "shares-mixed"},
         6: {"no-such-contact", "no-such-photo", "ambiguous-id", "no-such-node", "not-here-yet",
             "no-receipt", "no-such-album", "no-such-folder", "not-granted",
             "no-such-ticket", "no-such-link", "ambiguous-album", "no-such-device",
-            "no-such-own-device", "ambiguous-device"},
+            "no-such-own-device", "ambiguous-device", "no-share"},
         7: {"unreadable", "unwritable", "disk-full", "name-taken", "too-large", "file-changed",
             "home-unusable", "blob-missing", "library-damaged", "library-newer",
             "key-file-damaged", "picture-refused", "decoder-died", "decoder-timeout",
-            "cannot-strip", "cannot-mark", "strip-failed", "service-foreign"},
+            "cannot-strip", "cannot-mark", "strip-failed", "service-foreign", "not-an-archive",
+            "archive-version", "archive-damaged", "archive-torn"},
     }  # fmt: skip
     for number, codes in expected.items():
         assert {code for code, exits in given.items() if exits == number} == codes
