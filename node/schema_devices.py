@@ -1,4 +1,4 @@
-"""Steps of the library's schema: several devices, previews, marks, changed keys, links; see `schema`."""
+"""Steps of the library's schema: devices, previews, marks, changed keys, links; see `schema`."""
 
 from __future__ import annotations
 

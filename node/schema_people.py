@@ -1,4 +1,4 @@
-"""Steps of the library's schema: many photos, who is away, checks, tickets, shared albums; see `schema`."""
+"""Steps of the library's schema: who is away, checks, tickets, shared albums; see `schema`."""
 
 from __future__ import annotations
 
