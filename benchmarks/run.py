@@ -44,10 +44,17 @@ MEASUREMENTS: Final = (
     ("album_joining",),
     ("holding", "1000"),
     ("pairings",),
+    ("links",),
     ("transfer",),
 )
 LIMIT_SECONDS: Final = 60
-LIMITS: Final = {"albums": 5 * 60, "album_joining": 5 * 60, "pairings": 5 * 60, "transfer": 45 * 60}
+LIMITS: Final = {
+    "albums": 5 * 60,
+    "album_joining": 5 * 60,
+    "links": 5 * 60,
+    "pairings": 5 * 60,
+    "transfer": 45 * 60,
+}
 """Seconds of those that take longer."""
 END_SECONDS: Final = 30
 """In which a measurement that is given up ends what it started."""

@@ -33,6 +33,7 @@ from . import (
     api_library,
     api_recovery,
     api_tickets,
+    api_weblinks,
     api_wide,
     errors,
     views,
@@ -147,6 +148,7 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     app.include_router(api_devices.router)
     app.include_router(api_recovery.router)
     app.include_router(api_tickets.router)
+    app.include_router(api_weblinks.router)
     app.include_router(api_wide.router)
     app.add_exception_handler(KinlightError, _failed)
     app.add_exception_handler(RequestValidationError, _misunderstood)

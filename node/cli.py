@@ -34,6 +34,7 @@ from . import (
     cli_siblings,
     cli_space,
     cli_tickets,
+    cli_weblinks,
     cli_wide,
     errors,
     names,
@@ -555,6 +556,7 @@ cli_devices.add_to(app)
 # Photos.
 
 cli_photos.add_to(app)
+cli_weblinks.add_to(app)
 cli_receipts.add_to(app)
 cli_access.add_to(app)
 cli_library.add_to(app)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import errors
+from . import cli_weblinks, errors
 from .command import (
     POLICIES_SHOWN,
     HomeOption,
@@ -74,7 +74,9 @@ def share(
     paths: Annotated[
         list[Path], typer.Argument(help="Files, or folders with photos.", readable=False)
     ],
-    to: Annotated[list[str], typer.Option("--with", help="A contact; may be given again.")],
+    to: Annotated[
+        list[str] | None, typer.Option("--with", help="A contact; may be given again.")
+    ] = None,
     until: UntilOption = None,
     metadata: MetadataOption = None,
     max_px: MaxPxOption = None,
@@ -82,11 +84,62 @@ def share(
     rehash: RehashOption = False,
     check: CheckOption = False,
     wait: WaitOption = True,
+    link: Annotated[
+        bool, typer.Option("--link", help="Make a link that any browser opens, for no contact.")
+    ] = False,
+    expires: Annotated[
+        str | None,
+        typer.Option("--expires", metavar="TIME", help="How long the link is valid; 1d, 30d."),
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option("--count", metavar="N", help="How many browsers may open it.")
+    ] = None,
+    original: Annotated[
+        bool, typer.Option("--original", help="The link leads to the files as they are.")
+    ] = False,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="ADDRESS", help="Where its page is served, or localhost."),
+    ] = None,
+    https: Annotated[
+        bool, typer.Option("--https", help="Serve its page with this node's own certificate.")
+    ] = False,
+    qr: Annotated[bool, typer.Option("--qr/--no-qr", help="Draw the link's QR code.")] = True,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Share photos with contacts, end to end encrypted."""
+    """Share photos with contacts, end to end encrypted; or make a link to them."""
     with running(context, home, json) as command:
+        if link:
+            if to or until is not None or check or watermark:
+                raise errors.UsageError(
+                    "a link is for no contact: --with, --until, --check and --watermark are not"
+                    " for it"
+                )
+            well = cli_weblinks.share(
+                command,
+                paths,
+                expires=expires or cli_weblinks.EXPIRES,
+                count=1 if count is None else count,
+                original=original,
+                metadata=metadata,
+                max_px=max_px,
+                at=at,
+                https=https,
+                rehash=rehash,
+                qr=qr,
+            )
+            if not well:
+                raise typer.Exit(errors.EXIT_FAILED)
+            return
+        if original or https or not (expires is count is at is None):
+            raise errors.UsageError(
+                "--expires, --count, --original, --at and --https are for --link"
+            )
+        if not to:
+            raise errors.UsageError(
+                "say with whom: --with NAME, or --link. `kinlight share --help` says how it is used"
+            )
         end = end_of(until)
 
         async def send(node: Node) -> bool:

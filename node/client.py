@@ -96,6 +96,11 @@ def ticket_segment(ticket: str) -> str:
     return _segment(ticket, errors.NoSuchTicketError)
 
 
+def link_segment(link: str) -> str:
+    """A link's id as a part of a URL's path; `NoSuchLinkError` for what can't be one."""
+    return _segment(link, errors.NoSuchLinkError)
+
+
 def device_segment(device: str) -> str:
     """A device of ours as a part of a URL's path; `NoSuchOwnDeviceError` for what can't be one."""
     return _segment(device, errors.NoSuchOwnDeviceError)

@@ -33,6 +33,10 @@ TEMPLATE: Final = """\
 # upnp = true          # ask the router to open the port
 # bootstrap = []       # whom to ask first, such as "/ip4/192.0.2.9/tcp/4712/p2p/12D3Koo..."
 
+[links]
+# port = 0             # of the page of links to photos (share --link); 0: any free port
+# ice = []             # STUN servers that it may ask, such as "stun:192.0.2.9:3478"; none are asked
+
 [pictures]
 # sandbox = "process"  # refuse to open pictures in a weaker one: process, rlimits or seccomp
 
@@ -57,7 +61,7 @@ class Config:
     whether what comes from others is looked at for signs of editing. `wide` turns on the wide
     area, on `wide_port`; with `wide_relay` contacts reach each other through this node, with
     `wide_lookup` it takes part in look-ups, by way of `wide_bootstrap`, with `wide_upnp` a router
-    is asked to open the port.
+    is asked to open the port. Links to photos are served on `links_port`, and ask `links_ice`.
     """
 
     port: int = 0
@@ -74,6 +78,8 @@ class Config:
     wide_lookup: bool = False
     wide_bootstrap: tuple[Multiaddr, ...] = ()
     wide_upnp: bool = True
+    links_port: int = 0
+    links_ice: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, home: Home) -> Config:
@@ -86,13 +92,15 @@ class Config:
             raise BadConfigError(str(error)) from None
         network = _section(document, "network")
         wide = _section(document, "wide")
+        links = _section(document, "links")
         pictures = _section(document, "pictures")
         check = _section(document, "check")
         log = _section(document, "log")
         notify = _section(document, "notify")
         if document:
             raise BadConfigError(
-                "the sections are [network], [wide], [pictures], [check], [log] and [notify]"
+                "the sections are [network], [wide], [links], [pictures], [check], [log] and"
+                " [notify]"
             )
         port = network.pop("port", 0)
         interfaces = network.pop("interfaces", None)
@@ -103,6 +111,8 @@ class Config:
         wide_lookup = wide.pop("lookup", False)
         wide_bootstrap = wide.pop("bootstrap", [])
         wide_upnp = wide.pop("upnp", True)
+        links_port = links.pop("port", 0)
+        links_ice = links.pop("ice", [])
         sandbox = pictures.pop("sandbox", "process")
         received = check.pop("received", True)
         form = log.pop("format", "text")
@@ -111,6 +121,7 @@ class Config:
         for name, settings in (
             ("network", network),
             ("wide", wide),
+            ("links", links),
             ("pictures", pictures),
             ("check", check),
             ("log", log),
@@ -150,6 +161,8 @@ class Config:
             wide_lookup=wide_lookup,
             wide_bootstrap=_bootstraps(wide_bootstrap),
             wide_upnp=wide_upnp,
+            links_port=_port(links_port),
+            links_ice=_ice(links_ice),
         )
 
 
@@ -245,6 +258,14 @@ def _port(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 65536:
         raise BadConfigError("port is a number from 0 to 65535")
     return value
+
+
+def _ice(value: object) -> tuple[str, ...]:
+    items = cast("list[object]", value) if isinstance(value, list) else [None]
+    found = tuple(item for item in items if isinstance(item, str) and item.startswith("stun:"))
+    if len(found) != len(items):
+        raise BadConfigError('ice is a list of STUN servers, each as "stun:host:port"')
+    return found
 
 
 def _names(value: object) -> tuple[str, ...] | None:

@@ -10,12 +10,9 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Final
-
-import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
@@ -24,23 +21,11 @@ from .api import Guard, create_app
 from .engine import Engine
 from .errors import NoHomeError
 from .home import ApiAddress, Home
+from .http_server import GOODBYE_SECONDS, Server, settings
 
 _TOKEN_BYTES: Final = 32
-_GOODBYE_SECONDS: Final = 3
-MAX_CONNECTIONS: Final = 64
-"""Connections to the local API at a time."""
-REQUEST_SECONDS: Final = 5.0
-"""From a connection to its first request."""
 
 _log = logging.getLogger(__name__)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the process has more to end than the API."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
 
 
 class Daemon:
@@ -89,7 +74,7 @@ class Daemon:
         ways = [(Guard(app, token), loopback)]
         if path is not None:
             ways.append((Guard(app, None), _unix_socket(path)))
-        servers = [_server(guard) for guard, _ in ways]
+        servers = [Server(settings(guard)) for guard, _ in ways]
         tasks = [
             asyncio.create_task(server.serve(sockets=[listening]))
             for server, (_, listening) in zip(servers, ways, strict=True)
@@ -106,46 +91,11 @@ class Daemon:
                 path.unlink(missing_ok=True)
             for server in servers:
                 server.should_exit = True
-            _, pending = await asyncio.wait(tasks, timeout=2 * _GOODBYE_SECONDS)
+            _, pending = await asyncio.wait(tasks, timeout=2 * GOODBYE_SECONDS)
             for task in pending:
                 task.cancel()
             for _, listening in ways:
                 listening.close()
-
-
-class _BoundedHttp(H11Protocol):
-    """HTTP for strangers on loopback: few connections, and none without a request.
-
-    Anybody on the machine can connect there; without these bounds they could use up the daemon's
-    descriptors.
-    """
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A connection: counted, and given a few seconds."""
-        super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
-            transport.abort()
-        else:
-            self.loop.call_later(REQUEST_SECONDS, self._end_if_idle)
-
-    def _end_if_idle(self) -> None:
-        if self.cycle is None:  # pyright: ignore[reportUnnecessaryComparison] - None before a request
-            self.transport.abort()
-
-
-def _server(app: Guard) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            http=_BoundedHttp,
-            ws="none",
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=_GOODBYE_SECONDS,
-        )
-    )
 
 
 def _unix_socket(path: Path) -> socket.socket:

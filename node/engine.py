@@ -70,6 +70,7 @@ from .tickets import Tickets
 from .unlocked import Unlocked
 from .version import VERSION
 from .views_space import SpaceItem
+from .weblink_desk import WebLinkDesk
 
 _log = logging.getLogger(__name__)
 
@@ -219,6 +220,11 @@ class Engine:
     def tickets(self) -> Tickets:
         """The tickets that were made here."""
         return self._unlocked().tickets
+
+    @property
+    def weblinks(self) -> WebLinkDesk:
+        """Links to photos that browsers open."""
+        return self._unlocked().weblinks
 
     @property
     def keeper(self) -> Keeper:

@@ -6,7 +6,7 @@ import errno
 from typing import Final
 
 from ..crypto.errors import KinlightError, LocalError, PeerError
-from ..protocol import album_errors
+from ..protocol import album_errors, weblink_errors
 from ..protocol.errors import kind_of
 
 
@@ -619,6 +619,24 @@ class TooManyTicketsError(LocalError):
     code = "too-many-tickets"
 
 
+class NoSuchLinkError(LocalError):
+    """There is no link with that id here. `kinlight links list` shows those that were made."""
+
+    code = "no-such-link"
+
+
+class TooManyLinksError(LocalError):
+    """No more links can be open. Revoke one of them first: `kinlight links list` shows them."""
+
+    code = "too-many-links"
+
+
+class LinkPageError(LocalError):
+    """The page of links can't be served at that address."""
+
+    code = "link-page"
+
+
 class UnreachableError(LocalError):
     """That address did not answer."""
 
@@ -689,6 +707,7 @@ _EXITS: Final[dict[str, int]] = {
     "no-such-photo": EXIT_NOT_FOUND,
     "ambiguous-id": EXIT_NOT_FOUND,
     "no-such-node": EXIT_NOT_FOUND,
+    "no-such-link": EXIT_NOT_FOUND,
     "no-such-ticket": EXIT_NOT_FOUND,
     "not-here-yet": EXIT_NOT_FOUND,
     "no-receipt": EXIT_NOT_FOUND,
@@ -742,7 +761,7 @@ _EXITS: Final[dict[str, int]] = {
 }
 
 
-_OTHERS: Final = (album_errors,)
+_OTHERS: Final = (album_errors, weblink_errors)
 """Modules with errors of their own: `kind_of` knows only classes that were loaded."""
 
 

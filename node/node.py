@@ -37,6 +37,7 @@ from .node_marks import NodeMarks
 from .node_recovery import NodeRecovery
 from .node_space import NodeSpace
 from .node_tickets import NodeTickets
+from .node_weblinks import NodeWebLinks
 from .node_wide import NodeWide
 from .version import VERSION
 from .views import (
@@ -71,6 +72,7 @@ class Node(
     NodeRecovery,
     NodeSpace,
     NodeTickets,
+    NodeWebLinks,
     NodeWide,
 ):
     """A kinlight node. Get one from `open` (or `connect`, which never starts one).

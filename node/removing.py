@@ -127,7 +127,8 @@ class Remover:
         return bool(
             self._db.value(
                 "SELECT 1 FROM deliveries WHERE photo_id = ?1"
-                " UNION ALL SELECT 1 FROM album_photos WHERE photo_id = ?1",
+                " UNION ALL SELECT 1 FROM album_photos WHERE photo_id = ?1"
+                " UNION ALL SELECT 1 FROM weblink_photos WHERE photo_id = ?1",
                 photo_id,
             )
         )

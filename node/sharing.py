@@ -38,11 +38,17 @@ from .removing import Remover
 from .rules import Rules
 from .views import ShareItem, ShareProgress
 
+NOBODY: Final = bytes(32)
+"""For whom the owner's rules are asked where nothing is known of who will have a photo."""
 LOOKED_FIRST: Final = 32
 """Files in a share up to which each is looked at before it goes, to say what it tells. More go at
 once, and are looked at when there is time: docs/decisions/0019-originals-go-first.md."""
 CLIP: Final = "clip"
 """In the words of what was left out: the other half of a live photo."""
+LINKED: Final = "linked"
+"""The state of an item that a link leads to: nothing was sent to anybody yet."""
+LINK: Final = "link"
+"""To whom it goes, in the place of a contact's name."""
 WITHOUT_PLACE: Final = "no-location"
 """The policy for whoever has an attribute, if none is said: nobody's own counts, as who it will be
 is not known."""
@@ -98,6 +104,13 @@ class OpenWish:
     def terms(self, form: Form) -> Terms:
         """What the grant of that form says."""
         return Terms(form.rendition, self.until, self.operations, self.demands)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkWish:
+    """The same for whoever has a link, of whom nothing is known."""
+
+    form: Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +210,49 @@ class Sharing:
             async for step in steps:
                 yield step
 
+    async def for_link(
+        self, paths: list[Path], wish: LinkWish, *, rehash: bool = False
+    ) -> AsyncGenerator[ShareItem | ShareProgress]:
+        """Take files and make the copies that a link may lead to; yields one item for each.
+
+        The owner's rules are asked as for somebody of whom nothing is known.
+        """
+        closed: list[OSError] = []
+        files = sources.files_in(paths, closed.append)
+        groups = await asyncio.to_thread(lambda: list(_together(files)))
+        for error in closed:
+            reason = UnreadableFileError(f"{names.shown(error.filename)}, {error.strerror}")
+            yield _failed(error.filename, LINK, wish.form, reason)
+        taking = _Taking(rehash, looked=True)
+        jobs = (partial(self._link, files, wish, taking) for files in groups)
+        async with contextlib.aclosing(in_order(jobs)) as steps:
+            async for step in steps:
+                yield step
+
     # Files.
+
+    async def _link(
+        self, files: list[Path], wish: LinkWish, taking: _Taking, work: Work
+    ) -> list[ShareItem]:
+        items: list[ShareItem] = []
+        new: list[bytes] = []
+        try:
+            for path in files:
+                form = wish.form
+                try:
+                    photo = await self._take(path, new, taking, work)
+                    form = self._rules.form(photo.photo_id, NOBODY, form, VIEW)
+                    sendable = await self._copies.under(form, photo, work.reporter(str(path)))
+                except KinlightError as error:
+                    items.append(_failed(str(path), LINK, form, error))
+                else:
+                    item = _item(str(path), sendable, LINK, form)
+                    items.append(dataclasses.replace(item, state=LINKED))
+        finally:
+            if work.stopped or any(item.state == "failed" for item in items):
+                kept = {item.photo_id for item in items if item.state == LINKED}
+                await self._remover.undo(each for each in new if each.hex() not in kept)
+        return items
 
     async def _send(
         self, files: list[Path], wish: Wish, taking: _Taking, work: Work

@@ -230,7 +230,8 @@ class Space:
         that let it go, or is being made whole.
         """
         on_its_way = self._db.value(
-            f"SELECT 1 FROM deliveries WHERE photo_id = ? AND state IN {_OPEN}",  # noqa: S608
+            f"SELECT 1 FROM deliveries WHERE photo_id = ?1 AND state IN {_OPEN}"  # noqa: S608
+            " UNION ALL SELECT 1 FROM weblink_photos WHERE photo_id = ?1",
             photo.photo_id,
         )
         promised = self._db.value(

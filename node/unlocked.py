@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -108,6 +109,9 @@ from .tasks import Tasks
 from .tickets import Tickets
 from .tracing import Tracer
 from .watermarks import Watermarks
+from .weblink_desk import WebLinkDesk
+from .weblink_server import Listeners
+from .weblinks import WebLinks
 from .whereabouts import Whereabouts
 from .wide import Wide
 
@@ -625,6 +629,25 @@ class Unlocked:
             entropy=environment.entropy,
             now=self.clock,
         )
+        self.weblinks: Final = WebLinkDesk(
+            links=WebLinks(
+                device=device,
+                database=database,
+                library=library,
+                copies=self.copies,
+                rules=self.rules,
+                entropy=environment.entropy,
+                now=self.clock,
+            ),
+            listeners=Listeners(library, config.links_port, self.clock),
+            sharing=self.sharing,
+            library=library,
+            blobs=blobs,
+            events=events,
+            counters=events.counters,
+            ice_servers=config.links_ice,
+            clock=time.monotonic,
+        )
         self.peers: Final = Peers(
             settings=ChannelSettings(),
             device=device,
@@ -773,6 +796,7 @@ class Unlocked:
             self.hold.run(),
             self.album_parts.tending.run(),
             self.sibling_parts.run(),
+            self.weblinks.run(),
             trimming.keep_trimmed(lambda: self._events.counters.pieces),
         ]
         if self._config.desktop:

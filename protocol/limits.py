@@ -194,6 +194,23 @@ TICKET_ADDRESS_BYTES: Final = 255
 TICKETS: Final = 64
 """Tickets of one node that may be open at a time."""
 
+# Links to photos that browsers open.
+LINKS: Final = 64
+"""Links of one node that may be open at a time."""
+LINK_SECONDS: Final = 30 * 86_400
+"""How long one may be valid."""
+LINK_COUNT: Final = 100
+"""How often one may be opened at most."""
+LINK_PHOTOS: Final = 500
+LINK_LIST_BYTES: Final = 4 * 1024 * 1024
+"""Of its list: the hashes of 30 GB of pieces."""
+LINK_OFFER_BYTES: Final = 16 * 1024
+LINK_CANDIDATES: Final = 8
+LINK_PART_BYTES: Final = 52_480
+"""Of a message in the data channel: a fifth of a piece, and less than what browsers take."""
+LINK_PIECES_ASKED: Final = 64
+"""Pieces that a page may have asked for and not got, in one request and in all."""
+
 # Whereabouts that contacts leave for each other.
 RENDEZVOUS_ADDRESSES: Final = 8
 RENDEZVOUS_ADDRESS_BYTES: Final = 255

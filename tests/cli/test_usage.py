@@ -18,6 +18,7 @@ COMMANDS = (
     *((name,) for name in ("share", "show", "export", "demo", "wide", "relay")),
     *(("contacts", name) for name in ("list", "verify", "rename", "mute", "block", "accept-from")),
     *(("inbox", name) for name in ("accept", "decline")),
+    *(("links", name) for name in ("list", "revoke")),
     *(("ticket", name) for name in ("new", "list", "revoke", "show")),
 )
 HEAVY = (

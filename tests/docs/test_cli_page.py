@@ -18,6 +18,7 @@ from kinlight.node import (
     views_archive,
     views_guardians,
     views_siblings,
+    views_weblinks,
 )
 from kinlight.node.cli import app
 from kinlight.node.config import Config
@@ -29,7 +30,14 @@ PAGE = (ROOT / "docs" / "cli.md").read_text()
 README = (ROOT / "README.md").read_text()
 VIEWS = [
     view
-    for module in (views, views_albums, views_archive, views_guardians, views_siblings)
+    for module in (
+        views,
+        views_albums,
+        views_archive,
+        views_guardians,
+        views_siblings,
+        views_weblinks,
+    )
     for _, view in inspect.getmembers(module, inspect.isclass)
     if view.__module__ == module.__name__
     and view not in (views.ShareProgress, views.ImportProgress, views.DoctorProgress, views.Event)
@@ -86,7 +94,8 @@ def test_every_event_is_on_the_page() -> None:
 
 
 def test_every_environment_variable_and_setting_is_on_the_page() -> None:
-    settings = (field.name.removeprefix("wide_") for field in dataclasses.fields(Config))
+    fields = (field.name for field in dataclasses.fields(Config))
+    settings = (name.removeprefix("wide_").removeprefix("links_") for name in fields)
     names = {HOME_VARIABLE, FILE_VARIABLE, *settings}
     assert [name for name in names if f"`{name}`" not in PAGE] == []
 

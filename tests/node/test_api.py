@@ -15,7 +15,7 @@ import httpx
 import pytest
 from kinlight.crypto.errors import WrongPassphraseError
 from kinlight.crypto.secret import Secret
-from kinlight.node import daemon as daemon_module
+from kinlight.node import http_server
 from kinlight.node.daemon import Daemon
 from kinlight.node.engine import Engine
 from kinlight.node.errors import AlreadyRunningError, NoHomeError, NoSuchPhotoError
@@ -44,6 +44,7 @@ ANY_BODY: dict[str, dict[str, object]] = {
     "/v1/devices/{device}/rename": {"name": "x"},
     "/v1/devices/{device}/restore": {"recovery_words": "x"},
     "/v1/tickets": {"seconds": 60},
+    "/v1/links": {"paths": [], "seconds": 60},
     "/v1/contacts/{name}": {},
     "/v1/contacts/{name}/reach": {"at": "192.0.2.1:4711"},
     "/v1/share": {"paths": [], "to": []},
@@ -222,8 +223,8 @@ async def test_whatever_a_web_page_asks_is_refused(address: ApiAddress, origin: 
 async def test_idle_connections_are_bounded_and_let_go(
     address: ApiAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(daemon_module, "MAX_CONNECTIONS", 4)
-    monkeypatch.setattr(daemon_module, "REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 4)
+    monkeypatch.setattr(http_server, "REQUEST_SECONDS", 0.1)
     idle = [await asyncio.open_connection("127.0.0.1", address.port) for _ in range(8)]
     for reader, _ in idle:
         with contextlib.suppress(ConnectionResetError):

@@ -42,6 +42,7 @@ def files_of_the_rooms() -> set[str]:
     python = {path for room in ROOMS for path in (ROOT / room).rglob("*.py")}
     data = {ROOT / room / "py.typed" for room in ROOMS} | {ROOT / "crypto" / "words.txt"}
     data |= {path for name in ("manifests", "weights") for path in (ROOT / "ml" / name).glob("*")}
+    data |= {path for path in (ROOT / "node" / "web").rglob("*") if path.is_file()}
     return {path.relative_to(ROOT).as_posix() for path in python | data}
 
 

@@ -33,7 +33,7 @@ def fixed(label: str) -> Callable[[int], bytes]:
 
 
 def split(label: str, need: int, count: int, secret: bytes = ENTROPY) -> list[str]:
-    shamir.RANDOM_BYTES = fixed(label)  # type: ignore[attr-defined]
+    shamir.RANDOM_BYTES = fixed(label)
     (shares,) = shamir_mnemonic.generate_mnemonics(1, [(need, count)], secret)
     return shares
 
