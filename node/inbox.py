@@ -118,6 +118,7 @@ class Inbox:
         try:
             if known is None:
                 envelope = self._opened(message.envelope, link.peer.device)
+                self._judge.note(envelope.certificates.found)
             elif known.device != link.peer.device:
                 raise DeniedError
             else:
@@ -165,6 +166,8 @@ class Inbox:
         try:
             envelope = self._opened(sealed, None)
             contact = self._sender(envelope)
+            if contact is not None:
+                self._judge.note(envelope.certificates.found)
         except SealBrokenError:
             return
         except KinlightError as error:
@@ -268,7 +271,6 @@ class Inbox:
             state = "accepted"  # of the latter one a person has decided, at another device
         else:
             state = "waiting"
-        self._judge.note(envelope.certificates.found)
         offer = self._library.add_offer(
             envelope_hash, contact.identity, envelope, state, self._now()
         )

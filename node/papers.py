@@ -15,7 +15,7 @@ from ..protocol import limits
 from ..protocol.attributes import Attestation, Attributes
 from ..protocol.capability import Capability
 from ..protocol.devices import may_add
-from ..protocol.errors import RevocationsFullError, RevokedDeviceError
+from ..protocol.errors import RevocationsFullError, RevokedDeviceError, TooMuchError
 from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.revocation import RevocationList, Revocations, Standing
 from .database import Database, Row
@@ -26,6 +26,8 @@ KEPT_PER_ISSUER: Final = 256
 words."""
 KEPT_OF_OTHERS: Final = 64
 """The same about anybody else."""
+CERTIFIED_KEPT: Final = 4 * limits.OWN_DEVICES
+"""Devices of one certifier that are known to go with it: more has nobody who means well."""
 LAST_SECOND: Final = 2**63 - 1
 """That the database can hold; the format goes further."""
 COUNTING: Final = ("valid", "not-yet")
@@ -312,7 +314,8 @@ class Papers:
     def note(self, certificates: Iterable[DeviceCertificate]) -> None:
         """Remember which device certified which, anybody's: they go with it. All were verified.
 
-        Where two certified the same, one that is not revoked counts.
+        Where two certified the same, one that is not revoked counts. Raises `TooMuchError`: what
+        a device beyond all bounds signed is not to be taken, as it would go with nobody.
         """
         known = self._revocations.certified_by
         changes: dict[tuple[bytes, bytes], bytes | None] = {}
@@ -327,6 +330,11 @@ class Papers:
         changes = {whose: by for whose, by in changes.items() if by != known.get(whose)}
         if not changes:
             return
+        # Of each certifier: a stolen one takes no room from the others.
+        for issuer in {by for by in changes.values() if by is not None}:
+            new = sum(by == issuer for by in changes.values())
+            if new + sum(by == issuer for by in known.values()) > CERTIFIED_KEPT:
+                raise TooMuchError("devices by one certifier")
         after = dict(known)
         with self._db.transaction():
             for whose, issuer in changes.items():

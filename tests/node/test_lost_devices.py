@@ -13,8 +13,9 @@ from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import SigningKey
 from kinlight.node.addresses import Address
 from kinlight.node.environment import Environment
+from kinlight.node.papers import CERTIFIED_KEPT
 from kinlight.node.views import Contact
-from kinlight.protocol.errors import RevokedDeviceError
+from kinlight.protocol.errors import RevokedDeviceError, TooMuchError
 from kinlight.protocol.revocation import device_hash
 
 from .conftest import Picture, Start, Ways
@@ -149,3 +150,18 @@ async def test_nobody_else_frees_what_a_lost_device_certified(three: Three) -> N
         assert papers.revocations.revokes_device(anna, child)
     await three.bob.restart()
     assert three.bob.parts.papers.revocations.revokes_device(anna, child)
+
+
+async def test_who_certifies_devices_without_end_fills_no_disk(three: Three) -> None:
+    papers, anna, phone = three.bob.parts.papers, three.laptop.identity, three.phone.parts.device
+
+    def certified(number: int) -> DeviceCertificate:
+        child = SigningKey(Secret(number.to_bytes(32))).public
+        return DeviceCertificate.issue(
+            phone.signing, anna, child, not_before=NOW, seq=NOW, may_certify=False
+        )
+
+    papers.note(map(certified, range(CERTIFIED_KEPT)))
+    with pytest.raises(TooMuchError):
+        papers.note([certified(CERTIFIED_KEPT)])
+    papers.note([certified(0)])  # what is known goes on
