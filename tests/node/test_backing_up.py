@@ -138,7 +138,7 @@ async def test_a_backup_that_is_ended_is_removed_at_the_holder(
 ) -> None:
     await imported(pair.anna, picture())
     await pair.backed_up(1)
-    await pair.anna.engine.update_contact("Carol", holder=True, backup=False)
+    await pair.anna.engine.update_contact("Carol", holder=True, backup=False, yes=True)
     await pair.carol.until(lambda: pair.kept() == [])
     assert pair.anna.engine.contact("Carol").holder == "chosen"
 
@@ -251,7 +251,7 @@ async def test_a_backup_of_any_size_can_be_ended_and_its_link_stays(
     monkeypatch.setattr(link, "QUEUE_BYTES", 16 * 1024)
     monkeypatch.setattr(link, "POST_BYTES", 64 * 1024)
     (before,) = anna.parts.peers.links(carol.identity)
-    await anna.engine.update_contact("Carol", holder=True, backup=False)
+    await anna.engine.update_contact("Carol", holder=True, backup=False, yes=True)
     await eventually(lambda: backups.of_no_photo(carol.identity) == [])
     assert anna.parts.peers.links(carol.identity) == [before]
 

@@ -78,7 +78,7 @@ class Keeper:
             yield conversation
 
     async def choose(self, *, backup: bool = True) -> None:
-        await self.anna.engine.update_contact("Mallory", holder=True, backup=backup)
+        await self.anna.engine.update_contact("Mallory", holder=True, backup=backup, yes=True)
 
     async def counts(self, count: int) -> None:
         """Wait until so many photos count as backed up."""

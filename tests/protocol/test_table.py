@@ -101,6 +101,8 @@ SAMPLES: dict[type[Message], Message] = {
     album_messages.AlbumSetPart: album_messages.AlbumSetPart(
         bytes(16), bytes(32), bytes(32), 0, ()
     ),
+    album_messages.AlbumPreviewAsk: album_messages.AlbumPreviewAsk(bytes(16), b"", (bytes(32),)),
+    album_messages.AlbumPreviews: album_messages.AlbumPreviews(bytes(16), ((bytes(32), b"jpeg"),)),
     device_messages.OwnDevices: device_messages.OwnDevices(1, bytes(32), b""),
     device_messages.DeviceChains: device_messages.DeviceChains(()),
     device_messages.DeviceGift: device_messages.DeviceGift(b"gift"),
