@@ -6,13 +6,12 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from PIL import Image
-
 from kinlight.node import cataloguing
 from kinlight.node.addresses import Address
 from kinlight.node.depositing import AWAY_SECONDS
 from kinlight.node.sibling_trash import TRASH_SECONDS
 from kinlight.protocol.sibling_ledger import Taken
+from PIL import Image
 
 from .conftest import Picture, Start
 from .nodes import NOW, Clock, TestedNode, random_bytes
