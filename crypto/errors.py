@@ -127,7 +127,7 @@ class WrongPassphraseError(LocalError):
 
 
 class WrongWordsError(LocalError):
-    """The recovery words do not fit this key file; nothing was unlocked and nothing changed."""
+    """These are not the words of this node or backup; nothing was unlocked and nothing changed."""
 
     code = "wrong-words"
 

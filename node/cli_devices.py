@@ -29,7 +29,7 @@ devices_app = typer.Typer(
 )
 
 DeviceArgument = Annotated[
-    str, typer.Argument(metavar="DEVICE", help="Its name, or how its key begins.")
+    str, typer.Argument(metavar="DEVICE", help="Its name, or the first 8 digits of its key.")
 ]
 WordsFile = Annotated[
     Path | None,

@@ -18,6 +18,7 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from ..crypto.errors import MalformedError
 from ..crypto.identity import DeviceChain, fingerprint, parse_fingerprint, safety_number
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
@@ -399,7 +400,11 @@ class Engine:
 
     @staticmethod
     def _compare_fingerprint(opened: Unlocked, contact: library.Contact, text: str) -> None:
-        shown = parse_fingerprint(text)
+        try:
+            shown = parse_fingerprint(text)
+        except MalformedError as error:
+            what = f"{error.detail}; `kinlight id` there shows it"
+            raise BadRequestError(what) from None
         if shown == fingerprint(contact.identity):
             return
         doubt = opened.doubts.of(contact.identity)

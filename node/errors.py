@@ -332,7 +332,7 @@ class NoSuchOwnDeviceError(LocalError):
 
 
 class AmbiguousDeviceError(LocalError):
-    """More than one of your devices is called so, or would be. Say how the key of one begins."""
+    """More than one of your devices is called so, or would be. Say 8 or more digits of a key."""
 
     code = "ambiguous-device"
 

@@ -408,6 +408,8 @@ class Inbox:
         self._settled(stored)
         if offer.album is None and offer.identity != self._device.identity:
             self._publish(stored, self._name_of(offer.identity))
+        else:  # nobody offered it, but it is new here, and is to be looked at
+            self._events.publish("photo", id=stored.photo_id.hex())
 
     def _asking(self, link: Link, offer: IncomingOffer, key: Secret) -> Ask:
         """How a blob of an offer is asked for: by the grant from its sender, by its token from who

@@ -74,12 +74,13 @@ def restored(out: Output, made: Restored) -> None:
         )
     if made.waiting:
         out.say(
-            f"{made.waiting} shared albums take this device in as soon as it meets one of their"
-            " admins; until then it adds nothing there."
+            f"{_counted(made.waiting, 'shared album')} can take this device in only when it meets"
+            " one of the admins; until then it adds nothing there."
         )
     if made.undelivered:
         out.say(
-            f"{made.undelivered} photos were still on their way. Share again what did not come."
+            f"Still on their way at that time: {_counted(made.undelivered, 'photo')}."
+            " Share again what did not come."
         )
     out.say("`kinlight up` starts it.")
 
@@ -91,3 +92,7 @@ def _missing(out: Output, count: int) -> None:
             " `kinlight doctor --repair` says what can be done.",
             style="yellow",
         )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number:,} {what}s"

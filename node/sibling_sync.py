@@ -55,6 +55,7 @@ class SiblingSync:
         self._now = now
         self._heard = heard
         self._peer: dict[bytes, int] | None = None
+        self._lacks = 0
         self._told: dict[bytes, int] = {}
         self._later: dict[bytes, int] = {}
         self._news = asyncio.Event()
@@ -164,18 +165,24 @@ class SiblingSync:
         before, self._peer = self._peer or {}, dict(message.vector)
         if any(self._peer.get(device, 0) < moment for device, moment in before.items()):
             self._told = {}  # it forgot what did not count, and needs the rest again
-        with contextlib.suppress(LocalError):  # it is only for people to see
-            self._siblings.store.hear(
-                self._link.peer.device, self._peer, message.lacks, self._now()
-            )
+        self._lacks = message.lacks
+        self._note()
         self._heard()
         self._news.set()
+
+    def _note(self) -> None:
+        with contextlib.suppress(LocalError):  # it is only for people to see
+            self._siblings.store.hear(
+                self._link.peer.device, self._peer or {}, self._lacks, self._now()
+            )
 
     def _take_all(self, message: SiblingAll) -> None:
         if not self._words.take(asyncio.get_running_loop().time()):
             raise TooMuchError("what a sibling has")
         vector = dict(message.vector)
         self._told = later_of(self._told, vector)  # it has that itself
+        self._peer = later_of(self._peer or {}, vector)
+        self._note()
         later, self._later = self._later, {}
         self._siblings.complete(vector, later)
         self._say_have()

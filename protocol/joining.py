@@ -287,7 +287,7 @@ class JoinOpening(_Opening):
         if isinstance(self._secret, Invitation) and not self._secret.expects(chain.identity):
             raise WrongPeerError("it is not the node that showed the QR code")
         if self._identity not in (None, chain.identity):
-            raise WrongPeerError("it is somebody else's device")
+            raise WrongPeerError("this node belongs to somebody else than that device")
         self._by = chain
 
     def receive_confirm(self, message: PairConfirm) -> None:

@@ -160,6 +160,10 @@ async def test_status_says_how_far_the_other_devices_are(pair: Pair, picture: Pi
         return (each.name, each.connected, each.behind, each.lacks) == ("Phone", True, 0, 0)
 
     await pair.laptop.until(stands)
+    # What the phone was told by the laptop, the laptop has, too.
+    await pair.phone.until(
+        lambda: [each.behind for each in pair.phone.engine.status().devices] == [0]
+    )
     await pair.phone.stop()
     await imported(pair.laptop, picture())
     await pair.laptop.parts.sibling_parts.siblings.say_all()

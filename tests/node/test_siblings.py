@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import pytest
+from kinlight.node import cataloguing
 from kinlight.node.addresses import Address
 from kinlight.node.depositing import AWAY_SECONDS
 from kinlight.node.sibling_trash import TRASH_SECONDS
 from kinlight.protocol.sibling_ledger import Taken
+from PIL import Image
 
 from .conftest import Picture, Start
 from .nodes import NOW, Clock, TestedNode, random_bytes
@@ -84,6 +87,18 @@ async def test_a_photo_of_one_device_comes_to_the_other_byte_for_byte(
     written = await pair.phone.engine.export(photo, tmp_path / "out", keep_both=False)
     assert written.sha256 == hashlib.sha256(random_bytes("beach", 300_000)).hexdigest()
     assert [item.id for item in pair.phone.engine.collection.search()] == [photo]
+
+
+async def test_each_photo_of_one_device_is_found_by_what_is_in_it_on_the_other(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cataloguing, "PAUSE_SECONDS", 0.0)
+    catalogue = pair.phone.parts.catalogue
+    for number in range(2):  # the second comes when all that was there has been looked at
+        file = tmp_path / f"{number}.jpg"
+        Image.new("RGB", (40, 30 + number)).save(file)
+        photo = bytes.fromhex(await imported(pair.laptop, file))
+        await pair.phone.until(lambda photo=photo: catalogue.facts(photo) is not None)
 
 
 async def test_a_photo_that_came_to_one_device_comes_to_the_other_with_its_grant(
