@@ -12,15 +12,38 @@ Neighbours = tuple[Person, Person]
 
 SHARE_ITEM = {
     *("file", "name", "to", "state", "photo_id", "sha256", "bytes", "policy", "leaves"),
-    *("left_out", "code", "message", "max_px", "grant", "held_by", "verdict"),
+    *("left_out", "code", "message", "max_px", "watermarked", "grant", "held_by", "verdict"),
 }
 GRANT = {
-    *("hash", "photo", "of", "name", "to", "operations", "max_px", "location", "until", "state"),
+    *(
+        "hash",
+        "photo",
+        "of",
+        "name",
+        "to",
+        "operations",
+        "max_px",
+        "watermarked",
+        "location",
+        "until",
+        "state",
+    ),
     *("created", "author", "parent", "went_to"),
 }
 ATTRIBUTE = {"hash", "who", "name", "value", "by", "since", "until", "state", "shown_to"}
 EXPLANATION = {
-    *("who", "photo", "operation", "allowed", "code", "policy", "rule", "max_px", "location"),
+    *(
+        "who",
+        "photo",
+        "operation",
+        "allowed",
+        "code",
+        "policy",
+        "rule",
+        "max_px",
+        "watermarked",
+        "location",
+    ),
     *("facts", "grants"),
 }
 RULES = """

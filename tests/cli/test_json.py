@@ -16,15 +16,17 @@ Neighbours = tuple[Person, Person]
 STATUS = {
     *("version", "pid", "home", "locked", "name", "port", "discovery", "discovery_reason"),
     *("nodes_seen", "looking", "sandbox", "libraries", "clock", "connections", "absent"),
-    *("wide", "wide_reason", "wide_addresses", "wide_bootstraps", "invitations"),
+    *("wide", "wide_reason", "wide_addresses", "wide_bootstraps", "invitations", "devices"),
+    "readiness",
 }
 CONTACT = {
     *("name", "fingerprint", "safety_number", "verified", "muted", "blocked", "accept"),
     *("metadata", "connected", "added", "holder", "backup", "backed_up"),
+    *("doubt", "doubt_since", "doubt_seen", "doubt_proof"),
 }
 SHARE_ITEM = {
     *("file", "name", "to", "state", "photo_id", "sha256", "bytes", "code", "message"),
-    *("policy", "leaves", "left_out", "max_px", "grant", "held_by", "verdict"),
+    *("policy", "leaves", "left_out", "max_px", "watermarked", "grant", "held_by", "verdict"),
 }
 INBOX_ITEM = {
     *("id", "sender", "state", "bytes", "received", "expires", "name", "sha256", "code"),
