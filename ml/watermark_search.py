@@ -30,6 +30,8 @@ Values = npt.NDArray[np.float64]
 
 LIMIT: Final = 1e-6
 """Chance of a false claim that is borne, by a picture and a key."""
+LEAST: Final = 1e-300
+"""The least bound that is told: below it a float would say that it can't be."""
 SMALLEST: Final = 128
 """Pixels of the shorter side from which on there is something to look at."""
 _SPANS: Final = (*((0.97, 1.03), (0.8, 0.97), (1.03, 1.3), (0.65, 0.8), (0.5, 0.65), (1.3, 1.6)),)
@@ -339,7 +341,8 @@ def _nearest(codewords: watermark_code.Signs, received: Values) -> tuple[float, 
 
 def bound(strength: float, payloads: float) -> float:
     """At most so likely is it that any of so many payloads agrees so far by chance."""
-    return min(1.0, EVALUATED * payloads * math.exp(-(max(strength, 0.0) ** 2) / 2))
+    chance = EVALUATED * payloads * math.exp(-(max(strength, 0.0) ** 2) / 2)
+    return min(1.0, max(chance, LEAST))
 
 
 def find(

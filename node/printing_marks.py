@@ -43,11 +43,10 @@ def _lines(found: TracedMark) -> list[str]:
         return [str(from_code(found.code, ""))]
     if found.payload is None:
         return ["no mark can be read: it has none, or not enough is left of it"]
-    bound = found.false_claim_bound or 0.0
-    chance = f"at most one in {1 / bound:.0e} such pictures" if bound > 0 else "no picture"
+    bound = found.false_claim_bound or 1.0
     lines = [
         f"mark {found.payload}, agreement {found.confidence}",
-        f"{chance} without it would be read so",
+        f"at most one in {1 / bound:.0e} such pictures without it would be read so",
     ]
     if found.recipient is None:
         return [*lines, "this node set no such mark"]

@@ -156,6 +156,7 @@ def test_the_bound_is_the_one_that_was_derived() -> None:
     assert watermark_search.bound(12.0, 2.0**48) == pytest.approx(places * 2**48 * np.exp(-72))
     assert watermark_search.bound(0.0, 1) == 1.0
     assert watermark_search.bound(-9.0, 1) == 1.0
+    assert watermark_search.bound(60.0, 1) == watermark_search.LEAST > 0
 
 
 @pytest.mark.parametrize(
