@@ -359,13 +359,15 @@ class Shelf:
     def _stand(self, shared: SharedAlbum) -> None:
         """What others wrote may have taken us out, or let us in again."""
         inside = shared.has(self._device.chain) or self._is_to_be_let_in(shared)
-        leaving = self._device.identity in shared.album.view.leaving
+        asked = shared.album.view.has_left(self._device.identity)  # perhaps another device of ours
         match shared.state:
             case "invited" if not inside and not self._store.states(shared.album_id):
                 self._forget(shared)
             case "invited" | "joined" if not inside:
-                self.set_state(shared, "left" if self._went(shared) else "removed")
-            case "removed" | "left" if inside and not leaving:
+                self.set_state(shared, "left" if asked or self._went(shared) else "removed")
+            case "invited" | "removed" if asked:
+                self.set_state(shared, "left")
+            case "removed" | "left" if inside and not asked:
                 self.set_state(shared, "invited")
             case _:
                 pass

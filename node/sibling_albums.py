@@ -129,7 +129,7 @@ class AlbumTeller(ThereOrNot):
     def _decide(self, shared: SharedAlbum, state: Decided) -> None:
         if state == "joined" and shared.state in ("invited", "left"):
             self._shelf.join(shared)
-        elif state == "left" and shared.state in ("invited", "joined"):
+        elif state == "left" and shared.state != "left":
             self._shelf.set_state(shared, "left")
 
 

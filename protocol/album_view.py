@@ -116,11 +116,15 @@ class AlbumView:
     @property
     def leaving(self) -> set[bytes]:
         """Members that asked to be taken out and still are in."""
-        return {
-            entry.identity
-            for entry in self._leaves
-            if entry.identity in self.members and not self._came_back(entry)
-        }
+        return {identity for identity in self.members if self.has_left(identity)}
+
+    def has_left(self, identity: bytes) -> bool:
+        """Whether somebody asked to be taken out, and was not let in again since: who is out was
+        taken out once since then, which is how the album does what they asked for.
+        """
+        most = 0 if identity in self.members else 1
+        asked = (entry for entry in self._leaves if entry.identity == identity)
+        return any(len(self._removals_since(entry)) <= most for entry in asked)
 
     @property
     def cover(self) -> bytes | None:
@@ -223,10 +227,10 @@ class AlbumView:
             self._cuts[place] = self._feeds.leading_to(removal.op.heads)
         return self._cuts[place]
 
-    def _came_back(self, entry: FeedEntry) -> bool:
-        """Whether who asked to be taken out was taken out, and is a member again."""
+    def _removals_since(self, entry: FeedEntry) -> list[Removal]:
+        """The removals of who wrote an entry that they had not seen then."""
         seen = self._feeds.seen[entry.digest]
-        return bool(self.authority.unseen_removals_of(entry.identity, b"", seen))
+        return self.authority.unseen_removals_of(entry.identity, b"", seen)
 
     def _may_caption(self, entry: FeedEntry, photo: AlbumPhoto) -> bool:
         role = self.authority.role(entry.identity, self._feeds.seen[entry.digest])

@@ -16,7 +16,7 @@ from kinlight.crypto.errors import (
     PeerError,
 )
 from kinlight.crypto.signing import Signed
-from kinlight.protocol import errors, messages
+from kinlight.protocol import errors, messages, weblink_errors
 from kinlight.protocol.attributes import Attestation, decode_shown
 from kinlight.protocol.capability import Capability
 from kinlight.protocol.errors import (
@@ -37,11 +37,17 @@ for _room in (kinlight.crypto, kinlight.protocol):
     for _found in pkgutil.iter_modules(_room.__path__):
         importlib.import_module(f"{_room.__name__}.{_found.name}")
 
+WEB_LINKS = tuple(
+    kind
+    for kind in vars(weblink_errors).values()
+    if isinstance(kind, type) and kind.__module__ == weblink_errors.__name__
+)
 TELL_NOTHING = (
-    ChannelError, WrongPeerError, EarlyTicketError, ForgedTicketError, OtherTicketError,
+    ChannelError, WrongPeerError, EarlyTicketError, ForgedTicketError, OtherTicketError, *WEB_LINKS,
 )  # fmt: skip
 """They go out as "it failed": a broken channel carries nothing, an impostor learns nothing. What is
-wrong with the text of a ticket is found before anybody is called.
+wrong with the text of a ticket is found before anybody is called, and what is wrong with a link for
+browsers is told to a page.
 """
 
 
