@@ -244,6 +244,10 @@ async def test_who_begins_to_relay_is_asked_by_those_who_are_connected(
     found = await fred.engine.set_wide(on=None, relay=True)
     assert (found.state, found.relaying, found.addresses) == ("on", True, address)
     await anna.until(lambda: met.annas_address() is not None)
+    # The relay serves who is connected with it, and Bob was not for a moment.
+    await bob.until(
+        lambda: any("p2p-circuit" in each for each in bob.engine.status().wide_addresses)
+    )
     await meet(anna, bob, met.annas_address() or "")
     await bob.engine.update_contact("Anna", accept="always")
     photo = tmp_path / "beach.jpg"
