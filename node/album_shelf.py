@@ -168,8 +168,17 @@ class Shelf:
         inviter: bytes,
         since: int,
         hidden: Iterable[bytes],
-    ) -> SharedAlbum:
-        """An album of which a backup was kept, with its keys; its entries were verified."""
+    ) -> None:
+        """An album of which a backup was kept, with its keys; its entries were verified.
+
+        If an admin's node was faster, it is here as an invitation: what was kept is added to it.
+        Else it stays as it stands here.
+        """
+        here = self._albums.get(album.album_id)
+        if here is not None:
+            if here.state == "invited":
+                self._take_part_again(here, album, list(keys), inviter, hidden)
+            return
         kept = KeptAlbum(album.album_id, "joined", inviter, since)
         shared = SharedAlbum(album, KeyRing(album.album_id, keys), kept.state, inviter, since)
         with self._db.transaction():
@@ -181,7 +190,26 @@ class Shelf:
         self._albums[album.album_id] = shared
         self._publish(shared, "joined")
         self._changed(shared)
-        return shared
+
+    def _take_part_again(
+        self,
+        shared: SharedAlbum,
+        album: Album,
+        keys: Sequence[Secret],
+        inviter: bytes,
+        hidden: Iterable[bytes],
+    ) -> None:
+        with self._db.transaction():
+            self._store.add_keys(shared.album_id, keys)
+            for photo_id in hidden:
+                self._store.hide(shared.album_id, photo_id)
+        for key in keys:
+            shared.keys.add(key)
+        entries = map(read_entry, album.kept())
+        self.take(shared, [entry for entry in entries if entry.digest not in shared.album])
+        shared.inviter = inviter
+        self.set_state(shared, "joined")
+        self.came(shared)
 
     def invited(self, album: Album, inviter: bytes) -> SharedAlbum:
         """An album that somebody let us into."""

@@ -61,6 +61,8 @@ class NotesBack:
         """Begin anew, or end."""
         self._parts: list[Part] = []
         self._entered: set[bytes] = set()
+        self._brought: set[bytes] = set()
+        self._brought: set[bytes] = set()
         self._notes: Notes | None = None
         self.root = None
 
@@ -138,12 +140,15 @@ class NotesBack:
     async def _bring_albums(self, notes: Notes) -> None:
         found = join_albums(self._parts)
         for album_id, noted in notes.shared.items():
-            if self._shelf.get(album_id) is not None:
-                continue
+            here = self._shelf.get(album_id)
+            if album_id in self._brought or (here is not None and here.state != "invited"):
+                continue  # a person here has decided since
             album = await asyncio.to_thread(_verified, album_id, found.get(album_id, ()))
             if album is None or self._device.identity not in album.view.members:
                 _log.info("an album does not come back: its log is not whole")
                 continue
+            self._brought.add(album_id)
+            self._brought.add(album_id)
             self._shelf.restore(album, noted.keys, noted.inviter, noted.since, noted.hidden)
         signers = [] if self.root is None else [self.root]
         seats = album_seats.take(

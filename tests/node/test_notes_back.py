@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from kinlight.node.notes_back import NotesBack
 from kinlight.protocol import backup
 from kinlight.protocol.backup_notes import AlbumBackup, Notes, cut_album
 
 from . import test_recovering
-from .circle import ALBUM, added_one, album_of, found, has, key_of, let_in, state
+from .circle import ALBUM, added_one, album_of, found, has, key_of, let_in, photos, state
 from .conftest import Picture
 from .nodes import TestedNode
 from .test_recovering import LATER, Anew, Lost, leave, over, recovered, view
@@ -100,6 +101,36 @@ async def test_in_an_album_of_somebody_else_an_admin_s_node_lets_the_new_device_
     mine = await added_one(anew_anna, picture(length=6_000))
     await bob.until(lambda: has(bob, mine))
     assert state(anew_anna) == "joined"
+    await anew_anna.stop()
+
+
+async def test_an_album_that_an_admin_s_node_sends_before_the_notes_are_back_is_taken_part_in(
+    lost: Lost, anew: Anew, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, bob = lost.anna, lost.bob
+    found(bob)
+    await let_in(bob, anna)
+    photo, unwanted = [await added_one(anna, picture(length=size)) for size in (5_000, 5_001)]
+    await bob.until(lambda: has(bob, unwanted))
+    await anna.engine.albums.hide(ALBUM, unwanted)
+    await kept(lost)
+    bring = NotesBack.bring
+
+    async def once_it_is_here(notes: NotesBack) -> None:
+        await anew_anna.until(lambda: state(anew_anna) == "invited")
+        await bring(notes)
+
+    monkeypatch.setattr(NotesBack, "bring", once_it_is_here)
+    await lost.is_lost()
+    anew_anna = await anew(anna.words)
+    anew_anna.engine.recovery.begin(anna.words)
+    await bob.pair_with(anew_anna)
+    await over(anew_anna)
+    assert state(anew_anna) == "joined"
+    assert photos(anew_anna)[unwanted].state == "hidden"
+    mine = await added_one(anew_anna, picture(length=6_000))
+    await bob.until(lambda: has(bob, mine))
+    await anew_anna.until(lambda: has(anew_anna, photo))
     await anew_anna.stop()
 
 
