@@ -28,7 +28,7 @@ from kinlight.node.engine import Engine
 from kinlight.node.home import Home
 from kinlight.node.originals import untold
 from kinlight.node.unlocked import Environment, Unlocked
-from kinlight.node.views import PairingCode
+from kinlight.node.views_contacts import PairingCode
 from kinlight.protocol.album_feed import FeedEntry
 from kinlight.protocol.photo import KINDS, Metadata, PhotoRecord
 from PIL import Image

@@ -13,7 +13,7 @@ from kinlight.node import Node, launch
 from kinlight.node.errors import NotRunningError
 from kinlight.node.home import Home
 from kinlight.node.multiaddrs import Multiaddr, multiaddr
-from kinlight.node.views import PairingCode
+from kinlight.node.views_contacts import PairingCode
 
 from benchmarks.networks import LOOPBACK, Network
 

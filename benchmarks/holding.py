@@ -27,7 +27,7 @@ from kinlight.crypto.secret import Secret
 from kinlight.node import Node, launch
 from kinlight.node.home import Home
 from kinlight.node.mallory import Conversation, Mallory
-from kinlight.node.views import PairingCode
+from kinlight.node.views_contacts import PairingCode
 from kinlight.protocol.delivery import HeldBlob, day_of, mailbox_tag, marks
 from kinlight.protocol.messages import (
     Collect,

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from typing import Final
 
-from .views import ShareItem, ShareProgress
+from .views_sharing import ShareItem, ShareProgress
 
 AHEAD: Final = 16
 """Pieces of work under way at a time."""

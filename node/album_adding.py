@@ -35,8 +35,8 @@ from .library import Library, Photo
 from .originals import untold
 from .rules import Rules
 from .sharing import CLIP
-from .views import ImportItem, ImportProgress
 from .views_albums import AlbumItem
+from .views_library import ImportItem, ImportProgress
 
 _log = logging.getLogger(__name__)
 

@@ -51,8 +51,8 @@ from .forms import Form
 from .library import Library, Photo
 from .names import folded
 from .removing import Remover
-from .views import ImportProgress
 from .views_albums import AlbumDetails, AlbumItem, AlbumLogEntry, AlbumSummary
+from .views_library import ImportProgress
 
 SHOWN: Final = 100
 """Photos that are shown of an album, if nothing is said."""

@@ -37,6 +37,9 @@ from . import (
     api_wide,
     errors,
     views,
+    views_checks,
+    views_contacts,
+    views_library,
 )
 from .api_lines import error_body, lines, picture
 from .engine import Engine
@@ -250,32 +253,32 @@ async def post_pair(request: Request, body: PairBody) -> StreamingResponse:
         return lines(engine.open_pairing(body.name))
     text = body.code.get_secret_value()
 
-    async def join() -> AsyncGenerator[views.Contact]:
+    async def join() -> AsyncGenerator[views_contacts.Contact]:
         yield await engine.join_pairing(text, body.at, body.name)
 
     return lines(join())
 
 
 @_router.get("/contacts")
-async def get_contacts(request: Request) -> list[views.Contact]:
+async def get_contacts(request: Request) -> list[views_contacts.Contact]:
     """Everybody this node paired with."""
     return _engine(request).contacts()
 
 
 @_router.get("/contacts/{name}")
-async def get_contact(request: Request, name: str) -> views.Contact:
+async def get_contact(request: Request, name: str) -> views_contacts.Contact:
     """One of them."""
     return _engine(request).contact(name)
 
 
 @_router.post("/contacts/{name}/reach")
-async def post_reach(request: Request, name: str, body: ReachBody) -> views.Contact:
+async def post_reach(request: Request, name: str, body: ReachBody) -> views_contacts.Contact:
     """Connect a contact at an address, and remember it."""
     return await _engine(request).reach(name, body.at)
 
 
 @_router.patch("/contacts/{name}")
-async def patch_contact(request: Request, name: str, body: ContactBody) -> views.Contact:
+async def patch_contact(request: Request, name: str, body: ContactBody) -> views_contacts.Contact:
     """Rename, verify, mute, block, let hold, or set what is accepted unasked and what is sent."""
     return await _engine(request).update_contact(
         name,
@@ -316,37 +319,37 @@ async def post_trace(request: Request, body: TraceBody) -> StreamingResponse:
 
 
 @_router.get("/inbox")
-async def get_inbox(request: Request) -> list[views.InboxItem]:
+async def get_inbox(request: Request) -> list[views_library.InboxItem]:
     """Every photo that was offered to this node."""
     return _engine(request).inbox()
 
 
 @_router.post("/inbox/{photo}/accept")
-async def post_accept(request: Request, photo: str) -> views.InboxItem:
+async def post_accept(request: Request, photo: str) -> views_library.InboxItem:
     """Fetch a photo that waits."""
     return _engine(request).decide(photo, accept=True)
 
 
 @_router.post("/inbox/{photo}/decline")
-async def post_decline(request: Request, photo: str) -> views.InboxItem:
+async def post_decline(request: Request, photo: str) -> views_library.InboxItem:
     """Decline a photo that waits."""
     return _engine(request).decide(photo, accept=False)
 
 
 @_router.get("/photos/{photo}")
-async def get_photo(request: Request, photo: str) -> views.PhotoDetails:
+async def get_photo(request: Request, photo: str) -> views_library.PhotoDetails:
     """All about a photo that is here."""
     return _engine(request).photo(photo)
 
 
 @_router.post("/photos/{photo}/check")
-async def post_check(request: Request, photo: str) -> views.Verdict:
+async def post_check(request: Request, photo: str) -> views_checks.Verdict:
     """Look at a photo for signs of editing, also if that was done before."""
     return await _engine(request).check(photo)
 
 
 @_router.post("/photos/{photo}/export")
-async def post_export(request: Request, photo: str, body: ExportBody) -> views.ExportedFile:
+async def post_export(request: Request, photo: str, body: ExportBody) -> views_library.ExportedFile:
     """Write a photo, byte-exact, into a folder of this machine."""
     return await _engine(request).export(
         photo, body.folder, keep_both=body.keep_both, rendition=body.rendition

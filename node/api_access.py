@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from . import views
+from . import views_access, views_sharing
 from .api_lines import lines
 from .engine import Engine
 
@@ -141,50 +141,54 @@ async def post_delegations(request: Request, body: DelegationBody) -> StreamingR
 
 
 @router.post("/grants/list")
-async def post_grants_list(request: Request, body: GrantsBody) -> list[views.Grant]:
+async def post_grants_list(request: Request, body: GrantsBody) -> list[views_access.Grant]:
     """What was granted."""
     return _engine(request).granting.grants(body.who, body.photo)
 
 
 @router.post("/receipts/list")
-async def post_receipts_list(request: Request, body: ReceiptsBody) -> list[views.Receipt]:
+async def post_receipts_list(request: Request, body: ReceiptsBody) -> list[views_sharing.Receipt]:
     """Who signed that it has a photo."""
     return _engine(request).receipts.find(body.photo, body.who)
 
 
 @router.post("/attributes")
-async def post_attributes(request: Request, body: AttributeBody) -> views.Attribute:
+async def post_attributes(request: Request, body: AttributeBody) -> views_access.Attribute:
     """Say that a contact has an attribute."""
     return _engine(request).granting.attest(body.who, body.attribute, body.until)
 
 
 @router.post("/attributes/off")
-async def post_attributes_off(request: Request, body: AttributeBody) -> list[views.Attribute]:
+async def post_attributes_off(
+    request: Request, body: AttributeBody
+) -> list[views_access.Attribute]:
     """Take back what was said."""
     return _engine(request).granting.unattest(body.who, body.attribute)
 
 
 @router.post("/attributes/list")
-async def post_attributes_list(request: Request, body: AttributesBody) -> list[views.Attribute]:
+async def post_attributes_list(
+    request: Request, body: AttributesBody
+) -> list[views_access.Attribute]:
     """What is said of a contact, or of everybody."""
     return _engine(request).granting.attributes(body.who)
 
 
 @router.post("/attributes/shown")
-async def post_attributes_shown(request: Request, body: ShownBody) -> list[views.Attribute]:
+async def post_attributes_shown(request: Request, body: ShownBody) -> list[views_access.Attribute]:
     """Let a contact know what others say of us, or no longer."""
     granting = _engine(request).granting
     return granting.show(body.attribute, body.to, body.by, off=body.off)
 
 
 @router.get("/policy")
-async def get_policy(request: Request) -> views.Policy:
+async def get_policy(request: Request) -> views_access.Policy:
     """The owner's rules."""
     return _engine(request).rules.view()
 
 
 @router.put("/policy")
-async def put_policy(request: Request, body: PolicyBody) -> views.Policy:
+async def put_policy(request: Request, body: PolicyBody) -> views_access.Policy:
     """Other rules in place of all."""
     rules = _engine(request).rules
     rules.put(body.text)
@@ -192,12 +196,12 @@ async def put_policy(request: Request, body: PolicyBody) -> views.Policy:
 
 
 @router.post("/explain")
-async def post_explain(request: Request, body: ExplainBody) -> views.Explanation:
+async def post_explain(request: Request, body: ExplainBody) -> views_access.Explanation:
     """Why a contact may have a photo or not."""
     return _engine(request).explainer.explain(body.who, body.photo, body.operation, body.network)
 
 
 @router.post("/revoke")
-async def post_revoke(request: Request, body: RevokeBody) -> list[views.Revocation]:
+async def post_revoke(request: Request, body: RevokeBody) -> list[views_access.Revocation]:
     """Take something back."""
     return _engine(request).granting.revoke(**body.model_dump())

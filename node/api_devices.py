@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, SecretStr
 
 from ..crypto.recovery import RecoveryWords
-from . import views, views_siblings
+from . import views_devices, views_siblings
 from .api_lines import lines
 from .asking_words import parsed
 from .engine import Engine
@@ -71,7 +71,7 @@ class PhotosBody(BaseModel):
 
 
 @router.get("")
-async def get_devices(request: Request) -> list[views.OwnDevice]:
+async def get_devices(request: Request) -> list[views_devices.OwnDevice]:
     """The devices of this person, revoked ones among them."""
     return _engine(request).our_devices.list()
 
@@ -86,13 +86,13 @@ async def post_add(request: Request, body: AddBody) -> StreamingResponse:
 
 
 @router.post("/meet")
-async def post_meet(request: Request, body: MeetBody) -> views.OwnDevice:
+async def post_meet(request: Request, body: MeetBody) -> views_devices.OwnDevice:
     """Link with another device of the same identity by its code."""
     return await _engine(request).meet_device(body.code.get_secret_value(), body.at)
 
 
 @router.post("/allow")
-async def post_allow(request: Request, body: WordsBody) -> views.OwnDevice:
+async def post_allow(request: Request, body: WordsBody) -> views_devices.OwnDevice:
     """Let this device add and revoke others."""
     engine = _engine(request)
     _ = engine.our_devices
@@ -100,20 +100,22 @@ async def post_allow(request: Request, body: WordsBody) -> views.OwnDevice:
 
 
 @router.post("/{device}/rename")
-async def post_rename(request: Request, device: str, body: RenameBody) -> views.OwnDevice:
+async def post_rename(request: Request, device: str, body: RenameBody) -> views_devices.OwnDevice:
     """Call one something else; `device` is its name, or begins its key."""
     return _engine(request).our_devices.rename(device, body.name)
 
 
 @router.post("/{device}/revoke")
-async def post_revoke(request: Request, device: str, body: RevokeBody) -> list[views.OwnDevice]:
+async def post_revoke(
+    request: Request, device: str, body: RevokeBody
+) -> list[views_devices.OwnDevice]:
     """Take one back, and what it added."""
     ours = _engine(request).our_devices
     return ours.revoke(device, _words(body.recovery_words), body.keep)
 
 
 @router.post("/{device}/restore")
-async def post_restore(request: Request, device: str, body: WordsBody) -> views.OwnDevice:
+async def post_restore(request: Request, device: str, body: WordsBody) -> views_devices.OwnDevice:
     """Let one count again."""
     ours = _engine(request).our_devices
     return ours.restore(device, parsed(body.recovery_words.get_secret_value()))

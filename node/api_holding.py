@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from . import views
+from . import views_holding
 from .engine import Engine
 
 router = APIRouter(prefix="/v1/holding")
@@ -33,13 +33,13 @@ def _engine(request: Request) -> Engine:
 
 
 @router.get("")
-async def get_holding(request: Request) -> views.Holding:
+async def get_holding(request: Request) -> views_holding.Holding:
     """What is held for others."""
     return _engine(request).hold.view()
 
 
 @router.post("/on")
-async def post_on(request: Request, body: HoldBody) -> views.Holding:
+async def post_on(request: Request, body: HoldBody) -> views_holding.Holding:
     """Hold for all contacts or for some, on these terms."""
     return _engine(request).hold.turn_on(
         body.contacts,
@@ -51,6 +51,6 @@ async def post_on(request: Request, body: HoldBody) -> views.Holding:
 
 
 @router.post("/off")
-async def post_off(request: Request, body: StopBody) -> views.Holding:
+async def post_off(request: Request, body: StopBody) -> views_holding.Holding:
     """Hold for nobody, or not for some."""
     return await _engine(request).hold.turn_off(body.contacts, drop=body.drop)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from . import views
+from . import views_library
 from .api_lines import lines
 from .collection import Collection
 from .keeping import Keeper
@@ -98,13 +98,13 @@ async def post_import(request: Request, body: ImportBody) -> StreamingResponse:
 
 
 @router.post("/library/search")
-async def post_search(request: Request, body: SearchBody) -> list[views.LibraryItem]:
+async def post_search(request: Request, body: SearchBody) -> list[views_library.LibraryItem]:
     """The photos that fit, the latest first."""
     return _collection(request).search(**body.model_dump())
 
 
 @router.post("/library/tag")
-async def post_tag(request: Request, body: TagBody) -> list[views.LibraryItem]:
+async def post_tag(request: Request, body: TagBody) -> list[views_library.LibraryItem]:
     """Give photos words, take others away, say how delicate they are."""
     return request.app.state.engine.tag(
         body.photos, add=body.add, remove=body.remove, sensitivity=body.sensitivity
@@ -112,31 +112,31 @@ async def post_tag(request: Request, body: TagBody) -> list[views.LibraryItem]:
 
 
 @router.post("/photos/{photo}/remove")
-async def post_remove(request: Request, photo: str, body: RemoveBody) -> views.RemovedPhoto:
+async def post_remove(request: Request, photo: str, body: RemoveBody) -> views_library.RemovedPhoto:
     """Take a photo out of the library."""
     return await request.app.state.engine.remove(photo, force=body.force)
 
 
 @router.get("/albums")
-async def get_albums(request: Request) -> list[views.Album]:
+async def get_albums(request: Request) -> list[views_library.Album]:
     """All albums, by name."""
     return _collection(request).albums()
 
 
 @router.get("/folders")
-async def get_folders(request: Request) -> list[views.Folder]:
+async def get_folders(request: Request) -> list[views_library.Folder]:
     """Every folder that is kept up, and how it is."""
     return _keeper(request).folders()
 
 
 @router.post("/folders/mirror")
-async def post_mirror(request: Request, body: MirrorBody) -> views.Folder:
+async def post_mirror(request: Request, body: MirrorBody) -> views_library.Folder:
     """Keep a folder up with an album, or with what comes from a contact."""
     return await _keeper(request).mirror(body.source, body.folder)
 
 
 @router.post("/folders/watch")
-async def post_watch(request: Request, body: WatchBody) -> views.Folder:
+async def post_watch(request: Request, body: WatchBody) -> views_library.Folder:
     """Take what appears in a folder, and share it if that is said."""
     return await _keeper(request).watch(
         body.folder, album=body.album, to=body.to, metadata=body.metadata
@@ -146,6 +146,6 @@ async def post_watch(request: Request, body: WatchBody) -> views.Folder:
 @router.post("/folders/{kind}/off")
 async def post_off(
     request: Request, kind: Literal["mirror", "watch"], body: OffBody
-) -> views.Folder:
+) -> views_library.Folder:
     """Keep a folder up no more; its files stay."""
     return await _keeper(request).off(body.folder, kind)

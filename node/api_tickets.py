@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from . import views
+from . import views_contacts
 from .engine import Engine
 
 router = APIRouter(prefix="/v1/tickets")
@@ -25,13 +25,13 @@ def _engine(request: Request) -> Engine:
 
 
 @router.get("")
-async def get_tickets(request: Request) -> list[views.Ticket]:
+async def get_tickets(request: Request) -> list[views_contacts.Ticket]:
     """The tickets that were made here."""
     return _engine(request).tickets.list()
 
 
 @router.post("")
-async def post_ticket(request: Request, body: TicketBody) -> views.Ticket:
+async def post_ticket(request: Request, body: TicketBody) -> views_contacts.Ticket:
     """Make one."""
     return await _engine(request).new_ticket(
         seconds=body.seconds, uses=body.uses, name=body.name, at=body.at
@@ -39,6 +39,6 @@ async def post_ticket(request: Request, body: TicketBody) -> views.Ticket:
 
 
 @router.post("/{ticket}/revoke")
-async def post_revoke(request: Request, ticket: str) -> views.Ticket:
+async def post_revoke(request: Request, ticket: str) -> views_contacts.Ticket:
     """Take one back; `ticket` begins its id."""
     return _engine(request).tickets.revoke(ticket)

@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 import msgpack
 
 from ..crypto.errors import KinlightError
-from . import verdicts, views
+from . import verdicts, views_checks
 from .blobstore import BlobStore
 from .catalogue import Catalogue
 from .cataloguing import LOOKED_AT_BYTES, PATIENCE, PAUSE_SECONDS, Cataloguer
@@ -105,7 +105,7 @@ class Verdicts:
         self._library = library
         self._catalogue = catalogue
 
-    def of(self, photo: Photo) -> views.Verdict | None:
+    def of(self, photo: Photo) -> views_checks.Verdict | None:
         """The verdict on a photo that is here; None if nobody has looked yet."""
         check = self._checks.get(photo.photo_id)
         if check is None:

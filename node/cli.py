@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 
     from ..crypto.recovery import RecoveryWords
     from .node import Node
-    from .views import Contact
+    from .views_contacts import Contact
 
 LastOption = Annotated[bool, typer.Option("--yes", help="Even if that ends the only backup.")]
 
@@ -355,7 +355,7 @@ def pair(
         text = None if code is None else typed_or_read(code)
 
         async def meet(node: Node) -> None:
-            from .views import PairingCode
+            from .views_contacts import PairingCode
 
             if text is not None:
                 command.out.paired(await node.pair(text, at=at, name=name))

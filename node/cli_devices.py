@@ -81,7 +81,7 @@ def add(
         phrase = _words(command, recovery_words_file, asked=words or may_certify)
 
         async def run(node: Node) -> None:
-            from .views import PairingCode
+            from .views_contacts import PairingCode
 
             steps = node.add_device(name, may_certify=may_certify, recovery_words=phrase)
             async for step in steps:

@@ -14,7 +14,7 @@ from .command import HomeOption, JsonOption, running
 
 if TYPE_CHECKING:
     from .node import Node
-    from .views import Folder, ImportItem, PhotoDetails
+    from .views_library import Folder, ImportItem, PhotoDetails
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,7 +42,7 @@ def import_photos(
     """Take photos into the library, encrypted, without sharing them."""
     with running(context, home, json) as command:
         from . import printing_library
-        from .views import ImportItem
+        from .views_library import ImportItem
 
         items: list[ImportItem] = []
 

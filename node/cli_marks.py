@@ -11,7 +11,7 @@ from . import errors
 from .command import Command, HomeOption, JsonOption, finish, means_folder, running
 
 if TYPE_CHECKING:
-    from .views import TracedMark
+    from .views_marks import TracedMark
 
 
 def add_to(app: typer.Typer) -> None:

@@ -22,7 +22,7 @@ from .command import (
 if TYPE_CHECKING:
     from .node import Node
     from .printing import Output
-    from .views import ShareItem
+    from .views_sharing import ShareItem
 
 UntilOption = Annotated[
     str | None, typer.Option("--until", help="End of the grant: 30d, 12h, or 2026-12-31.")

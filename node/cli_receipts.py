@@ -13,7 +13,7 @@ from .command import HomeOption, JsonOption, running
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .views import Receipt
+    from .views_sharing import Receipt
 
 
 def add_to(app: typer.Typer) -> None:

@@ -15,7 +15,8 @@ from .errors import BadRequestError
 if TYPE_CHECKING:
     from ..crypto.recovery import RecoveryWords
     from .node import Node
-    from .views import Identity, Recovery
+    from .views import Identity
+    from .views_recovery import Recovery
 
 
 def add_to(app: typer.Typer) -> None:

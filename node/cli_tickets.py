@@ -13,7 +13,7 @@ from .command import HomeOption, JsonOption, need_command, pass_on, running, typ
 
 if TYPE_CHECKING:
     from ..protocol.ticket import Ticket
-    from .views import TicketDetails
+    from .views_contacts import TicketDetails
 
 tickets_app = typer.Typer(
     invoke_without_command=True,
@@ -125,7 +125,7 @@ def _details(ticket: Ticket) -> TicketDetails:
 
     from ..crypto.errors import PeerError
     from ..crypto.identity import fingerprint
-    from .views import TicketDetails
+    from .views_contacts import TicketDetails
 
     state = "valid"
     try:

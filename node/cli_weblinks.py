@@ -12,7 +12,7 @@ from .command import Command, HomeOption, JsonOption, need_command, pass_on, run
 
 if TYPE_CHECKING:
     from .node import Node
-    from .views import ShareItem
+    from .views_sharing import ShareItem
     from .views_weblinks import WebLink
 
 links_app = typer.Typer(
@@ -48,7 +48,7 @@ def share(
     seconds = times.parse_length(expires)
 
     async def make(node: Node) -> tuple[list[ShareItem], WebLink]:
-        from .views import ShareItem, ShareProgress
+        from .views_sharing import ShareItem, ShareProgress
 
         items: list[ShareItem] = []
         made: WebLink | None = None

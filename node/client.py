@@ -13,7 +13,7 @@ import httpx
 from ..crypto.errors import KinlightError
 from . import errors
 from .errors import NotRunningError
-from .views import ShareItem, ShareProgress
+from .views_sharing import ShareItem, ShareProgress
 
 _JSON: Final = {"Content-Type": "application/json"}
 _View = TypeVar("_View")

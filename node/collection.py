@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from ..protocol.opening import LocalDevice
-from . import names, searching, times, views
+from . import names, searching, times, views_library
 from .catalogue import Catalogue
 from .check_wire import WORDS
 from .checks import Checks
@@ -64,7 +64,7 @@ class Collection:
 
     async def import_photos(
         self, paths: list[Path], *, album: str | None, albums: bool, rehash: bool = False
-    ) -> AsyncGenerator[views.ImportItem | views.ImportProgress]:
+    ) -> AsyncGenerator[views_library.ImportItem | views_library.ImportProgress]:
         """Take files and the photos in folders into the library; see `Importer.run`."""
         if not paths:
             raise BadRequestError("say what to import")
@@ -73,10 +73,10 @@ class Collection:
         ):
             yield step
 
-    def albums(self) -> list[views.Album]:
+    def albums(self) -> list[views_library.Album]:
         """All albums, by name."""
         return [
-            views.Album(album.name, album.photos, album.created)
+            views_library.Album(album.name, album.photos, album.created)
             for album in self._catalogue.albums()
         ]
 
@@ -95,7 +95,7 @@ class Collection:
         place: str | None = None,
         verdict: str | None = None,
         limit: int = 100,
-    ) -> list[views.LibraryItem]:
+    ) -> list[views_library.LibraryItem]:
         """The photos that fit, the latest first; see `Node.search`."""
         if verdict not in (None, *WORDS, *C2PA_STATES):
             raise BadRequestError(f"verdict is one of {', '.join((*WORDS, *C2PA_STATES))}")
@@ -148,7 +148,7 @@ class Collection:
 
     def tag(
         self, photos: list[Photo], *, add: list[str], remove: list[str], sensitivity: str | None
-    ) -> list[views.LibraryItem]:
+    ) -> list[views_library.LibraryItem]:
         """Give photos words, take others away, say how delicate they are; see `Node.tag`."""
         if not photos:
             raise BadRequestError("say which photos")
@@ -156,17 +156,17 @@ class Collection:
         self._marks.change(found, add=add, remove=remove, sensitivity=sensitivity)
         return [self.item(photo_id) for photo_id in found]
 
-    def item(self, photo_id: bytes) -> views.LibraryItem:
+    def item(self, photo_id: bytes) -> views_library.LibraryItem:
         """A photo that is here, as lists show it."""
         return self._item(self._search.details(photo_id))
 
-    def _item(self, found: Found) -> views.LibraryItem:
+    def _item(self, found: Found) -> views_library.LibraryItem:
         metadata, facts = found.metadata, found.facts
         ended = self._ended(found)
         if ended is not None:
             facts = None  # what it shows is not to be seen either
         width, height = (None, None) if facts is None else facts.upright or (None, None)
-        return views.LibraryItem(
+        return views_library.LibraryItem(
             id=found.photo_id.hex(),
             name=metadata.name if ended is None else "",
             media_type=metadata.media_type,

@@ -34,7 +34,7 @@ from .lineage import Lineage
 from .outbox import Outbox
 from .rules import Rules
 from .sharing import CLIP, Wish
-from .views import ShareItem
+from .views_sharing import ShareItem
 
 _NEVER_ENDS: Final = 2**64
 

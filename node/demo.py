@@ -29,7 +29,7 @@ from .mallory import Mallory, flip_byte
 from .node import Node
 from .printing import Output
 from .sources import files_in, open_file
-from .views import Contact, PairingCode
+from .views_contacts import Contact, PairingCode
 
 SAMPLES: Final = Path(__file__).resolve().parent.parent / "examples" / "photos"
 """In a checkout. An installed wheel has none: `--photos` names a folder."""

@@ -26,7 +26,23 @@ from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
 from ..protocol.devices import OwnDevice
 from ..protocol.joining import DeviceRequest, Gift
-from . import exporting, forms, grants, joining, keys, library, names, policies, views
+from . import (
+    exporting,
+    forms,
+    grants,
+    joining,
+    keys,
+    library,
+    names,
+    policies,
+    views,
+    views_checks,
+    views_contacts,
+    views_devices,
+    views_library,
+    views_marks,
+    views_sharing,
+)
 from .albums import Albums
 from .archiving import Archiver
 from .collection import Collection
@@ -310,18 +326,18 @@ class Engine:
             device.signing.public.hex(),
         )
 
-    def contacts(self) -> list[views.Contact]:
+    def contacts(self) -> list[views_contacts.Contact]:
         """Everybody this node paired with."""
         opened = self._unlocked()
         return [self._contact(opened, contact) for contact in opened.library.contacts()]
 
-    def contact(self, name: str) -> views.Contact:
+    def contact(self, name: str) -> views_contacts.Contact:
         """One of them."""
         opened = self._unlocked()
         return self._contact(opened, opened.library.contact(name))
 
-    def _contact(self, opened: Unlocked, contact: library.Contact) -> views.Contact:
-        return views.Contact(
+    def _contact(self, opened: Unlocked, contact: library.Contact) -> views_contacts.Contact:
+        return views_contacts.Contact(
             name=contact.name,
             fingerprint=fingerprint(contact.identity),
             safety_number=safety_number(opened.device.identity, contact.identity),
@@ -352,7 +368,7 @@ class Engine:
         backup: bool | None = None,
         yes: bool = False,
         fingerprint_seen: str | None = None,
-    ) -> views.Contact:
+    ) -> views_contacts.Contact:
         """Change what is given. Blocking ends the connections at once.
 
         `LastBackupError`, unless `yes` is given, where that would end the only backup. With
@@ -415,7 +431,7 @@ class Engine:
             )
         raise OtherFingerprintError
 
-    async def reach(self, name: str, at: str) -> views.Contact:
+    async def reach(self, name: str, at: str) -> views_contacts.Contact:
         """Connect a contact at an address that a person gives; see `Caller.reach`."""
         opened = self._unlocked()
         contact = opened.library.contact(name)
@@ -478,25 +494,29 @@ class Engine:
 
     async def open_pairing(
         self, name: str | None
-    ) -> AsyncGenerator[views.PairingCode | views.Contact]:
+    ) -> AsyncGenerator[views_contacts.PairingCode | views_contacts.Contact]:
         """Show a code, then who used it; see `Meeting.open`."""
         opened = self._unlocked()
         meeting = opened.meeting.open(_optional_name(name))
         async with contextlib.aclosing(meeting):
             async for step in meeting:
                 if isinstance(step, OpenCode):
-                    yield views.PairingCode(str(step.code), str(step.invitation), step.expires)
+                    yield views_contacts.PairingCode(
+                        str(step.code), str(step.invitation), step.expires
+                    )
                 else:
                     yield self._contact(opened, step)
 
-    async def join_pairing(self, text: str, at: str | None, name: str | None) -> views.Contact:
+    async def join_pairing(
+        self, text: str, at: str | None, name: str | None
+    ) -> views_contacts.Contact:
         """Use a code; see `Meeting.join`."""
         opened = self._unlocked()
         return self._contact(opened, await opened.meeting.join(text, at, _optional_name(name)))
 
     async def add_device(
         self, name: str | None, words: RecoveryWords | None, *, may_certify: bool
-    ) -> AsyncGenerator[views.PairingCode | views.OwnDevice]:
+    ) -> AsyncGenerator[views_contacts.PairingCode | views_devices.OwnDevice]:
         """Show a code for a device of ours, then the device that used it; see `OurDevices.add`."""
         opened = self._unlocked()
         ours = opened.our_devices
@@ -511,11 +531,13 @@ class Engine:
         async with contextlib.aclosing(opened.meeting.open_for_device(add)) as steps:
             async for step in steps:
                 if isinstance(step, OpenCode):
-                    yield views.PairingCode(str(step.code), str(step.invitation), step.expires)
+                    yield views_contacts.PairingCode(
+                        str(step.code), str(step.invitation), step.expires
+                    )
                 else:
                     yield ours.view(step.device)
 
-    async def meet_device(self, text: str, at: str | None) -> views.OwnDevice:
+    async def meet_device(self, text: str, at: str | None) -> views_devices.OwnDevice:
         """Link with another device of this identity by its code; see `joining.meet`."""
         opened = self._unlocked()
         joined, address = await joining.meet(text, at, opened.device, self._environment)
@@ -523,7 +545,7 @@ class Engine:
         opened.met_sibling(joined)
         return opened.our_devices.view(joined.by.device)
 
-    async def allow_device(self, words: RecoveryWords) -> views.OwnDevice:
+    async def allow_device(self, words: RecoveryWords) -> views_devices.OwnDevice:
         """Let this device add and revoke others, by the root key; see `OurDevices.allowed`."""
         device = self._unlocked().device.chain.device
         await self._with_papers(self._unlocked().our_devices.allowed(words), words)
@@ -531,7 +553,7 @@ class Engine:
 
     async def new_ticket(
         self, *, seconds: int, uses: int, name: str | None, at: list[str]
-    ) -> views.Ticket:
+    ) -> views_contacts.Ticket:
         """Make a ticket; see `Tickets.new`."""
         opened = self._unlocked()
         await opened.wide.settled()  # one that was made earlier would lack its addresses
@@ -556,7 +578,7 @@ class Engine:
         rehash: bool = False,
         check: bool = False,
         wait: bool,
-    ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
+    ) -> AsyncGenerator[views_sharing.ShareItem | views_sharing.ShareProgress]:
         """Seal, queue and, if `wait`, follow each photo until it is there or is going nowhere.
 
         `metadata` is the policy for all of them; None takes that of each contact. With `check` each
@@ -589,7 +611,7 @@ class Engine:
         wait: bool = True,
         having: list[str] | None = None,
         by: list[str] | None = None,
-    ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
+    ) -> AsyncGenerator[views_sharing.ShareItem | views_sharing.ShareProgress]:
         """As `share`, for photos that are here: those of ids, and all of an album.
 
         `having` are attributes, in place of `to`: whoever has them all by the word of one of `by`.
@@ -628,7 +650,7 @@ class Engine:
         until: int | None = None,
         device: str | None = None,
         wait: bool = True,
-    ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
+    ) -> AsyncGenerator[views_sharing.ShareItem | views_sharing.ShareProgress]:
         """As `grant`, for photos of others that they granted for passing on."""
         opened = self._unlocked()
         chosen = [opened.inbox.require(opened.library.find_photo_id(photo)) for photo in photos]
@@ -693,27 +715,34 @@ class Engine:
             raise EndedGrantError
 
     async def _follow(
-        self, sharing: AsyncGenerator[views.ShareItem | views.ShareProgress], *, wait: bool
-    ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
+        self,
+        sharing: AsyncGenerator[views_sharing.ShareItem | views_sharing.ShareProgress],
+        *,
+        wait: bool,
+    ) -> AsyncGenerator[views_sharing.ShareItem | views_sharing.ShareProgress]:
         """The steps of a share as they come, and what becomes of each item after that."""
         opened = self._unlocked()
         async with contextlib.aclosing(self._steps(opened, sharing, wait=wait)) as steps:
             async for step in steps:
-                yield _with_holders(opened, step) if isinstance(step, views.ShareItem) else step
+                yield (
+                    _with_holders(opened, step)
+                    if isinstance(step, views_sharing.ShareItem)
+                    else step
+                )
 
     async def _steps(
         self,
         opened: Unlocked,
-        sharing: AsyncGenerator[views.ShareItem | views.ShareProgress],
+        sharing: AsyncGenerator[views_sharing.ShareItem | views_sharing.ShareProgress],
         *,
         wait: bool,
-    ) -> AsyncGenerator[views.ShareItem | views.ShareProgress]:
+    ) -> AsyncGenerator[views_sharing.ShareItem | views_sharing.ShareProgress]:
         with self.events.listen(EVENTS) as news:
             following = Following(news, opened.outbox.states)
             async with contextlib.aclosing(sharing):
                 async for step in sharing:
                     yield step
-                    if isinstance(step, views.ShareItem):
+                    if isinstance(step, views_sharing.ShareItem):
                         following.add(step)
                     for news_step in following.drain():
                         yield news_step
@@ -722,7 +751,7 @@ class Engine:
                 async for step in following.until_settled(opened.peers.connected_names):
                     yield step
 
-    async def trace(self, paths: list[Path]) -> AsyncGenerator[views.TracedMark]:
+    async def trace(self, paths: list[Path]) -> AsyncGenerator[views_marks.TracedMark]:
         """Read the invisible marks of files: those of this library, and those that all can read."""
         async with contextlib.aclosing(self._unlocked().tracer.run(paths)) as found:
             async for mark in found:
@@ -730,12 +759,14 @@ class Engine:
 
     # Photos in.
 
-    def inbox(self) -> list[views.InboxItem]:
+    def inbox(self) -> list[views_library.InboxItem]:
         """Every offer that came, oldest first."""
         opened = self._unlocked()
         return [self._inbox_item(opened, offer) for offer in opened.library.offers()]
 
-    def _inbox_item(self, opened: Unlocked, offer: library.IncomingOffer) -> views.InboxItem:
+    def _inbox_item(
+        self, opened: Unlocked, offer: library.IncomingOffer
+    ) -> views_library.InboxItem:
         contact = opened.library.contact_of(offer.identity)
         author = opened.library.contact_of(offer.record.author)
         photo = opened.library.photo(offer.photo_id)
@@ -746,7 +777,7 @@ class Engine:
             if state == "stored":
                 state, code = "ended", ended.code
         pieces = opened.inbox.progress(offer.photo_id)
-        return views.InboxItem(
+        return views_library.InboxItem(
             id=offer.photo_id.hex(),
             sender=contact.name if contact else "",
             state=state,
@@ -764,7 +795,7 @@ class Engine:
             verdict=None if photo is None else opened.verdicts.of(photo),
         )
 
-    async def check(self, photo: str) -> views.Verdict:
+    async def check(self, photo: str) -> views_checks.Verdict:
         """Look at a photo that is here for signs of editing, also if that was done before."""
         opened = self._unlocked()
         found = opened.inbox.require(opened.library.find_photo_id(photo))
@@ -774,7 +805,7 @@ class Engine:
             raise NoSuchPhotoError
         return verdict
 
-    def decide(self, photo: str, *, accept: bool) -> views.InboxItem:
+    def decide(self, photo: str, *, accept: bool) -> views_library.InboxItem:
         """Accept or decline the latest open offer of a photo; `photo` begins its id.
 
         Its author's comes before those of others who pass it on: their grants may end earlier.
@@ -789,7 +820,7 @@ class Engine:
         opened.follow_up(offer)
         return self._inbox_item(opened, offer)
 
-    def photo(self, photo: str) -> views.PhotoDetails:
+    def photo(self, photo: str) -> views_library.PhotoDetails:
         """All about a photo that is here; `photo` begins its id."""
         opened = self._unlocked()
         found = opened.inbox.require(opened.library.find_photo_id(photo))
@@ -799,7 +830,7 @@ class Engine:
         sent = [(found.photo_id, found.metadata.policy)]
         sent += opened.catalogue.copies_of(found.photo_id)
         deliveries = [
-            views.DeliveryState(
+            views_sharing.DeliveryState(
                 name, item.state, item.code, item.expires, item.updated, policy,
                 item.device.hex(), opened.receipts.time_of(item),
                 [] if item.state in FINAL_STATES else opened.deposits.holders(item.envelope_hash),
@@ -809,7 +840,7 @@ class Engine:
         ]  # fmt: skip
         metadata = found.metadata
         item = opened.collection.item(found.photo_id)
-        return views.PhotoDetails(
+        return views_library.PhotoDetails(
             id=found.photo_id.hex(),
             name=metadata.name,
             media_type=metadata.media_type,
@@ -845,22 +876,22 @@ class Engine:
 
     def tag(
         self, photos: list[str], *, add: list[str], remove: list[str], sensitivity: str | None
-    ) -> list[views.LibraryItem]:
+    ) -> list[views_library.LibraryItem]:
         """What a person says of photos that are here; see `Collection.tag`."""
         opened = self._unlocked()
         found = [opened.inbox.require(opened.library.find_photo_id(photo)) for photo in photos]
         return opened.collection.tag(found, add=add, remove=remove, sensitivity=sensitivity)
 
-    async def remove(self, photo: str, *, force: bool) -> views.RemovedPhoto:
+    async def remove(self, photo: str, *, force: bool) -> views_library.RemovedPhoto:
         """Take a photo out of the library; see `Remover.remove`."""
         opened = self._unlocked()
         photo_id = opened.library.find_photo_id(photo)
         if opened.library.photo(photo_id) is None and opened.library.is_at_sibling(photo_id):
             opened.device_photos.remove(photo_id)
-            return views.RemovedPhoto(photo_id.hex(), "", [])
+            return views_library.RemovedPhoto(photo_id.hex(), "", [])
         found = opened.inbox.here(photo_id)
         removed = await opened.remover.remove(found.photo_id, force=force)
-        return views.RemovedPhoto(found.photo_id.hex(), found.metadata.name, removed.people)
+        return views_library.RemovedPhoto(found.photo_id.hex(), found.metadata.name, removed.people)
 
     async def rendition(self, photo: str, name: str) -> bytes:
         """A picture made from a photo that is here; see `Renditions.get`. Of one that another
@@ -883,7 +914,7 @@ class Engine:
 
     async def export(
         self, photo: str, folder: Path, *, keep_both: bool, rendition: str | None = None
-    ) -> views.ExportedFile:
+    ) -> views_library.ExportedFile:
         """Write a photo, or a rendition of it, into a folder; see `exporting.export`."""
         opened = self._unlocked()
         photo_id = opened.library.find_photo_id(photo)
@@ -905,9 +936,11 @@ class Engine:
         return _exported(found.photo_id, ExportedPhoto(made, None))
 
 
-def _exported(photo_id: bytes, written: ExportedPhoto) -> views.ExportedFile:
-    def view(file: Exported, clip: views.ExportedFile | None = None) -> views.ExportedFile:
-        return views.ExportedFile(
+def _exported(photo_id: bytes, written: ExportedPhoto) -> views_library.ExportedFile:
+    def view(
+        file: Exported, clip: views_library.ExportedFile | None = None
+    ) -> views_library.ExportedFile:
+        return views_library.ExportedFile(
             photo_id.hex(), str(file.path), file.sha256, file.length, file.already, clip
         )
 
@@ -931,7 +964,7 @@ def _optional_name(name: str | None) -> str | None:
     return name
 
 
-def _with_holders(opened: Unlocked, item: views.ShareItem) -> views.ShareItem:
+def _with_holders(opened: Unlocked, item: views_sharing.ShareItem) -> views_sharing.ShareItem:
     """An item, with the names of those who hold it where it is held."""
     if item.state != "held" or item.photo_id is None:
         return item

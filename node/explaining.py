@@ -9,7 +9,7 @@ from ..protocol.judging import Fact
 from ..protocol.opening import LocalDevice
 from ..protocol.policy import ACTIONS, NETWORKS
 from ..protocol.policy_text import ME
-from . import views
+from . import views_access
 from .derivations import Derivations
 from .errors import BadRequestError, NotHereYetError
 from .grants import Grants
@@ -42,7 +42,7 @@ class Explainer:
 
     def explain(
         self, who: str, photo: str, operation: str, network: str | None
-    ) -> views.Explanation:
+    ) -> views_access.Explanation:
         """What would be said to a contact who asks now; see `Node.explain`."""
         if operation not in ACTIONS:
             raise BadRequestError(f"op is one of {', '.join(ACTIONS)}")
@@ -63,7 +63,7 @@ class Explainer:
             code = None
         else:
             code = next((code for _, code in judged.values()), NOT_GRANTED)
-        return views.Explanation(
+        return views_access.Explanation(
             who=contact.name,
             photo=photo_id.hex(),
             operation=operation,
@@ -76,7 +76,7 @@ class Explainer:
             watermarked=decision.rendition.watermarked,
             facts=self._shown(decision.facts),
             grants=[
-                views.JudgedGrant(digest, code, self._shown(facts))
+                views_access.JudgedGrant(digest, code, self._shown(facts))
                 for digest, (facts, code) in judged.items()
             ],
         )

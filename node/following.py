@@ -12,7 +12,8 @@ from .errors import NoSuchPhotoError
 from .library import Delivery
 from .open_grants import OPEN
 from .outbox import FINAL_STATES
-from .views import Event, ShareItem, ShareProgress
+from .views import Event
+from .views_sharing import ShareItem, ShareProgress
 
 EVENTS: Final = frozenset({"delivery", "sending"})
 PATIENCE_SECONDS: Final = 10.0

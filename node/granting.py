@@ -12,7 +12,7 @@ from ..protocol.devices import may_add
 from ..protocol.opening import LocalDevice
 from ..protocol.policy_text import ME
 from ..protocol.revocation import device_hash
-from . import views
+from . import views_access
 from .catalogue import Catalogue
 from .derivations import Derivations
 from .errors import (
@@ -59,7 +59,7 @@ class Granting:
         self._lost = lost
         self._now = now
 
-    def grants(self, who: str | None, photo: str | None) -> list[views.Grant]:
+    def grants(self, who: str | None, photo: str | None) -> list[views_access.Grant]:
         """What was granted, the oldest first: to a contact, of a photo or of its copies, or all."""
         identity = None if who is None else self._library.contact(who).identity
         wanted = None if photo is None else self._library.find_photo_id(photo)
@@ -77,7 +77,7 @@ class Granting:
 
     # Attributes.
 
-    def attest(self, who: str, attribute: str, until: int | None) -> views.Attribute:
+    def attest(self, who: str, attribute: str, until: int | None) -> views_access.Attribute:
         """Say that a contact has an attribute, `NAME=VALUE`, for 90 days if nothing is said."""
         subject = self._library.contact(who).identity
         name, value = name_and_value(attribute)
@@ -89,7 +89,7 @@ class Granting:
         self._spread()
         return self._attribute(said)
 
-    def unattest(self, who: str, attribute: str) -> list[views.Attribute]:
+    def unattest(self, who: str, attribute: str) -> list[views_access.Attribute]:
         """Take back that a contact has an attribute; `NotGrantedError` if nobody here said so."""
         subject = self._library.contact(who).identity
         wanted = name_and_value(attribute)
@@ -104,13 +104,13 @@ class Granting:
         self._spread()
         return [self._attribute(found) for found in said]
 
-    def attributes(self, who: str | None) -> list[views.Attribute]:
+    def attributes(self, who: str | None) -> list[views_access.Attribute]:
         """What is said of a contact, or of all and of us, the one that ends first first."""
         subject = None if who is None else self._library.contact(who).identity
         return [self._attribute(said) for said in self._papers.attestations(subject=subject)]
 
-    def _attribute(self, said: Attestation) -> views.Attribute:
-        return views.Attribute(
+    def _attribute(self, said: Attestation) -> views_access.Attribute:
+        return views_access.Attribute(
             hash=said.signed.digest().hex(),
             who=self._called(said.subject),
             name=said.name,
@@ -125,7 +125,9 @@ class Granting:
     def _lookers(self, said: Attestation) -> list[bytes]:
         return self._papers.lookers(said) if said.subject == self._device.identity else []
 
-    def show(self, attribute: str, to: str, by: str | None, *, off: bool) -> list[views.Attribute]:
+    def show(
+        self, attribute: str, to: str, by: str | None, *, off: bool
+    ) -> list[views_access.Attribute]:
         """Let a contact know what others say of us, or no longer; see `Node.show_attribute`."""
         contact = self._library.contact(to).identity
         issuer = None if by is None else self._identity(by)
@@ -167,7 +169,7 @@ class Granting:
 
     def revoke(
         self, *, grant: str | None, who: str | None, photo: str | None, device: str | None
-    ) -> list[views.Revocation]:
+    ) -> list[views_access.Revocation]:
         """Take back a grant by its hash, all of a photo to a contact, or a device of ours.
 
         Raises `NotGrantedError`, and `BadRequestError` unless exactly one of these is said.
@@ -198,7 +200,7 @@ class Granting:
             if not wanted.isdisjoint((grant.photo_id, self._derivations.source(grant.photo_id)))
         ]
 
-    def _revoke_grants(self, found: list[Grant]) -> list[views.Revocation]:
+    def _revoke_grants(self, found: list[Grant]) -> list[views_access.Revocation]:
         standing = [grant for grant in found if self._state(grant) not in ("expired", "revoked")]
         if not standing:
             raise NotGrantedError
@@ -207,11 +209,13 @@ class Granting:
             self._outbox.withdraw(grant.photo_id, grant.grant_hash)
         self._spread()
         return [
-            views.Revocation(grant.grant_hash.hex(), "grant", grant.photo_id.hex(), self._to(grant))
+            views_access.Revocation(
+                grant.grant_hash.hex(), "grant", grant.photo_id.hex(), self._to(grant)
+            )
             for grant in standing
         ]
 
-    def _revoke_device(self, device: str) -> views.Revocation:
+    def _revoke_device(self, device: str) -> views_access.Revocation:
         try:
             key = bytes.fromhex(device)
         except ValueError:
@@ -225,16 +229,16 @@ class Granting:
         self._papers.revoke([device_hash(key)])
         self._spread()
         self._lost()
-        return views.Revocation(device_hash(key).hex(), "device", key.hex(), ME)
+        return views_access.Revocation(device_hash(key).hex(), "device", key.hex(), ME)
 
     # What a grant looks like.
 
-    def _view(self, grant: Grant) -> views.Grant:
+    def _view(self, grant: Grant) -> views_access.Grant:
         capability = grant.capability
         photo = self._library.photo(grant.photo_id)
         rendition = capability.rendition
         went_to = set[bytes]() if grant.identity else self._grants.went_to(grant.grant_hash)
-        return views.Grant(
+        return views_access.Grant(
             hash=grant.grant_hash.hex(),
             photo=grant.photo_id.hex(),
             of=self._derivations.source(grant.photo_id).hex(),

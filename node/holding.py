@@ -19,7 +19,7 @@ from ..protocol import messages
 from ..protocol.delivery import DAY_SECONDS, day_of, mailbox_tags
 from ..protocol.errors import ExpiredGrantError, GoneError, MalformedError, NotHoldingError
 from ..protocol.messages import Deposit
-from . import views
+from . import views_holding
 from .commits import Commits
 from .counters import Counters
 from .held import AT_A_TIME, NOTHING, HeldStore, Item, Removed
@@ -243,11 +243,11 @@ class Hold:
 
     # What a person decides.
 
-    def view(self) -> views.Holding:
+    def view(self) -> views_holding.Holding:
         """How it stands."""
         terms, total = self.terms.get(), self.held.total()
         contacts = [self._view_of(contact) for contact in self._library.contacts()]
-        return views.Holding(
+        return views_holding.Holding(
             everybody=terms.everybody,
             quota=terms.quota,
             per_contact=terms.per_contact,
@@ -261,11 +261,11 @@ class Hold:
             ],
         )
 
-    def _view_of(self, contact: Contact) -> views.HeldFor:
+    def _view_of(self, contact: Contact) -> views_holding.HeldFor:
         held = self.held.total_of(contact.identity, "owner")
         left = self.held.total_of(contact.identity, "depositor")
         mailbox = self._mailboxes.of(contact.identity)
-        return views.HeldFor(
+        return views_holding.HeldFor(
             name=contact.name,
             holds=self.terms.holds_for(contact.identity) and not contact.blocked,
             lets=mailbox is not None and mailbox.is_held_by(self._identity),
@@ -285,7 +285,7 @@ class Hold:
         per_contact: int | None = None,
         days: int | None = None,
         backup: list[str] | None = None,
-    ) -> views.Holding:
+    ) -> views_holding.Holding:
         """Hold for some contacts, or for all where none is named; what is not given stays.
 
         Of a node that holds for somebody already, terms alone change nothing about for whom.
@@ -314,7 +314,7 @@ class Hold:
         self._announce()
         return self.view()
 
-    async def turn_off(self, names: list[str], *, drop: bool) -> views.Holding:
+    async def turn_off(self, names: list[str], *, drop: bool) -> views_holding.Holding:
         """Hold for some contacts no longer, or for nobody where none is named.
 
         What is here stays until it is delivered or its time is over; with `drop` it goes now.

@@ -28,7 +28,7 @@ from .errors import (
 from .events import Events
 from .library import Library, Photo
 from .originals import Originals, Progress
-from .views import ImportItem, ImportProgress
+from .views_library import ImportItem, ImportProgress
 
 AT_ONCE: Final = 2
 """Files that are sealed at a time: one is read while the other is looked at."""

@@ -33,7 +33,7 @@ from ..protocol.joining import Joined, Joining, NewDevice
 from ..protocol.opening import LocalDevice
 from ..protocol.session import Session
 from ..protocol.ticket import Ticket
-from . import keys, names, views
+from . import keys, names, views_devices
 from .addresses import Address, parse_address
 from .discovery import Discovery, Sighting
 from .environment import Environment
@@ -66,7 +66,7 @@ async def join(
     at: str | None = None,
     environment: Environment | None = None,
     cost: Argon2Cost | None = None,
-) -> views.JoinedDevice:
+) -> views_devices.JoinedDevice:
     """Make a node in `home` that is a device of whoever shows this code or QR text.
 
     Raises `HomeExistsError` before anybody is asked, `NotADeviceCodeError`, `NoSuchNodeError`,
@@ -86,7 +86,7 @@ async def join(
         keys.adopt, home, new, joined.chain, passphrase, joined.name,
         entropy=environment.entropy, cost=cost, before=keep,
     )  # fmt: skip
-    return views.JoinedDevice(
+    return views_devices.JoinedDevice(
         joined.name,
         fingerprint(joined.chain.identity),
         joined.chain.device.hex(),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..protocol.photo import POLICIES
-from . import names, views, watching
+from . import names, views_library, watching
 from .catalogue import Catalogue
 from .errors import (
     BadRequestError,
@@ -82,11 +82,11 @@ class Keeper:
 
     # The list.
 
-    def folders(self) -> list[views.Folder]:
+    def folders(self) -> list[views_library.Folder]:
         """Every folder and how it is."""
         return [self._view(folder) for folder in self._folders.all()]
 
-    async def mirror(self, source: str, path: Path) -> views.Folder:
+    async def mirror(self, source: str, path: Path) -> views_library.Folder:
         """Keep a folder up with an album, or with what came from a contact; it is made if need be.
 
         Raises `SharedNameError` where both have that name, `NoSuchAlbumError` where neither has,
@@ -120,7 +120,7 @@ class Keeper:
 
     async def watch(
         self, path: Path, *, album: str | None, to: list[str], metadata: str | None
-    ) -> views.Folder:
+    ) -> views_library.Folder:
         """Take what lies and what appears in a folder, and share it with the contacts `to`.
 
         Raises `NoSuchContactError`, `BadRequestError`, `FolderTakenError`.
@@ -142,7 +142,7 @@ class Keeper:
         )
         return dataclasses.replace(made, there=len(there))
 
-    async def off(self, path: Path, kind: str) -> views.Folder:
+    async def off(self, path: Path, kind: str) -> views_library.Folder:
         """Keep a folder up no more; its files stay. `NoSuchFolderError`."""
         place = await asyncio.to_thread(path.resolve)
         for folder in self._folders.all():
@@ -155,7 +155,7 @@ class Keeper:
 
     # Each of them.
 
-    def _add(self, folder: Folder) -> views.Folder:
+    def _add(self, folder: Folder) -> views_library.Folder:
         self._begin(folder)
         return self._view(folder)
 
@@ -199,12 +199,12 @@ class Keeper:
             kept.task.cancel()
             await asyncio.wait({kept.task})
 
-    def _view(self, folder: Folder) -> views.Folder:
+    def _view(self, folder: Folder) -> views_library.Folder:
         kept = self._kept.get(folder.folder_id)
         contact = None if folder.identity is None else self._library.contact_of(folder.identity)
         receivers = [self._library.contact_of(identity) for identity in folder.to]
         albums = {album.album_id: album.name for album in self._catalogue.albums()}
-        return views.Folder(
+        return views_library.Folder(
             path=str(folder.path),
             kind=folder.kind,
             state="off" if kept is None else kept.state,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from . import names
 
 if TYPE_CHECKING:
-    from .views import ShareItem
+    from .views_sharing import ShareItem
 
 
 def line(items: Iterable[ShareItem]) -> str | None:

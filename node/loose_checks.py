@@ -21,7 +21,7 @@ from .examining import Examined, examine
 from .facts import A_CLIP, Facts
 from .loose_files import meant, shown_path, write_new
 from .sources import is_folder
-from .views import CheckedFile
+from .views_checks import CheckedFile
 
 _MOST_THREADS = 4
 """More wait for each other."""

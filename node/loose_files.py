@@ -19,7 +19,7 @@ from .errors import storage_error as meaning_of
 from .exporting import DigestSink, make_folder, settle
 from .facts import Facts
 from .sources import files_in, is_folder, open_file
-from .views import StrippedFile
+from .views_library import StrippedFile
 
 _AHEAD: Final = 16
 """Files under way: while one takes long the next ones are looked at. The decoder opens two."""

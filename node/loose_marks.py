@@ -15,7 +15,7 @@ from .loose_files import shown_path, write_new
 from .mark_service import MarkService
 from .sources import is_folder, open_file
 from .tracing import PUBLIC_KEY
-from .views import MarkedFile
+from .views_marks import MarkedFile
 
 POLICY: Final = "clean"
 """A marked copy is made of its pixels: it keeps their colour profile and the date, and no more."""

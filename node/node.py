@@ -21,7 +21,7 @@ import httpx
 
 from ..crypto.recovery import RecoveryWords
 from ..crypto.secret import Secret
-from . import errors, keys, passphrases, views
+from . import errors, keys, passphrases, views, views_recovery
 from .asking_words import parsed
 from .client import Paths, absolute, contact_segment, last, read_step, several
 from .errors import AlreadyRunningError, NotRunningError, PassphraseNeededError
@@ -40,19 +40,10 @@ from .node_tickets import NodeTickets
 from .node_weblinks import NodeWebLinks
 from .node_wide import NodeWide
 from .version import VERSION
-from .views import (
-    Clock,
-    Contact,
-    DoctorProgress,
-    Event,
-    Finding,
-    Identity,
-    JoinedDevice,
-    PairingCode,
-    ShareItem,
-    ShareProgress,
-    Status,
-)
+from .views import Clock, DoctorProgress, Event, Finding, Identity, Status
+from .views_contacts import Contact, PairingCode
+from .views_devices import JoinedDevice
+from .views_sharing import ShareItem, ShareProgress
 from .views_siblings import DeviceStanding
 
 _CONNECT_SECONDS: Final = 5.0
@@ -208,7 +199,7 @@ class Node(
             wide_bootstraps=bootstraps,
             devices=devices,
             clock=None if clock is None else Clock(**clock),
-            readiness=None if readiness is None else views.readiness(readiness),
+            readiness=None if readiness is None else views_recovery.readiness(readiness),
         )
 
     async def believe_clock(self) -> Clock:

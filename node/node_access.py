@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 
-from . import views
+from . import views_access
 from .client import Client, last, read_step, several
-from .views import (
-    Attribute,
-    Explanation,
-    Grant,
-    Policy,
-    Receipt,
-    Revocation,
-    ShareItem,
-    ShareProgress,
-)
+from .views_access import Attribute, Explanation, Grant, Policy, Revocation
+from .views_sharing import Receipt, ShareItem, ShareProgress
 
 
 class NodeAccess(Client):
@@ -189,7 +181,7 @@ class NodeAccess(Client):
         body = await self._post(
             "explain", who=who, photo=photo, operation=operation, network=network
         )
-        found = [views.JudgedGrant(**item) for item in body.pop("grants")]
+        found = [views_access.JudgedGrant(**item) for item in body.pop("grants")]
         return Explanation(**body, grants=found)
 
     async def revoke(

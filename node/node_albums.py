@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from .client import Client, Paths, absolute, album_segment, photo_segment, read_step, several
-from .views import ImportProgress
 from .views_albums import (
     AlbumAct,
     AlbumComment,
@@ -18,6 +17,7 @@ from .views_albums import (
     AlbumPhotoItem,
     AlbumSummary,
 )
+from .views_library import ImportProgress
 
 _ALBUMS = "shared-albums"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 
 from .client import Client, device_segment, read_step, several
-from .views import OwnDevice, PairingCode
+from .views_contacts import PairingCode
+from .views_devices import OwnDevice
 from .views_siblings import AwayPhoto, DeviceKeeping, TrashedPhoto
 
 

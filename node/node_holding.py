@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .client import Client, several
-from .views import HeldFor, Holding
+from .views_holding import HeldFor, Holding
 
 
 class NodeHolding(Client):

@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import views
+from . import views_checks, views_sharing
 from .client import Client, Paths, absolute, photo_segment, read_step, several
-from .views import (
+from .views_checks import Verdict
+from .views_library import (
     Album,
     ExportedFile,
     Folder,
@@ -18,7 +19,6 @@ from .views import (
     LibraryItem,
     PhotoDetails,
     RemovedPhoto,
-    Verdict,
 )
 
 
@@ -181,7 +181,7 @@ class NodeLibrary(Client):
     async def get(self, photo: str) -> PhotoDetails:
         """All about a photo that is here; `NoSuchPhotoError`, `NotHereYetError`."""
         body = await self._get("photos", photo_segment(photo))
-        deliveries = [views.DeliveryState(**item) for item in body.pop("deliveries")]
+        deliveries = [views_sharing.DeliveryState(**item) for item in body.pop("deliveries")]
         verdict = body.pop("verdict")
         return PhotoDetails(
             **body,
@@ -242,7 +242,7 @@ def _inbox_item(body: dict[str, Any]) -> InboxItem:
 
 def read_verdict(body: dict[str, Any]) -> Verdict:
     """A verdict out of JSON."""
-    body["regions"] = [views.Region(**each) for each in body["regions"]]
-    body["provenance"] = views.Provenance(**body["provenance"])
-    body["evidence"] = [views.Evidence(**each) for each in body["evidence"]]
+    body["regions"] = [views_checks.Region(**each) for each in body["regions"]]
+    body["provenance"] = views_checks.Provenance(**body["provenance"])
+    body["evidence"] = [views_checks.Evidence(**each) for each in body["evidence"]]
     return Verdict(**body)

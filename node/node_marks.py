@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from .client import Client, Paths, absolute, read_step, several
-from .views import Receipt, TracedMark, Transform
+from .views_marks import TracedMark, Transform
+from .views_sharing import Receipt
 
 
 class NodeMarks(Client):

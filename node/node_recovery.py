@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import views
+from . import views_recovery
 from .client import Client, several
-from .views import Readiness, Recovery
+from .views_recovery import Readiness, Recovery
 
 
 class NodeRecovery(Client):
@@ -14,7 +14,7 @@ class NodeRecovery(Client):
 
     async def recovery(self) -> Recovery:
         """What came back, what was found and with whom, and what misses."""
-        return views.recovery(await self._get("recovery"))
+        return views_recovery.recovery(await self._get("recovery"))
 
     async def recover(self, recovery_words: str, *, without: Sequence[str] = ()) -> Recovery:
         """Ask every contact who is here, or comes, for the backup of this node's identity.
@@ -26,7 +26,7 @@ class NodeRecovery(Client):
         body = await self._post(
             "recovery", "begin", recovery_words=recovery_words, without=several(without)
         )
-        return views.recovery(body)
+        return views_recovery.recovery(body)
 
     async def check_words(self, recovery_words: str) -> Readiness:
         """Show that you have the 24 words of this node's identity; `status` says when that was.
@@ -34,8 +34,8 @@ class NodeRecovery(Client):
         Raises `MistypedWordsError`, `OtherWordsError`.
         """
         body = await self._post("recovery", "check-words", recovery_words=recovery_words)
-        return views.readiness(body)
+        return views_recovery.readiness(body)
 
     async def stop_recovering(self) -> Recovery:
         """Ask for nothing more. What did not come stays with its holders."""
-        return views.recovery(await self._post("recovery", "stop"))
+        return views_recovery.recovery(await self._post("recovery", "stop"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from .client import Client, several, ticket_segment
-from .views import Ticket
+from .views_contacts import Ticket
 
 TICKET_SECONDS: Final = 3600
 """How long a ticket is valid where nothing is said."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from . import errors
 from .client import Client, Paths, absolute, link_segment, read_step, several
-from .views import ShareItem, ShareProgress
+from .views_sharing import ShareItem, ShareProgress
 from .views_weblinks import WebLink
 
 LINK_SECONDS: Final = 86_400

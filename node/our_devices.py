@@ -19,7 +19,7 @@ from ..protocol.devices import OwnDevice, may_add
 from ..protocol.joining import DeviceRequest, Gift
 from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.revocation import device_hash
-from . import names, views
+from . import names, views_devices
 from .errors import (
     AmbiguousDeviceError,
     BadRequestError,
@@ -74,24 +74,24 @@ class OurDevices:
 
     # Showing them.
 
-    def list(self) -> list[views.OwnDevice]:
+    def list(self) -> list[views_devices.OwnDevice]:
         """All that are known, revoked ones among them, in the order in which they were added."""
         seen = self._roster.last_seen()
         return [self._view(each, seen.get(each.device)) for each in self._roster.devices()]
 
-    def view(self, key: bytes) -> views.OwnDevice:
+    def view(self, key: bytes) -> views_devices.OwnDevice:
         """One of them."""
         found = self._roster.device(key)
         if found is None:
             raise NoSuchOwnDeviceError
         return self._view(found, self._roster.last_seen().get(key))
 
-    def _view(self, found: OwnDevice, seen: int | None) -> views.OwnDevice:
+    def _view(self, found: OwnDevice, seen: int | None) -> views_devices.OwnDevice:
         last = found.chain.certificates[-1]
         this = found.device == self._device.chain.device
         by = None if last.issuer == last.identity else self._roster.device(last.issuer)
         added_by = None if last.issuer == last.identity else last.issuer.hex()[:_KEY_DIGITS]
-        return views.OwnDevice(
+        return views_devices.OwnDevice(
             name=found.name or found.device.hex()[:_KEY_DIGITS],
             device=found.device.hex(),
             added=last.not_before,
@@ -116,7 +116,7 @@ class OurDevices:
             raise AmbiguousDeviceError(text)
         return found[0]
 
-    def rename(self, text: str, name: str) -> views.OwnDevice:
+    def rename(self, text: str, name: str) -> views_devices.OwnDevice:
         """Call one something else. All of them learn it."""
         found = self.find(text)
         if name != names.contact_name(name):
@@ -205,7 +205,7 @@ class OurDevices:
 
     def revoke(
         self, text: str, words: RecoveryWords | None, keep: Sequence[str] = ()
-    ) -> list[views.OwnDevice]:
+    ) -> list[views_devices.OwnDevice]:
         """Take a device back, and with it all that it added but those in `keep`, which are
         certified anew. Returns what was taken back.
 
@@ -235,7 +235,7 @@ class OurDevices:
         self._lost()
         return [self.view(each.device) for each in gone]
 
-    def restore(self, text: str, words: RecoveryWords) -> views.OwnDevice:
+    def restore(self, text: str, words: RecoveryWords) -> views_devices.OwnDevice:
         """Let a device count again that was taken back by mistake, or by a thief.
 
         Only the root key may: a list of it overrides all of devices. It loses what others refused

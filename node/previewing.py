@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .loose_files import write_new
-from .views import ExportedFile
+from .views_library import ExportedFile
 
 if TYPE_CHECKING:
     from .node import Node

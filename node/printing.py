@@ -20,19 +20,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bars
 
-    from .views import (
-        Clock,
-        Contact,
-        DeliveryState,
-        ExportedFile,
-        Identity,
-        InboxItem,
-        PairingCode,
-        PhotoDetails,
-        ShareItem,
-        ShareProgress,
-        Status,
-    )
+    from .views import Clock, Identity, Status
+    from .views_contacts import Contact, PairingCode
+    from .views_library import ExportedFile, InboxItem, PhotoDetails
+    from .views_sharing import DeliveryState, ShareItem, ShareProgress
 
 
 _UNFOLDED: Final = 100_000

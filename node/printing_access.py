@@ -10,7 +10,7 @@ from . import names, times
 from .printing import Output
 
 if TYPE_CHECKING:
-    from .views import Attribute, Explanation, Grant, Policy, Revocation
+    from .views_access import Attribute, Explanation, Grant, Policy, Revocation
 
 
 def grants(out: Output, found: Sequence[Grant]) -> None:

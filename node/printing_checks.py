@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress as Bars
 
-    from .views import CheckedFile, Verdict
+    from .views_checks import CheckedFile, Verdict
 
 
 def checked(out: Output, found: CheckedFile, *, with_map: bool = False) -> None:

@@ -9,7 +9,7 @@ from .doubt_reasons import REASONS
 from .printing import Output
 
 if TYPE_CHECKING:
-    from .views import Contact
+    from .views_contacts import Contact
 
 _SEEN: Final = {
     "secret": "Somebody who has the secret that you two share showed another key",

@@ -10,7 +10,8 @@ from . import names, times
 from .printing import Output
 
 if TYPE_CHECKING:
-    from .views import JoinedDevice, OwnDevice, PairingCode
+    from .views_contacts import PairingCode
+    from .views_devices import JoinedDevice, OwnDevice
 
 _KEY_DIGITS: Final = 8
 

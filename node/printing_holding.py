@@ -10,7 +10,8 @@ from . import names, times
 from .printing import Output, size
 
 if TYPE_CHECKING:
-    from .views import Contact, HeldFor, Holding
+    from .views_contacts import Contact
+    from .views_holding import HeldFor, Holding
 
 
 def started(out: Output, found: Holding) -> None:

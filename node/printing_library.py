@@ -12,7 +12,7 @@ from .facts import A_CLIP
 from .printing import Output, size
 
 if TYPE_CHECKING:
-    from .views import (
+    from .views_library import (
         Album,
         Folder,
         ImportItem,

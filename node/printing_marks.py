@@ -11,7 +11,7 @@ from .errors import from_code
 from .printing import Output
 
 if TYPE_CHECKING:
-    from .views import MarkedFile, TracedMark
+    from .views_marks import MarkedFile, TracedMark
 
 
 def marked(out: Output, made: MarkedFile) -> None:

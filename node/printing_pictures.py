@@ -11,7 +11,7 @@ from .printing import Output
 if TYPE_CHECKING:
     from .facts import Facts
     from .loose_files import Inspected
-    from .views import StrippedFile
+    from .views_library import StrippedFile
 
 FIELDS = (
     *("format", "stored", "upright", "orientation", "frames", "captured", "captured_source"),

@@ -9,7 +9,7 @@ from . import names, times
 from .printing import Output
 
 if TYPE_CHECKING:
-    from .views import Receipt
+    from .views_sharing import Receipt
 
 _MEANING: Final = (
     "It says stored and verified there: not that anybody saw it, nor that it still is."

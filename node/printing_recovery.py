@@ -10,7 +10,8 @@ from .printing import Output, size
 from .printing_status import readiness_lines
 
 if TYPE_CHECKING:
-    from .views import Identity, Readiness, Recovery, RecoveryHolder
+    from .views import Identity
+    from .views_recovery import Readiness, Recovery, RecoveryHolder
 
 _REFUSED: Final = {
     "seal-broken": "not sealed to these words: somebody else's, or damaged",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from . import names, times
 
 if TYPE_CHECKING:
-    from .views import Absent, Bootstrap, Clock, Connection, Readiness, Status
+    from .views import Absent, Bootstrap, Clock, Connection, Status
+    from .views_recovery import Readiness
     from .views_siblings import DeviceStanding
 
 MAX_ABSENT: Final = 10

@@ -14,7 +14,7 @@ from .printing import Output
 if TYPE_CHECKING:
     from segno import QRCode
 
-    from .views import Ticket, TicketDetails
+    from .views_contacts import Ticket, TicketDetails
 
 _BORDER: Final = 2
 """Light modules around a QR code on a terminal, where each column counts; readers get by."""

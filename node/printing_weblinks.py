@@ -10,7 +10,7 @@ from . import times
 from .printing import Output
 
 if TYPE_CHECKING:
-    from .views import ShareItem
+    from .views_sharing import ShareItem
     from .views_weblinks import WebLink
 
 _BORDER: Final = 2

@@ -12,7 +12,7 @@ from typing import Final
 from ..crypto.recovery import RecoveryWords
 from ..crypto.signing import SigningKey
 from ..protocol.opening import LocalDevice
-from . import views
+from . import views_recovery
 from .archiving import Archiver
 from .backing_up import Backups
 from .database import Database
@@ -66,14 +66,14 @@ class Readiness:
         kept = self._library.setting(setting)
         return int.from_bytes(kept) if kept else None
 
-    def view(self) -> views.Readiness:
+    def view(self) -> views_recovery.Readiness:
         """For people."""
-        return views.Readiness(
+        return views_recovery.Readiness(
             words_checked=self._time(_WORDS),
             file=self._archiver.last,
             photos=int(self._db.value("SELECT count(*) FROM photos")),
             holders=[
-                views.ReadyHolder(
+                views_recovery.ReadyHolder(
                     contact.name,
                     self._backups.count(contact.identity),
                     self._time(_WHOLE + contact.identity.hex()),

@@ -14,7 +14,7 @@ from ..crypto.identity import fingerprint
 from ..protocol import limits
 from ..protocol.errors import BrokenReceiptError
 from ..protocol.receipt import Receipt
-from . import views
+from . import views_sharing
 from .catalogue import Catalogue
 from .database import Database
 from .errors import UnreadableFileError
@@ -64,7 +64,7 @@ class Receipts:
             )
         )
 
-    def find(self, photo: str, who: str | None = None) -> list[views.Receipt]:
+    def find(self, photo: str, who: str | None = None) -> list[views_sharing.Receipt]:
         """The receipts for a photo and for the copies of it that went, of all or of one contact.
 
         `photo` begins the id of what is here; `NoSuchPhotoError`, `NoSuchContactError`.
@@ -81,7 +81,7 @@ class Receipts:
             and (view := self._view(photo, delivery)) is not None
         ]
 
-    def of_copy(self, photo_id: bytes, identity: bytes) -> views.Receipt | None:
+    def of_copy(self, photo_id: bytes, identity: bytes) -> views_sharing.Receipt | None:
         """The first receipt of a contact for a photo; None where there is none any more."""
         photo = self._library.photo(photo_id)
         if photo is None:
@@ -102,7 +102,7 @@ class Receipts:
         )
         return None if row is None else (Receipt.decode(row["receipt"]), row["received"])
 
-    def _view(self, photo: Photo, delivery: Delivery) -> views.Receipt | None:
+    def _view(self, photo: Photo, delivery: Delivery) -> views_sharing.Receipt | None:
         found = self._of(delivery)
         if found is None:
             return None
@@ -119,7 +119,7 @@ class Receipts:
         )
 
 
-def in_file(path: Path) -> views.Receipt:
+def in_file(path: Path) -> views_sharing.Receipt:
     """The receipt in a file, its signature checked. Needs no node.
 
     Raises `BrokenReceiptError` for what is none, `UnreadableFileError`.
@@ -135,9 +135,9 @@ def in_file(path: Path) -> views.Receipt:
         raise BrokenReceiptError(error.detail) from None
 
 
-def _shown(receipt: Receipt) -> views.Receipt:
+def _shown(receipt: Receipt) -> views_sharing.Receipt:
     """What it says itself."""
-    return views.Receipt(
+    return views_sharing.Receipt(
         device=receipt.recipient.hex(),
         sender=receipt.sender.hex(),
         sender_fingerprint=fingerprint(receipt.sender),

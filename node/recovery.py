@@ -27,7 +27,7 @@ from ..protocol.capability import Capability
 from ..protocol.errors import sentence
 from ..protocol.opening import LocalDevice
 from ..protocol.photo import Envelope, Metadata
-from . import names, views
+from . import names, views_recovery
 from .backing_up import Backups
 from .errors import BadRequestError, OtherWordsError
 from .events import Events
@@ -123,7 +123,7 @@ class Recovery:
             self._parts = set(self._state.parts())
             self.round += 1
 
-    def begin(self, words: RecoveryWords, without: Sequence[str] = ()) -> views.Recovery:
+    def begin(self, words: RecoveryWords, without: Sequence[str] = ()) -> views_recovery.Recovery:
         """Ask all who are here, or come, for what they keep of ours.
 
         Entries of the devices `without`, by the hex digits of their keys, count for nothing.
@@ -144,7 +144,7 @@ class Recovery:
         self._tell()
         return self.view()
 
-    def stop(self) -> views.Recovery:
+    def stop(self) -> views_recovery.Recovery:
         """Forget the key: what did not come stays where it is."""
         if self.is_on:
             self._end("stopped")
@@ -449,7 +449,7 @@ class Recovery:
         contact = self._library.contact_of(identity)
         return "" if contact is None else contact.name
 
-    def view(self) -> views.Recovery:
+    def view(self) -> views_recovery.Recovery:
         """How it stands."""
         if not self.is_on:
             return self._state.result()
@@ -462,7 +462,7 @@ class Recovery:
         here = set(self._links.values())
         seats = self._notes.standing()
         records = [each.entry.record for each in self._found.values()]
-        return views.Recovery(
+        return views_recovery.Recovery(
             state=self._standing(),
             photos=self._photos,
             photos_found=len(self._found),
@@ -476,7 +476,7 @@ class Recovery:
             albums_waiting=seats.waiting,
             forked=len(set(wholes.values())) > 1,
             holders=[
-                views.RecoveryHolder(
+                views_recovery.RecoveryHolder(
                     self._name_of(identity),
                     "listing" if kept.listing else "here" if identity in here else "away",
                     kept.entries,
@@ -485,7 +485,7 @@ class Recovery:
                 for identity, kept in self._holders.items()
             ],
             devices=[
-                views.RecoveryDevice(device.hex(), each.entries, each.first, each.last)
+                views_recovery.RecoveryDevice(device.hex(), each.entries, each.first, each.last)
                 for device, each in sorted(self._devices.items())
             ],
             missing=[self._missing(each) for each in self._missing_photos()],
@@ -500,10 +500,10 @@ class Recovery:
         ]
         return found[:MISSING_SHOWN]
 
-    def _missing(self, found: Found) -> views.RecoveryMissing:
+    def _missing(self, found: Found) -> views_recovery.RecoveryMissing:
         code = found.reason or next(iter(found.failed.values()), "gone")
         holders = sorted(map(self._name_of, found.failed or found.holders))
-        return views.RecoveryMissing(found.photo_id.hex(), code, sentence(code), holders)
+        return views_recovery.RecoveryMissing(found.photo_id.hex(), code, sentence(code), holders)
 
     def _standing(self) -> str:
         if not self._found and not self._contacts:

@@ -11,7 +11,7 @@ from ..crypto import encoding
 from ..crypto.encoding import Reader
 from ..crypto.errors import MalformedError
 from ..crypto.secret import Secret
-from . import views
+from . import views_recovery
 from .errors import LibraryDamagedError
 from .library import Library
 
@@ -46,16 +46,20 @@ class RecoveryState:
         """It goes on from now."""
         self._library.set_setting(_KEY, encoding.encode([1, seed.reveal(), list(without)]))
 
-    def end(self, result: views.Recovery) -> None:
+    def end(self, result: views_recovery.Recovery) -> None:
         """It is over: the key is forgotten."""
         self._library.set_setting(_RESULT, json.dumps(dataclasses.asdict(result)).encode())
         self._library.set_setting(_KEY, b"")
         self._library.set_setting(_PARTS, b"")
 
-    def result(self) -> views.Recovery:
+    def result(self) -> views_recovery.Recovery:
         """How it ended, if it ever did."""
         kept = self._library.setting(_RESULT)
-        return views.recovery(json.loads(kept)) if kept else views.Recovery(state="off")
+        return (
+            views_recovery.recovery(json.loads(kept))
+            if kept
+            else views_recovery.Recovery(state="off")
+        )
 
     def parts(self) -> list[tuple[bytes, bytes]]:
         """The (photo id, content id) of what may lie here in part: those files are no leftovers."""

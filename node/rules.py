@@ -19,7 +19,7 @@ from ..protocol.policy import NETWORKS, Decision, Facts, Rule, decide
 from ..protocol.policy_text import ME
 from ..protocol.rendition import ORIGINAL, Rendition
 from . import facts as pictures
-from . import forms, names, sniffing, views
+from . import forms, names, sniffing, views_access
 from .catalogue import Catalogue
 from .derivations import Derivations
 from .forms import Form
@@ -102,13 +102,13 @@ class Rules:
             same = False
         return kept if same else policy_text.write(self._rules or (), names)
 
-    def view(self) -> views.Policy:
+    def view(self) -> views_access.Policy:
         """The text, the names of the rules, and albums in them that are not here."""
         rules = self._rules or ()
         here = {names.folded(album.name) for album in self._catalogue.albums()}
         named = {album for rule in rules for album in rule.albums or ()}
         missing = sorted(album for album in named if names.folded(album) not in here)
-        return views.Policy(self.text(), [rule.name for rule in rules], missing)
+        return views_access.Policy(self.text(), [rule.name for rule in rules], missing)
 
     def _names(self) -> dict[str, bytes]:
         contacts = {contact.name: contact.identity for contact in self._library.contacts()}

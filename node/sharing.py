@@ -36,7 +36,7 @@ from .originals import Originals, Taken
 from .outbox import Outbox
 from .removing import Remover
 from .rules import Rules
-from .views import ShareItem, ShareProgress
+from .views_sharing import ShareItem, ShareProgress
 
 NOBODY: Final = bytes(32)
 """For whom the owner's rules are asked where nothing is known of who will have a photo."""

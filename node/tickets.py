@@ -22,7 +22,7 @@ from ..protocol.errors import (
 )
 from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from ..protocol.ticket import SECRET_BYTES, IssuedTicket, Ticket
-from . import names, views
+from . import names, views_contacts
 from .addresses import places_to_dial
 from .database import Database, Row
 from .errors import BadRequestError, NoSuchTicketError, TooManyTicketsError
@@ -73,7 +73,7 @@ class Tickets:
         at: Sequence[str],
         port: int,
         wide: Sequence[str] = (),
-    ) -> views.Ticket:
+    ) -> views_contacts.Ticket:
         """Make one for so long and so many people.
 
         It names the addresses in `at` first, then those `wide` ones that lead through a relay, then
@@ -115,14 +115,14 @@ class Tickets:
         )
         return self._view(self._row(ticket.ticket_id), now, str(ticket))
 
-    def list(self) -> list[views.Ticket]:
+    def list(self) -> list[views_contacts.Ticket]:
         """All that are remembered, the latest first."""
         now = self._now()
         self._forget(now)
         rows = self._db.rows(f"{_SELECT} ORDER BY issued DESC, ticket_id")
         return [self._view(row, now) for row in rows]
 
-    def revoke(self, ticket: str) -> views.Ticket:
+    def revoke(self, ticket: str) -> views_contacts.Ticket:
         """Take one back, now; `ticket` begins its id. Whom it made a contact stays one."""
         row = self._find(ticket)
         now = self._now()
@@ -201,11 +201,11 @@ class Tickets:
             raise NoSuchTicketError(names.shown(ticket))
         return found[0]
 
-    def _view(self, row: Row, now: int, text: str | None = None) -> views.Ticket:
+    def _view(self, row: Row, now: int, text: str | None = None) -> views_contacts.Ticket:
         ended = _ended(row, now)
         ticket = Ticket.decode(row["ticket"])
         users = [self._library.contact_of(identity) for identity in self._users(row["ticket_id"])]
-        return views.Ticket(
+        return views_contacts.Ticket(
             id=row["ticket_id"].hex(),
             state="open" if ended is None else ended.code.removeprefix("ticket-"),
             issued=row["issued"],

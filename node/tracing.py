@@ -11,7 +11,7 @@ from typing import Final
 
 from ..crypto.errors import KinlightError
 from ..crypto.identity import fingerprint
-from . import views
+from . import views_marks, views_sharing
 from .decoder import Decoder
 from .library import Library
 from .loose_files import meant, shown_path
@@ -25,7 +25,7 @@ PUBLIC_KEY: Final = b"kinlight: marks that all can see"
 LOOKED_AT_PX: Final = 4096
 """A mark lies where far smaller pictures still have it."""
 
-Known = Callable[[str, SeenMark], views.TracedMark]
+Known = Callable[[str, SeenMark], views_marks.TracedMark]
 
 
 class Tracer:
@@ -46,7 +46,7 @@ class Tracer:
         self._library = library
         self._receipts = receipts
 
-    async def run(self, paths: Sequence[Path]) -> AsyncGenerator[views.TracedMark]:
+    async def run(self, paths: Sequence[Path]) -> AsyncGenerator[views_marks.TracedMark]:
         """All marks of each file; one item without a payload for a file without.
 
         A file that can't be read says why in its `code`. Raises `NoPhotosError`,
@@ -59,7 +59,7 @@ class Tracer:
         ):
             yield found
 
-    def _known(self, file: str, seen: SeenMark) -> views.TracedMark:
+    def _known(self, file: str, seen: SeenMark) -> views_marks.TracedMark:
         issued = self._watermarks.find(seen.payload) if seen.sought == 0 else None
         if issued is None:
             return raw(file, seen)
@@ -69,7 +69,7 @@ class Tracer:
         return raw(file, seen, recipient, receipt)
 
 
-async def loosely(paths: Sequence[Path]) -> AsyncGenerator[views.TracedMark]:
+async def loosely(paths: Sequence[Path]) -> AsyncGenerator[views_marks.TracedMark]:
     """The same without a library: marks that all can read, by their payload alone."""
     async with Decoder() as decoder, MarkService() as service:
         await service.start()
@@ -83,21 +83,21 @@ async def traced(
     service: MarkService,
     sought: Sequence[Sought],
     known: Known,
-) -> AsyncGenerator[views.TracedMark]:
+) -> AsyncGenerator[views_marks.TracedMark]:
     """All marks of these keys in each file; `known` says what is known of one."""
     files, closed = await meant(paths)
     for folder, error in closed:
-        yield views.TracedMark(shown_path(folder), code=error.code)
+        yield views_marks.TracedMark(shown_path(folder), code=error.code)
     for file in files:
         shown = shown_path(file)
         try:
             pixels = await decoder.pixels(file, max_px=LOOKED_AT_PX, srgb=False)
             seen = await service.read(pixels, sought)
         except KinlightError as error:
-            yield views.TracedMark(shown, code=error.code)
+            yield views_marks.TracedMark(shown, code=error.code)
             continue
         if not seen:
-            yield views.TracedMark(shown)
+            yield views_marks.TracedMark(shown)
         for mark in seen:
             yield known(shown, mark)
 
@@ -106,15 +106,15 @@ def raw(
     file: str,
     seen: SeenMark,
     recipient: str | None = None,
-    receipt: views.Receipt | None = None,
-) -> views.TracedMark:
+    receipt: views_sharing.Receipt | None = None,
+) -> views_marks.TracedMark:
     """A mark as it was read."""
-    return views.TracedMark(
+    return views_marks.TracedMark(
         file,
         seen.payload.hex(),
         round(max(0.0, seen.agreement), 3),
         recipient,
         receipt,
         seen.bound,
-        views.Transform(90 * (seen.turn % 4), seen.turn >= 4, round(seen.scale, 3)),
+        views_marks.Transform(90 * (seen.turn % 4), seen.turn >= 4, round(seen.scale, 3)),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from . import names, views
+from . import names, views_checks
 
 if TYPE_CHECKING:
     from .check_wire import Seen
@@ -23,7 +23,9 @@ CHANGED: Final = frozenset(
 """Failures (C2PA specification, "Validation status codes") that say that the picture is not the one
 that was signed. Others are about the statement itself, which may just be broken."""
 
-NO_SIGNATURE: Final = views.Evidence("signature", "none", "a file carries no signature of kinlight")
+NO_SIGNATURE: Final = views_checks.Evidence(
+    "signature", "none", "a file carries no signature of kinlight"
+)
 WORDS: Final = {
     "no-sign": "no sign of editing",
     "signs": "signs of editing",
@@ -40,39 +42,41 @@ _C2PA: Final = {
 }
 
 
-def signed_by(author: str | None, *, own: bool) -> views.Evidence:
+def signed_by(author: str | None, *, own: bool) -> views_checks.Evidence:
     """That a photo which is here is as its author's device signed it; None is no contact."""
     who = "you" if own else names.shown(author or "somebody you don't know")
     text = f"every byte is as it was when {who} signed it; what was done before is not told"
-    return views.Evidence("signature", "valid", text)
+    return views_checks.Evidence("signature", "valid", text)
 
 
 def join(
     seen: Seen,
     facts: Facts | None,
-    signature: views.Evidence = NO_SIGNATURE,
+    signature: views_checks.Evidence = NO_SIGNATURE,
     *,
     seconds: float = 0.0,
     checked: int | None = None,
-) -> views.Verdict:
+) -> views_checks.Verdict:
     """The verdict on a picture of which the decoder told `facts`."""
     c2pa, code = ("none", None) if facts is None else (facts.c2pa, facts.c2pa_code)
     verdict, reason = _outranked(seen, c2pa, code)
-    return views.Verdict(
+    return views_checks.Verdict(
         verdict=verdict,
         score=None if seen.score is None else round(seen.score, 4),
         reason=reason,
         regions=[
-            views.Region([each.left, each.top, each.width, each.height], round(each.score, 4))
+            views_checks.Region(
+                [each.left, each.top, each.width, each.height], round(each.score, 4)
+            )
             for each in seen.regions
         ],
-        provenance=views.Provenance(signature.says, c2pa),
+        provenance=views_checks.Provenance(signature.says, c2pa),
         model=seen.model or None,
         seconds=seconds,
         evidence=[
             signature,
-            views.Evidence("c2pa", c2pa, _C2PA[c2pa] + (f" ({code})" if code else "")),
-            views.Evidence("network", seen.verdict, _of_network(seen)),
+            views_checks.Evidence("c2pa", c2pa, _C2PA[c2pa] + (f" ({code})" if code else "")),
+            views_checks.Evidence("network", seen.verdict, _of_network(seen)),
         ],
         checked=checked,
     )
@@ -103,7 +107,7 @@ def _of_network(seen: Seen) -> str:
 # For people.
 
 
-def verdict_lines(verdict: views.Verdict) -> list[str]:
+def verdict_lines(verdict: views_checks.Verdict) -> list[str]:
     """A verdict for people: what it comes to, where, and what it rests on."""
     word = WORDS[verdict.verdict]
     found = [f"{word}: {verdict.reason}" if verdict.reason else word]
@@ -114,6 +118,6 @@ def verdict_lines(verdict: views.Verdict) -> list[str]:
     return found
 
 
-def short_verdict(verdict: views.Verdict | None) -> str:
+def short_verdict(verdict: views_checks.Verdict | None) -> str:
     """A verdict in a list."""
     return "" if verdict is None else WORDS[verdict.verdict]

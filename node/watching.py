@@ -25,7 +25,7 @@ from .library import Contact, Library
 from .mirroring import AGAIN_SECONDS, Tell
 from .pace import Pace
 from .sharing import Sharing, Wish
-from .views import ShareItem
+from .views_sharing import ShareItem
 
 REST_SECONDS: Final = 2.0
 _LOOK_SECONDS: Final = 0.5

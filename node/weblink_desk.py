@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from ..crypto.errors import KinlightError
 from ..crypto.link_keys import Signals
 from ..protocol import weblink_offer
-from . import views
+from . import views_sharing
 from .addresses import places_to_dial
 from .blobstore import BlobStore
 from .counters import Counters
@@ -69,7 +69,7 @@ class WebLinkDesk:
 
     async def make(
         self, paths: list[Path], terms: Terms, form: Form, *, rehash: bool
-    ) -> AsyncGenerator[views.ShareItem | views.ShareProgress | WebLink]:
+    ) -> AsyncGenerator[views_sharing.ShareItem | views_sharing.ShareProgress | WebLink]:
         """An item for each file, with progress in between, and the link at last.
 
         Raises `NoPhotosError` if no file can go, `LinkPageError` if its page can't be served, and
@@ -80,7 +80,7 @@ class WebLinkDesk:
         photos: dict[bytes, Photo] = {}
         wish = LinkWish(form)
         async for step in self._sharing.for_link(paths, wish, rehash=rehash):
-            if isinstance(step, views.ShareItem) and step.state == LINKED and step.photo_id:
+            if isinstance(step, views_sharing.ShareItem) and step.state == LINKED and step.photo_id:
                 photo_id = bytes.fromhex(step.photo_id)
                 if (photo := self._library.photo(photo_id)) is not None:
                     photos[photo_id] = photo

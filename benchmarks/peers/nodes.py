@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from kinlight.node import Node
-from kinlight.node.views import ShareItem
+from kinlight.node.views_sharing import ShareItem
 
 from benchmarks.couple import couple
 from benchmarks.growth import Growth, watched

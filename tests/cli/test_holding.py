@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kinlight.node import sizes
 from kinlight.node.errors import BadRequestError
-from kinlight.node.views import Holding
+from kinlight.node.views_holding import Holding
 
 from ..scenario.household import Household, Person, together
 from ..scenario.test_stalled import wait_for_links

@@ -6,7 +6,7 @@ import io
 
 import pytest
 from kinlight.node.printing import Output, Progress
-from kinlight.node.views import ShareItem, ShareProgress
+from kinlight.node.views_sharing import ShareItem, ShareProgress
 from rich.console import Console
 from rich.progress import Progress as Bars
 from rich.progress import TextColumn

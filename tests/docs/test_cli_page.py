@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
+import pkgutil
 import re
 from pathlib import Path
 
 import pytest
 import typer
+from kinlight import node
 from kinlight.crypto.errors import KinlightError
-from kinlight.node import (
-    daemon,
-    errors,
-    views,
-    views_albums,
-    views_archive,
-    views_guardians,
-    views_siblings,
-    views_weblinks,
-)
+from kinlight.node import daemon, errors, views, views_library, views_sharing
 from kinlight.node.cli import app
 from kinlight.node.config import Config
 from kinlight.node.home import HOME_VARIABLE
@@ -30,17 +24,18 @@ PAGE = (ROOT / "docs" / "cli.md").read_text()
 README = (ROOT / "README.md").read_text()
 VIEWS = [
     view
-    for module in (
-        views,
-        views_albums,
-        views_archive,
-        views_guardians,
-        views_siblings,
-        views_weblinks,
-    )
+    for name in (each.name for each in pkgutil.iter_modules(node.__path__))
+    if name.startswith("views")
+    for module in [importlib.import_module(f"{node.__name__}.{name}")]
     for _, view in inspect.getmembers(module, inspect.isclass)
     if view.__module__ == module.__name__
-    and view not in (views.ShareProgress, views.ImportProgress, views.DoctorProgress, views.Event)
+    and view
+    not in (
+        views_sharing.ShareProgress,
+        views_library.ImportProgress,
+        views.DoctorProgress,
+        views.Event,
+    )
 ]
 
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 from kinlight.node import Node
 from kinlight.node.daemon import Daemon
 from kinlight.node.home import Home
-from kinlight.node.views import PairingCode
+from kinlight.node.views_contacts import PairingCode
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

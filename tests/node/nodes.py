@@ -20,7 +20,9 @@ from kinlight.node.environment import Environment
 from kinlight.node.home import Home
 from kinlight.node.mallory import Mallory
 from kinlight.node.unlocked import Unlocked
-from kinlight.node.views import Contact, Event, PairingCode, ShareItem
+from kinlight.node.views import Event
+from kinlight.node.views_contacts import Contact, PairingCode
+from kinlight.node.views_sharing import ShareItem
 
 NOW = 1_800_000_000
 PASSPHRASE = Secret(b"correct horse battery staple")

@@ -10,7 +10,8 @@ from kinlight.node import joining
 from kinlight.node.addresses import Address
 from kinlight.node.environment import Environment
 from kinlight.node.home import Home
-from kinlight.node.views import OwnDevice, PairingCode
+from kinlight.node.views_contacts import PairingCode
+from kinlight.node.views_devices import OwnDevice
 from kinlight.protocol import devices
 
 from .nodes import CHEAP, NOW, PASSPHRASE, TestedNode

@@ -13,7 +13,7 @@ from kinlight.node.check_wire import Seen
 from kinlight.node.checks import Check, Turns
 from kinlight.node.errors import NoSuchPhotoError
 from kinlight.node.events import Events
-from kinlight.node.views import Verdict
+from kinlight.node.views_checks import Verdict
 from PIL import Image
 
 from ..scenario.household import sha256

@@ -13,7 +13,7 @@ from kinlight.node import decoder, leaving
 from kinlight.node.decoder import Decoder
 from kinlight.node.decoder_wire import Edit
 from kinlight.node.facts import Facts
-from kinlight.node.views import ShareItem
+from kinlight.node.views_sharing import ShareItem
 from PIL import ExifTags, Image
 
 from .conftest import Picture, Start, Two

@@ -14,7 +14,7 @@ from kinlight.node.errors import (
     NotHereYetError,
 )
 from kinlight.node.facts import Facts
-from kinlight.node.views import ShareItem
+from kinlight.node.views_sharing import ShareItem
 from kinlight.protocol.attributes import AttributeDemand
 from kinlight.protocol.capability import Capability
 from kinlight.protocol.errors import ExpiredGrantError, RevokedGrantError

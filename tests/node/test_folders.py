@@ -18,7 +18,7 @@ from kinlight.node.errors import (
 )
 from kinlight.node.mirroring import AGAIN_SECONDS
 from kinlight.node.pace import Pace
-from kinlight.node.views import Folder
+from kinlight.node.views_library import Folder
 from kinlight.node.watching import REST_SECONDS
 
 from .conftest import Start, Two

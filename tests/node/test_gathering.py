@@ -19,7 +19,7 @@ from kinlight.crypto.secret import Secret
 from kinlight.node import gathering
 from kinlight.node.blobstore import IncomingBlob, SmallBlob
 from kinlight.node.mallory import flip_byte
-from kinlight.node.views import ShareItem
+from kinlight.node.views_sharing import ShareItem
 from kinlight.protocol.claims import BESIDE
 from kinlight.protocol.errors import BusyError, from_wire, wire_code
 from kinlight.protocol.messages import (

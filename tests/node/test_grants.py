@@ -15,7 +15,7 @@ from kinlight.node.gathering import Gathering
 from kinlight.node.grants import Terms
 from kinlight.node.originals import untold
 from kinlight.node.sync import Sync
-from kinlight.node.views import ShareItem
+from kinlight.node.views_sharing import ShareItem
 from kinlight.protocol.capability import Audience, Capability
 from kinlight.protocol.errors import (
     DeniedError,

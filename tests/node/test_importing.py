@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from kinlight.node import importing
 from kinlight.node.errors import BadRequestError, DiskFullError, HomeUnusableError, LockedError
-from kinlight.node.views import ImportItem, ImportProgress
+from kinlight.node.views_library import ImportItem, ImportProgress
 
 from .conftest import Start, Two
 from .filmed import film

@@ -14,7 +14,7 @@ from kinlight.crypto.signing import SigningKey
 from kinlight.node.addresses import Address
 from kinlight.node.environment import Environment
 from kinlight.node.papers import CERTIFIED_KEPT
-from kinlight.node.views import Contact
+from kinlight.node.views_contacts import Contact
 from kinlight.protocol.errors import RevokedDeviceError, TooMuchError
 from kinlight.protocol.revocation import device_hash
 

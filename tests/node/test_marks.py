@@ -11,7 +11,7 @@ from kinlight.crypto.secret import Secret
 from kinlight.node.errors import BadRequestError, NoSuchPhotoError
 from kinlight.node.marks import TAGS
 from kinlight.node.rules import FRESH_SECONDS
-from kinlight.node.views import LibraryItem
+from kinlight.node.views_library import LibraryItem
 
 from .conftest import Start, Two
 from .filmed import film

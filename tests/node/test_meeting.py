@@ -15,7 +15,7 @@ from kinlight.node.errors import (
     UnreachableError,
 )
 from kinlight.node.mallory import Mallory
-from kinlight.node.views import Contact
+from kinlight.node.views_contacts import Contact
 from kinlight.protocol import limits
 from kinlight.protocol.errors import NotPairingError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from kinlight.crypto.errors import WrongPassphraseError
-from kinlight.node import Node, views
+from kinlight.node import Node, views_contacts, views_library, views_sharing
 from kinlight.node.daemon import Daemon
 from kinlight.node.errors import (
     BadAddressError,
@@ -59,11 +59,11 @@ async def pair(tmp_path: Path) -> AsyncGenerator[Pair]:
     ):
         async with aclosing(first.open_pairing()) as steps:
             code = await anext(steps)
-            assert isinstance(code, views.PairingCode)
+            assert isinstance(code, views_contacts.PairingCode)
             port = (await first.status()).port
             contact = await second.pair(code.code, at=f"127.0.0.1:{port}")
             assert contact.name == "Anna"
-            assert isinstance(await anext(steps), views.Contact)
+            assert isinstance(await anext(steps), views_contacts.Contact)
         yield Pair(first, second)
 
 
@@ -121,8 +121,8 @@ async def connected(node: Node) -> None:
     await until(holds)
 
 
-async def in_state(node: Node, photo: str, state: str) -> views.InboxItem:
-    found: list[views.InboxItem] = []
+async def in_state(node: Node, photo: str, state: str) -> views_library.InboxItem:
+    found: list[views_library.InboxItem] = []
 
     async def holds() -> bool:
         found[:] = [i for i in await node.inbox() if (i.id, i.state) == (photo, state)]
@@ -314,7 +314,7 @@ async def test_a_photo_is_shared_shown_and_exported(
     await pair.bob.update_contact("Anna", accept="always")
     original = picture("beach.jpg", 600_000)
     digest = hashlib.sha256(original.read_bytes()).hexdigest()
-    seen: list[views.ShareProgress] = []
+    seen: list[views_sharing.ShareProgress] = []
     (item,) = await pair.anna.share(
         [original], ["Bob"], metadata="original", until=NOW + 10**6, progress=seen.append
     )

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from kinlight.node import views
+from kinlight.node import views_access
 from kinlight.node.correspondence import Correspondence
 from kinlight.node.errors import BadRequestError, BlockedContactError, NoSuchContactError
 from kinlight.node.mallory import Conversation
 from kinlight.node.sync import Sync
-from kinlight.node.views import ShareItem
+from kinlight.node.views_sharing import ShareItem
 from kinlight.protocol.capability import Capability
 from kinlight.protocol.errors import MissingAttributeError, from_wire, wire_code
 from kinlight.protocol.messages import Credit, FetchRefused, Offer, OfferRefused, Piece
@@ -76,7 +76,7 @@ def went_to(node: TestedNode) -> list[str]:
     return grant.went_to
 
 
-def attest(node: TestedNode, who: str, attribute: str = FAMILY) -> views.Attribute:
+def attest(node: TestedNode, who: str, attribute: str = FAMILY) -> views_access.Attribute:
     return node.engine.granting.attest(who, attribute, None)
 
 

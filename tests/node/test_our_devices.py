@@ -17,7 +17,7 @@ from kinlight.node.errors import (
     NotADeviceCodeError,
 )
 from kinlight.node.home import Home
-from kinlight.node.views import PairingCode
+from kinlight.node.views_contacts import PairingCode
 from kinlight.protocol.errors import NotPairingError, WrongPeerError
 
 from .conftest import Start, Ways

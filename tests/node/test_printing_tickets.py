@@ -8,7 +8,8 @@ import pytest
 from kinlight.node import printing_tickets, printing_wide
 from kinlight.node.multiaddrs import PEER_ID_PREFIX, multiaddr
 from kinlight.node.printing import Output
-from kinlight.node.views import Ticket, WideArea
+from kinlight.node.views import WideArea
+from kinlight.node.views_contacts import Ticket
 
 HOME = "192.168.1.7:4711"
 TICKET = Ticket(

@@ -10,7 +10,7 @@ from kinlight.crypto.recovery import RecoveryWords
 from kinlight.crypto.secret import Secret
 from kinlight.node.errors import LastBackupError, OtherWordsError
 from kinlight.node.printing_status import readiness_lines
-from kinlight.node.views import Readiness
+from kinlight.node.views_recovery import Readiness
 
 from . import test_recovering
 from .nodes import NOW, TestedNode

@@ -19,7 +19,7 @@ from kinlight.node import keys
 from kinlight.node.environment import Environment
 from kinlight.node.errors import OtherWordsError
 from kinlight.node.mallory import Mallory
-from kinlight.node.views import Recovery
+from kinlight.node.views_recovery import Recovery
 from kinlight.protocol import backup
 from kinlight.protocol.backup import ContactsBackup, KeptContact
 from kinlight.protocol.messages import Collect, HeldEnd, HeldItem, Message

@@ -13,7 +13,7 @@ from kinlight.node.errors import (
     NotHereYetError,
     OpenDeliveryError,
 )
-from kinlight.node.views import ShareItem
+from kinlight.node.views_sharing import ShareItem
 
 from .circle import added_one, found, let_in
 from .conftest import Picture, Two

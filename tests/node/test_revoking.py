@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kinlight.node.errors import BadRequestError, NotGrantedError
 from kinlight.node.sync import Sync
-from kinlight.node.views import Revocation
+from kinlight.node.views_access import Revocation
 from kinlight.protocol.attributes import encode_shown
 from kinlight.protocol.errors import ExpiredGrantError, RevokedGrantError
 from kinlight.protocol.messages import Papers

@@ -10,7 +10,7 @@ import pytest
 from kinlight.node.errors import BadRequestError
 from kinlight.node.grants import Terms
 from kinlight.node.inbox import Inbox
-from kinlight.node.views import ShareItem
+from kinlight.node.views_sharing import ShareItem
 from kinlight.protocol.capability import Audience, Capability
 from kinlight.protocol.errors import BadPolicyError, PolicyDeniedError, UnmadeRenditionError
 from kinlight.protocol.rendition import Rendition

@@ -15,7 +15,7 @@ from kinlight.node.errors import (
     NoSuchContactError,
 )
 from kinlight.node.sharing import LOOKED_FIRST
-from kinlight.node.views import ShareItem, ShareProgress
+from kinlight.node.views_sharing import ShareItem, ShareProgress
 
 from .conftest import Picture, Two
 from .filmed import film

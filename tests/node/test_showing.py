@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 from kinlight.crypto.signing import Signed
-from kinlight.node import views
+from kinlight.node import views_access
 from kinlight.node.errors import BadRequestError, NoSuchContactError, NotGrantedError
 from kinlight.node.papers import KEPT_OF_OTHERS
 from kinlight.protocol.attributes import Attestation, encode_shown
@@ -60,7 +60,7 @@ def said_of(node: TestedNode, who: str | None = None) -> list[tuple[str, str, st
 
 def show(
     node: TestedNode, attribute: str = FAMILY, to: str = "Carol", by: str | None = None
-) -> list[views.Attribute]:
+) -> list[views_access.Attribute]:
     return node.engine.granting.show(attribute, to, by, off=False)
 
 

@@ -31,7 +31,7 @@ from kinlight.node.mallory import Mallory
 from kinlight.node.multiaddrs import PEER_ID_PREFIX, multiaddr
 from kinlight.node.pipes import Pipe
 from kinlight.node.tickets import KEPT, KEPT_SECONDS
-from kinlight.node.views import Ticket
+from kinlight.node.views_contacts import Ticket
 from kinlight.protocol import limits, ticket
 from kinlight.protocol.errors import (
     EarlyTicketError,

@@ -16,7 +16,8 @@ from kinlight.node.errors import BadRequestError, CannotMarkError, MarkUnavailab
 from kinlight.node.forms import Form
 from kinlight.node.mark_service import MarkService
 from kinlight.node.mark_wire import Sought
-from kinlight.node.views import ShareItem, TracedMark
+from kinlight.node.views_marks import TracedMark
+from kinlight.node.views_sharing import ShareItem
 from kinlight.protocol.errors import UnmadeRenditionError
 from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.rendition import Rendition

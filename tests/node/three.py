@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kinlight.node.views import Grant, ShareItem
+from kinlight.node.views_access import Grant
+from kinlight.node.views_sharing import ShareItem
 from kinlight.protocol.capability import Audience, Capability, Caveats
 
 from .nodes import TestedNode

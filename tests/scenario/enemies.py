@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from kinlight.node import Node
 from kinlight.node.mallory import Mallory
-from kinlight.node.views import Contact, PairingCode
+from kinlight.node.views_contacts import Contact, PairingCode
 
 Somebody = TypeVar("Somebody", bound=Mallory)
 

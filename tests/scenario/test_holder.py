@@ -14,7 +14,8 @@ from kinlight.node import Node, keys
 from kinlight.node.database import Database
 from kinlight.node.home import Home
 from kinlight.node.library import Library
-from kinlight.node.views import Holding, PhotoDetails
+from kinlight.node.views_holding import Holding
+from kinlight.node.views_library import PhotoDetails
 
 from .footprint import numbers
 from .household import KINLIGHT, Household, Person, is_well, sha256, together

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from kinlight.crypto.errors import KinlightError
 from kinlight.node import Node
-from kinlight.node.views import ImportItem, ImportProgress
+from kinlight.node.views_library import ImportItem, ImportProgress
 
 from ..conftest import RecordFigure
 from .household import Household, Person, is_well, sha256

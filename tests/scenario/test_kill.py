@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from kinlight.crypto.errors import KinlightError
 from kinlight.node import Node
-from kinlight.node.views import Event, ShareItem
+from kinlight.node.views import Event
+from kinlight.node.views_sharing import ShareItem
 
 from ..conftest import RecordFigure
 from .conftest import Couple

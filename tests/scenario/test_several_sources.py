@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 from kinlight.node import Node
-from kinlight.node.views import PhotoDetails, ShareItem
+from kinlight.node.views_library import PhotoDetails
+from kinlight.node.views_sharing import ShareItem
 from kinlight.protocol import limits
 
 from .conftest import Couple
