@@ -27,12 +27,12 @@ from .album_tending import AlbumTending
 from .catalogue import Catalogue
 from .cataloguing import Cataloguer
 from .copies import Copies, Sendable
-from .errors import BlobMissingError, NotOursError
 from .forms import ORIGINAL
 from .grants import VIEW
 from .importing import Importer
 from .library import Library, Photo
 from .originals import untold
+from .photo_errors import BlobMissingError, NotOursError
 from .rules import Rules
 from .sharing import CLIP
 from .views_albums import AlbumItem

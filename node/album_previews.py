@@ -33,17 +33,12 @@ from ..protocol.errors import PieceMismatchError
 from .album_photos import AlbumPhotos
 from .album_shelf import SharedAlbum
 from .album_storage import AlbumStore
-from .errors import (
-    BlobMissingError,
-    DecoderDiedError,
-    DecoderTimeoutError,
-    NotHereYetError,
-    PictureRefusedError,
-)
 from .events import Events
 from .judge import network_of
 from .library import Library, Photo
 from .link import Link
+from .photo_errors import BlobMissingError, NotHereYetError
+from .picture_errors import DecoderDiedError, DecoderTimeoutError, PictureRefusedError
 from .renditions import Renditions, Size
 
 SIZES: Final = (Size(512, 70), Size(512, 45), Size(384, 40))

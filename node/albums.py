@@ -34,22 +34,20 @@ from .album_storage import AlbumStore
 from .album_tending import AlbumTending
 from .catalogue import Catalogue
 from .collection import album_name
-from .errors import (
+from .contact_errors import BlockedContactError, NoDeviceError, NoSuchContactError
+from .errors import BadRequestError
+from .forms import Form
+from .library import Library, Photo
+from .names import folded
+from .photo_errors import (
     AmbiguousAlbumError,
     AmbiguousIdError,
-    BadRequestError,
-    BlockedContactError,
-    NoDeviceError,
     NoSuchAlbumError,
-    NoSuchContactError,
     NoSuchDeviceError,
     NoSuchPhotoError,
     NotHereYetError,
     NotOursError,
 )
-from .forms import Form
-from .library import Library, Photo
-from .names import folded
 from .removing import Remover
 from .views_albums import AlbumDetails, AlbumItem, AlbumLogEntry, AlbumSummary
 from .views_library import ImportProgress

@@ -36,6 +36,7 @@ from . import (
     api_weblinks,
     api_wide,
     errors,
+    exits,
     views,
     views_checks,
     views_contacts,
@@ -49,12 +50,12 @@ from .version import VERSION
 _LOCAL_HOSTS: Final = ("127.0.0.1", "localhost", "[::1]", "kinlight")
 
 _STATUS_OF_EXIT: Final = {
-    errors.EXIT_USAGE: 400,
-    errors.EXIT_REFUSED: 403,
-    errors.EXIT_NOT_RUNNING: 409,
-    errors.EXIT_LOCKED: 423,
-    errors.EXIT_NOT_FOUND: 404,
-    errors.EXIT_FILES: 409,
+    exits.EXIT_USAGE: 400,
+    exits.EXIT_REFUSED: 403,
+    exits.EXIT_NOT_RUNNING: 409,
+    exits.EXIT_LOCKED: 423,
+    exits.EXIT_NOT_FOUND: 404,
+    exits.EXIT_FILES: 409,
 }
 
 _VALUES: Final = {"near": "near is a latitude and a longitude in degrees, as 48.14,11.58"}
@@ -163,7 +164,7 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
 async def _failed(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, KinlightError):
         return await _broken(_request, error)
-    status = _STATUS_OF_EXIT.get(errors.exit_code(error), 500)
+    status = _STATUS_OF_EXIT.get(exits.exit_code(error), 500)
     return JSONResponse(error_body(error), status)
 
 

@@ -21,13 +21,15 @@ from ..crypto.keystore import MAX_FILE_BYTES, KeyFile
 from ..crypto.secret import Secret
 from ..protocol import archive
 from ..protocol.archive import Head, Presence
-from .errors import (
+from .archive_errors import (
     ArchiveDamagedError,
     ArchiveTornError,
     ArchiveVersionError,
+    NotAnArchiveError,
+)
+from .errors import (
     DiskFullError,
     NameTakenError,
-    NotAnArchiveError,
     UnreadableFileError,
     UnwritableFolderError,
     storage_error,

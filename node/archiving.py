@@ -23,20 +23,16 @@ from ..protocol import archive
 from ..protocol.archive import Head, Presence
 from ..protocol.opening import Entropy
 from . import archive_file
+from .archive_errors import ArchiveDamagedError
 from .archive_file import ArchiveWriter
 from .blobstore import BlobStore
 from .database import Database
-from .errors import (
-    ArchiveDamagedError,
-    BadRequestError,
-    BlobMissingError,
-    FileTooLargeError,
-    HomeUnusableError,
-)
+from .errors import BadRequestError, FileTooLargeError, HomeUnusableError
 from .events import Events
 from .home import Home
 from .keys import UnlockedKeys
 from .library import Library
+from .photo_errors import BlobMissingError
 from .tasks import to_the_end
 from .views_archive import Archived, ArchiveProgress
 

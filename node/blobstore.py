@@ -31,8 +31,9 @@ from ..crypto.secret import Secret
 from ..protocol import limits
 from ..protocol.transfer import Bitmap, Download
 from . import database
-from .errors import BlobMissingError, DiskFullError, PhotoAwayError, storage_error
+from .errors import DiskFullError, storage_error
 from .home import sync_folder, write_file
+from .photo_errors import BlobMissingError, PhotoAwayError
 
 IN_MEMORY: Final = 2
 """Photos that lie unsealed in memory at a time: as many as the decoder opens."""

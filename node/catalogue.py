@@ -19,9 +19,9 @@ import msgpack
 from ..protocol.photo import Metadata
 from . import livephotos, names
 from .database import Database, Row
-from .errors import NoSuchAlbumError
 from .facts import Facts
 from .livephotos import Half
+from .photo_errors import NoSuchAlbumError
 from .sources import Marks
 
 _BATCH: Final = 500

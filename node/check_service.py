@@ -14,7 +14,7 @@ from typing import Final
 from . import check_wire, decoder_wire, own_python, worker_service
 from .check_wire import Seen
 from .decoder_wire import Stored
-from .errors import CheckDiedError, CheckTimeoutError, CheckUnavailableError
+from .picture_errors import CheckDiedError, CheckTimeoutError, CheckUnavailableError
 from .worker_service import IDLE_SECONDS, SECONDS, Failures, WorkerService, message, send
 
 NEEDED: Final = ("torch", "numpy", "cv2", "safetensors")

@@ -26,11 +26,11 @@ from .check_wire import Seen
 from .commits import Commits
 from .database import Database
 from .decoder import Decoder
-from .errors import CheckUnavailableError
 from .events import Events
 from .examining import Examined, examine, out_of_range
 from .facts import Facts
 from .library import Library, Photo
+from .picture_errors import CheckUnavailableError
 from .unsealing import unsealed
 
 _log = logging.getLogger(__name__)

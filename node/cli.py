@@ -36,7 +36,9 @@ from . import (
     cli_tickets,
     cli_weblinks,
     cli_wide,
+    contact_errors,
     errors,
+    exits,
     names,
     passphrases,
     printing_contacts,
@@ -243,7 +245,7 @@ def _unless_last(
     """Change a contact; on a terminal a person is asked where that ends the only backup."""
     try:
         return command.ask(lambda node: change(node, yes))
-    except errors.LastBackupError as error:
+    except contact_errors.LastBackupError as error:
         if not command.interactive:
             raise
         command.out.say(str(error))
@@ -588,7 +590,7 @@ def demo(
 
         result = finish(story.run(photos, command.out))
         if not result.ok:
-            raise typer.Exit(errors.EXIT_FAILED)
+            raise typer.Exit(exits.EXIT_FAILED)
 
 
 def _usage(error: TyperException) -> str:
@@ -606,7 +608,7 @@ def main() -> None:
         code = app(prog_name="kinlight", standalone_mode=False)
     except TyperException as error:
         Output(as_json="--json" in sys.argv).error(errors.UsageError(_usage(error)))
-        code = errors.EXIT_USAGE
+        code = exits.EXIT_USAGE
     except (typer.Abort, KeyboardInterrupt):
-        code = errors.EXIT_INTERRUPTED
+        code = exits.EXIT_INTERRUPTED
     sys.exit(code)

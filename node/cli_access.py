@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..protocol.errors import BadPolicyError
-from . import errors, printing_access, rule_file
+from . import errors, exits, printing_access, rule_file
 from .cli_photos import (
     MaxPxOption,
     MetadataOption,
@@ -90,7 +90,7 @@ def grant(
             return sent(command.out, items)
 
         if not command.ask(send):
-            raise typer.Exit(errors.EXIT_FAILED)
+            raise typer.Exit(exits.EXIT_FAILED)
 
 
 def delegate(
@@ -129,7 +129,7 @@ def delegate(
             return sent(command.out, items)
 
         if not command.ask(send):
-            raise typer.Exit(errors.EXIT_FAILED)
+            raise typer.Exit(exits.EXIT_FAILED)
 
 
 def grants(

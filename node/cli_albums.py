@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import errors, names
+from . import errors, exits, names, photo_errors
 from .command import HomeOption, IdArgument, JsonOption, need_command, pass_on, running
 
 if TYPE_CHECKING:
@@ -347,10 +347,10 @@ def add(
             command.out.say("What was added by now stays. Typed again, it goes on from there.")
             raise
         if not items:
-            raise errors.NoPhotosError
+            raise photo_errors.NoPhotosError
         printing_albums.added(command.out, items)
         if any(item.state == "failed" for item in items):
-            raise typer.Exit(errors.EXIT_FAILED)
+            raise typer.Exit(exits.EXIT_FAILED)
 
 
 @album_app.command()
@@ -502,7 +502,7 @@ def give_original(
             return sent(command.out, items)
 
         if not command.ask(give):
-            raise typer.Exit(errors.EXIT_FAILED)
+            raise typer.Exit(exits.EXIT_FAILED)
 
 
 @album_app.command("ask-delete")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import errors, printing_care
+from . import exits, printing_care
 from .command import HomeOption, JsonOption, running
 
 if TYPE_CHECKING:
@@ -70,4 +70,4 @@ def doctor(
         found = command.ask(examine)
         printing_care.findings(command.out, found)
         if any(finding.state != "repaired" for finding in found):
-            raise typer.Exit(errors.EXIT_FAILED)
+            raise typer.Exit(exits.EXIT_FAILED)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..protocol.errors import DeniedError
-from . import errors
+from . import errors, exits, photo_errors
 from .cli_photos import RehashOption
 from .command import HomeOption, JsonOption, running
 
@@ -62,10 +62,10 @@ def import_photos(
             command.out.say("What was imported by now stays. Typed again, it goes on from there.")
             raise
         if not items:
-            raise errors.NoPhotosError
+            raise photo_errors.NoPhotosError
         printing_library.import_sum(command.out, items)
         if any(item.state == "failed" for item in items):
-            raise typer.Exit(errors.EXIT_FAILED)
+            raise typer.Exit(exits.EXIT_FAILED)
 
 
 def search(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import errors
+from . import errors, exits
 from .command import Command, HomeOption, JsonOption, finish, means_folder, running
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def trace(
             printing_marks.traced(command.out, each)
         codes = [each.code for each in found if each.code is not None]
         if "picture-refused" in codes:
-            raise typer.Exit(errors.EXIT_REFUSED)
+            raise typer.Exit(exits.EXIT_REFUSED)
         if codes:
-            raise typer.Exit(errors.EXIT_FILES)
+            raise typer.Exit(exits.EXIT_FILES)
 
 
 def _traced(command: Command, files: list[Path]) -> list[TracedMark]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import cli_weblinks, errors
+from . import cli_weblinks, errors, exits, photo_errors
 from .command import (
     POLICIES_SHOWN,
     HomeOption,
@@ -130,7 +130,7 @@ def share(
                 qr=qr,
             )
             if not well:
-                raise typer.Exit(errors.EXIT_FAILED)
+                raise typer.Exit(exits.EXIT_FAILED)
             return
         if original or https or not (expires is count is at is None):
             raise errors.UsageError(
@@ -152,7 +152,7 @@ def share(
                 )  # fmt: skip
                 items = await last(steps, bars.show, bars.stands)
             if not items:
-                raise errors.NoPhotosError
+                raise photo_errors.NoPhotosError
             return sent(command.out, items)
 
         try:
@@ -161,7 +161,7 @@ def share(
             command.out.say("The node goes on: what it has queued by now it still delivers.")
             raise
         if not well:
-            raise typer.Exit(errors.EXIT_FAILED)
+            raise typer.Exit(exits.EXIT_FAILED)
 
 
 def end_of(until: str | None) -> int | None:

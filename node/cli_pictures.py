@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from . import errors
+from . import errors, exits
 from .command import POLICIES_SHOWN, HomeOption, JsonOption, finish, means_folder, running
 
 FilesArgument = Annotated[
@@ -42,7 +42,7 @@ def inspect(
             return readable
 
         if not finish(look()):
-            raise typer.Exit(errors.EXIT_FAILED)
+            raise typer.Exit(exits.EXIT_FAILED)
 
 
 def strip(
@@ -77,7 +77,7 @@ def strip(
             return done
 
         if not finish(work()):
-            raise typer.Exit(errors.EXIT_FILES)
+            raise typer.Exit(exits.EXIT_FILES)
 
 
 def check(
@@ -133,6 +133,6 @@ def check(
 
         codes = finish(look())
         if "picture-refused" in codes:
-            raise typer.Exit(errors.EXIT_REFUSED)
+            raise typer.Exit(exits.EXIT_REFUSED)
         if codes:
-            raise typer.Exit(errors.EXIT_FILES)
+            raise typer.Exit(exits.EXIT_FILES)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import errors, names, printing_receipts
+from . import errors, names, photo_errors, printing_receipts
 from .command import HomeOption, JsonOption, running
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def receipt(
             if device is None or each.device.startswith(device.lower())
         ]
         if not found:
-            raise errors.NoReceiptError
+            raise photo_errors.NoReceiptError
         if out is not None:
             _write(found, out)
         printing_receipts.kept(command.out, found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import errors, printing_care
+from . import exits, printing_care
 from .command import HomeOption, JsonOption, finish, need_command, pass_on, running
 
 service_app = typer.Typer(
@@ -55,4 +55,4 @@ def status(context: typer.Context, home: HomeOption = None, json: JsonOption = F
         state = Service.of(command.home).state()
         printing_care.service(command.out, state)
         if not (state.current and state.enabled):
-            raise typer.Exit(errors.EXIT_FAILED)
+            raise typer.Exit(exits.EXIT_FAILED)

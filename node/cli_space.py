@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import errors
+from . import errors, exits
 from .command import HomeOption, JsonOption, need_command, pass_on, running
 
 if TYPE_CHECKING:
@@ -108,4 +108,4 @@ def fetch(
         if not found and not command.out.as_json:
             command.out.say("None of them was let go.")
         if any(item.state == "refused" for item in found):
-            raise typer.Exit(errors.EXIT_FAILED)
+            raise typer.Exit(exits.EXIT_FAILED)

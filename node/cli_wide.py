@@ -8,7 +8,8 @@ import typer
 
 from . import printing_wide
 from .command import HomeOption, JsonOption, running
-from .errors import EXIT_FAILED, BadRequestError
+from .errors import BadRequestError
+from .exits import EXIT_FAILED
 
 if TYPE_CHECKING:
     from .views import WideArea

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from ..crypto.errors import KinlightError
-from . import errors
+from . import contact_errors, errors, exits, photo_errors
 from .errors import NotRunningError
 from .views_sharing import ShareItem, ShareProgress
 
@@ -83,32 +83,32 @@ def several(given: Path | str | Sequence[_Item]) -> list[Path | str | _Item]:
 
 def photo_segment(photo: str) -> str:
     """A photo's id as a part of a URL's path; `NoSuchPhotoError` for what can't be one."""
-    return _segment(photo, errors.NoSuchPhotoError)
+    return _segment(photo, photo_errors.NoSuchPhotoError)
 
 
 def contact_segment(name: str) -> str:
     """A contact's name as a part of a URL's path; `NoSuchContactError` for what can't be one."""
-    return _segment(name, errors.NoSuchContactError)
+    return _segment(name, contact_errors.NoSuchContactError)
 
 
 def ticket_segment(ticket: str) -> str:
     """A ticket's id as a part of a URL's path; `NoSuchTicketError` for what can't be one."""
-    return _segment(ticket, errors.NoSuchTicketError)
+    return _segment(ticket, contact_errors.NoSuchTicketError)
 
 
 def link_segment(link: str) -> str:
     """A link's id as a part of a URL's path; `NoSuchLinkError` for what can't be one."""
-    return _segment(link, errors.NoSuchLinkError)
+    return _segment(link, photo_errors.NoSuchLinkError)
 
 
 def device_segment(device: str) -> str:
     """A device of ours as a part of a URL's path; `NoSuchOwnDeviceError` for what can't be one."""
-    return _segment(device, errors.NoSuchOwnDeviceError)
+    return _segment(device, contact_errors.NoSuchOwnDeviceError)
 
 
 def album_segment(album: str) -> str:
     """An album's name as a part of a URL's path; `NoSuchAlbumError` for what can't be one."""
-    return _segment(album, errors.NoSuchAlbumError)
+    return _segment(album, photo_errors.NoSuchAlbumError)
 
 
 def _segment(text: str, missing: type[KinlightError]) -> str:
@@ -159,7 +159,7 @@ def _json(text: bytes | str) -> Any:
 def _checked(body: Any) -> Any:
     fields = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
     if "error" in fields:
-        raise errors.from_code(fields["error"]["code"], fields["error"]["message"])
+        raise exits.from_code(fields["error"]["code"], fields["error"]["message"])
     return body  # pyright: ignore[reportUnknownVariableType]
 
 

@@ -12,12 +12,13 @@ from . import names, searching, times, views_library
 from .catalogue import Catalogue
 from .check_wire import WORDS
 from .checks import Checks
-from .errors import BadRequestError, NoSuchAlbumError
+from .errors import BadRequestError
 from .facts import C2PA_STATES
 from .importing import Importer
 from .judge import Judge
 from .library import Library, Photo
 from .marks import Marks
+from .photo_errors import NoSuchAlbumError
 from .searching import Found, Search
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 
 from ..crypto.errors import KinlightError
 from ..crypto.secret import Secret
-from . import errors, names, passphrases
+from . import errors, exits, names, passphrases
 from .home import Home
 from .printing import Output
 
@@ -105,19 +105,19 @@ def running(context: typer.Context, home: Path | None, json: bool) -> Generator[
         yield Command(home or earlier_home, out)
     except KinlightError as error:
         out.error(error)
-        raise typer.Exit(errors.exit_code(error)) from None
+        raise typer.Exit(exits.exit_code(error)) from None
     except BrokenPipeError:
         # Whoever reads has enough, as `head` has. Python would complain at its end, too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(errors.EXIT_FAILED) from None
+        raise typer.Exit(exits.EXIT_FAILED) from None
     except OSError as error:
         # A folder that is gone, a name too long: a fault of this machine, and none of ours.
         what = "this folder" if error.filename is None else names.shown(str(error.filename))
         told = errors.UnreadableFileError(f"{what}, {error.strerror or type(error).__name__}")
         out.error(told)
-        raise typer.Exit(errors.exit_code(told)) from None
+        raise typer.Exit(exits.exit_code(told)) from None
     except KeyboardInterrupt:
-        raise typer.Exit(errors.EXIT_INTERRUPTED) from None
+        raise typer.Exit(exits.EXIT_INTERRUPTED) from None
 
 
 def typed_or_read(text: str) -> str:
@@ -146,7 +146,7 @@ def need_command(context: typer.Context) -> None:
         if context.obj[1]:
             raise TyperException("Missing command.")
         print(context.get_help())
-        raise typer.Exit(errors.EXIT_USAGE)
+        raise typer.Exit(exits.EXIT_USAGE)
 
 
 def means_folder(out: str) -> bool:

@@ -26,12 +26,13 @@ from .cataloguing import Cataloguer
 from .decoder import Decoder
 from .decoder_wire import Pixels
 from .derivations import Copy, Derivations
-from .errors import CannotStripError, PhotoAwayError
 from .facts import Facts
 from .forms import ORIGINAL, Form
 from .library import Library, Photo
 from .mark_service import MarkService
 from .originals import Originals, Progress
+from .photo_errors import PhotoAwayError
+from .picture_errors import CannotStripError
 from .policies import Leaving
 from .unsealing import MAX_BYTES, unsealed
 from .watermarks import Watermarks

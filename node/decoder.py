@@ -38,14 +38,14 @@ from .decoder_wire import (
     Pixels,
     Stored,
 )
-from .errors import (
+from .facts import Facts
+from .picture_errors import (
     DecoderDiedError,
     DecoderTimeoutError,
     DecoderUnavailableError,
     PictureRefusedError,
     SandboxTooWeakError,
 )
-from .facts import Facts
 from .sources import open_file
 
 AT_ONCE: Final = 2

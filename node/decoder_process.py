@@ -25,7 +25,7 @@ from .decoder_wire import (
     Level,
     answer_sizes,
 )
-from .errors import (
+from .picture_errors import (
     DecoderDiedError,
     DecoderTimeoutError,
     DecoderUnavailableError,

@@ -19,19 +19,14 @@ from ..protocol.rendition import Rendition
 from . import forms
 from .catalogue import Catalogue
 from .cataloguing import Cataloguer
+from .contact_errors import NoDeviceError
 from .copies import told
-from .errors import (
-    NoDeviceError,
-    NotForPassingOnError,
-    OwnPhotoError,
-    PassedBackError,
-    PassedOnEnoughError,
-)
 from .grants import Terms
 from .judge import Judge
 from .library import Contact, IncomingOffer, Library, Photo
 from .lineage import Lineage
 from .outbox import Outbox
+from .photo_errors import NotForPassingOnError, OwnPhotoError, PassedBackError, PassedOnEnoughError
 from .rules import Rules
 from .sharing import CLIP, Wish
 from .views_sharing import ShareItem

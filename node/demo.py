@@ -23,7 +23,9 @@ from ..protocol.errors import from_wire
 from ..protocol.messages import Fetch, FetchRefused, Offer, OfferRefused
 from ..protocol.photo import Envelope
 from . import launch, leaving
-from .errors import NoSuchNodeError, UnreachableError, UnreadableFileError, from_code
+from .contact_errors import NoSuchNodeError
+from .errors import UnreachableError, UnreadableFileError
+from .exits import from_code
 from .home import Home
 from .mallory import Mallory, flip_byte
 from .node import Node

@@ -32,12 +32,12 @@ from ..protocol.errors import (
 )
 from ..protocol.opening import Entropy
 from .deposits import Deposits
-from .errors import BlobMissingError
 from .library import Delivery, Library, StoredBlob
 from .link import Link
 from .mailboxes import Mailbox, Mailboxes
 from .outbox import FINAL_STATES, Outbox
 from .pace import about
+from .photo_errors import BlobMissingError
 from .tasks import together
 
 AWAY_SECONDS: Final = 3

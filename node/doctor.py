@@ -23,10 +23,10 @@ from ..protocol.errors import sentence
 from . import names
 from .blobstore import BlobStore, read_piece, remove_leftover
 from .database import Database
-from .errors import BlobMissingError, PhotoAwayError
 from .home import Home
 from .library import Library, Photo, StoredBlob
 from .mending import Mender, Repairs
+from .photo_errors import BlobMissingError, PhotoAwayError
 from .views import DoctorProgress, Finding
 
 LOW_DISK_BYTES: Final = 256 * 1024 * 1024

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ..protocol.heads import Fork
+from .contact_errors import KeyInDoubtError
 from .database import Database, Row
-from .errors import KeyInDoubtError
 from .events import Events
 from .library import Contact, Library
 

@@ -47,20 +47,12 @@ from .albums import Albums
 from .archiving import Archiver
 from .collection import Collection
 from .config import Config, read_bootstraps, set_wide
+from .contact_errors import BlockedContactError, OtherFingerprintError
 from .device_photos import DevicePhotos
 from .doctor import Doctor
 from .doubts import Doubt
 from .environment import Environment
-from .errors import (
-    BadRequestError,
-    BlockedContactError,
-    EndedGrantError,
-    LockedError,
-    NoHomeError,
-    NoSuchPhotoError,
-    NotWaitingError,
-    OtherFingerprintError,
-)
+from .errors import BadRequestError, LockedError, NoHomeError
 from .events import Events
 from .explaining import Explainer
 from .exporting import Exported, ExportedPhoto
@@ -75,6 +67,7 @@ from .metrics import Metrics
 from .multiaddrs import parse_any_address
 from .our_devices import OurDevices
 from .outbox import FINAL_STATES
+from .photo_errors import EndedGrantError, NoSuchPhotoError, NotWaitingError
 from .readiness import Readiness
 from .receipts import Receipts
 from .recovery import Recovery

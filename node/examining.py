@@ -15,14 +15,14 @@ from typing import Final
 from .check_service import CheckService
 from .check_wire import Seen
 from .decoder import Decoder, Source
-from .errors import (
+from .facts import A_CLIP, Facts
+from .picture_errors import (
     CheckDiedError,
     CheckTimeoutError,
     DecoderDiedError,
     DecoderTimeoutError,
     PictureRefusedError,
 )
-from .facts import A_CLIP, Facts
 
 LARGEST: Final = 24_000_000
 """Pixels; as `ml.integrity` has it, which is not loaded here."""

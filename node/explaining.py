@@ -11,10 +11,11 @@ from ..protocol.policy import ACTIONS, NETWORKS
 from ..protocol.policy_text import ME
 from . import views_access
 from .derivations import Derivations
-from .errors import BadRequestError, NotHereYetError
+from .errors import BadRequestError
 from .grants import Grants
 from .judge import Judge
 from .library import Library
+from .photo_errors import NotHereYetError
 from .rules import Rules
 
 NOT_GRANTED: Final = "not-granted"

@@ -16,16 +16,11 @@ from ..protocol.photo import Metadata
 from . import names
 from .blobstore import BlobStore
 from .catalogue import Catalogue
-from .errors import (
-    BlobMissingError,
-    DiskFullError,
-    NameTakenError,
-    UnwritableFolderError,
-    storage_error,
-)
+from .errors import DiskFullError, NameTakenError, UnwritableFolderError, storage_error
 from .home import sync_folder
 from .judge import Judge
 from .library import Library, Photo, StoredBlob
+from .photo_errors import BlobMissingError
 
 
 @dataclass(frozen=True, slots=True)

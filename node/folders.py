@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from .database import Database, Row
-from .errors import FolderTakenError
+from .photo_errors import FolderTakenError
 
 Kind = Literal["mirror", "watch"]
 

@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Final
 
 from ..protocol.errors import sentence
-from .errors import NoSuchPhotoError
 from .library import Delivery
 from .open_grants import OPEN
 from .outbox import FINAL_STATES
+from .photo_errors import NoSuchPhotoError
 from .views import Event
 from .views_sharing import ShareItem, ShareProgress
 

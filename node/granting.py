@@ -14,20 +14,16 @@ from ..protocol.policy_text import ME
 from ..protocol.revocation import device_hash
 from . import views_access
 from .catalogue import Catalogue
+from .contact_errors import BlockedContactError, DeviceMayNotError
 from .derivations import Derivations
-from .errors import (
-    AmbiguousIdError,
-    BadRequestError,
-    BlockedContactError,
-    DeviceMayNotError,
-    NotGrantedError,
-)
+from .errors import BadRequestError
 from .following import RANK
 from .grants import Grant, Grants
 from .library import Library
 from .open_grants import OPEN, demands, described, name_and_value
 from .outbox import Outbox
 from .papers import COUNTING, Papers
+from .photo_errors import AmbiguousIdError, NotGrantedError
 
 
 class Granting:

@@ -20,9 +20,10 @@ from ..crypto.signing import SigningKey
 from ..protocol import guardian
 from ..protocol.guardian_messages import GuardianKept, GuardianShare
 from ..protocol.opening import LocalDevice
+from .contact_errors import BlockedContactError, NoShareError
 from .database import Database
 from .doubts import Doubts
-from .errors import BadRequestError, BlockedContactError, NoShareError, OtherWordsError
+from .errors import BadRequestError, OtherWordsError
 from .events import Events
 from .library import Contact, Library
 from .views_guardians import Guarded, GuardedFor, Guardian, Guardians

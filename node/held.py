@@ -29,8 +29,9 @@ from ..protocol.delivery import HeldBlob, token_hash
 from ..protocol.errors import BusyError, GoneError, HolderFullError, TooMuchError
 from .blobstore import BlobStore, Incoming, Space, remove_leftover
 from .database import Database, Row
-from .errors import BlobMissingError, storage_error
+from .errors import storage_error
 from .holding_terms import Terms
+from .photo_errors import BlobMissingError
 
 RESERVE_BYTES: Final = 1024**3
 """Left free on the disk: who lends a hand must not run out of room for it."""

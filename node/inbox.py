@@ -45,12 +45,13 @@ from ..protocol.receipt import Receipt
 from .arrivals import Arrival, Arrivals, finish, is_small, verify
 from .blobstore import BlobStore
 from .commits import Commits
-from .errors import DiskFullError, NotHereYetError
+from .errors import DiskFullError
 from .events import Events
 from .fetching import Ask, Fetcher, under_grant, under_token
 from .judge import Judge
 from .library import Contact, IncomingOffer, Library, Photo, StoredBlob
 from .link import Link
+from .photo_errors import NotHereYetError
 from .tasks import to_the_end, together
 
 RETRY_SECONDS: Final = 30.0

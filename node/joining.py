@@ -35,14 +35,10 @@ from ..protocol.session import Session
 from ..protocol.ticket import Ticket
 from . import keys, names, views_devices
 from .addresses import Address, parse_address
+from .contact_errors import NoSuchNodeError, NotADeviceCodeError, PairingOverError
 from .discovery import Discovery, Sighting
 from .environment import Environment
-from .errors import (
-    NoSuchNodeError,
-    NotADeviceCodeError,
-    PairingOverError,
-    UnreachableError,
-)
+from .errors import UnreachableError
 from .home import Home, write_file
 from .link import Link
 from .meeting import ASK_SECONDS, SEARCH_SECONDS

@@ -12,14 +12,8 @@ from pathlib import Path
 from ..protocol.photo import POLICIES
 from . import names, views_library, watching
 from .catalogue import Catalogue
-from .errors import (
-    BadRequestError,
-    FolderTakenError,
-    NoSuchAlbumError,
-    NoSuchContactError,
-    NoSuchFolderError,
-    SharedNameError,
-)
+from .contact_errors import NoSuchContactError
+from .errors import BadRequestError
 from .events import Events
 from .exporting import Exporter, make_folder
 from .folders import Folder, Folders
@@ -27,6 +21,7 @@ from .importing import Importer
 from .library import Library
 from .mirroring import Mirror
 from .pace import Pace
+from .photo_errors import FolderTakenError, NoSuchAlbumError, NoSuchFolderError, SharedNameError
 from .sharing import Sharing
 from .sources import is_folder
 from .watching import Watch

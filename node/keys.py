@@ -26,14 +26,9 @@ from ..crypto.wrap import KemKey
 from ..protocol import limits
 from ..protocol.joining import NewDevice
 from ..protocol.opening import Entropy, LocalDevice
+from .archive_errors import RestoreUnfinishedError, WordsNeededError
 from .config import TEMPLATE
-from .errors import (
-    HomeExistsError,
-    HomeUnusableError,
-    NoHomeError,
-    RestoreUnfinishedError,
-    WordsNeededError,
-)
+from .errors import HomeExistsError, HomeUnusableError, NoHomeError
 from .home import Home, write_file
 
 _SEED_BYTES = 32

@@ -17,13 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..crypto.errors import KinlightError
-from .errors import (
-    AlreadyRunningError,
-    DiskFullError,
-    NotRunningError,
-    StartFailedError,
-    from_code,
-)
+from .errors import AlreadyRunningError, DiskFullError, NotRunningError, StartFailedError
+from .exits import from_code
 from .home import ApiAddress, Home
 from .node import Node
 

@@ -19,14 +19,10 @@ from ..crypto.signing import Signed
 from ..protocol.opening import Pinned
 from ..protocol.photo import Envelope, Metadata, PhotoRecord
 from . import names
+from .contact_errors import ContactExistsError, NoSuchContactError
 from .database import Database, Row
-from .errors import (
-    AmbiguousIdError,
-    ContactExistsError,
-    LibraryDamagedError,
-    NoSuchContactError,
-    NoSuchPhotoError,
-)
+from .errors import LibraryDamagedError
+from .photo_errors import AmbiguousIdError, NoSuchPhotoError
 
 DEVICES_PER_CONTACT: Final = 16
 _SIGNED_BYTES: Final = 4096

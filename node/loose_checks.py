@@ -16,10 +16,11 @@ from .check_service import CheckService, missing
 from .check_wire import Seen
 from .decoder import Decoder
 from .decoder_wire import Pixels
-from .errors import CheckUnavailableError, PictureRefusedError, UnreadableFileError
+from .errors import UnreadableFileError
 from .examining import Examined, examine
 from .facts import A_CLIP, Facts
 from .loose_files import meant, shown_path, write_new
+from .picture_errors import CheckUnavailableError, PictureRefusedError
 from .sources import is_folder
 from .views_checks import CheckedFile
 

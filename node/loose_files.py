@@ -14,10 +14,11 @@ from typing import BinaryIO, Final, cast
 from ..crypto.errors import KinlightError
 from . import policies
 from .decoder import Decoder
-from .errors import DiskFullError, NoPhotosError, UnreadableFileError, UnwritableFolderError
+from .errors import DiskFullError, UnreadableFileError, UnwritableFolderError
 from .errors import storage_error as meaning_of
 from .exporting import DigestSink, make_folder, settle
 from .facts import Facts
+from .photo_errors import NoPhotosError
 from .sources import files_in, is_folder, open_file
 from .views_library import StrippedFile
 

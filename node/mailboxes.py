@@ -14,8 +14,8 @@ from ..crypto.secret import Secret
 from ..protocol import limits, messages
 from ..protocol.delivery import SECRET_BYTES, is_marked, marks
 from ..protocol.opening import Entropy
+from .contact_errors import NoBackupError, NoHolderError, TooManyHoldersError
 from .database import Database, Row
-from .errors import NoBackupError, NoHolderError, TooManyHoldersError
 
 _SETTING: Final = "mailbox"
 

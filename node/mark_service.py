@@ -13,8 +13,8 @@ from typing import Final, TypeVar
 
 from . import decoder_wire, mark_wire, own_python, worker_service
 from .decoder_wire import CHANNELS, Pixels
-from .errors import CannotMarkError, MarkFailedError, MarkUnavailableError
 from .mark_wire import LARGEST, SeenMark, Sought, UnfitPictureError
+from .picture_errors import CannotMarkError, MarkFailedError, MarkUnavailableError
 from .worker_service import IDLE_SECONDS, Failures, WorkerService, message, send
 
 NEEDED: Final = ("numpy", "cv2")

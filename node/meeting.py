@@ -23,9 +23,7 @@ from ..protocol.opening import Acquaintance, Entropy, LocalDevice, PairingWindow
 from ..protocol.ticket import IssuedTicket, Ticket
 from . import names
 from .addresses import Address, parse_address, places_to_dial
-from .discovery import Discovery, Sighting
-from .errors import (
-    BadAddressError,
+from .contact_errors import (
     BlockedContactError,
     NoSuchContactError,
     NoSuchNodeError,
@@ -33,9 +31,9 @@ from .errors import (
     PairingOpenError,
     PairingOverError,
     PairingSpentError,
-    UnreachableError,
-    WideAreaOffError,
 )
+from .discovery import Discovery, Sighting
+from .errors import BadAddressError, UnreachableError, WideAreaOffError
 from .events import Events
 from .library import Contact, Library
 from .link import Link

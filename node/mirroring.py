@@ -13,12 +13,12 @@ from typing import Final
 
 from ..crypto.errors import KinlightError
 from ..protocol.errors import DeniedError
-from .errors import BlobMissingError
 from .events import Events
 from .exporting import Exporter
 from .folders import Folder, Folders, Missing
 from .library import Library, Photo
 from .pace import Pace
+from .photo_errors import BlobMissingError
 
 AGAIN_SECONDS: Final = 10.0
 """Between looks at a folder, which may have vanished, or come back, without any news."""

@@ -21,7 +21,7 @@ from typing import Final
 
 from ..protocol.errors import RevokedDeviceError
 from . import names
-from .errors import NoSuchContactError
+from .contact_errors import NoSuchContactError
 from .events import Events
 from .library import Library
 from .pace import Pace

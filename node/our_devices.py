@@ -20,14 +20,13 @@ from ..protocol.joining import DeviceRequest, Gift
 from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.revocation import device_hash
 from . import names, views_devices
-from .errors import (
+from .contact_errors import (
     AmbiguousDeviceError,
-    BadRequestError,
     DeviceMayNotError,
     NoSuchOwnDeviceError,
-    OtherWordsError,
     TooManyDevicesError,
 )
+from .errors import BadRequestError, OtherWordsError
 from .library import Library
 from .papers import Papers
 from .roster import Roster

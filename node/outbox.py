@@ -32,7 +32,8 @@ from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.photo import Envelope
 from ..protocol.receipt import Receipt
 from .commits import Commits
-from .errors import NoDeviceError, UnreadableFileError
+from .contact_errors import NoDeviceError
+from .errors import UnreadableFileError
 from .events import Events
 from .grants import Grants, Terms
 from .library import Contact, Delivery, Library, Photo

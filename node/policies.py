@@ -24,8 +24,9 @@ from ..protocol.photo import POLICIES
 from . import exif, hidden, names, sniffing
 from .decoder import Decoder, memory_file
 from .decoder_wire import Edit, Pixels
-from .errors import BadRequestError, CannotStripError, PictureRefusedError, StripFailedError
+from .errors import BadRequestError
 from .facts import Facts
+from .picture_errors import CannotStripError, PictureRefusedError, StripFailedError
 from .sources import MEDIA_SUFFIXES
 
 CLEAN_QUALITY: Final = 95

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from . import names
-from .errors import from_code
+from .exits import from_code
 from .printing import Output
 from .verdicts import verdict_lines
 

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from . import names
-from .errors import from_code
+from .exits import from_code
 from .printing import Output
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from ..protocol.opening import LocalDevice
 from . import views_recovery
 from .archiving import Archiver
 from .backing_up import Backups
+from .contact_errors import LastBackupError
 from .database import Database
-from .errors import LastBackupError, OtherWordsError
+from .errors import OtherWordsError
 from .events import Events
 from .library import Library
 from .mailboxes import Mailboxes

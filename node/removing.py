@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from .blobstore import BlobStore
 from .catalogue import Catalogue
 from .database import Database
-from .errors import InAlbumError, OpenDeliveryError, UnsignedDeliveryError
 from .events import Events
+from .photo_errors import InAlbumError, OpenDeliveryError, UnsignedDeliveryError
 from .receipts import Receipts
 
 _OPEN = "('queued', 'offered', 'held', 'waiting')"

@@ -23,14 +23,10 @@ from .blobstore import BlobStore
 from .decoder import Decoder, Source
 from .decoder_wire import ENCODED_BYTES, Pixels
 from .derivations import Derivations
-from .errors import (
-    BadRequestError,
-    BlobMissingError,
-    DecoderDiedError,
-    DecoderTimeoutError,
-    PictureRefusedError,
-)
+from .errors import BadRequestError
 from .library import Library, Photo, StoredBlob
+from .photo_errors import BlobMissingError
+from .picture_errors import DecoderDiedError, DecoderTimeoutError, PictureRefusedError
 from .unsealing import unsealed
 
 

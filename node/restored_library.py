@@ -20,8 +20,8 @@ from ..protocol.photo import Metadata
 from . import album_seats
 from .album_shelf import Shelf
 from .album_storage import AlbumStore
+from .archive_errors import RestoredError
 from .database import Database
-from .errors import RestoredError
 from .events import Events
 from .keys import UnlockedKeys
 from .library import Library

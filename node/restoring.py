@@ -29,11 +29,11 @@ from ..crypto.secret import Secret
 from ..protocol.archive import Head, Presence
 from ..protocol.opening import Entropy
 from . import archive_file, keys, restored_library
+from .archive_errors import ArchiveDamagedError
 from .archive_file import ArchiveReader
 from .archiving import Named, named
 from .database import Database
 from .errors import (
-    ArchiveDamagedError,
     DiskFullError,
     HomeExistsError,
     HomeUnusableError,

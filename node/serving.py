@@ -35,11 +35,11 @@ from ..protocol.photo import KINDS
 from ..protocol.transfer import Upload
 from .album_photos import AlbumPhotos
 from .blobstore import BlobStore
-from .errors import BlobMissingError
 from .events import Events
 from .judge import Judge, network_of
 from .library import Library, Photo, StoredBlob
 from .link import Link
+from .photo_errors import BlobMissingError
 
 _log = logging.getLogger(__name__)
 

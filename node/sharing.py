@@ -26,14 +26,16 @@ from .catalogue import Catalogue, ImportedFile
 from .cataloguing import Cataloguer
 from .checks import Checker
 from .commits import Commits
+from .contact_errors import BlockedContactError
 from .copies import Copies, Sendable
-from .errors import BlockedContactError, NotOursError, UnreadableFileError
+from .errors import UnreadableFileError
 from .forms import ORIGINAL, Form
 from .grants import VIEW, Terms
 from .library import Contact, Delivery, Library, Photo
 from .open_grants import OPEN, OpenGrants
 from .originals import Originals, Taken
 from .outbox import Outbox
+from .photo_errors import NotOursError
 from .removing import Remover
 from .rules import Rules
 from .views_sharing import ShareItem, ShareProgress

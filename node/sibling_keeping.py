@@ -21,9 +21,10 @@ from ..protocol.photo import Metadata
 from ..protocol.sibling_kinds import PHOTO, KeptPhoto
 from .blobstore import BlobStore
 from .database import Database
-from .errors import BadRequestError, NoSuchPhotoError
+from .errors import BadRequestError
 from .events import Events
 from .library import IncomingOffer, Library, Photo, StoredBlob
+from .photo_errors import NoSuchPhotoError
 from .removing import Remover
 from .renditions import Renditions, described
 from .sibling_book import SiblingBook

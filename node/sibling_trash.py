@@ -15,8 +15,8 @@ from ..protocol.photo import Metadata
 from ..protocol.sibling_kinds import KeptPhoto
 from .blobstore import BlobStore
 from .database import Database
-from .errors import AmbiguousIdError, NoSuchPhotoError
 from .library import Library, Photo
+from .photo_errors import AmbiguousIdError, NoSuchPhotoError
 
 TRASH_SECONDS: Final = 30 * 86_400
 """How long they lie here."""

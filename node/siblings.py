@@ -23,8 +23,9 @@ from ..protocol.opening import LocalDevice
 from ..protocol.sibling_kinds import CONTACT, OF_PHOTOS, PHOTO, KeptPhoto
 from ..protocol.sibling_ledger import CUT, Taken
 from ..protocol.siblings import SiblingRecord, Vector
+from .contact_errors import ContactExistsError
 from .database import Database
-from .errors import BadRequestError, ContactExistsError
+from .errors import BadRequestError
 from .library import Library
 from .own_devices import OwnDevices
 from .sibling_book import SiblingBook

@@ -23,12 +23,13 @@ from ..protocol.errors import sentence
 from .away import Away
 from .blobstore import BlobStore
 from .database import Database
-from .errors import BadRequestError, OnlyCopyError
+from .errors import BadRequestError
 from .events import Events
 from .fetching import Ask, Fetcher
 from .library import Library, Photo, StoredBlob
 from .link import Link
 from .mending import Mender, Repairs
+from .photo_errors import OnlyCopyError
 from .renditions import Renditions
 from .views_space import SpaceItem, SpaceUse
 

@@ -24,8 +24,9 @@ from ..protocol.opening import Acquaintance, Entropy, LocalDevice
 from ..protocol.ticket import SECRET_BYTES, IssuedTicket, Ticket
 from . import names, views_contacts
 from .addresses import places_to_dial
+from .contact_errors import NoSuchTicketError, TooManyTicketsError
 from .database import Database, Row
-from .errors import BadRequestError, NoSuchTicketError, TooManyTicketsError
+from .errors import BadRequestError
 from .library import Contact, Library
 from .multiaddrs import Multiaddr, parse_any_address
 

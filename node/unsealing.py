@@ -10,8 +10,9 @@ from typing import BinaryIO, Final
 from ..crypto.errors import SealBrokenError
 from .blobstore import BlobStore
 from .decoder import memory_file
-from .errors import BlobMissingError, PictureRefusedError
 from .library import Library, Photo, StoredBlob
+from .photo_errors import BlobMissingError
+from .picture_errors import PictureRefusedError
 
 MAX_BYTES: Final = 1024 * 1024 * 1024
 """The largest photo that is opened. Larger ones (films, all of them) are only carried."""

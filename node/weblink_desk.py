@@ -18,10 +18,11 @@ from . import views_sharing
 from .addresses import places_to_dial
 from .blobstore import BlobStore
 from .counters import Counters
-from .errors import BadRequestError, LinkPageError, NoPhotosError
+from .errors import BadRequestError
 from .events import Events
 from .forms import Form
 from .library import Library, Photo, StoredBlob
+from .photo_errors import LinkPageError, NoPhotosError
 from .sharing import LINKED, LinkWish, Sharing
 from .views_weblinks import WebLink
 from .weblink_rtc import RtcThread

@@ -19,8 +19,8 @@ from ..protocol import limits, weblink
 from ..protocol.weblink import AskList, AskPieces
 from ..protocol.weblink_errors import LinkBusyError, LinkGoneError, LinkOfferError
 from .blobstore import BlobStore, read_piece
-from .errors import BlobMissingError
 from .library import StoredBlob
+from .photo_errors import BlobMissingError
 
 BUFFERED_BYTES: Final = 1024 * 1024
 """What may wait in the channel before anything more is read."""

@@ -29,8 +29,9 @@ from ..protocol.weblink_errors import (
 from . import names
 from .copies import Copies
 from .database import Database, Row
-from .errors import BadRequestError, NoSuchLinkError, TooManyLinksError
+from .errors import BadRequestError
 from .library import Library, Photo, StoredBlob
+from .photo_errors import NoSuchLinkError, TooManyLinksError
 from .rules import Rules
 from .sharing import NOBODY
 from .views_weblinks import WebLink

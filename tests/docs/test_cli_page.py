@@ -13,7 +13,7 @@ import pytest
 import typer
 from kinlight import node
 from kinlight.crypto.errors import KinlightError
-from kinlight.node import daemon, errors, views, views_library, views_sharing
+from kinlight.node import daemon, exits, views, views_library, views_sharing
 from kinlight.node.cli import app
 from kinlight.node.config import Config
 from kinlight.node.home import HOME_VARIABLE
@@ -96,7 +96,7 @@ def test_every_environment_variable_and_setting_is_on_the_page() -> None:
 
 
 def test_every_exit_code_is_on_the_page() -> None:
-    codes = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
+    codes = {value for name, value in vars(exits).items() if name.startswith("EXIT_")}
     listed = re.findall(r"^\| (\d+) \| ", PAGE, re.MULTILINE)
     assert sorted(map(int, listed)) == sorted(codes)
 
@@ -109,7 +109,7 @@ def test_every_field_of_every_result_is_on_the_page(view: type) -> None:
 
 @pytest.mark.parametrize("kind", _error_classes(), ids=lambda kind: kind.code)
 def test_every_error_code_is_on_the_page_with_its_exit_code(kind: type[KinlightError]) -> None:
-    assert f"| `{kind.code}` | {errors.exit_code(kind())} |" in PAGE
+    assert f"| `{kind.code}` | {exits.exit_code(kind())} |" in PAGE
 
 
 def test_every_command_of_the_readme_exists() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from kinlight.node.errors import EXIT_INTERRUPTED
+from kinlight.node.exits import EXIT_INTERRUPTED
 
 from ..scenario.household import KINLIGHT, PATIENCE, Household
 from . import client

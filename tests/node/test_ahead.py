@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 from kinlight.node.ahead import AHEAD, StoppedError, Work, in_order
-from kinlight.node.errors import NoPhotosError
+from kinlight.node.photo_errors import NoPhotosError
 from kinlight.node.views_sharing import ShareItem, ShareProgress
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from kinlight.node import album_previews
 from kinlight.node.album_photos import AlbumPhotos
-from kinlight.node.errors import NotHereYetError, PictureRefusedError
+from kinlight.node.photo_errors import NotHereYetError
+from kinlight.node.picture_errors import PictureRefusedError
 from kinlight.protocol.album_feed import Photo as PhotoAct
 from kinlight.protocol.album_feed import Preview
 from kinlight.protocol.capability import Capability

@@ -6,13 +6,9 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from kinlight.node.errors import (
-    BadRequestError,
-    BlockedContactError,
-    NoSuchAlbumError,
-    NoSuchContactError,
-    NotOursError,
-)
+from kinlight.node.contact_errors import BlockedContactError, NoSuchContactError
+from kinlight.node.errors import BadRequestError
+from kinlight.node.photo_errors import NoSuchAlbumError, NotOursError
 from kinlight.protocol.album_errors import AlbumDeniedError
 
 from .circle import (

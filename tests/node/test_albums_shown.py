@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from kinlight.node import album_showing
-from kinlight.node.errors import AmbiguousAlbumError, BadRequestError, NoSuchDeviceError
+from kinlight.node.errors import BadRequestError
+from kinlight.node.photo_errors import AmbiguousAlbumError, NoSuchDeviceError
 from kinlight.node.views_albums import AlbumMember
 from kinlight.protocol.album import read_entry
 from kinlight.protocol.album_errors import KeyDueError

@@ -18,9 +18,10 @@ from kinlight.crypto.secret import Secret
 from kinlight.node import http_server
 from kinlight.node.daemon import Daemon
 from kinlight.node.engine import Engine
-from kinlight.node.errors import AlreadyRunningError, NoHomeError, NoSuchPhotoError
+from kinlight.node.errors import AlreadyRunningError, NoHomeError
 from kinlight.node.home import ApiAddress, Home
 from kinlight.node.node import Node
+from kinlight.node.photo_errors import NoSuchPhotoError
 
 from .nodes import PASSPHRASE, PATIENCE, eventually, make_home
 from .photographs import photograph

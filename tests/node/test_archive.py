@@ -12,16 +12,15 @@ from kinlight.crypto.errors import WrongPassphraseError, WrongWordsError
 from kinlight.crypto.recovery import RecoveryWords
 from kinlight.crypto.secret import Secret
 from kinlight.node import keys, restoring
-from kinlight.node.errors import (
+from kinlight.node.archive_errors import (
     ArchiveDamagedError,
     ArchiveTornError,
     ArchiveVersionError,
-    HomeExistsError,
-    NameTakenError,
     NotAnArchiveError,
     RestoreUnfinishedError,
     WordsNeededError,
 )
+from kinlight.node.errors import HomeExistsError, NameTakenError
 from kinlight.node.home import Home
 from kinlight.node.unlocked import Environment
 from kinlight.node.views_archive import Archived, Restored

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from kinlight.node.errors import BadRequestError, NoSuchContactError, NotGrantedError
+from kinlight.node.contact_errors import NoSuchContactError
+from kinlight.node.errors import BadRequestError
 from kinlight.node.papers import KEPT_PER_ISSUER
+from kinlight.node.photo_errors import NotGrantedError
 from kinlight.protocol import limits
 from kinlight.protocol.attributes import Attestation
 

@@ -12,7 +12,7 @@ from kinlight.crypto.blob import Kind
 from kinlight.crypto.errors import SealBrokenError
 from kinlight.crypto.wrap import KemKey
 from kinlight.node import link
-from kinlight.node.errors import NoBackupError
+from kinlight.node.contact_errors import NoBackupError
 from kinlight.node.fetching import Fetcher
 from kinlight.node.views import Finding
 from kinlight.protocol import backup, messages, session

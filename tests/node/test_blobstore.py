@@ -17,7 +17,8 @@ from kinlight.crypto.errors import LocalError, SealBrokenError, SourceChangedErr
 from kinlight.crypto.secret import Secret
 from kinlight.node import blobstore
 from kinlight.node.blobstore import BlobStore
-from kinlight.node.errors import BlobMissingError, DiskFullError, HomeUnusableError
+from kinlight.node.errors import DiskFullError, HomeUnusableError
+from kinlight.node.photo_errors import BlobMissingError
 from kinlight.protocol.transfer import Bitmap, Download
 
 from .nodes import random_bytes

@@ -14,7 +14,7 @@ import pytest
 from kinlight.node import check_service
 from kinlight.node.check_service import CheckService
 from kinlight.node.decoder_wire import Stored
-from kinlight.node.errors import CheckDiedError, CheckTimeoutError, CheckUnavailableError
+from kinlight.node.picture_errors import CheckDiedError, CheckTimeoutError, CheckUnavailableError
 
 from .nodes import eventually
 

@@ -11,8 +11,8 @@ from kinlight.node import check_service, checks
 from kinlight.node.check_service import CheckService
 from kinlight.node.check_wire import Seen
 from kinlight.node.checks import Check, Turns
-from kinlight.node.errors import NoSuchPhotoError
 from kinlight.node.events import Events
+from kinlight.node.photo_errors import NoSuchPhotoError
 from kinlight.node.views_checks import Verdict
 from PIL import Image
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from kinlight.node.errors import EndedGrantError
+from kinlight.node.photo_errors import EndedGrantError
 from kinlight.node.views import Clock as ClockView
 from kinlight.protocol import limits
 from kinlight.protocol.errors import ExpiredGrantError

@@ -8,7 +8,7 @@ import pytest
 from kinlight.crypto.secret import Secret
 from kinlight.node.commits import TOGETHER, Commits
 from kinlight.node.database import Database
-from kinlight.node.errors import NoSuchPhotoError
+from kinlight.node.photo_errors import NoSuchPhotoError
 
 KEY = Secret(bytes(range(32)))
 

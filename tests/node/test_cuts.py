@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kinlight.node import attempts
-from kinlight.node.errors import OpenDeliveryError
+from kinlight.node.photo_errors import OpenDeliveryError
 
 from .conftest import Picture, Two
 from .network import Network

@@ -23,15 +23,15 @@ from kinlight.node import decoder as decoding
 from kinlight.node import decoder_process
 from kinlight.node.decoder import Decoder, memory_file
 from kinlight.node.decoder_wire import Pixels
-from kinlight.node.errors import (
+from kinlight.node.errors import UnreadableFileError
+from kinlight.node.isobmff import Meta, boxes
+from kinlight.node.picture_errors import (
     DecoderDiedError,
     DecoderTimeoutError,
     DecoderUnavailableError,
     PictureRefusedError,
     SandboxTooWeakError,
-    UnreadableFileError,
 )
-from kinlight.node.isobmff import Meta, boxes
 from PIL import Image, ImageCms
 
 from .corpus import specimens

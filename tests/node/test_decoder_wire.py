@@ -22,8 +22,8 @@ from kinlight.node.decoder_wire import (
     BadAnswerError,
     answer_sizes,
 )
-from kinlight.node.errors import DecoderDiedError, DecoderTimeoutError
 from kinlight.node.facts import MAX_HIDDEN, MAX_TEXT, Facts
+from kinlight.node.picture_errors import DecoderDiedError, DecoderTimeoutError
 
 FACTS = Facts("jpeg", (4, 3), (3, 4), 6, 1, "2026-11-25T08:00:00", "exif:DateTimeOriginal")
 

@@ -7,13 +7,10 @@ from pathlib import Path
 
 import pytest
 from kinlight.crypto.identity import fingerprint
-from kinlight.node.errors import (
-    BadRequestError,
-    BlockedContactError,
-    NoDeviceError,
-    NotHereYetError,
-)
+from kinlight.node.contact_errors import BlockedContactError, NoDeviceError
+from kinlight.node.errors import BadRequestError
 from kinlight.node.facts import Facts
+from kinlight.node.photo_errors import NotHereYetError
 from kinlight.node.views_sharing import ShareItem
 from kinlight.protocol.attributes import AttributeDemand
 from kinlight.protocol.capability import Capability

@@ -10,8 +10,8 @@ from kinlight.crypto.identity import DeviceCertificate
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import SigningKey
 from kinlight.node import keys
+from kinlight.node.contact_errors import KeyInDoubtError, OtherFingerprintError
 from kinlight.node.doubts import SIGHTS_KEPT
-from kinlight.node.errors import KeyInDoubtError, OtherFingerprintError
 from kinlight.node.printing_contacts import lines
 from kinlight.node.views import Event
 from kinlight.protocol.certificates import Certificates

@@ -12,15 +12,9 @@ import kinlight.node
 import kinlight.protocol
 import pytest
 from kinlight.crypto.errors import KinlightError, LocalError, PeerError
-from kinlight.node import errors
-from kinlight.node.errors import (
-    DiskFullError,
-    HomeUnusableError,
-    InternalError,
-    exit_code,
-    from_code,
-    storage_error,
-)
+from kinlight.node import exits
+from kinlight.node.errors import DiskFullError, HomeUnusableError, InternalError, storage_error
+from kinlight.node.exits import exit_code, from_code
 
 
 def all_errors() -> list[type[KinlightError]]:
@@ -74,8 +68,8 @@ def test_an_error_of_the_daemon_is_the_same_error_here(
 
 
 def test_a_client_that_loaded_nothing_else_knows_the_errors_of_the_daemon() -> None:
-    asks = "from kinlight.node import client, errors\nfor code in sys.argv[1:]:\n"
-    says = " print(errors.from_code(code, '').code)"
+    asks = "from kinlight.node import client, exits\nfor code in sys.argv[1:]:\n"
+    says = " print(exits.from_code(code, '').code)"
     codes = [kind.code for kind in ERRORS]
     told = subprocess.run(
         [sys.executable, "-c", f"import sys\n{asks}{says}", *codes],
@@ -116,12 +110,12 @@ def test_exit_codes_are_what_they_always_were() -> None:
     for number, codes in expected.items():
         assert {code for code, exits in given.items() if exits == number} == codes
     assert set(given.values()) <= {1, *expected}
-    assert (errors.EXIT_OK, errors.EXIT_FAILED, errors.EXIT_INTERRUPTED) == (0, 1, 130)
+    assert (exits.EXIT_OK, exits.EXIT_FAILED, exits.EXIT_INTERRUPTED) == (0, 1, 130)
 
 
 def test_every_fault_of_a_peer_exits_as_refused() -> None:
     peers = [kind for kind in ERRORS if issubclass(kind, PeerError)]
-    assert {exit_code(kind()) for kind in peers} == {errors.EXIT_REFUSED}
+    assert {exit_code(kind()) for kind in peers} == {exits.EXIT_REFUSED}
 
 
 @pytest.mark.parametrize(

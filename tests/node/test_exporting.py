@@ -21,14 +21,10 @@ from kinlight.crypto.errors import KinlightError
 from kinlight.crypto.secret import Secret
 from kinlight.node import exporting
 from kinlight.node.blobstore import BlobStore
-from kinlight.node.errors import (
-    BlobMissingError,
-    DiskFullError,
-    NameTakenError,
-    UnwritableFolderError,
-)
+from kinlight.node.errors import DiskFullError, NameTakenError, UnwritableFolderError
 from kinlight.node.exporting import Exported
 from kinlight.node.library import StoredBlob
+from kinlight.node.photo_errors import BlobMissingError
 from kinlight.protocol.photo import Metadata
 
 from .nodes import random_bytes

@@ -8,16 +8,11 @@ from pathlib import Path
 
 import pytest
 from kinlight.crypto.errors import KinlightError
-from kinlight.node.errors import (
-    BadRequestError,
-    FolderTakenError,
-    NoSuchAlbumError,
-    NoSuchContactError,
-    NoSuchFolderError,
-    UnwritableFolderError,
-)
+from kinlight.node.contact_errors import NoSuchContactError
+from kinlight.node.errors import BadRequestError, UnwritableFolderError
 from kinlight.node.mirroring import AGAIN_SECONDS
 from kinlight.node.pace import Pace
+from kinlight.node.photo_errors import FolderTakenError, NoSuchAlbumError, NoSuchFolderError
 from kinlight.node.views_library import Folder
 from kinlight.node.watching import REST_SECONDS
 

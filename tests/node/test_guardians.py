@@ -9,7 +9,8 @@ from kinlight.crypto.guardians import Share
 from kinlight.crypto.recovery import RecoveryWords
 from kinlight.crypto.secret import Secret
 from kinlight.node import asking_shares
-from kinlight.node.errors import BadRequestError, NoShareError, NoSuchContactError, OtherWordsError
+from kinlight.node.contact_errors import NoShareError, NoSuchContactError
+from kinlight.node.errors import BadRequestError, OtherWordsError
 from kinlight.protocol import guardian
 from kinlight.protocol.guardian_messages import GuardianKept, GuardianShare
 

@@ -13,8 +13,8 @@ from kinlight.crypto.blob import Manifest
 from kinlight.crypto.secret import Secret
 from kinlight.node import depositing, deposits
 from kinlight.node.collecting import PAGE, Collector
+from kinlight.node.contact_errors import BlockedContactError, NoHolderError
 from kinlight.node.depositing import AWAY_SECONDS
-from kinlight.node.errors import BlockedContactError, NoHolderError
 from kinlight.node.held import HeldStore, Item
 from kinlight.node.holding import Hold
 from kinlight.node.library import IncomingOffer

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from kinlight.crypto.errors import KinlightError
-from kinlight.node.errors import BadRequestError, NoSuchContactError
+from kinlight.node.contact_errors import NoSuchContactError
+from kinlight.node.errors import BadRequestError
 from kinlight.protocol.delivery import DAY_SECONDS, day_of
 from kinlight.protocol.messages import (
     Collect,

@@ -10,8 +10,8 @@ from kinlight.crypto.errors import KinlightError
 from kinlight.crypto.secret import Secret
 from kinlight.node import album_sync
 from kinlight.node.album_sync import AlbumSync
-from kinlight.node.errors import AmbiguousAlbumError
 from kinlight.node.mallory import Conversation, Mallory
+from kinlight.node.photo_errors import AmbiguousAlbumError
 from kinlight.protocol import limits
 from kinlight.protocol.album import Album
 from kinlight.protocol.album_admin import Admin

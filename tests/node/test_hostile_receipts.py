@@ -13,8 +13,9 @@ import pytest
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import SigningKey
 from kinlight.node.database import Database
-from kinlight.node.errors import DiskFullError, UnsignedDeliveryError
+from kinlight.node.errors import DiskFullError
 from kinlight.node.mallory import Conversation, Mallory
+from kinlight.node.photo_errors import UnsignedDeliveryError
 from kinlight.protocol import messages, session
 from kinlight.protocol.errors import BrokenReceiptError
 from kinlight.protocol.messages import (

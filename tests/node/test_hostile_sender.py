@@ -14,8 +14,8 @@ from kinlight.crypto.errors import KinlightError
 from kinlight.crypto.secret import Secret
 from kinlight.node import inbox
 from kinlight.node.blobstore import IncomingBlob
-from kinlight.node.errors import NoSuchPhotoError, NotHereYetError
 from kinlight.node.mallory import Conversation, Mallory, flip_byte
+from kinlight.node.photo_errors import NoSuchPhotoError, NotHereYetError
 from kinlight.protocol import limits
 from kinlight.protocol.capability import Caveats
 from kinlight.protocol.errors import (

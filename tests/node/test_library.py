@@ -19,17 +19,14 @@ from kinlight.crypto.recovery import RecoveryWords
 from kinlight.crypto.secret import Secret
 from kinlight.crypto.signing import SigningKey
 from kinlight.node import database, schema
+from kinlight.node.contact_errors import ContactExistsError, NoSuchContactError
 from kinlight.node.database import Database
 from kinlight.node.errors import (
-    AmbiguousIdError,
-    ContactExistsError,
     DiskFullError,
     HomeUnusableError,
     LibraryDamagedError,
     LockedError,
     NewerLibraryError,
-    NoSuchContactError,
-    NoSuchPhotoError,
 )
 from kinlight.node.library import (
     DEVICES_PER_CONTACT,
@@ -38,6 +35,7 @@ from kinlight.node.library import (
     Library,
     StoredBlob,
 )
+from kinlight.node.photo_errors import AmbiguousIdError, NoSuchPhotoError
 from kinlight.protocol.capability import Audience, Capability, Caveats
 from kinlight.protocol.photo import KINDS, Envelope, Metadata, PhotoRecord
 from sqlcipher3 import dbapi2 as sqlcipher

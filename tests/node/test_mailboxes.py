@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from kinlight.crypto.secret import Secret
+from kinlight.node.contact_errors import TooManyHoldersError
 from kinlight.node.database import Database
-from kinlight.node.errors import TooManyHoldersError
 from kinlight.node.mailboxes import Mailboxes
 from kinlight.protocol import limits
 from kinlight.protocol.messages import Holding, decode

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from kinlight.crypto.errors import WrongPassphraseError
 from kinlight.crypto.secret import Secret
-from kinlight.node.errors import BadRequestError, NoSuchPhotoError
+from kinlight.node.errors import BadRequestError
 from kinlight.node.marks import TAGS
+from kinlight.node.photo_errors import NoSuchPhotoError
 from kinlight.node.rules import FRESH_SECONDS
 from kinlight.node.views_library import LibraryItem
 

@@ -6,14 +6,13 @@ import pytest
 from kinlight.crypto.errors import InvalidCodeError, KinlightError, PeerError, WrongCodeError
 from kinlight.node import meeting
 from kinlight.node.addresses import BadAddressError
-from kinlight.node.errors import (
-    BadRequestError,
+from kinlight.node.contact_errors import (
     NoSuchNodeError,
     PairingOpenError,
     PairingOverError,
     PairingSpentError,
-    UnreachableError,
 )
+from kinlight.node.errors import BadRequestError, UnreachableError
 from kinlight.node.mallory import Mallory
 from kinlight.node.views_contacts import Contact
 from kinlight.protocol import limits

@@ -13,26 +13,27 @@ from pathlib import Path
 import pytest
 from kinlight.crypto.errors import WrongPassphraseError
 from kinlight.node import Node, views_contacts, views_library, views_sharing
+from kinlight.node.contact_errors import (
+    BlockedContactError,
+    ContactExistsError,
+    NoSuchContactError,
+    PairingOpenError,
+)
 from kinlight.node.daemon import Daemon
 from kinlight.node.errors import (
     BadAddressError,
     BadRequestError,
-    BlockedContactError,
-    ContactExistsError,
     HomeExistsError,
     LockedError,
     MistypedWordsError,
     NameTakenError,
     NoHomeError,
-    NoSuchContactError,
-    NoSuchPhotoError,
-    NotHereYetError,
     NotRunningError,
-    PairingOpenError,
     PassphraseNeededError,
 )
 from kinlight.node.home import ApiAddress, Home
 from kinlight.node.passphrases import FILE_VARIABLE
+from kinlight.node.photo_errors import NoSuchPhotoError, NotHereYetError
 
 from .conftest import Picture
 from .nodes import NOW, PASSPHRASE, PATIENCE, make_home

@@ -7,12 +7,8 @@ from pathlib import Path
 
 import pytest
 from kinlight.node import outbox
-from kinlight.node.errors import (
-    AmbiguousIdError,
-    BadRequestError,
-    NoSuchPhotoError,
-    NotHereYetError,
-)
+from kinlight.node.errors import BadRequestError
+from kinlight.node.photo_errors import AmbiguousIdError, NoSuchPhotoError, NotHereYetError
 from kinlight.node.views import Event
 from kinlight.protocol import limits
 from kinlight.protocol.errors import ExpiredGrantError

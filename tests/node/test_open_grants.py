@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from kinlight.node import views_access
+from kinlight.node.contact_errors import BlockedContactError, NoSuchContactError
 from kinlight.node.correspondence import Correspondence
-from kinlight.node.errors import BadRequestError, BlockedContactError, NoSuchContactError
+from kinlight.node.errors import BadRequestError
 from kinlight.node.mallory import Conversation
 from kinlight.node.sync import Sync
 from kinlight.node.views_sharing import ShareItem

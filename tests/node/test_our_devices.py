@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 from kinlight.crypto.errors import InvalidCodeError, WrongCodeError
 from kinlight.node import joining
-from kinlight.node.environment import Environment
-from kinlight.node.errors import (
-    BadRequestError,
+from kinlight.node.contact_errors import (
     DeviceMayNotError,
-    HomeExistsError,
     NoSuchOwnDeviceError,
     NotADeviceCodeError,
 )
+from kinlight.node.environment import Environment
+from kinlight.node.errors import BadRequestError, HomeExistsError
 from kinlight.node.home import Home
 from kinlight.node.views_contacts import PairingCode
 from kinlight.protocol.errors import NotPairingError, WrongPeerError

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kinlight.node import exif, raws
 from kinlight.node.decoder import Decoder
-from kinlight.node.errors import PictureRefusedError
 from kinlight.node.exif import NewField, pack_directory
 from kinlight.node.facts import PictureError
 from kinlight.node.inspecting import read_facts
+from kinlight.node.picture_errors import PictureRefusedError
 from kinlight.node.sniffing import sniff
 from PIL import Image
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from kinlight.crypto.recovery import RecoveryWords
 from kinlight.crypto.secret import Secret
-from kinlight.node.errors import LastBackupError, OtherWordsError
+from kinlight.node.contact_errors import LastBackupError
+from kinlight.node.errors import OtherWordsError
 from kinlight.node.printing_status import readiness_lines
 from kinlight.node.views_recovery import Readiness
 

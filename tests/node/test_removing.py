@@ -7,7 +7,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from kinlight.node.errors import (
+from kinlight.node.photo_errors import (
     InAlbumError,
     NoSuchPhotoError,
     NotHereYetError,

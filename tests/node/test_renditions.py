@@ -12,14 +12,9 @@ from kinlight.crypto.errors import LocalError
 from kinlight.node.blobstore import IN_MEMORY
 from kinlight.node.decoder import Decoder, Source
 from kinlight.node.decoder_wire import Pixels
-from kinlight.node.errors import (
-    BadRequestError,
-    BlobMissingError,
-    DecoderDiedError,
-    LockedError,
-    NotHereYetError,
-    PictureRefusedError,
-)
+from kinlight.node.errors import BadRequestError, LockedError
+from kinlight.node.photo_errors import BlobMissingError, NotHereYetError
+from kinlight.node.picture_errors import DecoderDiedError, PictureRefusedError
 from PIL import Image
 
 from .conftest import Picture, Start, Two

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kinlight.node.errors import BadRequestError, NotGrantedError
+from kinlight.node.errors import BadRequestError
+from kinlight.node.photo_errors import NotGrantedError
 from kinlight.node.sync import Sync
 from kinlight.node.views_access import Revocation
 from kinlight.protocol.attributes import encode_shown

@@ -9,13 +9,10 @@ from pathlib import Path
 
 import pytest
 from kinlight.crypto.errors import KinlightError
-from kinlight.node.errors import (
-    BadDayError,
-    BadRequestError,
-    NoSuchAlbumError,
-    NoSuchContactError,
-)
+from kinlight.node.contact_errors import NoSuchContactError
+from kinlight.node.errors import BadDayError, BadRequestError
 from kinlight.node.facts import Facts
+from kinlight.node.photo_errors import NoSuchAlbumError
 
 from .conftest import Start, Two
 from .nodes import NOW, TestedNode

@@ -8,12 +8,8 @@ from pathlib import Path
 import pytest
 from kinlight.crypto.secret import Secret
 from kinlight.node import ahead, following, leaving, originals
-from kinlight.node.errors import (
-    BadRequestError,
-    BlockedContactError,
-    NoDeviceError,
-    NoSuchContactError,
-)
+from kinlight.node.contact_errors import BlockedContactError, NoDeviceError, NoSuchContactError
+from kinlight.node.errors import BadRequestError
 from kinlight.node.sharing import LOOKED_FIRST
 from kinlight.node.views_sharing import ShareItem, ShareProgress
 

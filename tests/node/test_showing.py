@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import pytest
 from kinlight.crypto.signing import Signed
 from kinlight.node import views_access
-from kinlight.node.errors import BadRequestError, NoSuchContactError, NotGrantedError
+from kinlight.node.contact_errors import NoSuchContactError
+from kinlight.node.errors import BadRequestError
 from kinlight.node.papers import KEPT_OF_OTHERS
+from kinlight.node.photo_errors import NotGrantedError
 from kinlight.protocol.attributes import Attestation, encode_shown
 from kinlight.protocol.messages import Papers
 from kinlight.protocol.revocation import RevocationList, device_hash

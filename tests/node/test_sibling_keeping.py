@@ -7,7 +7,8 @@ import io
 from pathlib import Path
 
 import pytest
-from kinlight.node.errors import BadRequestError, NoSuchPhotoError
+from kinlight.node.errors import BadRequestError
+from kinlight.node.photo_errors import NoSuchPhotoError
 from kinlight.node.views_siblings import AwayPhoto
 from PIL import Image
 

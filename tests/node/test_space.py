@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from kinlight.node.blobstore import BlobStore
-from kinlight.node.errors import BadRequestError, OnlyCopyError, PhotoAwayError
+from kinlight.node.errors import BadRequestError
 from kinlight.node.fetching import Fetcher
+from kinlight.node.photo_errors import OnlyCopyError, PhotoAwayError
 from kinlight.node.renditions import Renditions
 from kinlight.node.views_space import SpaceItem
 from kinlight.protocol.errors import GoneError

@@ -15,14 +15,16 @@ from kinlight.crypto.errors import PeerError, TruncatedError
 from kinlight.crypto.secret import Secret
 from kinlight.node import peers, tcp
 from kinlight.node.addresses import Address
-from kinlight.node.errors import (
-    BadAddressError,
-    BadRequestError,
+from kinlight.node.contact_errors import (
     BlockedContactError,
-    LibraryDamagedError,
     NoSuchTicketError,
     OwnTicketError,
     TooManyTicketsError,
+)
+from kinlight.node.errors import (
+    BadAddressError,
+    BadRequestError,
+    LibraryDamagedError,
     UnreachableError,
     WideAreaOffError,
 )

@@ -12,10 +12,11 @@ from kinlight.ml.watermark_carrier import KEY_BYTES, PUBLIC_KEY
 from kinlight.node import mark_service, mark_wire, tracing
 from kinlight.node.decoder import Decoder
 from kinlight.node.decoder_wire import BadAnswerError, Pixels
-from kinlight.node.errors import BadRequestError, CannotMarkError, MarkUnavailableError
+from kinlight.node.errors import BadRequestError
 from kinlight.node.forms import Form
 from kinlight.node.mark_service import MarkService
 from kinlight.node.mark_wire import Sought
+from kinlight.node.picture_errors import CannotMarkError, MarkUnavailableError
 from kinlight.node.views_marks import TracedMark
 from kinlight.node.views_sharing import ShareItem
 from kinlight.protocol.errors import UnmadeRenditionError

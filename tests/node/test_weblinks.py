@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from kinlight.node import weblink_desk, weblinks
-from kinlight.node.errors import (
-    BadRequestError,
+from kinlight.node.errors import BadRequestError
+from kinlight.node.forms import ORIGINAL, Form
+from kinlight.node.photo_errors import (
     LinkPageError,
     NoPhotosError,
     NoSuchLinkError,
     TooManyLinksError,
 )
-from kinlight.node.forms import ORIGINAL, Form
 from kinlight.node.views_weblinks import WebLink
 from kinlight.node.weblinks import Terms
 from kinlight.protocol import limits, weblink

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kinlight.crypto.errors import KinlightError
 from kinlight.node import sync
-from kinlight.node.errors import NoDeviceError
+from kinlight.node.contact_errors import NoDeviceError
 from kinlight.node.fetching import under_grant
 from kinlight.node.forms import ORIGINAL, Form
 from kinlight.node.gathering import Gathering
