@@ -69,7 +69,8 @@ class Node(
     """A kinlight node. Get one from `open` (or `connect`, which never starts one).
 
     Every method raises a `KinlightError` whose text is a sentence for the user; the classes are
-    in `kinlight.node.errors`, `kinlight.protocol.errors` and `kinlight.crypto.errors`.
+    in `kinlight.node.errors`, the modules `kinlight.node.*_errors`, `kinlight.protocol.errors` and
+    `kinlight.crypto.errors`.
     """
 
     version = VERSION
