@@ -25,9 +25,10 @@ from typing import Final
 from kinlight.crypto.secret import Secret
 from kinlight.node import keys
 from kinlight.node.engine import Engine
+from kinlight.node.environment import Environment
 from kinlight.node.home import Home
 from kinlight.node.originals import untold
-from kinlight.node.unlocked import Environment, Unlocked
+from kinlight.node.unlocked import Unlocked
 from kinlight.node.views_contacts import PairingCode
 from kinlight.protocol.album_feed import FeedEntry
 from kinlight.protocol.photo import KINDS, Metadata, PhotoRecord

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..crypto.identity import DeviceChain
-from ..protocol.opening import Entropy, LocalDevice
 from .album_adding import AlbumAdding
 from .album_photos import AlbumPhotos
 from .album_previews import Previews
@@ -15,18 +14,11 @@ from .album_showing import AlbumShowing
 from .album_storage import AlbumStore
 from .album_tending import AlbumTending
 from .albums import Albums
-from .catalogue import Catalogue
-from .cataloguing import Cataloguer
-from .copies import Copies
-from .database import Database
-from .derivations import Derivations
-from .events import Events
-from .importing import Importer
-from .library import Library
-from .papers import Papers
 from .removing import Remover
-from .renditions import Renditions
 from .rules import Rules
+
+if TYPE_CHECKING:
+    from .people_parts import PeopleParts
 
 
 class AlbumParts:
@@ -34,100 +26,91 @@ class AlbumParts:
 
     def __init__(
         self,
+        parts: PeopleParts,
         *,
-        device: LocalDevice,
-        database: Database,
-        library: Library,
-        catalogue: Catalogue,
-        cataloguer: Cataloguer,
-        copies: Copies,
-        renditions: Renditions,
-        importer: Importer,
         rules: Rules,
         remover: Remover,
-        papers: Papers,
-        events: Events,
-        entropy: Entropy,
-        now: Callable[[], int],
         changed: Callable[[SharedAlbum], None],
         connected: Callable[[], Mapping[bytes, DeviceChain]],
         revoked: Callable[[], None],
     ) -> None:
-        """`changed` hears of each album to which something came; else see `AlbumTending`."""
-        self.device: Final = device
-        self.library: Final = library
-        self.store: Final = AlbumStore(database)
+        """`parts` are those that these stand on. `changed` hears of each album to which something
+        came; else see `AlbumTending`.
+        """
+        self.device: Final = parts.device
+        self.library: Final = parts.library
+        self.store: Final = AlbumStore(parts.database)
         self.shelf: Final = Shelf(
-            device=device,
-            database=database,
+            device=parts.device,
+            database=parts.database,
             store=self.store,
-            events=events,
-            now=now,
+            events=parts.events,
+            now=parts.clock,
             changed=changed,
         )
         self.photos: Final = AlbumPhotos(
-            device=device,
-            database=database,
-            library=library,
+            device=parts.device,
+            database=parts.database,
+            library=parts.library,
             store=self.store,
             shelf=self.shelf,
-            copies=copies,
-            papers=papers,
+            copies=parts.copies,
+            papers=parts.papers,
             rules=rules,
-            entropy=entropy,
-            now=now,
+            entropy=parts.entropy,
+            now=parts.clock,
         )
         self.previews: Final = Previews(
-            library=library,
+            library=parts.library,
             store=self.store,
             photos=self.photos,
-            renditions=renditions,
-            events=events,
+            renditions=parts.renditions,
+            events=parts.events,
         )
         self.tending: Final = AlbumTending(
-            device=device,
+            device=parts.device,
             shelf=self.shelf,
-            papers=papers,
-            entropy=entropy,
-            now=now,
+            papers=parts.papers,
+            entropy=parts.entropy,
+            now=parts.clock,
             connected=connected,
             revoked=revoked,
             go_on=lambda shared: adding.go_on(shared),
         )
         adding = AlbumAdding(
-            device=device,
-            library=library,
+            device=parts.device,
+            library=parts.library,
             store=self.store,
             shelf=self.shelf,
             tending=self.tending,
             previews=self.previews,
-            catalogue=catalogue,
-            cataloguer=cataloguer,
-            copies=copies,
-            importer=importer,
+            catalogue=parts.catalogue,
+            cataloguer=parts.cataloguer,
+            copies=parts.copies,
+            importer=parts.importer,
             rules=rules,
-            now=now,
+            now=parts.clock,
         )
         showing = AlbumShowing(
-            device=device,
-            library=library,
+            device=parts.device,
+            library=parts.library,
             store=self.store,
             shelf=self.shelf,
             previews=self.previews,
-            derivations=Derivations(database),
-            now=now,
+            derivations=parts.derivations,
+            now=parts.clock,
         )
         self.albums: Final = Albums(
-            device=device,
-            library=library,
+            device=parts.device,
+            library=parts.library,
             store=self.store,
             shelf=self.shelf,
             tending=self.tending,
             adding=adding,
             previews=self.previews,
             showing=showing,
-            catalogue=catalogue,
+            catalogue=parts.catalogue,
             remover=remover,
-            entropy=entropy,
-            now=now,
+            entropy=parts.entropy,
+            now=parts.clock,
         )

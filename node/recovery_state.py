@@ -80,3 +80,8 @@ class RecoveryState:
     def set_parts(self, parts: Iterable[tuple[bytes, bytes]]) -> None:
         """Note them, before anything is written."""
         self._library.set_setting(_PARTS, encoding.encode([list(each) for each in sorted(parts)]))
+
+
+def expected(library: Library) -> list[tuple[bytes, bytes]]:
+    """The (photo id, content id) of all blobs of photos that may still come."""
+    return [*library.coming(), *RecoveryState(library).parts()]

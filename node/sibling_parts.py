@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..crypto.errors import LocalError
-from ..protocol.opening import LocalDevice
 from ..protocol.sibling_kinds import (
     ATTESTATION,
     CONTACT,
@@ -19,23 +18,8 @@ from ..protocol.sibling_kinds import (
     RULES,
     SHOWN,
 )
-from .album_parts import AlbumParts
 from .backing_up import BackingUp
-from .blobstore import BlobStore
-from .catalogue import Catalogue
-from .database import Database
-from .events import Events
-from .inbox import Inbox
-from .judge import Judge
-from .library import IncomingOffer, Library
-from .mailboxes import Mailboxes
-from .marks import Marks
-from .own_devices import OwnDevices
-from .papers import Papers
-from .removing import Remover
-from .renditions import Renditions
-from .roster import Roster
-from .rules import Rules
+from .library import IncomingOffer
 from .sibling_albums import AlbumTeller
 from .sibling_book import SiblingBook
 from .sibling_contacts import ContactTeller, HolderTeller
@@ -46,6 +30,9 @@ from .sibling_store import SiblingStore
 from .sibling_trash import SiblingTrash
 from .siblings import Siblings
 from .tasks import Tasks, together
+
+if TYPE_CHECKING:
+    from .exchange_parts import ExchangeParts
 
 TRASH_LOOK_SECONDS: Final = 3600.0
 """How often it is looked for what has lain in the trash long enough."""
@@ -58,27 +45,10 @@ class SiblingParts:
 
     def __init__(
         self,
+        parts: ExchangeParts,
         *,
-        device: LocalDevice,
-        database: Database,
-        library: Library,
-        catalogue: Catalogue,
-        marks: Marks,
-        blobs: BlobStore,
-        rules: Rules,
-        papers: Papers,
-        albums: AlbumParts,
-        mailboxes: Mailboxes,
         backing_up: BackingUp,
-        own_devices: OwnDevices,
-        remover: Remover,
-        roster: Roster,
-        inbox: Inbox,
-        judge: Judge,
-        renditions: Renditions,
         in_album: Callable[[bytes], bool],
-        events: Events,
-        now: Callable[[], int],
         follow_up: Callable[[IncomingOffer], None],
         news: Callable[[], None],
         wanted: Callable[[], None],
@@ -89,22 +59,23 @@ class SiblingParts:
         mailbox_changed: Callable[[], None],
         album_missing: Callable[[bytes], None],
     ) -> None:
-        """`news`: there is something to tell siblings; `wanted`: photos are to be brought;
-        `arrived`: some are here; `again`: one that another device kept for us. `follow_up` hears
-        of offers that are accepted here because a sibling accepted the photo; the others are what
-        the node does when contacts, papers or mailboxes changed.
+        """`parts` are those that these stand on. `news`: there is something to tell siblings;
+        `wanted`: photos are to be brought; `arrived`: some are here; `again`: one that another
+        device kept for us. `follow_up` hears of offers that are accepted here because a sibling
+        accepted the photo; the others are what the node does when contacts, papers or mailboxes
+        changed.
         """
-        self.device: Final = device
-        self.library: Final = library
-        self.blobs: Final = blobs
-        self.inbox: Final = inbox
-        self.judge: Final = judge
-        self.renditions: Final = renditions
-        self.events: Final = events
-        self.now: Final = now
-        self._papers = papers
-        self._roster = roster
-        self._remover = remover
+        self.device: Final = parts.device
+        self.library: Final = parts.library
+        self.blobs: Final = parts.blobs
+        self.inbox: Final = parts.inbox
+        self.judge: Final = parts.judge
+        self.renditions: Final = parts.renditions
+        self.events: Final = parts.events
+        self.now: Final = parts.clock
+        self._papers = parts.papers
+        self._roster = parts.roster
+        self._remover = parts.remover
         self._follow_up = follow_up
         self._wanted = wanted
         self._arrived = arrived
@@ -114,66 +85,72 @@ class SiblingParts:
         self._mailbox_changed = mailbox_changed
         self._accepted: list[IncomingOffer] = []
         self._tasks = Tasks(_log)
-        self.store: Final = SiblingStore(database)
-        book = SiblingBook(device=device, store=self.store, revoked=self.is_revoked, now=now)
+        self.store: Final = SiblingStore(parts.database)
+        book = SiblingBook(
+            device=parts.device, store=self.store, revoked=self.is_revoked, now=parts.clock
+        )
         self.siblings: Final = Siblings(
-            device=device,
-            database=database,
-            library=library,
+            device=parts.device,
+            database=parts.database,
+            library=parts.library,
             book=book,
-            own_devices=own_devices,
+            own_devices=parts.own_devices,
             others=self._has_others,
             applied=self._applied,
             said=news,
-            now=now,
+            now=parts.clock,
         )
         self.albums: Final = AlbumTeller(
-            database=database,
-            store=albums.store,
-            shelf=albums.shelf,
+            database=parts.database,
+            store=parts.album_parts.store,
+            shelf=parts.album_parts.shelf,
             told=book,
             missing=album_missing,
         )
-        self.trash: Final = SiblingTrash(database, library, blobs, device.identity, now)
+        self.trash: Final = SiblingTrash(
+            parts.database, parts.library, parts.blobs, parts.device.identity, parts.clock
+        )
         photos = PhotoTeller(
-            device=device,
-            library=library,
+            device=parts.device,
+            library=parts.library,
             backing_up=backing_up,
-            own_devices=own_devices,
+            own_devices=parts.own_devices,
             told=book,
             is_wanted=lambda photo_id: self.keeping.is_wanted(photo_id),
-            removed=remover.take_out,
+            removed=parts.remover.take_out,
             drop_preview=lambda photo_id: self.keeping.drop_preview(photo_id),
             trash=self.trash,
             accepted=self._accepted.append,
-            now=now,
+            now=parts.clock,
         )
         self.keeping: Final = SiblingKeeping(
-            database=database,
-            library=library,
+            database=parts.database,
+            library=parts.library,
             book=book,
-            blobs=blobs,
-            renditions=renditions,
-            remover=remover,
-            events=events,
+            blobs=parts.blobs,
+            renditions=parts.renditions,
+            remover=parts.remover,
+            events=parts.events,
             in_album=in_album,
             row=photos.row,
-            identity=device.identity,
-            now=now,
+            identity=parts.device.identity,
+            now=parts.clock,
         )
         self.siblings.know(
-            ContactTeller(database, library, book),
-            HolderTeller(database, library, mailboxes),
-            RulesTeller(rules),
+            ContactTeller(parts.database, parts.library, book),
+            HolderTeller(parts.database, parts.library, parts.mailboxes),
+            RulesTeller(parts.rules),
             AttributeTeller(
-                database=database,
-                library=library,
-                papers=papers,
-                own_devices=lambda: {each.device: device.identity for each in roster.devices()},
+                database=parts.database,
+                library=parts.library,
+                papers=parts.papers,
+                own_devices=lambda: {
+                    each.device: parts.device.identity for each in parts.roster.devices()
+                },
             ),
             photos,
-            MarkTeller(library, catalogue, marks, now),
-            GrantTeller(database, library),
+            MarkTeller(parts.library, parts.catalogue, parts.marks, parts.clock),
+            GrantTeller(parts.database, parts.library),
             self.albums,
         )
 

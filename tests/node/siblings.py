@@ -28,7 +28,7 @@ async def sibling_of(node: TestedNode, path: Path, environment: Environment) -> 
 def introduce(node: TestedNode, other: TestedNode) -> None:
     """The other one knows the first as if it had been added there, and calls it."""
     one, two = node.parts, other.parts
-    two.roster.take_secret(one.roster.make_secret(one._environment.entropy))  # pyright: ignore[reportPrivateUsage]
+    two.roster.take_secret(one.roster.make_secret(one.entropy))
     two.roster.put([*one.roster.devices(), devices.OwnDevice(two.device.chain, other.name, NOW)])
     two.whereabouts.reached(one.device.chain.device, Address("127.0.0.1", one.listener.port), NOW)
     two.peers.forget_refusals()

@@ -20,9 +20,9 @@ from kinlight.node.archive_errors import (
     RestoreUnfinishedError,
     WordsNeededError,
 )
+from kinlight.node.environment import Environment
 from kinlight.node.errors import HomeExistsError, NameTakenError
 from kinlight.node.home import Home
-from kinlight.node.unlocked import Environment
 from kinlight.node.views_archive import Archived, Restored
 
 from .circle import ALBUM, added_one, found, has, let_in, state

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from kinlight.node.addresses import Address
-from kinlight.node.unlocked import Environment
+from kinlight.node.environment import Environment
 
 from .conftest import Start, Ways
 from .network import Network
