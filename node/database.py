@@ -231,6 +231,15 @@ class Database:
         return None if row is None else row[0]
 
 
+def where(**wanted: object) -> tuple[str, list[object]]:
+    """The condition that columns have these values, and the values; None stands for any.
+
+    (Asked as `? IS NULL OR column = ?`, SQLite reads the whole table whatever its indexes.)
+    """
+    given = {column: value for column, value in wanted.items() if value is not None}
+    return " AND ".join(["true", *(f"{column} = ?" for column in given)]), list(given.values())
+
+
 def _unlock(connection: sqlcipher.Connection, key: Secret) -> None:
     """Give a raw key: SQLCipher's derivation from text would add nothing to 256 random bits."""
     connection.execute(f"PRAGMA key = \"x'{key.reveal().hex()}'\"")

@@ -12,7 +12,7 @@ from typing import Final
 from ..protocol.attributes import AttributeDemand
 from ..protocol.capability import Capability, Caveats
 from ..protocol.rendition import ORIGINAL, Rendition
-from .database import Database, Row
+from .database import Database, Row, where
 from .errors import BadRequestError
 
 GRANTED: Final = ("view", "reshare")
@@ -96,11 +96,10 @@ class Grants:
 
     def find(self, photo_id: bytes | None = None, identity: bytes | None = None) -> list[Grant]:
         """The grants of a photo, to a contact, or of all and to all; the oldest first."""
+        condition, values = where(photo_id=photo_id, identity=identity)
         rows = self._db.rows(
-            "SELECT * FROM grants WHERE (?1 IS NULL OR photo_id = ?1)"
-            " AND (?2 IS NULL OR identity = ?2) ORDER BY created, grant_hash",
-            photo_id,
-            identity,
+            f"SELECT * FROM grants WHERE {condition} ORDER BY created, grant_hash",  # noqa: S608
+            *values,
         )
         return [_grant(row) for row in rows]
 
@@ -148,10 +147,11 @@ class Grants:
 
     def find_open(self, photo_id: bytes | None = None) -> Iterator[Grant]:
         """The open grants of a photo or of all, the oldest first; read one after the other."""
+        condition, values = where(photo_id=photo_id)
         rows = self._db.rows(
-            "SELECT grant_hash, photo_id, NULL AS identity, capability, created FROM open_grants"
-            " WHERE (?1 IS NULL OR photo_id = ?1) ORDER BY created, grant_hash",
-            photo_id,
+            "SELECT grant_hash, photo_id, NULL AS identity, capability, created"  # noqa: S608
+            f" FROM open_grants WHERE {condition} ORDER BY created, grant_hash",
+            *values,
         )
         return map(_grant, rows)
 

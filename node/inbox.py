@@ -263,7 +263,7 @@ class Inbox:
         known = self._library.offer(envelope_hash)  # the same may have come twice in one breath
         if known is not None:
             return known
-        if self._library.pending_offers(contact.identity) >= limits.OFFERS_PER_CONTACT:
+        if not self._library.has_room_for_offers(contact.identity, limits.OFFERS_PER_CONTACT):
             raise BusyError
         # Settings may have changed since the link came up.
         current = self._library.contact_of(contact.identity) or contact

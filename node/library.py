@@ -534,12 +534,15 @@ class Library:
         )
         return [_offer(row) for row in rows]
 
-    def pending_offers(self, identity: bytes) -> int:
-        """How many offers of a contact wait for a person or for their bytes."""
-        return self._db.value(
+    def has_room_for_offers(self, identity: bytes, most: int) -> bool:
+        """Whether fewer than `most` offers of a contact wait for a person or for their bytes."""
+        pending = (
             "SELECT count(*) FROM offers WHERE identity = ? AND state IN ('waiting', 'accepted')"
-            " AND album IS NULL AND NOT sibling",
-            identity,
+        )
+        # The index knows how many there are in all, and nearly always that is the answer.
+        return (
+            self._db.value(pending, identity) < most
+            or self._db.value(f"{pending} AND album IS NULL AND NOT sibling", identity) < most
         )
 
     def set_offer_state(self, envelope_hash: bytes, state: str, code: str | None, now: int) -> None:

@@ -18,7 +18,7 @@ from ..protocol.devices import may_add
 from ..protocol.errors import RevocationsFullError, RevokedDeviceError, TooMuchError
 from ..protocol.opening import Entropy, LocalDevice
 from ..protocol.revocation import RevocationList, Revocations, Standing
-from .database import Database, Row
+from .database import Database, Row, where
 from .errors import BadRequestError
 
 KEPT_PER_ISSUER: Final = 256
@@ -86,11 +86,11 @@ class Papers:
         self, *, subject: bytes | None = None, issuer: bytes | None = None
     ) -> list[Attestation]:
         """What is said of somebody or by somebody, valid or not, the latest end last."""
+        condition, values = where(subject=subject, issuer=issuer)
         rows = self._db.rows(
-            "SELECT statement FROM attestations WHERE (?1 IS NULL OR subject = ?1)"
-            " AND (?2 IS NULL OR issuer = ?2) ORDER BY not_after, digest",
-            subject,
-            issuer,
+            f"SELECT statement FROM attestations WHERE {condition}"  # noqa: S608
+            " ORDER BY not_after, digest",
+            *values,
         )
         return [Attestation.decode(row[0]) for row in rows]
 

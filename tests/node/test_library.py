@@ -599,8 +599,9 @@ def test_offers_are_listed_and_counted_by_state(library: Library) -> None:
         for number, (picture, state) in enumerate(zip(pictures, states, strict=True), 1)
     ]
     assert [item.envelope_hash for item in library.offers()] == hashes
-    assert library.pending_offers(ANNA.identity) == 2
-    assert library.pending_offers(BOB.identity) == 0
+    assert library.has_room_for_offers(ANNA.identity, 3)
+    assert not library.has_room_for_offers(ANNA.identity, 2)
+    assert library.has_room_for_offers(BOB.identity, 1)
     accepted = [item.envelope_hash for item in library.accepted_offers()]
     assert accepted == [hashes[1]]
     assert [i.envelope_hash for i in library.accepted_offers(ANNA.signing.public)] == accepted
