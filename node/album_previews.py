@@ -21,12 +21,7 @@ from ..protocol import limits
 from ..protocol.album_errors import AlbumDeniedError
 from ..protocol.album_feed import Photo as PhotoAct
 from ..protocol.album_feed import Preview
-from ..protocol.album_messages import (
-    AlbumPreviewAsk,
-    AlbumPreviews,
-    preview_room,
-    previews,
-)
+from ..protocol.album_messages import AlbumPreviewAsk, AlbumPreviews, preview_room, previews
 from ..protocol.album_view import AlbumPhoto
 from ..protocol.capability import Capability
 from ..protocol.errors import PieceMismatchError

@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import cli_weblinks, errors, exits, photo_errors
-from .command import (
-    POLICIES_SHOWN,
-    HomeOption,
-    IdArgument,
-    JsonOption,
-    pass_on,
-    running,
-)
+from .command import POLICIES_SHOWN, HomeOption, IdArgument, JsonOption, pass_on, running
 
 if TYPE_CHECKING:
     from .node import Node

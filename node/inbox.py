@@ -1,16 +1,15 @@
-"""What comes in: offers are judged, photos fetched, verified, stored, and exported on request."""
+"""What comes in: offers are judged, and photos fetched; `storing` verifies and stores them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import hashlib
-import hmac
 import logging
 from collections.abc import Callable, Generator
 from typing import Final
 
-from ..crypto.blob import Kind, fetch_token
+from ..crypto.blob import fetch_token
 from ..crypto.errors import (
     KinlightError,
     LocalError,
@@ -40,18 +39,19 @@ from ..protocol.errors import (
 )
 from ..protocol.messages import Delivered, Offer, OfferRefused, OfferTaken, Stored
 from ..protocol.opening import LocalDevice
-from ..protocol.photo import Envelope, Metadata
+from ..protocol.photo import Envelope
 from ..protocol.receipt import Receipt
-from .arrivals import Arrival, Arrivals, finish, is_small, verify
+from .arrivals import Arrival, Arrivals, is_small
 from .blobstore import BlobStore
 from .commits import Commits
 from .errors import DiskFullError
 from .events import Events
 from .fetching import Ask, Fetcher, under_grant, under_token
 from .judge import Judge
-from .library import Contact, IncomingOffer, Library, Photo, StoredBlob
+from .library import Contact, IncomingOffer, Library, Photo
 from .link import Link
 from .photo_errors import NotHereYetError
+from .storing import Storing, is_offered
 from .tasks import to_the_end, together
 
 RETRY_SECONDS: Final = 30.0
@@ -93,15 +93,21 @@ class Inbox:
         self._device = device
         self._judge = judge
         self._library = library
-        self._blobs = blobs
         self._commits = commits
         self._events = events
-        self._fingerprint_key = fingerprint_key
         self._now = now
         self._settled = settled
-        self._arrived = arrived
         self._album_grant = album_grant
         self._arrivals = Arrivals(blobs, events)
+        self._storing = Storing(
+            device=device,
+            library=library,
+            blobs=blobs,
+            commits=commits,
+            fingerprint_key=fingerprint_key,
+            now=now,
+            arrived=arrived,
+        )
         self._running: dict[asyncio.Task[bool], bytes] = {}
 
     # Offers.
@@ -288,7 +294,7 @@ class Inbox:
         """Tell the sender how an offer stands; who only holds it hears when it is settled. Photos
         of albums, and those of another device of ours, were not offered to this one.
         """
-        if link.peer.device != offer.device or not _is_offered(offer):
+        if link.peer.device != offer.device or not is_offered(offer):
             return
         match offer.state:
             case "waiting" | "accepted":
@@ -317,7 +323,7 @@ class Inbox:
             for task, envelope_hash in list(self._running.items()):
                 if envelope_hash == offer.envelope_hash:
                     task.cancel()
-            self._discard(offer)
+            self._storing.discard(offer)
         decided = self._library.offer(offer.envelope_hash) or offer
         if not accept:
             self._settled(decided)
@@ -371,17 +377,10 @@ class Inbox:
             return self._failed(link, offer, error)
         return True
 
-    def _still_accepted(self, offer: IncomingOffer) -> bool:
-        """Not of who was blocked meanwhile, whoever brings it."""
-        current = self._library.offer(offer.envelope_hash)
-        contact = self._library.contact_of(offer.identity)
-        wanted = not _is_offered(offer) if contact is None else not contact.blocked
-        return wanted and current is not None and current.state == "accepted"
-
     async def _fetch(
         self, link: Link, fetcher: Fetcher, offer: IncomingOffer, arrival: Arrival
     ) -> None:
-        if self._still_accepted(offer) and self._library.photo(offer.photo_id) is None:
+        if self._storing.still_accepted(offer) and self._library.photo(offer.photo_id) is None:
             # The log of an album was asked; and what is ours is so by no grant.
             if offer.album is None and offer.capability:
                 self._judge.allow_us(Capability.decode(offer.capability), offer.photo_id)
@@ -392,12 +391,12 @@ class Inbox:
                     fetcher.fetch(self._asking(link, offer, offer.content_key), arrival.content),
                 )
         async with arrival.turn:
-            if not self._still_accepted(offer):
+            if not self._storing.still_accepted(offer):
                 self._answer_if_stored(link, offer)
                 return
             here = self._library.photo(offer.photo_id)
             if here is None:
-                await to_the_end(self._store(offer, arrival))
+                await to_the_end(self._storing.store(offer, arrival, self._arrivals.trying(offer)))
             elif here.record.signed != offer.record.signed:
                 raise MalformedError("another photo has this id")
             else:
@@ -437,78 +436,11 @@ class Inbox:
         if current is not None and current.state == "stored":
             self.answer(link, current)
 
-    async def _store(self, offer: IncomingOffer, arrival: Arrival) -> None:
-        """Verify a photo, then write what is in memory of it, then enter it: all of it durably."""
-        content, metadata = arrival.content.place, arrival.metadata.place
-        with self._arrivals.trying(offer):
-            details = await asyncio.to_thread(
-                verify, offer.photo_id, content, offer.content_key, metadata, offer.metadata_key
-            )
-        if not self._still_accepted(offer):
-            raise TruncatedError  # declined in the meantime; what came is swept
-        try:
-            await asyncio.to_thread(finish, metadata, content)
-            await self._enter(offer, details, arrival)
-        except BaseException:
-            self._take_back(offer, arrival)
-            raise
-        content.discard()  # what lies beside the whole blob
-
-    async def _enter(self, offer: IncomingOffer, details: Metadata, arrival: Arrival) -> None:
-        """Enter a photo whose files lie here durably; `TruncatedError` if it was declined."""
-        record = offer.record
-        blobs = [
-            StoredBlob(
-                record.content_id, Kind.ORIGINAL, offer.photo_id,
-                arrival.content.manifest.encode(), offer.content_key,
-            ),
-            StoredBlob(
-                record.metadata_id, Kind.METADATA, offer.photo_id,
-                arrival.metadata.manifest.encode(), offer.metadata_key,
-            ),
-        ]  # fmt: skip
-        fingerprint = hmac.digest(self._fingerprint_key.reveal(), details.sha256, "sha256")
-        now = self._now()
-
-        def enter() -> None:
-            if not self._still_accepted(offer):
-                raise TruncatedError
-            self._library.add_photo(
-                record, details, blobs, fingerprint, now, stored_offer=offer.envelope_hash
-            )
-            if offer.record.author != self._device.identity:
-                self._arrived(offer.photo_id)
-
-        await self._commits.run(enter)
-
-    def _discard(self, offer: IncomingOffer) -> None:
-        """Forget what came of a photo, but for blobs that another offer's record names too."""
-        wanted = {
-            content_id
-            for other in self._library.offers_of(offer.photo_id, every=True)
-            if other.state == "accepted" and other.envelope_hash != offer.envelope_hash
-            for content_id in _blobs_of(other)
-        }
-        for content_id in _blobs_of(offer):
-            if content_id not in wanted:
-                self._blobs.incoming(offer.photo_id, content_id).discard()
-
-    def _take_back(self, offer: IncomingOffer, arrival: Arrival) -> None:
-        """Its files may have their final names, and no row names them: another try goes on there.
-
-        A full disk had no room for the row, or the offer was declined.
-        """
-        for gathering in (arrival.content, arrival.metadata):
-            if self._library.blob(gathering.download.content_id) is None:
-                gathering.place.take_back()
-        if not self._still_accepted(offer):
-            self._discard(offer)
-
     def _failed(self, link: Link, offer: IncomingOffer, error: KinlightError) -> bool:
         """Note why a fetch failed and tell the sender; True if it is not tried again here."""
-        if not self._still_accepted(offer):
+        if not self._storing.still_accepted(offer):
             return True  # the person declined it in the meantime: that stands
-        if link.peer.device != offer.device or not _is_offered(offer):
+        if link.peer.device != offer.device or not is_offered(offer):
             return self._failed_to_collect(offer, error)
         waits = isinstance(error, _WAITS)
         final = isinstance(error, _FINAL) and not waits
@@ -516,7 +448,7 @@ class Inbox:
         _log.info("a photo did not come: %s", error.code)
         if final:
             self._events.counters.refused("fetch", error.code)
-            self._discard(offer)
+            self._storing.discard(offer)
         with contextlib.suppress(PeerError):  # the link is about to end
             link.post(OfferRefused(offer.envelope_hash, _refusal(error)))
         if (offer.state, offer.code) != (state, error.code):  # else it is noted already
@@ -531,10 +463,10 @@ class Inbox:
         """Who holds a photo did not bring it: it may lack it, or lie. Whatever reason it gives, its
         sender still has it.
         """
-        if not self._still_accepted(offer):
+        if not self._storing.still_accepted(offer):
             return True
         _log.info("a photo did not come from its holder: %s", error.code)
-        if not _is_offered(offer):
+        if not is_offered(offer):
             return True  # other members, or other devices of ours, may have it
         name = self._name_of(holder.peer.identity)
         self._events.publish("holder-failed", holder=name, code=error.code)
@@ -548,10 +480,10 @@ class Inbox:
         _log.info("a photo could not be collected: %s", error.code)
         if isinstance(error, _OF_SENDER) and not isinstance(error, _WAITS):
             self._events.counters.refused("fetch", error.code)
-            self._discard(offer)
+            self._storing.discard(offer)
             self._library.set_offer_state(offer.envelope_hash, "refused", error.code, self._now())
             self._settled(self._library.offer(offer.envelope_hash) or offer)
-        if _is_offered(offer):
+        if is_offered(offer):
             current = self._library.offer(offer.envelope_hash) or offer
             self._publish(current, self._name_of(offer.identity), code=error.code)
         return not isinstance(error, LocalError)
@@ -575,15 +507,6 @@ class Inbox:
         return photo
 
 
-def _is_offered(offer: IncomingOffer) -> bool:
-    """Whether somebody offered it to this very device."""
-    return offer.album is None and not offer.sibling
-
-
-def _blobs_of(offer: IncomingOffer) -> tuple[bytes, bytes]:
-    return offer.record.content_id, offer.record.metadata_id
-
-
 class _HolderError(Exception):
     """Why a holder did not bring something, as it says or as its pieces show."""
 
@@ -602,7 +525,7 @@ def _by_holder(link: Link, offer: IncomingOffer) -> Generator[None]:
     except TruncatedError:
         raise
     except PeerError as error:
-        if link.peer.device == offer.device and _is_offered(offer):
+        if link.peer.device == offer.device and is_offered(offer):
             raise
         raise _HolderError(error) from None
 

@@ -16,12 +16,7 @@ from typing import Final
 from ..crypto import encoding
 from ..crypto.channel import ChannelSettings
 from ..crypto.encoding import Reader
-from ..crypto.errors import (
-    KinlightError,
-    MalformedError,
-    PeerError,
-    SealBrokenError,
-)
+from ..crypto.errors import KinlightError, MalformedError, PeerError, SealBrokenError
 from ..crypto.identity import DeviceChain, fingerprint
 from ..crypto.keystore import Argon2Cost
 from ..crypto.pairing import Code, Invitation

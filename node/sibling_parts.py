@@ -9,15 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from ..crypto.errors import LocalError
-from ..protocol.sibling_kinds import (
-    ATTESTATION,
-    CONTACT,
-    HOLDER,
-    MAILBOX,
-    PHOTO,
-    RULES,
-    SHOWN,
-)
+from ..protocol.sibling_kinds import ATTESTATION, CONTACT, HOLDER, MAILBOX, PHOTO, RULES, SHOWN
 from .backing_up import BackingUp
 from .library import IncomingOffer
 from .sibling_albums import AlbumTeller

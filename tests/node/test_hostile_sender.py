@@ -18,13 +18,7 @@ from kinlight.node.mallory import Conversation, Mallory, flip_byte
 from kinlight.node.photo_errors import NoSuchPhotoError, NotHereYetError
 from kinlight.protocol import limits
 from kinlight.protocol.capability import Caveats
-from kinlight.protocol.errors import (
-    BusyError,
-    ExpiredGrantError,
-    GoneError,
-    from_wire,
-    wire_code,
-)
+from kinlight.protocol.errors import BusyError, ExpiredGrantError, GoneError, from_wire, wire_code
 from kinlight.protocol.messages import (
     Credit,
     Delivered,

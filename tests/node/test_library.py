@@ -28,13 +28,7 @@ from kinlight.node.errors import (
     LockedError,
     NewerLibraryError,
 )
-from kinlight.node.library import (
-    DEVICES_PER_CONTACT,
-    Contact,
-    Delivery,
-    Library,
-    StoredBlob,
-)
+from kinlight.node.library import DEVICES_PER_CONTACT, Contact, Delivery, Library, StoredBlob
 from kinlight.node.photo_errors import AmbiguousIdError, NoSuchPhotoError
 from kinlight.protocol.capability import Audience, Capability, Caveats
 from kinlight.protocol.photo import KINDS, Envelope, Metadata, PhotoRecord

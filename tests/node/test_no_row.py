@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from kinlight.node import gathering, inbox
 from kinlight.node.errors import DiskFullError
-from kinlight.node.inbox import Inbox
 from kinlight.node.library import IncomingOffer
+from kinlight.node.storing import Storing
 from kinlight.protocol.messages import Delivered, Message, Piece
 
 from .conftest import Attacked
@@ -20,7 +20,7 @@ from .forging import Forgery
 from .nodes import PATIENCE, eventually, random_bytes
 
 CONTENT = random_bytes("no row", 900_000)
-Before = Callable[[Inbox, IncomingOffer], Awaitable[None]]
+Before = Callable[[IncomingOffer], Awaitable[None]]
 
 
 @pytest.fixture
@@ -28,14 +28,14 @@ def first(monkeypatch: pytest.MonkeyPatch) -> Callable[[Before], None]:
     """Says what comes before the first row."""
 
     def say(before: Before) -> None:
-        enter, times = Inbox._enter, iter([before])
+        enter, times = Storing._enter, iter([before])
 
-        async def entered(into: Inbox, offer: IncomingOffer, *more: Any) -> None:
+        async def entered(into: Storing, offer: IncomingOffer, *more: Any) -> None:
             for each in times:
-                await each(into, offer)
+                await each(offer)
             await enter(into, offer, *more)
 
-        monkeypatch.setattr(Inbox, "_enter", entered)
+        monkeypatch.setattr(Storing, "_enter", entered)
 
     monkeypatch.setattr(inbox, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(gathering, "HURRY_SECONDS", PATIENCE)  # nothing is asked for twice
@@ -67,7 +67,7 @@ def served(attacked: Attacked) -> Served:
 async def test_a_disk_too_full_for_the_row_costs_no_second_fetch(
     attacked: Attacked, first: Callable[[Before], None], served: Served
 ) -> None:
-    async def full(_: Inbox, _offer: IncomingOffer) -> None:
+    async def full(_: IncomingOffer) -> None:
         raise DiskFullError
 
     first(full)
@@ -84,9 +84,9 @@ async def test_what_came_by_an_offer_that_is_declined_at_the_end_is_kept_for_ano
 ) -> None:
     declined: list[bytes] = []
 
-    async def decline(into: Inbox, offer: IncomingOffer) -> None:
+    async def decline(offer: IncomingOffer) -> None:
         await eventually(lambda: len(attacked.bob.engine.inbox()) == 2)
-        into.decide(offer, accept=False)
+        attacked.bob.parts.inbox.decide(offer, accept=False)
         declined.append(offer.envelope_hash)
 
     first(decline)
@@ -105,8 +105,8 @@ async def test_what_came_by_an_offer_that_is_declined_at_the_end_is_kept_for_ano
 async def test_nothing_stays_of_what_is_declined_at_the_end(
     attacked: Attacked, first: Callable[[Before], None], served: Served
 ) -> None:
-    async def decline(into: Inbox, offer: IncomingOffer) -> None:
-        into.decide(offer, accept=False)
+    async def decline(offer: IncomingOffer) -> None:
+        attacked.bob.parts.inbox.decide(offer, accept=False)
 
     first(decline)
     async with attacked.mallory.connected() as talk:
