@@ -3,16 +3,19 @@
     python -m kinlight.ml.evaluate_watermark marks --data DIR --out FILE.json
     python -m kinlight.ml.evaluate_watermark claims --data DIR --out FILE.json --crops 100000
     python -m kinlight.ml.evaluate_watermark forgery --data DIR --out FILE.json
+    python -m kinlight.ml.evaluate_watermark signs --data DIR --out FILE.json
 
 `marks`: each photo is marked once with a key and a payload of its own and goes through everything
 in `watermark_attacks`. `claims`: crops of photos without a mark are read with a new key for each,
 for any payload and for a thousand that were issued; all are read quickly, some thoroughly.
 `forgery`: who has one marked photo and no key copies its mark into another, and wipes it out.
+`signs`: whether the check for signs of editing, which needs torch, takes a mark for one.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
 import sys
@@ -20,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -37,6 +40,8 @@ from .watermark_search import Found, Sought, folded
 
 SENT_QUALITY = 95
 """Of the JPEG that a node sends."""
+SAVED_QUALITIES = (90, 75)
+"""Of those by which it is saved once more."""
 ISSUED = 1000
 
 
@@ -209,10 +214,67 @@ def measure_claims(
     return {"crops": crops, "thorough": thorough, "claims": claims, "strengths": strengths}
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the check for signs of editing says of a photo: its verdict and its score, by what was
+    done to it, `plain` or `marked` before.
+    """
+
+    file: str
+    plain: dict[str, tuple[str, float | None]]
+    marked: dict[str, tuple[str, float | None]]
+
+
+def measure_signs(file: str, pixels: Pixels, seed: int) -> Checked:
+    """Check a photo as it is sent, and saved once more, with a mark and without."""
+    from . import integrity  # needs torch, which marks do not
+
+    rng = np.random.default_rng((seed, 4))
+    marked = watermark.mark(pixels, Carrier(rng.bytes(KEY_BYTES)), rng.bytes(PAYLOAD_BYTES))
+    told: list[dict[str, tuple[str, float | None]]] = []
+    for picture in (pixels, marked):
+        sent = save(picture, SENT_QUALITY)
+        saved = {
+            "sent": sent,
+            **{
+                f"saved at q{quality}": save(opened(sent)[0], quality)
+                for quality in SAVED_QUALITIES
+            },
+        }
+        found = {what: integrity.check(*opened(jpeg)) for what, jpeg in saved.items()}
+        told.append({what: (each.verdict, each.score) for what, each in found.items()})
+    return Checked(file, *told)
+
+
+def save(pixels: Pixels, quality: int) -> bytes:
+    """As a JPEG file, 4:2:0."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=2)
+    return file.getvalue()
+
+
+def opened(jpeg: bytes) -> tuple[Pixels, dict[int, list[int]]]:
+    """Its pixels and its tables."""
+    with Image.open(io.BytesIO(jpeg)) as image:
+        tables = cast("dict[int, list[int]]", cast("Any", image).quantization)
+        return np.asarray(image.convert("RGB")), tables
+
+
+def signs_table(checked: Sequence[Checked]) -> str:
+    """How often it saw signs or could not tell, as Markdown."""
+    rows = ["| photo | signs | cannot tell | no sign |", "| --- | --- | --- | --- |"]
+    for what in checked[0].plain:
+        for how in ("plain", "marked"):
+            verdicts = [getattr(each, how)[what][0] for each in checked]
+            counts = [verdicts.count(each) for each in ("signs", "cannot-tell", "no-sign")]
+            rows.append(f"| {what}, {how} | " + " | ".join(map(str, counts)) + " |")
+    return "\n".join(rows) + "\n"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, and write what was measured."""
     parser = argparse.ArgumentParser(prog="kinlight.ml.evaluate_watermark", description=__doc__)
-    parser.add_argument("what", choices=["marks", "claims", "forgery"])
+    parser.add_argument("what", choices=["marks", "claims", "forgery", "signs"])
     parser.add_argument("--data", type=Path, action="append", required=True, help="may be repeated")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--skip", type=Path, help="a list of files to leave out")
@@ -243,6 +305,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 for number in range(len(pictures))
             ]
         }
+    elif options.what == "signs":
+        checked: list[Checked] = []
+        for number, (file, pixels) in enumerate(fitting):
+            checked.append(measure_signs(file, pixels, options.seed + number))
+            print(json.dumps(asdict(checked[-1])), flush=True)
+        figures = {"photos": [asdict(each) for each in checked]}
+        print(signs_table(checked))
     else:
         measured: list[Marked] = []
         for number, (file, pixels) in enumerate(fitting):

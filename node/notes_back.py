@@ -25,6 +25,7 @@ from .catalogue import Catalogue
 from .library import Library
 from .marks import Marks
 from .rules import Rules
+from .watermarks import IssuedMark, Watermarks
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class NotesBack:
         catalogue: Catalogue,
         marks: Marks,
         rules: Rules,
+        watermarks: Watermarks,
         shelf: Shelf,
         entropy: Entropy,
         now: Callable[[], int],
@@ -49,6 +51,7 @@ class NotesBack:
         self._catalogue = catalogue
         self._marks = marks
         self._rules = rules
+        self._watermarks = watermarks
         self._shelf = shelf
         self._entropy = entropy
         self._now = now
@@ -126,6 +129,13 @@ class NotesBack:
                 _log.info("the rules do not come back: %s", error.code)
             for photo_id in self._entered:
                 self._note(photo_id)
+            self._watermarks.restore(
+                [key.reveal() for key in notes.mark_keys],
+                [
+                    IssuedMark(mark_id, mark.photo_id, mark.recipient, mark.issued)
+                    for mark_id, mark in notes.marks.items()
+                ],
+            )
             self.fill_albums()
             await self._bring_albums(notes)
 

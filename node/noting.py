@@ -10,11 +10,13 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from ..crypto import encoding
+from ..crypto.secret import Secret
 from ..protocol.backup import ContactsBackup
 from ..protocol.backup_notes import (
     AlbumBackup,
     AlbumNotes,
     ContactNotes,
+    MarkNotes,
     Notes,
     NotesBackup,
     cut_album,
@@ -23,6 +25,7 @@ from .album_storage import AlbumStore
 from .database import Database
 from .library import Library
 from .rules import RULES_SETTING, TEXT_SETTING
+from .watermarks import Watermarks
 
 Noted = ContactsBackup | NotesBackup | AlbumBackup
 """An entry that is about no photo."""
@@ -36,9 +39,10 @@ def subject_of(entry: Noted) -> bytes:
 class Noting:
     """The notes of this node and its albums, as they are backed up."""
 
-    def __init__(self, database: Database, library: Library) -> None:
+    def __init__(self, database: Database, library: Library, watermarks: Watermarks) -> None:
         self._db = database
         self._library = library
+        self._watermarks = watermarks
         self._albums = AlbumStore(database)
         self._known: tuple[int, Sequence[tuple[bytes, Noted]]] | None = None
         self._cut: dict[bytes, tuple[int, Sequence[tuple[bytes, Noted]]]] = {}
@@ -47,7 +51,8 @@ class Noting:
         """(subject, entry) of all of it. Nothing is read again while nothing was written."""
         changes = self._db.changes
         if self._known is None or self._known[0] != changes:
-            notes = [(subject_of(part), part) for part in collect(self._db, self._library).parts()]
+            found = collect(self._db, self._library, self._watermarks)
+            notes = [(subject_of(part), part) for part in found.parts()]
             self._known = changes, [*notes, *self._album_parts()]
         return self._known[1]
 
@@ -69,7 +74,7 @@ class Noting:
             yield from known[1]
 
 
-def collect(database: Database, library: Library) -> Notes:
+def collect(database: Database, library: Library, watermarks: Watermarks) -> Notes:
     """All notes, as they are now."""
     tags: dict[bytes, list[str]] = {}
     for photo, tag in database.rows("SELECT photo_id, tag FROM tags ORDER BY photo_id, tag"):
@@ -104,5 +109,10 @@ def collect(database: Database, library: Library) -> Notes:
             )
             for kept in store.albums()
             if kept.state == "joined"
+        },
+        mark_keys=tuple(map(Secret, watermarks.keys())),
+        marks={
+            mark.mark_id: MarkNotes(mark.photo_id, mark.recipient, mark.issued)
+            for mark in watermarks.all()
         },
     )

@@ -28,6 +28,7 @@ from .library import Library
 from .own_devices import OwnDevices
 from .removing import forget
 from .roster import Roster
+from .watermarks import Watermarks
 
 _OF_THE_DEVICE: Final = (
     "port", "wide-port", "transport-seed", "holding", "archive-last",
@@ -64,6 +65,7 @@ async def take_over(
         for photo_id in removed:
             forget(database, photo_id, now)
         _find_again(database, new)
+        Watermarks(database=database, library=library, entropy=entropy, now=lambda: now).retire()
         papers = Certificates(former.device.chain.certificates)
         roster = Roster(device=new.device, database=database, lost=lambda _: False, now=lambda: now)
         OwnDevices(new.device, library, roster).keep(former.device.signing.public, papers)

@@ -53,14 +53,17 @@ class Tracer:
         `MarkUnavailableError`.
         """
         await self._service.start()
-        own = Sought(self._watermarks.key(), self._watermarks.ids())
-        async for found in traced(
-            paths, self._decoder, self._service, [own, Sought(PUBLIC_KEY)], self._known
-        ):
+        ids, keys = self._watermarks.ids(), self._watermarks.keys()
+        sought = [*(Sought(key, ids) for key in keys), Sought(PUBLIC_KEY)]
+
+        def known(file: str, seen: SeenMark) -> views_marks.TracedMark:
+            return self._known(file, seen) if seen.sought < len(keys) else raw(file, seen)
+
+        async for found in traced(paths, self._decoder, self._service, sought, known):
             yield found
 
     def _known(self, file: str, seen: SeenMark) -> views_marks.TracedMark:
-        issued = self._watermarks.find(seen.payload) if seen.sought == 0 else None
+        issued = self._watermarks.find(seen.payload)
         if issued is None:
             return raw(file, seen)
         contact = self._library.contact_of(issued.recipient)

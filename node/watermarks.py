@@ -6,7 +6,7 @@ Who has the key, which never leaves the library, can read, set and wipe out all 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,9 @@ from .library import Library
 from .mark_wire import KEY_BYTES, MARK_BYTES
 
 _KEY: Final = "watermark-key"
+_EARLIER: Final = "watermark-keys"
+EARLIER_KEYS: Final = 8
+"""Keys of devices that were before, at most: each is looked for in every file that is traced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,42 @@ class Watermarks:
             key = self._entropy(KEY_BYTES)
             self._library.set_setting(_KEY, key)
         return key
+
+    def keys(self) -> list[bytes]:
+        """All keys under which marks may have been set, without making one."""
+        key, earlier = self._library.setting(_KEY), self._library.setting(_EARLIER) or b""
+        keys = [] if key is None else [key]
+        return keys + [earlier[at : at + KEY_BYTES] for at in range(0, len(earlier), KEY_BYTES)]
+
+    def all(self) -> list[IssuedMark]:
+        """All that were set."""
+        rows = self._db.rows("SELECT * FROM watermarks ORDER BY mark_id")
+        return [IssuedMark(**dict(row)) for row in rows]
+
+    def retire(self) -> None:
+        """The key is of a device that is gone, and whoever has that one has it: as in `restore`."""
+        keys = self.keys()[:EARLIER_KEYS]
+        with self._db.transaction():
+            self._library.set_setting(_EARLIER, b"".join(keys))
+            self._db.execute("DELETE FROM settings WHERE name = ?", _KEY)
+
+    def restore(self, keys: Iterable[bytes], marks: Iterable[IssuedMark]) -> None:
+        """What a device that is gone had set is read from now on; what is known here stays.
+
+        Its key sets no new marks: whoever has that device can read them, and set them.
+        """
+        known = self.keys()
+        earlier = self._library.setting(_EARLIER) or b""
+        new = [key for key in dict.fromkeys(keys) if key not in known]
+        with self._db.transaction():
+            whole = (earlier + b"".join(new))[: EARLIER_KEYS * KEY_BYTES]
+            if whole != earlier:
+                self._library.set_setting(_EARLIER, whole)
+            for mark in marks:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO watermarks VALUES (?, ?, ?, ?)",
+                    mark.mark_id, mark.photo_id, mark.recipient, mark.issued,
+                )  # fmt: skip
 
     def new_id(self) -> bytes:
         """An id that no mark has."""

@@ -31,6 +31,7 @@ NOTES_BYTES: Final = 64 * 1024 * 1024
 """More is not put together again."""
 ALBUM_ID_BYTES: Final = 16
 PHOTO_ID_BYTES: Final = 16
+MARK_ID_BYTES: Final = 6
 ACCEPTS: Final = ("ask", "always")
 
 _KEY_BYTES: Final = 32
@@ -100,8 +101,19 @@ class AlbumNotes:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkNotes:
+    """An invisible mark that was set: in which copy of a photo, for whom, when."""
+
+    photo_id: bytes
+    recipient: bytes
+    issued: int
+
+
+@dataclass(frozen=True, slots=True)
 class Notes:
-    """All of it. `rules` are as kept, by the keys of contacts; `text` as they were typed."""
+    """All of it. `rules` are as kept, by the keys of contacts; `text` as they were typed. `marks`
+    are by their ids, and `mark_keys` those under which they can be read.
+    """
 
     tags: Mapping[bytes, tuple[str, ...]]
     sensitivities: Mapping[bytes, str]
@@ -110,6 +122,8 @@ class Notes:
     text: str
     contacts: Mapping[bytes, ContactNotes]
     shared: Mapping[bytes, AlbumNotes]
+    mark_keys: tuple[Secret, ...] = field(default=(), repr=False)
+    marks: Mapping[bytes, MarkNotes] = field(default_factory=dict[bytes, MarkNotes])
 
     def encode(self) -> bytes:
         """One note after the other; equal notes have equal bytes."""
@@ -130,6 +144,9 @@ class Notes:
             keys = sorted(key.reveal() for key in album.keys)
             notes += [["key", album_id, key] for key in keys]
             notes += [["hidden", album_id, photo] for photo in sorted(album.hidden)]
+        notes += [["mark-key", key] for key in sorted(key.reveal() for key in self.mark_keys)]
+        for mark_id, mark in sorted(self.marks.items()):
+            notes.append(["mark", mark_id, mark.photo_id, mark.recipient, mark.issued])
         return _stream(map(encoding.encode, notes))
 
     @classmethod
@@ -242,6 +259,8 @@ class _Reading:
         self._shared: dict[bytes, tuple[bytes, int]] = {}
         self._keys: dict[bytes, list[Secret]] = {}
         self._hidden: dict[bytes, set[bytes]] = {}
+        self._mark_keys: list[Secret] = []
+        self._marks: dict[bytes, MarkNotes] = {}
 
     def take(self, note: Reader) -> None:
         """One more."""
@@ -282,6 +301,15 @@ class _Reading:
                 album_id = note.octets("album", ALBUM_ID_BYTES)
                 photo = note.octets("photo", PHOTO_ID_BYTES)
                 self._hidden.setdefault(album_id, set()).add(photo)
+            case "mark-key":
+                self._mark_keys.append(Secret(note.octets("key", _KEY_BYTES)))
+            case "mark":
+                mark_id = note.octets("id", MARK_ID_BYTES)
+                self._marks[mark_id] = MarkNotes(
+                    note.octets("photo", PHOTO_ID_BYTES),
+                    signing.check_public_key(note.octets("recipient", signing.KEY_BYTES)),
+                    note.integer("issued", 2**63 - 1),
+                )
             case _:
                 return
         note.end()
@@ -299,8 +327,9 @@ class _Reading:
         }
         albums = {name: tuple(photos) for name, photos in self._albums.items()}
         return Notes(
-            self._tags, self._sensitivities, albums, self._rules, self._text, self._contacts, shared
-        )
+            self._tags, self._sensitivities, albums, self._rules, self._text, self._contacts,
+            shared, tuple(self._mark_keys), self._marks,
+        )  # fmt: skip
 
 
 def _one_of(note: Reader, field: str, known: tuple[str, ...]) -> str:

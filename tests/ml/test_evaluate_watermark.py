@@ -27,6 +27,7 @@ def test_a_photo_is_measured_against_every_bar() -> None:
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 def test_several_copies_together_name_their_owners() -> None:
     measured = measure("scene", scene(21, 960, 1280), 1, harsher=True)
     together = [name for name in measured.strengths if "averaged" in name or "again" in name]
@@ -42,6 +43,7 @@ def test_crops_without_a_mark_are_counted_and_none_is_claimed() -> None:
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 def test_thousands_of_crops_without_a_mark_name_nobody() -> None:
     files = [(str(seed), scene(seed, 600, 800)) for seed in range(8)]
     assert measure_claims(files, crops=8000, every=400, seed=4)["claims"] == 0
@@ -72,3 +74,16 @@ def test_the_command_writes_what_it_measured(tmp_path: Path) -> None:
     assert json.loads(out.read_text())["claims"] == 0
     assert evaluate_watermark.main(["marks", *given, *small, "--harsher", "100"]) == 0
     assert [each["file"] for each in json.loads(out.read_text())["photos"]] == ["taken.jpg"]
+
+
+def test_what_the_check_for_signs_of_editing_says_of_a_mark_is_told_with_what_it_says_without(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="the check needs torch")
+    out = tmp_path / "out.json"
+    (tmp_path / "taken.jpg").write_bytes(jpeg_of(scene(1, 300, 400)))
+    given = ["--data", str(tmp_path), "--out", str(out), "--least", "0.1"]
+    assert evaluate_watermark.main(["signs", *given]) == 0
+    (told,) = json.loads(out.read_text())["photos"]
+    assert list(told["plain"]) == list(told["marked"]) == ["sent", "saved at q90", "saved at q75"]
+    assert "| sent, marked |" in capsys.readouterr().out

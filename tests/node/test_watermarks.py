@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,19 +16,26 @@ from kinlight.node.decoder_wire import BadAnswerError, Pixels
 from kinlight.node.errors import BadRequestError
 from kinlight.node.forms import Form
 from kinlight.node.mark_service import MarkService
-from kinlight.node.mark_wire import Sought
+from kinlight.node.mark_wire import MARK_BYTES, Sought
 from kinlight.node.picture_errors import CannotMarkError, MarkUnavailableError
 from kinlight.node.views_marks import TracedMark
 from kinlight.node.views_sharing import ShareItem
+from kinlight.node.watermarks import EARLIER_KEYS, IssuedMark
 from kinlight.protocol.errors import UnmadeRenditionError
 from kinlight.protocol.receipt import Receipt
 from kinlight.protocol.rendition import Rendition
 from PIL import Image, ImageCms
 
 from ..ml.photographs import scene
+from . import test_recovering
 from .conftest import Start, Two
 from .nodes import TestedNode
 from .test_grants import content, granted, seen
+from .test_notes_back import kept
+from .test_recovering import Anew, Lost, recovered
+
+lost = test_recovering.lost
+anew = test_recovering.anew
 
 pytestmark = pytest.mark.skipif(
     mark_service.missing() is not None, reason="needs the extra ml: numpy or OpenCV is missing"
@@ -129,6 +137,38 @@ async def test_a_copy_is_marked_once_and_its_mark_is_known_when_all_else_is_remo
     await anna.engine.remove(source.id, force=True)
     (found,) = await traced(anna, leak)
     assert (found.recipient, found.receipt) == ("Bob", None)
+
+
+async def test_whose_copy_it_is_is_known_again_after_a_recovery_from_the_words(
+    lost: Lost, anew: Anew, garden: Path, tmp_path: Path
+) -> None:
+    (item,) = await shared(lost.anna, garden, "Carol")
+    leak = spread(await exported(lost.carol, item, tmp_path / "carol"), tmp_path / "leak.jpg")
+    earlier = lost.anna.parts.watermarks.key()
+    await kept(lost)
+    anna = await recovered(lost, anew)
+    (found,) = await traced(anna, leak)
+    # What she signed is in no backup.
+    assert (found.recipient, found.receipt) == ("Carol", None)
+    # Whoever has the machine that was lost has its key: new marks have another one.
+    assert anna.parts.watermarks.keys() == [earlier]
+    assert anna.parts.watermarks.key() != earlier
+    await anna.stop()
+
+
+def test_keys_of_devices_that_were_before_are_few_and_none_counts_twice(joined: Two) -> None:
+    watermarks = joined.anna.parts.watermarks
+    own = watermarks.key()
+    earlier = [bytes([number]) * KEY_BYTES for number in range(EARLIER_KEYS + 2)]
+    mark = IssuedMark(bytes(MARK_BYTES), bytes(16), bytes(32), 1)
+    for _ in range(2):
+        watermarks.restore([own, *earlier], [mark])
+    watermarks.restore([], [dataclasses.replace(mark, recipient=bytes([1]) * 32)])
+    assert watermarks.keys() == [own, *earlier[:EARLIER_KEYS]]
+    assert watermarks.all() == [mark]
+    watermarks.retire()
+    assert watermarks.keys() == [own, *earlier[: EARLIER_KEYS - 1]]
+    assert watermarks.key() != own
 
 
 async def test_two_marks_of_one_file_are_told_of_and_what_cannot_be_read_says_why(

@@ -14,6 +14,7 @@ from kinlight.protocol.backup_notes import (
     AlbumBackup,
     AlbumNotes,
     ContactNotes,
+    MarkNotes,
     Notes,
     NotesBackup,
     Part,
@@ -52,6 +53,14 @@ all_notes = st.builds(
     short,
     st.dictionaries(st.sampled_from(PEOPLE), contact_notes, max_size=4),
     st.dictionaries(ids, album_notes, max_size=3),
+    st.lists(st.binary(min_size=32, max_size=32), unique=True, max_size=3).map(
+        lambda keys: tuple(map(Secret, sorted(keys)))
+    ),
+    st.dictionaries(
+        st.binary(min_size=6, max_size=6),
+        st.builds(MarkNotes, ids, st.sampled_from(PEOPLE), st.integers(0, 2**63 - 1)),
+        max_size=3,
+    ),
 )
 NOTHING = Notes({}, {}, {}, "", "", {}, {})
 
@@ -108,6 +117,10 @@ def test_notes_of_a_later_version_are_passed_over() -> None:
         ["shared", ALBUM, PEOPLE[0], 2**63],
         ["key", ALBUM, bytes(31)],
         ["in", "Mine", bytes(16), 0],
+        ["mark-key", bytes(31)],
+        ["mark", bytes(5), bytes(16), PEOPLE[0], 0],
+        ["mark", bytes(6), bytes(16), bytes(32), 0],
+        ["mark", bytes(6), bytes(16), PEOPLE[0], 2**63],
         [],
     ],
     ids=lambda note: str(note)[:40],
