@@ -28,8 +28,8 @@ APART := tests/cli tests/forks tests/network tests/scenario
 QUICK := -m "not nightly and not wheel"
 
 test: setup ## run the tests that take less than a minute each
-	$(BIN)/python -m pytest $(QUICK) --numprocesses auto --dist loadfile $(addprefix --ignore ,$(APART))
-	$(BIN)/python -m pytest $(QUICK) --numprocesses auto --dist loadfile --own-network $(APART)
+	$(BIN)/python -m pytest $(QUICK) --numprocesses auto --dist loadfile --in-memory $(addprefix --ignore ,$(APART))
+	$(BIN)/python -m pytest $(QUICK) --numprocesses auto --dist loadfile --in-memory --own-network $(APART)
 
 check: setup ## format, lint, layers, types
 	$(BIN)/ruff format --check .

@@ -58,6 +58,21 @@ _STATUS_OF_EXIT: Final = {
     exits.EXIT_FILES: 409,
 }
 
+_SUBJECTS: Final = (
+    api_library,
+    api_access,
+    api_albums,
+    api_archive,
+    api_care,
+    api_guardians,
+    api_holding,
+    api_devices,
+    api_recovery,
+    api_tickets,
+    api_weblinks,
+    api_wide,
+)
+
 _VALUES: Final = {"near": "near is a latitude and a longitude in degrees, as 48.14,11.58"}
 """What fields may be whose type does not tell."""
 
@@ -141,19 +156,9 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     )
     app.state.engine = engine
     app.state.shut_down = shut_down
-    app.include_router(_router)
-    app.include_router(api_library.router)
-    app.include_router(api_access.router)
-    app.include_router(api_albums.router)
-    app.include_router(api_archive.router)
-    app.include_router(api_care.router)
-    app.include_router(api_guardians.router)
-    app.include_router(api_holding.router)
-    app.include_router(api_devices.router)
-    app.include_router(api_recovery.router)
-    app.include_router(api_tickets.router)
-    app.include_router(api_weblinks.router)
-    app.include_router(api_wide.router)
+    # As they are: `include_router` would make each anew, at the first request of each daemon.
+    for router in (_router, *(each.router for each in _SUBJECTS)):
+        app.router.routes.extend(router.routes)
     app.add_exception_handler(KinlightError, _failed)
     app.add_exception_handler(RequestValidationError, _misunderstood)
     app.add_exception_handler(HTTPException, _unknown)

@@ -6,10 +6,13 @@ Everything heavy is imported where it is used: `kinlight --help` starts in a fra
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.main
 from typer.exceptions import TyperException
 
 from . import (
@@ -120,10 +123,16 @@ def _usage(error: TyperException) -> str:
     return f"{said}{end} `{command} --help` says how it is used."
 
 
+@cache
+def commands() -> Callable[..., Any]:
+    """The tree of all commands, which is most of what a short one takes."""
+    return typer.main.get_command(app)
+
+
 def main() -> None:
     """The console script. What was typed wrong is an error like any other."""
     try:
-        code = app(prog_name="kinlight", standalone_mode=False)
+        code = commands()(prog_name="kinlight", standalone_mode=False)
     except TyperException as error:
         Output(as_json="--json" in sys.argv).error(errors.UsageError(_usage(error)))
         code = exits.EXIT_USAGE

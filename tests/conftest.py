@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from . import own_network
+from . import in_memory, own_network
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,6 +18,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--own-network",
         action="store_true",
         help="with -n auto: each worker has a network of its own; one after the other without that",
+    )
+    parser.addoption(
+        "--in-memory",
+        action="store_true",
+        help="write temporary files to memory where there is room for them: no disk is waited for",
     )
 
 
@@ -31,6 +36,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("in_memory") and in_memory.has_room():
+        # What pytest and `tempfile` make, and each process that is started here.
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(in_memory.FOLDER)
     if config.getoption("own_network") and hasattr(config, "workerinput"):
         own_network.move_in()
 

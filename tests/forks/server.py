@@ -27,7 +27,10 @@ from . import client, namespace
 IMPORTED: Final = (
     *("anyio._backends._asyncio", "asyncio", "httpcore"),
     *(f"rich.{name}" for name in ("console", "live", "progress", "table", "text")),
-    *(f"kinlight.node.{name}" for name in ("cli", "client", "daemon", "launch", "views")),
+    *(
+        f"kinlight.node.{name}"
+        for name in ("cli", "client", "daemon", "launch", "printing_library")
+    ),
 )
 
 
@@ -166,6 +169,7 @@ def main() -> None:
     (address,) = sys.argv[1:]
     for name in IMPORTED:
         __import__(name)
+    sys.modules["kinlight.node.cli"].commands()
     gc.freeze()
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(address)

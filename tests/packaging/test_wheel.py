@@ -10,12 +10,14 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ["crypto", "ml", "node", "protocol"]
+VERSIONS = ["3.11", "3.12", "3.13"]
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 
 
@@ -34,7 +36,8 @@ def run(*command: str | Path, cwd: Path) -> str:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the source archive and the wheel that was built from it."""
     folder = tmp_path_factory.mktemp("built")
-    run(sys.executable, "-m", "build", "--outdir", folder, ROOT, cwd=folder)
+    build = (sys.executable, "-m", "build", "--no-isolation")  # what builds is here
+    run(*build, "--outdir", folder, ROOT, cwd=folder)
     return folder
 
 
@@ -74,23 +77,44 @@ def can_make_environments(python: Path) -> bool:
     return subprocess.run(probe, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
 
 
+@pytest.fixture(scope="module")
+def environments(
+    built: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Path]]]:
+    """The folder of the commands of each version, once the wheel is installed there. They are made
+    at the same time, as each waits for the network and the disk.
+    """
+    wheel = next(built.glob("*.whl"))
+
+    def make(python: Path) -> Path:
+        folder = tmp_path_factory.mktemp("environment")
+        run(python, "-m", "venv", folder, cwd=folder)
+        # Python compiles what the demo imports: the rest is most of what pip would compile.
+        pip = (folder / SCRIPTS / "python", "-m", "pip", "install", "--quiet", "--no-compile")
+        run(*pip, wheel, cwd=folder)
+        return folder / SCRIPTS
+
+    with ThreadPoolExecutor() as threads:
+        found = {
+            version: next(filter(can_make_environments, pythons(version)), None)
+            for version in VERSIONS
+        }
+        yield {
+            version: threads.submit(make, python)
+            for version, python in found.items()
+            if python is not None
+        }
+
+
 @pytest.mark.wheel
 @pytest.mark.timeout(900)  # a bare machine downloads all that kinlight needs
-@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("version", VERSIONS)
 def test_the_demo_runs_from_the_wheel_in_a_bare_environment(
-    version: str, built: Path, tmp_path: Path
+    version: str, environments: dict[str, Future[Path]], tmp_path: Path
 ) -> None:
-    python = next(filter(can_make_environments, pythons(version)), None)
-    if python is None:
+    if version not in environments:
         pytest.skip(f"no Python {version} that can make environments is here")
-    run(python, "-m", "venv", "environment", cwd=tmp_path)
-    scripts = tmp_path / "environment" / SCRIPTS
-    wheel = next(built.glob("*.whl"))
-    # Python compiles what the demo imports: the rest is most of what pip would compile.
-    pip = (scripts / "python", "-m", "pip", "install", "--quiet", "--no-compile")
-    run(*pip, wheel, cwd=tmp_path)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
+    kinlight = environments[version].result() / "kinlight"
     photos = ROOT / "examples" / "photos"
-    story = run(scripts / "kinlight", "demo", "--photos", photos, "--json", cwd=elsewhere)
+    story = run(kinlight, "demo", "--photos", photos, "--json", cwd=tmp_path)
     assert json.loads(story.splitlines()[-1])["ok"] is True
