@@ -37,6 +37,7 @@ MEASUREMENTS: Final = (
     ("discovery", "--runs", "5"),
     ("pictures", "preview"),
     ("pictures", "inspect"),
+    ("pictures", "faces"),
     ("importing",),
     ("sealing",),
     ("capability",),

@@ -34,16 +34,14 @@ class Weights:
     sha256: str
 
 
-def read_weights(name: str, folder: Path = FOLDER) -> Weights:
-    """The weights of that name.
+def read_pinned(name: str, suffix: str, folder: Path = FOLDER) -> tuple[bytes, dict[str, Any], str]:
+    """The bytes of a file of weights, what its sidecar tells besides the hash, and the hash.
 
     Raises WeightsMissing when a file is absent, too large, or not the pinned one.
     """
-    from safetensors.torch import load
-
     try:
         told = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        file = folder / f"{name}.safetensors"
+        file = folder / f"{name}.{suffix}"
         if file.stat().st_size > LARGEST:
             raise WeightsMissing(f"{file.name} is larger than weights can be")
         content = file.read_bytes()
@@ -52,6 +50,14 @@ def read_weights(name: str, folder: Path = FOLDER) -> Weights:
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != told.pop("sha256"):
         raise WeightsMissing(f"{file.name} is not the file that {name}.json names")
+    return content, told, sha256
+
+
+def read_weights(name: str, folder: Path = FOLDER) -> Weights:
+    """The weights of that name, as `read_pinned`."""
+    from safetensors.torch import load
+
+    content, told, sha256 = read_pinned(name, "safetensors", folder)
     return Weights(load(content), told, sha256)
 
 

@@ -98,6 +98,7 @@ class AlbumParts:
             shelf=self.shelf,
             previews=self.previews,
             derivations=parts.derivations,
+            is_away=parts.blobs.away.__contains__,
             now=parts.clock,
         )
         self.albums: Final = Albums(

@@ -87,14 +87,17 @@ class AlbumShowing:
         shelf: Shelf,
         previews: Previews,
         derivations: Derivations,
+        is_away: Callable[[bytes], bool],
         now: Callable[[], int],
     ) -> None:
+        """`is_away` says of a content id that its blob was let go, as somebody else has it."""
         self._device = device
         self._library = library
         self._store = store
         self._shelf = shelf
         self._previews = previews
         self._derivations = derivations
+        self._is_away = is_away
         self._now = now
 
     def called(self, identity: bytes) -> str:
@@ -141,7 +144,10 @@ class AlbumShowing:
             invited_by=None if shared.inviter == us else self.called(shared.inviter),
             members=len(view.members),
             photos=len(view.photos),
-            here=len(self._store.here() & view.photos.keys()),
+            here=sum(
+                not self._is_away(view.photos[photo].photo.record.content_id)
+                for photo in self._store.here() & view.photos.keys()
+            ),
             history=graph.created.history,
             metadata="clean" if tier is None else tier.policy,
             max_px=view.tier.max_px,
@@ -201,8 +207,9 @@ class AlbumShowing:
         if state != "hidden":
             no_key = photo.photo.key_id not in shared.keys
             coming = _STATES.get(state, "no-key" if no_key else "coming")
-            state = "here" if here is not None else coming
-        shown = here if state == "here" else None
+            let_go = "away" if self._is_away(record.content_id) else "here"
+            state = coming if here is None else let_go
+        shown = here if state in ("here", "away") else None
         caption, comments = photo.caption, _newest(photo.comments)
         return AlbumPhotoItem(
             id=record.photo_id.hex(),

@@ -53,20 +53,21 @@ def writing(path: Path, length: int) -> Generator[ArchiveWriter]:
 
     `length` is about how many bytes it takes. `NameTakenError` where something has that name: an
     older backup is never written over. `DiskFullError` before anything is written, if it can be
-    seen that it does not fit.
+    seen that it does not fit, and `UnwritableFolderError`.
     """
     if path.exists():
         raise NameTakenError(str(path))
     part = path.with_name(f".{path.name}.part")
     try:
-        if shutil.disk_usage(path.parent).free < length:
-            raise DiskFullError
         # One of an earlier run that was killed is of no use: it is written over.
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o600)
     except OSError as error:
         raise UnwritableFolderError(f"{path.parent}, {error.strerror}") from None
     try:
         with os.fdopen(descriptor, "wb") as file:
+            # Not before: where nothing may be written nothing seems to be free either.
+            if shutil.disk_usage(path.parent).free < length:
+                raise DiskFullError
             yield ArchiveWriter(file)
         if path.exists():
             raise NameTakenError(str(path))

@@ -22,6 +22,7 @@ from . import (
     cli_care,
     cli_contacts,
     cli_devices,
+    cli_faces,
     cli_guardians,
     cli_holding,
     cli_library,
@@ -86,6 +87,7 @@ cli_library.add_to(app)
 cli_albums.add_to(app)
 cli_pictures.add_to(app)
 cli_marks.add_to(app)
+cli_faces.add_to(app)
 cli_holding.add_to(app)
 cli_recovery.add_to(app)
 cli_archive.add_to(app)

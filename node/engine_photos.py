@@ -134,6 +134,7 @@ class EnginePhotos(EngineState):
             place=item.place,
             senders=sorted({sender.name for sender in senders if sender is not None}),
             verdict=opened.verdicts.of(found),
+            away=found.record.content_id in opened.blobs.away,
         )
 
     def tag(

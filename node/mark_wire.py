@@ -78,7 +78,7 @@ def to_read(picture: Pixels, sought: Sequence[Sought]) -> tuple[dict[str, object
 def marked(header: bytes, payload: bytearray, picture: Pixels) -> Pixels:
     """The marked picture; `UnfitPictureError`, `BadAnswerError`."""
     value = unpack(header)
-    _check_fit(value)
+    check_fit(value)
     if value.pop("marked", None) is not True or value:
         raise BadAnswerError("marked")
     if len(payload) != picture.width * picture.height * CHANNELS[picture.mode]:
@@ -89,14 +89,15 @@ def marked(header: bytes, payload: bytearray, picture: Pixels) -> Pixels:
 def found(header: bytes, sought: Sequence[Sought]) -> list[SeenMark]:
     """The marks that were read; `UnfitPictureError`, `BadAnswerError`."""
     value = unpack(header)
-    _check_fit(value)
+    check_fit(value)
     items = value.pop("found", None)
     if value or not isinstance(items, list) or len(cast("list[object]", items)) > MAX_MARKS:
         raise BadAnswerError("found")
     return [_mark(each, len(sought)) for each in cast("list[object]", items)]
 
 
-def _check_fit(value: dict[str, object]) -> None:
+def check_fit(value: dict[str, object]) -> None:
+    """Raise `UnfitPictureError` if that is the answer."""
     unfit = value.get("unfit")
     if isinstance(unfit, str) and unfit.isprintable() and len(unfit) <= MAX_REASON:
         raise UnfitPictureError(unfit)

@@ -1,4 +1,4 @@
-"""What can go wrong with pictures: opening, changing, checking and marking them."""
+"""What can go wrong with pictures: opening, changing, checking, marking, and hiding faces."""
 
 from __future__ import annotations
 
@@ -87,3 +87,33 @@ class CannotMarkError(LocalError):
     """The picture can't bear an invisible mark."""
 
     code = "cannot-mark"
+
+
+class FacesUnavailableError(LocalError):
+    """Faces can't be looked for here. `pip install "kinlight[ml]"` installs what can."""
+
+    code = "faces-unavailable"
+
+
+class FacesFailedError(LocalError):
+    """The process that hides faces ended without an answer, or took too long."""
+
+    code = "faces-failed"
+
+
+class CannotAnonymiseError(LocalError):
+    """No faces can be hidden in the picture."""
+
+    code = "cannot-anonymise"
+
+
+class NoFaceError(LocalError):
+    """No face was hidden, so no copy was written. `--box` names a place that was not found."""
+
+    code = "no-face"
+
+
+class UnsureFacesError(LocalError):
+    """It is not sure that all faces were found, so no copy was written."""
+
+    code = "unsure-faces"

@@ -337,6 +337,9 @@ class Output:
                 for number, line in enumerate(checked)
             ),
         ]
+        if photo.away:
+            where = f"let go here; `kinlight space fetch {photo.id[:8]}` brings it back"
+            rows.append(("original", where))
         if photo.captured is not None:
             rows.append(("captured", f"{photo.captured} ({photo.captured_source})"))
         if photo.camera is not None:

@@ -43,6 +43,7 @@ _DUE: Final = {
     "newcomers": "The key is to be given to devices that came.",
 }
 _PHOTO_STATES: Final = {
+    "away": "let go here",
     "coming": "on its way",
     "no-key": "its key is not here",
     "hidden": "hidden here",

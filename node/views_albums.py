@@ -77,8 +77,9 @@ class AlbumComment:
 class AlbumPhotoItem:
     """A photo in an album.
 
-    `state` is `here`, `coming`, `no-key` (its key has not come), `hidden` (nobody here wants it) or
-    `refused` (what came was not what was promised). `added` is what who added it says. `comments`
+    `state` is `here`, `away` (it was let go, as somebody else has it), `coming`, `no-key` (its key
+    has not come), `hidden` (nobody here wants it) or `refused` (what came was not what was
+    promised). `added` is what who added it says. `comments`
     are the newest of each member, and `comments_left_out` counts the others. Who is in
     `delete_asked_by` asks everybody to delete it: a request, of which nobody can know who heeds it.
     Who is in `original_asked_by` asks its author for the original; at the author's, whoever was

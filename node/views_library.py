@@ -151,7 +151,8 @@ class PhotoDetails:
     contact's name, or None if the author is no contact; `own` says that it is this node's identity.
     `senders` are the contacts who sent it: its author, or who passed it on.
     `deliveries` are those of the photo and of its copies for sharing. `captured` to `place` are as
-    in `LibraryItem`. `verdict` is None until the photo was checked.
+    in `LibraryItem`. `verdict` is None until the photo was checked. `away` says that it was let go,
+    as somebody else has it: `Node.space_fetch` brings it back.
     """
 
     id: str
@@ -185,6 +186,7 @@ class PhotoDetails:
     place: str | None = None
     senders: list[str] = field(default_factory=list[str])
     verdict: Verdict | None = None
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)

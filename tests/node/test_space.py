@@ -14,7 +14,7 @@ from kinlight.node.renditions import Renditions
 from kinlight.node.views_space import SpaceItem
 from kinlight.protocol.errors import GoneError
 
-from .circle import added_one, found, has, let_in
+from .circle import ALBUM, added_one, found, has, let_in
 from .conftest import Picture, Two
 from .nodes import Clock, TestedNode
 from .photographs import photograph
@@ -118,8 +118,14 @@ async def test_what_another_member_has_of_an_album_counts_for_nothing(
     await anna.start()
     await bob.until(lambda: bob.connected_to(anna))
     assert await states(bob) == ["gone"]
+    shown = bob.engine.albums.show(ALBUM)
+    assert (shown.album.here, shown.photos[0].state) == (0, "away")
+    assert shown.photos[0].name is not None
+    assert bob.engine.photo(photo).away
     (back,) = await bob.engine.fetch_away([])
     assert back.state == "here"
+    assert has(bob, photo)
+    assert not bob.engine.photo(photo).away
 
 
 async def test_who_has_let_it_go_itself_does_not_show_it(pair: Pair, picture: Picture) -> None:

@@ -33,6 +33,7 @@ from .nodes import TestedNode
 from .test_grants import content, granted, seen
 from .test_notes_back import kept
 from .test_recovering import Anew, Lost, recovered
+from .three import Three, delegated, given
 
 lost = test_recovering.lost
 anew = test_recovering.anew
@@ -111,6 +112,26 @@ async def test_a_copy_that_surfaces_names_who_had_it_and_shows_what_they_signed(
     assert (found.false_claim_bound or 1) < 1e-6
     assert found.transform is not None
     assert (found.transform.turn, found.transform.mirrored) == (0, False)
+
+    # Two who put their copies together are both named.
+    other = await exported(friends["Dora"], items[2], tmp_path / "dora")
+    with Image.open(leaked) as one, Image.open(other) as two:
+        Image.blend(one, two, 0.5).save(tmp_path / "together.jpg", quality=90)
+    together = await traced(anna, tmp_path / "together.jpg")
+    assert {found.recipient for found in together} == {"Clara", "Dora"}
+    assert all(found.receipt is not None for found in together)
+
+
+async def test_the_mark_of_a_copy_that_was_passed_on_leads_to_who_had_it_first(
+    three: Three, garden: Path, tmp_path: Path
+) -> None:
+    photo = await given(three, garden, metadata=None, watermark=True)
+    item = await delegated(three.bob, photo, "Carol")
+    assert item.state == "delivered"
+    leak = spread(await exported(three.carol, item, tmp_path / "carol"), tmp_path / "leak.jpg")
+    (found,) = await traced(three.anna, leak)
+    assert found.recipient == "Bob"
+    assert found.receipt is not None
 
 
 async def test_a_copy_is_marked_once_and_its_mark_is_known_when_all_else_is_removed(
