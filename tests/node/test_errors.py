@@ -104,8 +104,8 @@ def test_exit_codes_are_what_they_always_were() -> None:
         7: {"unreadable", "unwritable", "disk-full", "name-taken", "too-large", "file-changed",
             "home-unusable", "blob-missing", "library-damaged", "library-newer",
             "key-file-damaged", "picture-refused", "decoder-died", "decoder-timeout",
-            "cannot-strip", "cannot-mark", "cannot-anonymise", "strip-failed", "service-foreign", "not-an-archive",
-            "archive-version", "archive-damaged", "archive-torn"},
+            "cannot-strip", "cannot-mark", "cannot-anonymise", "strip-failed", "service-foreign",
+            "not-an-archive", "archive-version", "archive-damaged", "archive-torn"},
     }  # fmt: skip
     for number, codes in expected.items():
         assert {code for code, exits in given.items() if exits == number} == codes
