@@ -28,6 +28,7 @@ from . import (
     api_archive,
     api_care,
     api_devices,
+    api_drops,
     api_guardians,
     api_holding,
     api_library,
@@ -149,6 +150,7 @@ def create_app(engine: Engine, shut_down: Callable[[], None]) -> FastAPI:
     app.include_router(api_recovery.router)
     app.include_router(api_tickets.router)
     app.include_router(api_weblinks.router)
+    app.include_router(api_drops.router)
     app.include_router(api_wide.router)
     app.add_exception_handler(KinlightError, _failed)
     app.add_exception_handler(RequestValidationError, _misunderstood)

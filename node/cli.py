@@ -22,6 +22,7 @@ from . import (
     cli_archive,
     cli_care,
     cli_devices,
+    cli_drops,
     cli_guardians,
     cli_holding,
     cli_library,
@@ -557,6 +558,7 @@ cli_devices.add_to(app)
 
 cli_photos.add_to(app)
 cli_weblinks.add_to(app)
+cli_drops.add_to(app)
 cli_receipts.add_to(app)
 cli_access.add_to(app)
 cli_library.add_to(app)

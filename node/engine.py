@@ -34,6 +34,8 @@ from .config import Config, read_bootstraps, set_wide
 from .device_photos import DevicePhotos
 from .doctor import Doctor
 from .doubts import Doubt
+from .drop_desk import DropDesk
+from .drops import DropItem
 from .environment import Environment
 from .errors import (
     BadRequestError,
@@ -226,6 +228,11 @@ class Engine:
     def weblinks(self) -> WebLinkDesk:
         """Links to photos that browsers open."""
         return self._unlocked().weblinks
+
+    @property
+    def drops(self) -> DropDesk:
+        """Links by which browsers send photos."""
+        return self._unlocked().drops
 
     @property
     def keeper(self) -> Keeper:
@@ -731,9 +738,26 @@ class Engine:
     # Photos in.
 
     def inbox(self) -> list[views.InboxItem]:
-        """Every offer that came, oldest first."""
+        """Every offer that came, and what browsers offered by drop links, oldest first."""
         opened = self._unlocked()
-        return [self._inbox_item(opened, offer) for offer in opened.library.offers()]
+        items = [self._inbox_item(opened, offer) for offer in opened.library.offers()]
+        items += [self._dropped_item(opened, item) for item in opened.drops.items()]
+        return sorted(items, key=lambda item: item.received)
+
+    def _dropped_item(self, opened: Unlocked, item: DropItem) -> views.InboxItem:
+        photo = None if item.photo_id is None else opened.library.photo(item.photo_id)
+        return views.InboxItem(
+            id=(item.photo_id or item.item_id).hex(),
+            sender=item.drop_name,
+            state=item.state,
+            bytes=item.length,
+            received=item.received,
+            expires=None,
+            name=item.name,
+            sha256=item.sha256.hex(),
+            verdict=None if photo is None else opened.verdicts.of(photo),
+            by_link=True,
+        )
 
     def _inbox_item(self, opened: Unlocked, offer: library.IncomingOffer) -> views.InboxItem:
         contact = opened.library.contact_of(offer.identity)
@@ -780,6 +804,11 @@ class Engine:
         Its author's comes before those of others who pass it on: their grants may end earlier.
         """
         opened = self._unlocked()
+        if (dropped := opened.drops.find_item(photo)) is not None:
+            if dropped.state == "stored":
+                raise NotWaitingError
+            decided = opened.drops.decide(dropped, accept=accept)
+            return self._dropped_item(opened, decided)
         offers = opened.library.offers_of(opened.library.find_photo_id(photo))
         open_offers = [offer for offer in offers if offer.state not in ("stored", "declined")]
         if not open_offers:

@@ -48,6 +48,9 @@ from .device_photos import DevicePhotos
 from .discovery import Discovery
 from .doctor import Doctor
 from .doubts import Doubts
+from .drop_desk import DropDesk
+from .drop_parts import DropParts
+from .drops import Drops
 from .environment import Environment
 from .errors import HomeUnusableError, LibraryDamagedError, LockedError
 from .events import Events
@@ -110,6 +113,7 @@ from .tickets import Tickets
 from .tracing import Tracer
 from .watermarks import Watermarks
 from .weblink_desk import WebLinkDesk
+from .weblink_rtc import RtcThread
 from .weblink_server import Listeners
 from .weblinks import WebLinks
 from .whereabouts import Whereabouts
@@ -629,6 +633,8 @@ class Unlocked:
             entropy=environment.entropy,
             now=self.clock,
         )
+        listeners = Listeners(library, config.links_port, self.clock)
+        rtc = RtcThread(config.links_ice)
         self.weblinks: Final = WebLinkDesk(
             links=WebLinks(
                 device=device,
@@ -639,15 +645,33 @@ class Unlocked:
                 entropy=environment.entropy,
                 now=self.clock,
             ),
-            listeners=Listeners(library, config.links_port, self.clock),
+            listeners=listeners,
             sharing=self.sharing,
             library=library,
             blobs=blobs,
             events=events,
             counters=events.counters,
-            ice_servers=config.links_ice,
+            rtc=rtc,
             clock=time.monotonic,
         )
+        self.drops: Final = DropDesk(
+            name=device.name,
+            drops=Drops(database=database, entropy=environment.entropy, now=self.clock),
+            parts=DropParts(home.dropped, environment.entropy),
+            originals=self.originals,
+            library=library,
+            catalogue=self.catalogue,
+            blobs=blobs,
+            commits=self.commits,
+            events=events,
+            entropy=environment.entropy,
+            listeners=listeners,
+            renew=self.weblinks.renew,
+            rtc=rtc,
+            arrived=self.checker.arrived,
+        )
+        self.drops.sweep()
+        self.weblinks.join(self.drops)
         self.peers: Final = Peers(
             settings=ChannelSettings(),
             device=device,
