@@ -31,8 +31,6 @@ TAG_BYTES: Final = 32
 _LIST: Final = b"kinlight/link-list1"
 _AUTH: Final = b"kinlight/link-auth1"
 _ID: Final = b"kinlight/link1\x00"
-_OFFER: Final = b"kinlight/link-offer1\x00"
-_ANSWER: Final = b"kinlight/link-answer1\x00"
 _ONCE: Final = bytes(12)
 """The nonce of the list: each list key is made for one list and seals nothing else."""
 
@@ -60,11 +58,13 @@ class Signals:
     """Proves and checks the two messages by which a browser and the node meet.
 
     They hold the fingerprints of the certificates on both sides, so whoever changes one of them on
-    an unencrypted page is found out: by both who have the key.
+    an unencrypted page is found out: by both who have the key. What the link is for is in each tag,
+    so that none of one sort proves anything to another.
     """
 
     auth: Secret
     link: bytes
+    sort: bytes = b"link"
 
     @classmethod
     def of(cls, key: Secret, link: bytes) -> Signals:
@@ -73,19 +73,19 @@ class Signals:
 
     def offer_tag(self, visit: bytes, offer: bytes) -> bytes:
         """What proves an offer for that visit."""
-        return self._tag(_OFFER + self.link + _exact(visit) + offer)
+        return self._tag(b"-offer1\x00" + self.link + _exact(visit) + offer)
 
     def answer_tag(self, visit: bytes, offer: bytes, answer: bytes) -> bytes:
         """What proves the answer to just that offer."""
         heard = hashlib.sha256(offer).digest()
-        return self._tag(_ANSWER + self.link + _exact(visit) + heard + answer)
+        return self._tag(b"-answer1\x00" + self.link + _exact(visit) + heard + answer)
 
     def is_proved(self, visit: bytes, offer: bytes, tag: bytes) -> bool:
         """Whether who made the offer has the link's key. In constant time."""
         return hmac.compare_digest(self.offer_tag(visit, offer), tag)
 
     def _tag(self, message: bytes) -> bytes:
-        return hmac.digest(self.auth.reveal(), message, "sha256")
+        return hmac.digest(self.auth.reveal(), b"kinlight/" + self.sort + message, "sha256")
 
 
 def _exact(visit: bytes) -> bytes:

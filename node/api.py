@@ -28,6 +28,7 @@ from . import (
     api_archive,
     api_care,
     api_devices,
+    api_drops,
     api_guardians,
     api_holding,
     api_library,
@@ -70,6 +71,7 @@ _SUBJECTS: Final = (
     api_recovery,
     api_tickets,
     api_weblinks,
+    api_drops,
     api_wide,
 )
 

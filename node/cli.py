@@ -22,6 +22,7 @@ from . import (
     cli_care,
     cli_contacts,
     cli_devices,
+    cli_drops,
     cli_faces,
     cli_guardians,
     cli_holding,
@@ -88,6 +89,7 @@ cli_albums.add_to(app)
 cli_pictures.add_to(app)
 cli_marks.add_to(app)
 cli_faces.add_to(app)
+cli_drops.add_to(app)
 cli_holding.add_to(app)
 cli_recovery.add_to(app)
 cli_archive.add_to(app)

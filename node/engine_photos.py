@@ -9,6 +9,7 @@ from ..crypto.identity import fingerprint
 from ..protocol import errors as protocol_errors
 from ..protocol.capability import Capability
 from . import exporting, library, views_checks, views_library, views_sharing
+from .drops import DropItem
 from .engine_state import EngineState
 from .exporting import Exported, ExportedPhoto
 from .outbox import FINAL_STATES
@@ -22,9 +23,26 @@ class EnginePhotos(EngineState):
     """Photos in, and what there is of them."""
 
     def inbox(self) -> list[views_library.InboxItem]:
-        """Every offer that came, oldest first."""
+        """Every offer that came, and what browsers offered by drop links, oldest first."""
         opened = self._unlocked()
-        return [self._inbox_item(opened, offer) for offer in opened.library.offers()]
+        items = [self._inbox_item(opened, offer) for offer in opened.library.offers()]
+        items += [self._dropped_item(opened, item) for item in opened.drops.items()]
+        return sorted(items, key=lambda item: item.received)
+
+    def _dropped_item(self, opened: Unlocked, item: DropItem) -> views_library.InboxItem:
+        photo = None if item.photo_id is None else opened.library.photo(item.photo_id)
+        return views_library.InboxItem(
+            id=(item.photo_id or item.item_id).hex(),
+            sender=item.drop_name,
+            state=item.state,
+            bytes=item.length,
+            received=item.received,
+            expires=None,
+            name=item.name,
+            sha256=item.sha256.hex(),
+            verdict=None if photo is None else opened.verdicts.of(photo),
+            by_link=True,
+        )
 
     def _inbox_item(
         self, opened: Unlocked, offer: library.IncomingOffer
@@ -73,6 +91,11 @@ class EnginePhotos(EngineState):
         Its author's comes before those of others who pass it on: their grants may end earlier.
         """
         opened = self._unlocked()
+        if (dropped := opened.drops.find_item(photo)) is not None:
+            if dropped.state == "stored":
+                raise NotWaitingError
+            decided = opened.drops.decide(dropped, accept=accept)
+            return self._dropped_item(opened, decided)
         offers = opened.library.offers_of(opened.library.find_photo_id(photo))
         open_offers = [offer for offer in offers if offer.state not in ("stored", "declined")]
         if not open_offers:

@@ -16,6 +16,7 @@ from .collection import Collection
 from .config import Config
 from .device_photos import DevicePhotos
 from .doctor import Doctor
+from .drop_desk import DropDesk
 from .environment import Environment
 from .errors import LockedError, NoHomeError
 from .events import Events
@@ -183,6 +184,11 @@ class EngineState:
     def tickets(self) -> Tickets:
         """The tickets that were made here."""
         return self._unlocked().tickets
+
+    @property
+    def drops(self) -> DropDesk:
+        """Links by which browsers send photos."""
+        return self._unlocked().drops
 
     @property
     def weblinks(self) -> WebLinkDesk:

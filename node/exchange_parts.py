@@ -16,6 +16,9 @@ from .correspondence import Correspondence
 from .delegating import Delegating
 from .depositing import Depositing
 from .deposits import Deposits
+from .drop_desk import DropDesk
+from .drop_parts import DropParts
+from .drops import Drops
 from .explaining import Explainer
 from .exporting import Exporter
 from .folders import Folders
@@ -35,6 +38,7 @@ from .searching import Search
 from .sharing import Sharing
 from .tracing import Tracer
 from .weblink_desk import WebLinkDesk
+from .weblink_rtc import RtcThread
 from .weblink_server import Listeners
 from .weblinks import WebLinks
 
@@ -217,6 +221,8 @@ class ExchangeParts(PeopleParts, ABC):
             entropy=self.entropy,
             now=self.clock,
         )
+        listeners = Listeners(self.library, self.config.links_port, self.clock)
+        rtc = RtcThread(self.config.links_ice)
         self.weblinks: Final = WebLinkDesk(
             links=WebLinks(
                 device=self.device,
@@ -227,15 +233,33 @@ class ExchangeParts(PeopleParts, ABC):
                 entropy=self.entropy,
                 now=self.clock,
             ),
-            listeners=Listeners(self.library, self.config.links_port, self.clock),
+            listeners=listeners,
             sharing=self.sharing,
             library=self.library,
             blobs=self.blobs,
             events=self.events,
             counters=self.events.counters,
-            ice_servers=self.config.links_ice,
+            rtc=rtc,
             clock=time.monotonic,
         )
+        self.drops: Final = DropDesk(
+            name=self.device.name,
+            drops=Drops(database=self.database, entropy=self.environment.entropy, now=self.clock),
+            parts=DropParts(self.home.dropped, self.environment.entropy),
+            originals=self.originals,
+            library=self.library,
+            catalogue=self.catalogue,
+            blobs=self.blobs,
+            commits=self.commits,
+            events=self.events,
+            entropy=self.entropy,
+            listeners=listeners,
+            renew=self.weblinks.renew,
+            rtc=rtc,
+            arrived=self.checker.arrived,
+        )
+        self.drops.sweep()
+        self.weblinks.join(self.drops)
         self.keeper: Final = Keeper(
             folders=Folders(self.database),
             library=self.library,

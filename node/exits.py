@@ -69,6 +69,7 @@ _EXITS: Final[dict[str, int]] = {
     "cannot-mark": EXIT_FILES,
     "cannot-anonymise": EXIT_FILES,
     "no-face": EXIT_NOT_FOUND,
+    "no-such-drop": EXIT_NOT_FOUND,
     "unsure-faces": EXIT_REFUSED,
     "strip-failed": EXIT_FILES,
     "decoder-died": EXIT_FILES,

@@ -78,6 +78,11 @@ class Home:
         return self.path / "held"
 
     @property
+    def dropped(self) -> Path:
+        """Photos that browsers are sending, each sealed part by part."""
+        return self.path / "dropped"
+
+    @property
     def config(self) -> Path:
         """Settings, nothing personal."""
         return self.path / "config.toml"

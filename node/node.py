@@ -31,6 +31,7 @@ from .node_access import NodeAccess
 from .node_albums import NodeAlbums
 from .node_archive import NodeArchive
 from .node_devices import NodeDevices
+from .node_drops import NodeDrops
 from .node_guardians import NodeGuardians
 from .node_holding import NodeHolding
 from .node_library import NodeLibrary
@@ -57,6 +58,7 @@ class Node(
     NodeAlbums,
     NodeArchive,
     NodeDevices,
+    NodeDrops,
     NodeGuardians,
     NodeHolding,
     NodeLibrary,

@@ -170,6 +170,24 @@ class TooManyLinksError(LocalError):
     code = "too-many-links"
 
 
+class NoSuchDropError(LocalError):
+    """There is no drop link of that name here. `kinlight drop list` shows those that were made."""
+
+    code = "no-such-drop"
+
+
+class TooManyDropsError(LocalError):
+    """No more drop links can be open. Revoke one of them first: `kinlight drop list` shows them."""
+
+    code = "too-many-drops"
+
+
+class DropNameTakenError(LocalError):
+    """A contact or another drop link is called that. Choose another name, or revoke that link."""
+
+    code = "drop-name-taken"
+
+
 class LinkPageError(LocalError):
     """The page of links can't be served at that address."""
 

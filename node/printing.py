@@ -296,6 +296,8 @@ class Output:
     @staticmethod
     def _from(item: InboxItem) -> str:
         """Who sent it, and whose it is if that is another."""
+        if item.by_link:
+            return f"{names.shown(item.sender)} (by a link)"
         if item.author == item.sender:
             return names.shown(item.sender)
         author = item.author or f"a stranger, {item.author_fingerprint[:15]}…"

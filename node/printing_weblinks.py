@@ -10,6 +10,7 @@ from . import times
 from .printing import Output
 
 if TYPE_CHECKING:
+    from .views_drops import DropLink
     from .views_sharing import ShareItem
     from .views_weblinks import WebLink
 
@@ -35,10 +36,20 @@ def made(out: Output, items: Sequence[ShareItem], link: WebLink, *, qr: bool) ->
         f"{many}{', ' + form if link.original else ''}. Can be opened {often}, until"
         f" {times.shown(link.expires)}, while this node runs. Whoever has the link can open it:\n"
     )
+    address(out, url, qr=qr)
+    out.say(f"\n`kinlight links revoke {link.id[:_ID_DIGITS]}` takes it back.")
+    warn(out, link)
+
+
+def address(out: Output, url: str, *, qr: bool) -> None:
+    """The address of a page, with its QR code where that has room."""
     out.say(url, style="bold")
     if qr:
         _draw(out, url)
-    out.say(f"\n`kinlight links revoke {link.id[:_ID_DIGITS]}` takes it back.")
+
+
+def warn(out: Output, link: WebLink | DropLink) -> None:
+    """What is to be known of the way by which a page comes."""
     if link.secure:
         out.say(
             "The browser will warn of a certificate that it does not know. It is this node's own"

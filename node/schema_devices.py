@@ -435,4 +435,35 @@ DEVICES: Final[tuple[str, ...]] = (
         PRIMARY KEY (link_id, visit)
     ) STRICT, WITHOUT ROWID;
     """,
+    # 16: version 0.3.0, links by which browsers send
+    """
+    CREATE TABLE drops (
+        drop_id BLOB PRIMARY KEY,
+        auth BLOB NOT NULL,        -- checks who has the key, which is not kept
+        name TEXT NOT NULL,
+        accept TEXT NOT NULL CHECK (accept IN ('ask', 'always')),
+        host TEXT NOT NULL,        -- where its page is served
+        secure INTEGER NOT NULL,   -- over HTTPS
+        issued INTEGER NOT NULL,
+        seen INTEGER,              -- when a browser was here last
+        revoked INTEGER
+    ) STRICT, WITHOUT ROWID;
+
+    -- What browsers offered by it. A photo that was stored and removed does not come again.
+    CREATE TABLE drop_items (
+        item_id BLOB PRIMARY KEY,
+        drop_id BLOB NOT NULL REFERENCES drops ON DELETE CASCADE,
+        sha256 BLOB NOT NULL,
+        length INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        modified INTEGER NOT NULL, -- milliseconds since 1970
+        key BLOB NOT NULL,         -- seals what is here of it
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'accepted', 'stored', 'declined')),
+        received INTEGER NOT NULL,
+        updated INTEGER NOT NULL,
+        photo_id BLOB,
+        UNIQUE (drop_id, sha256)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX drop_items_by_photo ON drop_items (photo_id);
+    """,
 )

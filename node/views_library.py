@@ -124,6 +124,9 @@ class InboxItem:
     exact size are told while it is stored; `bytes` is the padded size otherwise. `author` is the
     contact whose photo it is, None if that is nobody known: then `sender` passed it on.
     `author_fingerprint` is of the author in any case. `verdict` is None until the photo is checked.
+
+    With `by_link` a browser offers it by the drop link of that name: then `name`, `sha256` and the
+    exact size are what it says, nobody signed anything, and `id` is the photo's once it is stored.
     """
 
     id: str
@@ -141,6 +144,7 @@ class InboxItem:
     author: str | None = None
     author_fingerprint: str = ""
     verdict: Verdict | None = None
+    by_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)

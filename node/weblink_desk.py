@@ -14,10 +14,12 @@ from typing import Final, TypeVar
 from ..crypto.errors import KinlightError
 from ..crypto.link_keys import Signals
 from ..protocol import weblink_offer
+from ..protocol.weblink_errors import UnknownLinkError
 from . import views_sharing
 from .addresses import places_to_dial
 from .blobstore import BlobStore
 from .counters import Counters
+from .drop_desk import DropDesk
 from .errors import BadRequestError
 from .events import Events
 from .forms import Form
@@ -27,8 +29,18 @@ from .sharing import LINKED, LinkWish, Sharing
 from .views_weblinks import WebLink
 from .weblink_rtc import RtcThread
 from .weblink_server import Listeners
-from .weblink_serving import Granted
-from .weblink_site import OFFERS, OFFERS_EACH, WRONG, WRONG_EACH, Patience, Site
+from .weblink_serving import Granted, Serving
+from .weblink_site import (
+    DROP,
+    LINK,
+    OFFERS,
+    OFFERS_EACH,
+    WRONG,
+    WRONG_EACH,
+    Door,
+    Patience,
+    Site,
+)
 from .weblinks import Made, Place, Terms, WebLinks
 
 LOOPBACK: Final = "127.0.0.1"
@@ -51,7 +63,7 @@ class WebLinkDesk:
         blobs: BlobStore,
         events: Events,
         counters: Counters,
-        ice_servers: tuple[str, ...],
+        rtc: RtcThread,
         clock: Callable[[], float],
     ) -> None:
         self._links = links
@@ -61,10 +73,15 @@ class WebLinkDesk:
         self._blobs = blobs
         self._events = events
         self._counters = counters
-        self._rtc = RtcThread(ice_servers)
+        self._rtc = rtc
+        self._drops: DropDesk | None = None
         # Of all places together: a link has one place, an attacker tries all.
         self._wrong = Patience(WRONG_EACH, WRONG, clock)
         self._offers = Patience(OFFERS_EACH, OFFERS, clock)
+
+    def join(self, drops: DropDesk) -> None:
+        """Serve the pages of drop links as well, at the same listeners."""
+        self._drops = drops
 
     # What the user does.
 
@@ -129,13 +146,18 @@ class WebLinkDesk:
 
     async def renew(self) -> None:
         """Listen where a link says, and nowhere else."""
-        await self._listeners.serve(self._links.places(), self._site)
+        places = self._links.places()
+        if self._drops is not None:
+            places |= self._drops.drops.places()
+        await self._listeners.serve(places, self._site)
 
     def _site(self, place: Place, authorities: list[str]) -> Site:
+        doors = {LINK: Door(self._links.known, self._links.why_not, self._answer)}
+        if self._drops is not None:
+            rows = self._drops.drops
+            doors[DROP] = Door(rows.known, rows.why_not, self._answer_drop)
         return Site(
-            known=self._links.known,
-            why_not=self._links.why_not,
-            answer=self._answer,
+            doors=doors,
             wrong=self._wrong,
             offers=self._offers,
             authorities=authorities,
@@ -166,9 +188,16 @@ class WebLinkDesk:
             here.call_soon_threadsafe(self._count)
 
         granted = Granted(listing, served, self._blobs, sent)
-        answer = await self._rtc.answer(harmless, source, granted)
+        answer = await self._rtc.answer(harmless, source, lambda channel: Serving(channel, granted))
         self._events.publish("link-opened", id=signals.link.hex())
         return answer
+
+    async def _answer_drop(self, signals: Signals, _visit: bytes, offer: str, source: str) -> str:
+        """A browser that proved the key of a drop link."""
+        if self._drops is None:
+            raise UnknownLinkError
+        harmless = weblink_offer.harmless(offer, _reachable(source))
+        return await self._drops.answer(signals, offer, harmless, source)
 
     def _count(self) -> None:
         self._counters.pieces_sent += 1

@@ -12,11 +12,11 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ..protocol.weblink_errors import LinkBusyError, LinkOfferError
-from .weblink_serving import BUFFERED_BYTES, STALLED_SECONDS, Granted, Serving
+from .weblink_serving import BUFFERED_BYTES, STALLED_SECONDS, Channel
 
 if TYPE_CHECKING:
     from aiortc import RTCDataChannel, RTCPeerConnection
@@ -35,6 +35,21 @@ LOOK_SECONDS: Final = 0.25
 _log = logging.getLogger(__name__)
 
 
+class Attendance(Protocol):
+    """What goes on over a channel, once it is open."""
+
+    def hear(self, message: object) -> None:
+        """A message of the page."""
+        ...
+
+    async def run(self) -> None:
+        """Until something ends it."""
+        ...
+
+
+Attend = Callable[[Channel], Attendance]
+
+
 class RtcThread:
     """Answers offers. Its methods are called on the daemon's loop."""
 
@@ -49,8 +64,8 @@ class RtcThread:
         """Whether anybody came."""
         return self._thread is not None
 
-    async def answer(self, offer: str, source: str, granted: Granted) -> str:
-        """The answer to a harmless offer; what comes over its channel is then served.
+    async def answer(self, offer: str, source: str, attend: Attend) -> str:
+        """The answer to a harmless offer; `attend` begins what goes on over its channel.
 
         Raises `LinkBusyError`, and `LinkOfferError` for what aiortc can't use.
         """
@@ -59,8 +74,13 @@ class RtcThread:
                 await self._start()
         inside = self._inside
         assert inside is not None  # noqa: S101 - `_start` made it
-        work = asyncio.run_coroutine_threadsafe(inside.answer(offer, source, granted), inside.loop)
+        work = asyncio.run_coroutine_threadsafe(inside.answer(offer, source, attend), inside.loop)
         return await asyncio.wrap_future(work)
+
+    def tell(self, what: Callable[[], None]) -> None:
+        """Call something where the channels are, if there is any."""
+        if self._inside is not None:
+            self._inside.loop.call_soon_threadsafe(what)
 
     async def close(self) -> None:
         """End all channels and the thread."""
@@ -101,17 +121,17 @@ class _Inside:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def answer(self, offer: str, source: str, granted: Granted) -> str:
+    async def answer(self, offer: str, source: str, attend: Attend) -> str:
         here = list(self._live.values())
         if len(here) >= CONNECTIONS or here.count(source) >= CONNECTIONS_EACH:
             raise LinkBusyError
         answered: asyncio.Future[str] = self.loop.create_future()
-        task = asyncio.create_task(self._attend(offer, granted, answered))
+        task = asyncio.create_task(self._attend(offer, attend, answered))
         self._live[task] = source
         task.add_done_callback(lambda done: self._live.pop(done, None))
         return await answered
 
-    async def _attend(self, offer: str, granted: Granted, answered: asyncio.Future[str]) -> None:
+    async def _attend(self, offer: str, attend: Attend, answered: asyncio.Future[str]) -> None:
         """One browser, from its offer to its end."""
         from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 
@@ -119,7 +139,7 @@ class _Inside:
         # A list in any case: the default of aiortc is a public STUN server.
         connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         try:
-            visit = _Visit(connection, granted)
+            visit = _Visit(connection, attend)
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
@@ -142,12 +162,12 @@ class _Inside:
 class _Visit:
     """The one channel of a connection; what else is opened in it is closed."""
 
-    def __init__(self, connection: RTCPeerConnection, granted: Granted) -> None:
+    def __init__(self, connection: RTCPeerConnection, attend: Attend) -> None:
         self._connection = connection
-        self._granted = granted
+        self._attend = attend
         self._opened = asyncio.Event()
         self._over = asyncio.Event()
-        self._serving: Serving | None = None
+        self._serving: Attendance | None = None
         connection.on("datachannel", self._channel)
         connection.on("connectionstatechange", self._state)
 
@@ -155,7 +175,7 @@ class _Visit:
         if self._serving is not None or channel.label != LABEL or not channel.ordered:
             channel.close()
             return
-        self._serving = Serving(_Paced(channel, self._over), self._granted)
+        self._serving = self._attend(_Paced(channel, self._over))
         channel.on("message", self._serving.hear)
         channel.on("close", self._over.set)
         self._opened.set()

@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -35,6 +35,7 @@ from cryptography.x509.oid import NameOID
 
 from .http_server import GOODBYE_SECONDS, BoundedHttp, Server, settings
 from .library import Library
+from .views_drops import DropLink
 from .views_weblinks import WebLink
 from .weblinks import Place
 
@@ -47,6 +48,7 @@ _CERTIFICATE: Final = "link-certificate"
 _YEARS: Final = 10
 
 _log = logging.getLogger(__name__)
+_Link = TypeVar("_Link", WebLink, DropLink)
 
 Site = Callable[[Place, list[str]], Any]
 """The application for a place, and the names by which it is reached."""
@@ -118,7 +120,7 @@ class Listeners:
                 _, listening = self._open.popitem()
                 await listening.close()
 
-    def told(self, link: WebLink, tail: str | None) -> WebLink:
+    def told(self, link: _Link, tail: str | None) -> _Link:
         """A link, and how its page is served; with the end of its URL, all of that."""
         place = Place(link.host, link.secure)
         listening = self._open.get(place)

@@ -3,6 +3,8 @@
     GET  /l/TOKEN         the page                GET  /l/TOKEN/state   whether it opens
     GET  /s/NAME          its files               POST /l/TOKEN/offer   how a channel is made
 
+The same under /d/ for drop links, and `GET /d/TOKEN/worker`, a script that makes an app of it.
+
 It is written out by hand as an ASGI application, since everybody in the network may ask here: no
 path is ever made into a file's name, and what is not in the table above does not exist. It knows
 no part of the owner's API.
@@ -14,7 +16,8 @@ import asyncio
 import json
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -47,6 +50,12 @@ _WEB: Final = Path(__file__).parent / "web"
 _HTML: Final = "text/html; charset=utf-8"
 _SCRIPTS: Final = (
     "page.js",
+    "drop.js",
+    "looking.js",
+    "queue.js",
+    "sender.js",
+    "way.js",
+    "words.js",
     "receiver.js",
     "blobs.js",
     "primitives.js",
@@ -63,13 +72,19 @@ _SCRIPTS: Final = (
 )
 FILES: Final = {
     "page.css": "text/css; charset=utf-8",
+    **dict.fromkeys(("icon-180.png", "icon-192.png", "icon-512.png"), "image/png"),
     **dict.fromkeys(_SCRIPTS, "text/javascript; charset=utf-8"),
 }
 """What is served of the page, and as what: there is no other file."""
-_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob:; media-src blob:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
+_BASE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; "
+)
+_POLICY: Final = _BASE_POLICY + "img-src blob:; media-src blob:; trusted-types 'none'"
+_DROP_POLICY: Final = _BASE_POLICY + (
+    # Its app has an icon, and a worker: the one script that a page may name by its address.
+    "img-src 'self' blob:; manifest-src blob:; worker-src 'self'; trusted-types worker"
 )
 HEADERS: Final = {
     "content-security-policy": _POLICY,
@@ -123,24 +138,36 @@ class Patience:
                 del self._sources[source]
 
 
+LINK: Final = "l"
+DROP: Final = "d"
+_PAGES: Final = {LINK: "page.html", DROP: "drop.html"}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One sort of links. `answer(link, visit, offer, source)` makes the answer to an offer that was
+    proved.
+    """
+
+    known: Callable[[bytes], Signals | None]
+    why_not: Callable[[bytes], PeerError | None]
+    answer: Callable[[Signals, bytes, str, str], Awaitable[str]]
+
+
 class Site:
     """The ASGI application of one place: `authorities` are the hosts, with ports, that it is."""
 
     def __init__(
         self,
         *,
-        known: Callable[[bytes], Signals | None],
-        why_not: Callable[[bytes], PeerError | None],
-        answer: Callable[[Signals, bytes, str, str], Awaitable[str]],
+        doors: Mapping[str, Door],
         wrong: Patience,
         offers: Patience,
         authorities: Iterable[str],
         secure: bool,
     ) -> None:
-        """`answer(link, visit, offer, source)` makes the answer to an offer that was proved."""
-        self._known = known
-        self._why_not = why_not
-        self._answer = answer
+        """`doors` by the first part of their paths."""
+        self._doors = doors
         self._wrong = wrong
         self._offers = offers
         self._authorities = frozenset(each.lower() for each in authorities)
@@ -158,6 +185,11 @@ class Site:
             _log.exception("a request to the page of links failed: %s", type(error).__name__)
             status, media_type, body = _failed(InternalError())
         fields = {**HEADERS, "content-type": media_type, "content-length": str(len(body))}
+        if scope["raw_path"].startswith(b"/d/"):
+            fields["content-security-policy"] = _DROP_POLICY
+            if scope["raw_path"].endswith(b"/worker"):
+                # It is to see the page itself, which lies beside it and not below.
+                fields["service-worker-allowed"] = scope["raw_path"][: -len("/worker")].decode()
         headers = [(name.encode(), value.encode()) for name, value in fields.items()]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if _is_head(scope) else body})
@@ -177,40 +209,45 @@ class Site:
         if path.startswith("/s/") and reading and path[3:] in FILES:
             return 200, FILES[path[3:]], _file(path[3:])
         match path.split("/"):
-            case ["", "l", token] if reading:
-                return self._page(token, source)
-            case ["", "l", token, "state"] if reading:
-                return self._state(token, source)
-            case ["", "l", token, "offer"] if scope["method"] == "POST":
+            case ["", sort, token] if reading and sort in self._doors:
+                return self._page(sort, token, source)
+            case ["", sort, token, "state"] if reading and sort in self._doors:
+                return self._state(sort, token, source)
+            case ["", sort, token, "offer"] if scope["method"] == "POST" and sort in self._doors:
                 if headers.get(b"content-type") != b"application/json":
                     raise LinkOfferError
-                return await self._offer(token, source, scope, receive)
+                return await self._offer(sort, token, source, scope, receive)
+            case ["", "d", token, "worker"] if reading and DROP in self._doors:
+                self._find(DROP, token, source)
+                return 200, "text/javascript; charset=utf-8", _file("worker.js")
             case _:
                 return _plain(404, "There is nothing here.")
 
-    def _find(self, text: str, source: str) -> Signals:
+    def _find(self, sort: str, text: str, source: str) -> Signals:
         if not self._wrong.has(source):
             raise LinkBusyError
         token = weblink.data(text, TOKEN_BYTES)
-        found = None if token is None else self._known(token)
+        found = None if token is None else self._doors[sort].known(token)
         if found is None:
             self._wrong.count(source)
             raise UnknownLinkError
         return found
 
-    def _page(self, token: str, source: str) -> Answer:
+    def _page(self, sort: str, token: str, source: str) -> Answer:
         try:
-            self._find(token, source)
+            self._find(sort, token, source)
         except PeerError as error:
             return _STATUS.get(error.code, 400), _HTML, _file("none.html")
-        return 200, _HTML, _file("page.html")
+        return 200, _HTML, _file(_PAGES[sort])
 
-    def _state(self, token: str, source: str) -> Answer:
-        ended = self._why_not(self._find(token, source).link)
+    def _state(self, sort: str, token: str, source: str) -> Answer:
+        ended = self._doors[sort].why_not(self._find(sort, token, source).link)
         return _json({"state": "open"} if ended is None else _body(ended))
 
-    async def _offer(self, token: str, source: str, scope: Scope, receive: Receive) -> Answer:
-        signals = self._find(token, source)
+    async def _offer(
+        self, sort: str, token: str, source: str, scope: Scope, receive: Receive
+    ) -> Answer:
+        signals = self._find(sort, token, source)
         if not self._offers.has(source):
             raise LinkBusyError
         self._offers.count(source)
@@ -218,7 +255,7 @@ class Site:
         if not signals.is_proved(visit, offer.encode(), tag):
             self._wrong.count(source)
             raise LinkKeyError
-        answer = await self._answer(signals, visit, offer, scope["client"][0])
+        answer = await self._doors[sort].answer(signals, visit, offer, scope["client"][0])
         proof = signals.answer_tag(visit, offer.encode(), answer.encode())
         return _json({"answer": answer, "tag": weblink.text(proof)})
 

@@ -211,6 +211,22 @@ LINK_PART_BYTES: Final = 52_480
 LINK_PIECES_ASKED: Final = 64
 """Pieces that a page may have asked for and not got, in one request and in all."""
 
+# Links by which browsers send photos.
+DROPS: Final = 16
+"""Drop links of one node at a time."""
+DROP_ITEMS: Final = 2_000
+"""Photos that may wait for a decision, or be on their way, by one of them."""
+DROP_BYTES: Final = 8 * 1024**3
+"""Of one photo or film: a page can offer no more."""
+DROP_NAME_CHARACTERS: Final = 200
+DROP_MODIFIED: Final = 253_402_300_799_000
+"""The last millisecond of a year with four digits: no file says more."""
+DROP_PART_BYTES: Final = 49_152
+DROP_WINDOW_BYTES: Final = 1024 * 1024
+"""What a page may have sent that the node has not said to be here."""
+DROP_OFFERS: Final = 64
+"""Photos that a page may have offered and heard nothing of."""
+
 # Whereabouts that contacts leave for each other.
 RENDEZVOUS_ADDRESSES: Final = 8
 RENDEZVOUS_ADDRESS_BYTES: Final = 255

@@ -63,3 +63,9 @@ class LinkDeniedError(PeerError):
     """The rules of who sent the link do not allow this now."""
 
     code = "link-denied"
+
+
+class LinkElsewhereError(PeerError):
+    """The same photos are being sent in another window of this browser. Go on there."""
+
+    code = "link-elsewhere"

@@ -2,9 +2,11 @@
 
 import { Crc, MOST, archiveLength, directory, flatNames, localHeader } from './archive.js';
 import { BrokenError, SealedBlob } from './blobs.js';
-import { fromText, native, toText } from './primitives.js';
-import { Channel, Link, Refusal } from './receiver.js';
+import { fromText, toText } from './primitives.js';
+import { Channel } from './receiver.js';
 import { Store } from './store.js';
+import { Link, Refusal } from './way.js';
+import { at, make, size, transport, trouble } from './words.js';
 
 const AHEAD = 16; // pieces asked for at a time: 4 MiB
 const TRIES = 4;
@@ -13,40 +15,7 @@ const IN_PAGE = 500 * 1000 * 1000;
 // What a browser shows by itself. Anything else is bytes to be saved, whatever it says it is.
 const SHOWN = /^(image\/(jpeg|png|gif|webp|avif|heic|heif|bmp)|video\/(mp4|webm|quicktime))$/;
 
-const at = (id) => document.getElementById(id);
 const streams = globalThis.isSecureContext && 'showSaveFilePicker' in globalThis;
-
-function size(bytes) {
-  if (bytes < 1000) return `${bytes} bytes`;
-  const steps = ['kB', 'MB', 'GB'];
-  let value = bytes / 1000;
-  while (value >= 1000 && steps.length > 1) {
-    value /= 1000;
-    steps.shift();
-  }
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${steps[0]}`;
-}
-
-function make(name, text, attributes = {}) {
-  const element = document.createElement(name);
-  element.textContent = text;
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  return element;
-}
-
-function trouble(error) {
-  if (error.name === 'AbortError') return; // a person chose no file
-  const words =
-    error instanceof Refusal
-      ? error.message
-      : error instanceof BrokenError
-        ? 'What came is not what was sent. Nothing of it was kept. Load the page again.'
-        : 'Something went wrong on this page. Load it again.';
-  at('trouble').textContent = words;
-  at('trouble').dataset.code = error.code ?? 'failed';
-  at('trouble').hidden = false;
-  if (!(error instanceof Refusal)) console.error(error);
-}
 
 class Page {
   constructor(link, store) {
@@ -305,10 +274,7 @@ class Page {
 }
 
 async function begin() {
-  at('transport').textContent = native
-    ? 'The photos travel encrypted, and this page came over an encrypted connection or from this computer.'
-    : 'The photos travel encrypted. This page itself came unencrypted: whoever controls the network could have changed it, and'
-      + ' then read along. Use it in a network that you trust.';
+  transport();
   const token = fromText(location.pathname.split('/')[2] ?? '', 16);
   const key = fromText(location.hash.slice(1), 32);
   if (!token || !key) {

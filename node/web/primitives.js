@@ -26,6 +26,9 @@ export async function sha256(data) {
   return subtle ? new Uint8Array(await subtle.digest('SHA-256', data)) : nobleSha256(data);
 }
 
+// SHA-256 of what comes in steps, such as a large file: WebCrypto wants all of it at once.
+export const hasher = () => nobleSha256.create();
+
 export async function hmac(hash, key, data) {
   if (!subtle) return nobleHmac(NOBLE[hash], key, data);
   const imported = await subtle.importKey('raw', key, { name: 'HMAC', hash }, false, ['sign']);
@@ -40,9 +43,9 @@ export async function expand(hash, key, info, length) {
   return join(first, second).slice(0, length);
 }
 
-// HKDF-SHA256 without a salt, 32 bytes.
-export async function derive(key, purpose) {
-  return expand('SHA-256', await hmac('SHA-256', new Uint8Array(32), key), ascii(purpose), 32);
+// HKDF-SHA256 without a salt, 32 bytes. The purpose is text, or text and bytes.
+export async function derive(key, purpose, bound = new Uint8Array(0)) {
+  return expand('SHA-256', await hmac('SHA-256', new Uint8Array(32), key), join(ascii(purpose), bound), 32);
 }
 
 // A function that opens what was sealed under that key, and throws for anything else.
@@ -56,6 +59,13 @@ export async function opener(key) {
     if (aad) how.additionalData = aad;
     return new Uint8Array(await subtle.decrypt(how, imported, sealed));
   };
+}
+
+// A function that seals under that key; a nonce is for one message.
+export async function sealer(key) {
+  if (!subtle) return async (nonce, plain) => gcm(key, nonce).encrypt(plain);
+  const imported = await subtle.importKey('raw', key, 'AES-GCM', false, ['encrypt']);
+  return async (nonce, plain) => new Uint8Array(await subtle.encrypt({ name: 'AES-GCM', iv: nonce }, imported, plain));
 }
 
 export function equal(one, other) {

@@ -19,6 +19,7 @@ COMMANDS = (
     *(("contacts", name) for name in ("list", "verify", "rename", "mute", "block", "accept-from")),
     *(("inbox", name) for name in ("accept", "decline")),
     *(("links", name) for name in ("list", "revoke")),
+    *(("drop", name) for name in ("new", "list", "accept", "decline", "accept-from", "revoke")),
     *(("ticket", name) for name in ("new", "list", "revoke", "show")),
 )
 HEAVY = (

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -69,6 +69,11 @@ class Watched:
         assert shown is not None
         code = await shown.get_attribute("data-code") or ""
         return code, await shown.inner_text()
+
+    async def trouble_at(self, act: Callable[[], Awaitable[object]]) -> tuple[str, str]:
+        """What is wrong once something was done."""
+        await act()
+        return await self.trouble()
 
     async def save(self, label: str) -> bytes:
         """What a click on a button or link saves."""

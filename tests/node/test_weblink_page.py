@@ -12,7 +12,9 @@ from kinlight.node import weblink_site
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "node" / "web"
 SERVED = set(weblink_site.FILES)
-PAGES = {"page.html", "none.html"}
+PAGES = {"page.html", "drop.html", "none.html"}
+WORKER = "worker.js"
+"""Served at a path of its own, below each drop link's."""
 
 
 def test_what_others_wrote_is_as_they_wrote_it() -> None:
@@ -29,7 +31,9 @@ def test_what_others_wrote_is_as_they_wrote_it() -> None:
 
 def test_every_file_of_the_page_is_served_and_every_import_leads_to_one() -> None:
     scripts = {path.relative_to(WEB).as_posix() for path in WEB.rglob("*.js")}
-    assert scripts | {"page.css"} == SERVED
+    pictures = {path.name for path in WEB.glob("*.png")}
+    assert {path.name for path in WEB.glob("*.html")} == PAGES
+    assert (scripts - {WORKER}) | {"page.css"} | pictures == SERVED
     for name in scripts:
         text = re.sub(r"^\s*(\*|//).*$", "", (WEB / name).read_text(), flags=re.MULTILINE)
         for target in re.findall(r"from ['\"]([^'\"]+)['\"]", text):
@@ -39,10 +43,13 @@ def test_every_file_of_the_page_is_served_and_every_import_leads_to_one() -> Non
             ).as_posix() in SERVED
 
 
-def test_the_page_says_what_class_of_link_it_is_and_asks_nobody_else() -> None:
+def test_the_pages_say_what_class_of_link_they_are_and_ask_nobody_else() -> None:
     page = (WEB / "page.html").read_text()
     assert "weaker than sharing between two people" in page.replace("\n", " ")
-    assert re.findall(r"(?:src|href)=\"([^\"]+)\"", page) == ["/s/page.css", "/s/page.js"]
+    assert "do nothing else" in (WEB / "drop.html").read_text().replace("\n", " ")
+    for name in PAGES:
+        for target in re.findall(r"(?:src|href)=\"([^\"]+)\"", (WEB / name).read_text()):
+            assert target.removeprefix("/s/") in SERVED, (name, target)
     for script in WEB.glob("*.js"):
         text = script.read_text()
         for word in ("innerHTML", "outerHTML", "insertAdjacent", "eval(", "://", "stun:"):
