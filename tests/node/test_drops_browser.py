@@ -52,7 +52,7 @@ async def over(watched: Watched, count: int) -> None:
 
 @pytest.mark.parametrize(
     "count",
-    [24, pytest.param(300, marks=[pytest.mark.nightly, pytest.mark.timeout(900)])],
+    [16, pytest.param(300, marks=[pytest.mark.nightly, pytest.mark.timeout(900)])],
 )
 async def test_many_photos_interrupted_twice_are_there_once_each(
     anna: TestedNode, browser: Browser, tmp_path: Path, count: int
@@ -124,9 +124,8 @@ async def test_on_a_secure_page_it_can_be_kept_as_an_app(
     anna: TestedNode, browser: Browser
 ) -> None:
     link, page = await opened(anna, browser)
-    devtools = await page.page.context.new_cdp_session(page.page)
-    ask: Any = devtools.send
-    manifest: dict[str, Any] = await ask("Page.getAppManifest")
+    devtools: Any = await page.page.context.new_cdp_session(page.page)
+    manifest: dict[str, Any] = await devtools.send("Page.getAppManifest")
     assert manifest["errors"] == []
     assert link.url in manifest["data"]  # with its key, which the node is never sent
     scope = await page.page.evaluate("navigator.serviceWorker.ready.then(({ scope }) => scope)")
