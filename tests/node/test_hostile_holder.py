@@ -114,6 +114,7 @@ async def test_no_refusal_of_a_holder_ends_what_its_sender_still_gives(
         await lent.bob.until(lambda: not lent.bob.parts.inbox.fetching)
         assert lent.bob.inbox_state(lent.photo) == "accepted"
     await lent.anna.start()
+    lent.bob.parts.peers.forget_refusals()  # he called where she was while she slept
     await lent.bob.until(lambda: lent.bob.inbox_state(lent.photo) == "stored")
     await lent.anna.until(lambda: lent.anna.delivery_state(lent.photo) == "delivered")
 
@@ -236,4 +237,5 @@ async def test_nothing_that_a_holder_brings_instead_is_laid_to_the_sender(
         await bob.until(lambda: not bob.parts.inbox.fetching)
         assert bob.inbox_state(lent.photo) == "accepted"
     await lent.anna.start()
+    lent.bob.parts.peers.forget_refusals()  # he called where she was while she slept
     await bob.until(lambda: bob.inbox_state(lent.photo) == "stored")
