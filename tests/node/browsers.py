@@ -85,9 +85,9 @@ class Watched:
 
 
 @contextlib.asynccontextmanager
-async def browsing() -> AsyncGenerator[Browser]:
-    """A browser, without a profile."""
-    path = chromium()
+async def browsing(program: Path | None = None) -> AsyncGenerator[Browser]:
+    """A browser, without a profile; `program` starts it otherwise, say in another network."""
+    path = str(program or chromium())
     # Chromium's own sandbox does not run as root, as CI does.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with async_playwright() as playwright:

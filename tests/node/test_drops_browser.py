@@ -79,8 +79,11 @@ async def test_many_photos_interrupted_twice_are_there_once_each(
     # Chosen again, none is sent again.
     again = await new_page(browser, page.page.url)
     await again.open(page.page.url)
+    await again.page.wait_for_selector("#choose:not([hidden])", timeout=PATIENCE_MS)
     await again.page.set_input_files("#files-in", files[:5])
-    await again.page.get_by_text("5 of 5 there, 5 of them already before").wait_for()
+    await again.page.get_by_text("5 of 5 there, 5 of them already before").wait_for(
+        timeout=PATIENCE_MS
+    )
 
 
 async def test_what_the_browser_left_out_and_what_the_owner_decides_is_shown(
