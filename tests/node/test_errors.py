@@ -99,7 +99,7 @@ def test_exit_codes_are_what_they_always_were() -> None:
             "shares-few", "shares-mixed"},
         6: {"no-such-contact", "no-such-photo", "ambiguous-id", "no-such-node", "not-here-yet",
             "no-receipt", "no-face", "no-such-album", "no-such-folder", "not-granted",
-            "no-such-ticket", "no-such-link", "ambiguous-album", "no-such-device",
+            "no-such-ticket", "no-such-link", "no-such-drop", "ambiguous-album", "no-such-device",
             "no-such-own-device", "ambiguous-device", "no-share"},
         7: {"unreadable", "unwritable", "disk-full", "name-taken", "too-large", "file-changed",
             "home-unusable", "blob-missing", "library-damaged", "library-newer",
