@@ -23,6 +23,8 @@ STANDING: Final = 0x91
 GREETING: Final = 0x92
 REFUSED: Final = 0x83
 
+_LAST_MODIFIED: Final = 253_402_300_799_000
+"""The last second of a year with four digits, in milliseconds: no file says more."""
 _OFFER: Final = struct.Struct(">BIQQ32s")
 _PART: Final = struct.Struct(">BIQ")
 _STANDING: Final = struct.Struct(">BIBQ")
@@ -75,7 +77,7 @@ def read(frame: bytes) -> Offered | Part:
             raise LinkOfferError from None
         if not 0 < len(name) <= limits.DROP_NAME_CHARACTERS or length > limits.DROP_BYTES:
             raise LinkOfferError
-        return Offered(number, length, min(modified, limits.DROP_MODIFIED), sha256, name)
+        return Offered(number, length, min(modified, _LAST_MODIFIED), sha256, name)
     if len(frame) > _PART.size and frame[0] == PART:
         _, number, offset = _PART.unpack_from(frame)
         data = frame[_PART.size :]

@@ -219,8 +219,6 @@ DROP_ITEMS: Final = 2_000
 DROP_BYTES: Final = 8 * 1024**3
 """Of one photo or film: a page can offer no more."""
 DROP_NAME_CHARACTERS: Final = 200
-DROP_MODIFIED: Final = 253_402_300_799_000
-"""The last millisecond of a year with four digits: no file says more."""
 DROP_PART_BYTES: Final = 49_152
 DROP_WINDOW_BYTES: Final = 1024 * 1024
 """What a page may have sent that the node has not said to be here."""

@@ -38,7 +38,7 @@ def test_the_shipped_weights_say_what_they_said_when_they_were_released(
 
 def test_no_weights_are_pickles_or_larger_than_ten_megabytes() -> None:
     files = list(FOLDER.iterdir())
-    assert {file.suffix for file in files} <= {".json", ".safetensors", ".md"}
+    assert {file.suffix for file in files} <= {".json", ".safetensors", ".onnx", ".md"}
     assert all(file.stat().st_size <= LARGEST for file in files)
 
 

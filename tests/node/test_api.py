@@ -46,6 +46,8 @@ ANY_BODY: dict[str, dict[str, object]] = {
     "/v1/devices/{device}/restore": {"recovery_words": "x"},
     "/v1/tickets": {"seconds": 60},
     "/v1/links": {"paths": [], "seconds": 60},
+    "/v1/drops": {"name": "x", "accept": "ask"},
+    "/v1/drops/{drop}/accept-from": {"accept": "ask"},
     "/v1/contacts/{name}": {},
     "/v1/contacts/{name}/reach": {"at": "192.0.2.1:4711"},
     "/v1/share": {"paths": [], "to": []},
