@@ -31,12 +31,14 @@ SHARE_ITEM = {
 INBOX_ITEM = {
     *("id", "sender", "state", "bytes", "received", "expires", "name", "sha256", "code"),
     *("message", "pieces", "pieces_total", "author", "author_fingerprint", "verdict"),
+    "by_link",
 }
 PHOTO = {
     *("id", "name", "media_type", "bytes", "sha256", "modified", "policy", "own", "author"),
     *("author_fingerprint", "author_device", "signature", "content_id", "added", "expires"),
     *("deliveries", "captured", "captured_source", "camera", "width", "height", "c2pa", "refused"),
     *("clip", "albums", "tags", "sensitivity", "position", "place", "senders", "verdict"),
+    "away",
 }
 DELIVERY = {"to", "state", "code", "expires", "updated", "policy"}
 
