@@ -37,8 +37,10 @@ CELLS: Final = 6
 """Averages along a side."""
 OFF: Final = 6.0
 """Standard deviation of the chance by which an average is off, in grey levels."""
-ROUND: Final = 1.45
-"""The ellipse's axes, relative to the box: hair, ears and chin are told apart too."""
+ROUND: Final = 1.62
+"""The ellipse's axes, relative to the box: its corners lie inside of where the cover fades out, and
+hair, ears and chin are told apart too.
+"""
 SOFT: Final = 0.12
 """Share of the axes on which the cover fades out, outside of the box."""
 BOXES: Final = 1000

@@ -110,9 +110,10 @@ class DropDesk:
         return self._changed(drop_id)
 
     def decide_all(self, drop: str, *, accept: bool) -> DropLink:
-        """Accept or decline all that waits by a link."""
+        """Accept all that waits by a link; or decline it, and what was accepted and never came."""
         drop_id = self._drops.find(drop)
-        self._decide(self._drops.waiting(drop_id), accept=accept)
+        items = self._drops.waiting(drop_id) if accept else self._drops.unstored(drop_id)
+        self._decide(items, accept=accept)
         return self._changed(drop_id)
 
     def items(self) -> list[DropItem]:
@@ -177,7 +178,7 @@ class DropDesk:
             entropy=self._entropy,
             offered=lambda offered: on_loop(self._offered(signals.link, offered)),
             store=lambda item_id: on_loop(self._store(item_id)),
-            check=lambda: on_loop(self._check(signals.link)),
+            check=lambda length: on_loop(self._check(signals.link, length)),
         )
 
         def serve(channel: Channel) -> Receiving:
@@ -185,8 +186,10 @@ class DropDesk:
 
         return await self._rtc.answer(harmless, source, serve)
 
-    async def _check(self, drop_id: bytes) -> None:
+    async def _check(self, drop_id: bytes, length: int) -> None:
         self._drops.admit(drop_id)
+        if length:
+            self._blobs.check_room(2 * length)  # as parts, and then as a sealed photo
 
     async def _offered(self, drop_id: bytes, offered: Offered) -> Judged:
         if offered.length == 0:

@@ -58,8 +58,8 @@ class Admitted:
     offered: Callable[[Offered], Awaitable[Judged]]
     store: Callable[[bytes], Awaitable[Judged]]
     """What becomes of an item whose parts are all here."""
-    check: Callable[[], Awaitable[None]]
-    """Raises where nothing more may come."""
+    check: Callable[[int], Awaitable[None]]
+    """Raises where nothing more may come, or not as many bytes."""
 
 
 @dataclass(slots=True)
@@ -70,6 +70,8 @@ class Conversations:
 
     live: dict[bytes, set[Receiving]] = field(default_factory=dict[bytes, "set[Receiving]"])
     writers: dict[bytes, Receiving] = field(default_factory=dict[bytes, "Receiving"])
+    stored: set[bytes] = field(default_factory=set[bytes])
+    """Items that are being stored: nobody writes them meanwhile."""
 
     def tell(self, drop_id: bytes) -> None:
         """Something was decided: pages of that link hear of it. On the loop of the channels."""
@@ -158,12 +160,7 @@ class Receiving:
             async with asyncio.timeout(IDLE_SECONDS):
                 await self._news.wait()
             self._news.clear()
-            if self._decided:
-                self._decided = False
-                await self._admitted.check()
-                coming = [each.offered for each in self._coming.values()]
-                for offered in (*self._waiting.values(), *coming):
-                    await self._judge(offered)
+            await self._judge_again()
             while self._heard:
                 frame = self._heard.popleft()
                 if isinstance(frame, Part):
@@ -172,8 +169,19 @@ class Receiving:
                 else:
                     self._offers -= 1
                     await self._judge(frame)
+                await self._judge_again()  # a page that sends without end must not put it off
             if self._fault is not None:
                 raise self._fault
+
+    async def _judge_again(self) -> None:
+        """If something was decided, what was offered stands otherwise now."""
+        if not self._decided:
+            return
+        self._decided = False
+        await self._admitted.check(0)
+        coming = [each.offered for each in self._coming.values()]
+        for offered in (*self._waiting.values(), *coming):
+            await self._judge(offered)
 
     async def _judge(self, offered: Offered) -> None:
         """Say how a photo stands; one that may come is awaited."""
@@ -183,6 +191,9 @@ class Receiving:
         if number in self._coming:
             self._leave(self._coming.pop(number))
         here = 0
+        if judged.parts is not None and self._is_taken(judged.item_id):
+            # The same photo under another number, or it is being stored: that is awaited.
+            judged = Judged(Standing.WAITS)
         if judged.parts is not None:
             if len(self._coming) >= limits.DROP_ITEMS:
                 raise LinkBusyError
@@ -202,6 +213,12 @@ class Receiving:
             self._waiting[number] = offered
         self._tell(number, judged, here)
 
+    def _is_taken(self, item_id: bytes) -> bool:
+        """Whether this page sends it already, or all of it is here and being stored."""
+        return item_id in self._others.stored or any(
+            coming.item_id == item_id for coming in self._coming.values()
+        )
+
     async def _take(self, part: Part) -> None:
         coming = self._coming.get(part.number)
         if coming is None:
@@ -212,8 +229,8 @@ class Receiving:
         if coming.parts.whole:
             await self._finish(coming)
         elif coming.parts.here - coming.told >= ACK_BYTES:
-            # Judged anew: a link that is taken back now ends here.
-            await self._admitted.check()
+            # Judged anew: a link that is taken back now ends here, and so does a disk that fills.
+            await self._admitted.check(coming.offered.length - coming.parts.here)
             coming.told = coming.parts.here
             self._say(drop.standing(part.number, Standing.WANTED, coming.told))
 
@@ -221,8 +238,13 @@ class Receiving:
         """All of a photo is here: it is stored while others come."""
         coming.parts.close()
         del self._coming[coming.offered.number]
-        while len(self._storing) >= STORING:
-            await asyncio.wait(self._storing, return_when=asyncio.FIRST_COMPLETED)
+        self._others.stored.add(coming.item_id)
+        try:
+            while len(self._storing) >= STORING:
+                await asyncio.wait(self._storing, return_when=asyncio.FIRST_COMPLETED)
+        except BaseException:
+            self._others.stored.discard(coming.item_id)
+            raise
         task = asyncio.create_task(self._store(coming))
         self._storing.add(task)
         task.add_done_callback(self._storing.discard)
@@ -236,6 +258,8 @@ class Receiving:
             return
         finally:
             self._let_go(coming)
+            self._others.stored.discard(coming.item_id)
+            self._others.tell(self._admitted.drop_id)  # whoever waits for the same photo
         self._tell(coming.offered.number, judged, coming.offered.length)
 
     def lose(self, item_id: bytes) -> None:

@@ -186,6 +186,10 @@ class Drops:
         """What waits for a decision, the oldest first."""
         return self._items("drop_id = ? AND state = 'waiting'", drop_id)
 
+    def unstored(self, drop_id: bytes) -> list[DropItem]:
+        """The same, and what was accepted and is not here yet."""
+        return self._items("drop_id = ? AND state IN ('waiting', 'accepted')", drop_id)
+
     def items(self) -> list[DropItem]:
         """All that were offered by any of them, the oldest first."""
         return self._items("1")

@@ -88,11 +88,12 @@ async def anonymised(
             async with policies.leaving(
                 decoder, source, file.name, POLICY, change=change
             ) as leaving:
+                if leaving.content is None:  # never: it would be the file with its faces
+                    raise NoFaceError
                 path = out / leaving.name if into_folder else out
                 path, _ = await asyncio.to_thread(
-                    write_new, leaving.content or source, path, status.st_mtime_ns,
-                    keep_both=keep_both,
-                )  # fmt: skip
+                    write_new, leaving.content, path, status.st_mtime_ns, keep_both=keep_both
+                )
                 return AnonymisedFile(
                     shown_path(file), shown_path(path), _items(seen), seen.risk,
                     leaving.facts.format, list(leaving.left_out),

@@ -23,8 +23,8 @@ STANDING: Final = 0x91
 GREETING: Final = 0x92
 REFUSED: Final = 0x83
 
-_LAST_MODIFIED: Final = 253_402_300_799_000
-"""The last second of a year with four digits, in milliseconds: no file says more."""
+_LAST_MODIFIED: Final = (2**63 - 1) // 1_000_000
+"""In milliseconds, of the year 2262: of later ones the nanoseconds have more than 63 bits."""
 _OFFER: Final = struct.Struct(">BIQQ32s")
 _PART: Final = struct.Struct(">BIQ")
 _STANDING: Final = struct.Struct(">BIBQ")

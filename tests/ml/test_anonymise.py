@@ -27,7 +27,7 @@ from kinlight.ml.photos import Pixels
 from .photographs import scene
 
 BOX: Box = (100, 60, 48, 60)
-EVEN: Box = (100, 60, 36, 62)
+EVEN: Box = (100, 60, 36, 44)
 """Its cover is a whole number of pixels for each cell."""
 
 
@@ -75,6 +75,18 @@ def test_outside_of_a_cover_every_pixel_stays_and_the_face_is_gone(
     left, top, width, height = BOX
     face = slice(top, top + height), slice(left, left + width)
     assert np.mean(np.all(made.pixels[face] == photo[face], axis=2)) < 0.02
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_not_even_a_corner_of_a_box_shines_through(method: hiding.Method) -> None:
+    """On a picture of which each pixel is another than its neighbours, a cover leaves none."""
+    noise = np.random.default_rng(9).integers(0, 256, (220, 300, 3), np.uint8)
+    left, top, width, height = BOX
+    box = core(BOX, noise.shape)[top : top + height, left : left + width]
+    assert box.all()
+    made = anonymise(noise, boxes=[BOX], method=method).pixels.astype(int)
+    inside = made[top : top + height, left : left + width]
+    assert inside.std() < noise.std() / 2
 
 
 def test_solid_leaves_one_colour_that_the_face_has_no_part_in(photo: Pixels) -> None:

@@ -104,10 +104,18 @@ class Sending:
         assert kind == 0x91
         return number, how, here
 
-    def offer(self, number: int, content: bytes, name: str, *, sha256: bytes | None = None) -> None:
+    def offer(
+        self,
+        number: int,
+        content: bytes,
+        name: str,
+        *,
+        sha256: bytes | None = None,
+        modified: int = 1_700_000_000_000,
+    ) -> None:
         """Offer a photo; with another `sha256`, a lie."""
         hashed = sha256 or hashlib.sha256(content).digest()
-        head = struct.pack(">BIQQ32s", 0x11, number, len(content), 1_700_000_000_000, hashed)
+        head = struct.pack(">BIQQ32s", 0x11, number, len(content), modified, hashed)
         self.say(head + name.encode())
 
     def part(self, number: int, content: bytes, offset: int) -> None:

@@ -102,6 +102,67 @@ async def test_a_photo_that_is_here_comes_no_second_time(
     assert anna.parts.database.value("SELECT count(*) FROM photos") == 2
 
 
+async def test_a_photo_that_was_chosen_twice_comes_once_and_stands_so_for_both(
+    anna: TestedNode, picture: Picture
+) -> None:
+    content = picture(length=3 * PART).read_bytes()
+    link = await dropping(anna)
+    async with phone(link).sending() as sending:
+        sending.offer(1, content, "one.jpg")
+        assert await sending.standing() == (1, WANTED, 0)
+        sending.offer(2, content, "two.jpg")
+        assert await sending.standing() == (2, WAITS, 0)
+        for offset in range(0, len(content), PART):
+            sending.part(1, content, offset)
+        ends = {await sending.standing() for _ in range(2)}
+        assert {(number, standing) for number, standing, _ in ends} == {(1, HERE), (2, HERE)}
+    assert anna.parts.database.value("SELECT count(*) FROM photos") == 1
+    assert not list(anna.home.dropped.iterdir())
+
+
+async def test_what_says_to_be_of_a_far_future_is_kept(anna: TestedNode, picture: Picture) -> None:
+    content = picture().read_bytes()
+    link = await dropping(anna)
+    async with phone(link).sending() as sending:
+        sending.offer(1, content, "a.jpg", modified=2**63)
+        await sending.standing()
+        sending.part(1, content, 0)
+        assert (await sending.standing())[1] == HERE
+
+
+async def test_a_disk_that_fills_meanwhile_ends_a_visit_before_it_is_full(
+    anna: TestedNode, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = picture(length=8 * PART).read_bytes()
+    link = await dropping(anna)
+    async with phone(link).sending() as sending:
+        sending.offer(1, content, "film.mp4")
+        assert await sending.standing() == (1, WANTED, 0)
+
+        def full(length: int) -> None:
+            assert length > 0
+            raise DiskFullError
+
+        monkeypatch.setattr(anna.parts.blobs, "check_room", full)
+        for offset in range(0, len(content) - PART, PART):
+            sending.part(1, content, offset)
+        assert await sending.refusal() == "link-busy"
+
+
+async def test_all_that_was_accepted_and_never_came_can_be_declined(
+    anna: TestedNode, picture: Picture
+) -> None:
+    content = picture(length=2 * PART).read_bytes()
+    link = await dropping(anna)
+    async with phone(link).sending() as sending:
+        sending.offer(1, content, "film.mp4")
+        assert await sending.standing() == (1, WANTED, 0)
+        sending.part(1, content, 0)
+        anna.engine.drops.decide_all("Oma", accept=False)
+        assert (await sending.standing())[1] == DECLINED
+    assert [item.state for item in anna.engine.inbox()] == ["declined"]
+
+
 async def test_a_photo_that_was_removed_is_not_brought_back(
     anna: TestedNode, picture: Picture
 ) -> None:
