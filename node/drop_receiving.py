@@ -170,6 +170,7 @@ class Receiving:
                     self._offers -= 1
                     await self._judge(frame)
                 await self._judge_again()  # a page that sends without end must not put it off
+                await self._channel.drained()  # nor have answers pile up that it does not read
             if self._fault is not None:
                 raise self._fault
 
